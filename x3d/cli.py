@@ -1,0 +1,95 @@
+"""What the scripts share: command line, logging, exit status."""
+
+import argparse
+import logging
+import signal
+import sys
+from collections.abc import Callable, Sequence
+from types import FrameType
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from fvcore.common.config import CfgNode
+
+logger = logging.getLogger(__name__)
+
+EXIT_DONE, EXIT_INCOMPLETE, EXIT_USAGE = 0, 1, 2
+EXIT_INTERRUPTED, EXIT_TERMINATED = 130, 143
+
+DEFAULT_CFG = "configs/X3D_S.yaml"
+
+
+def build_parser(description: str, with_shards: bool = False) -> argparse.ArgumentParser:
+    """Build the parser of a script that reads a configuration: `--cfg FILE KEY VALUE ...`."""
+    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--cfg", metavar="FILE", default=DEFAULT_CFG, help="yaml file (default: %(default)s)")
+    if with_shards:
+        parser.add_argument("--shard_id", type=int, default=0, help="this shard's number, from 0 (default: 0)")
+        parser.add_argument("--num_shards", type=int, default=1, help="number of shards (default: 1)")
+    parser.add_argument("opts", nargs="*", metavar="KEY VALUE", help="configuration keys and values, over the file's")
+    return parser
+
+
+def script_main(
+    description: str,
+    run: Callable[["CfgNode", argparse.Namespace], int],
+    argv: Sequence[str] | None,
+    with_shards: bool = False,
+) -> int:
+    """Parse the command line, load the configuration and run a script.
+
+    Args:
+        run: takes the frozen configuration and the parsed arguments, returns the exit status.
+    Returns:
+        The exit status: 0 done, 1 something failed or is missing, 2 nothing started, 130 or 143 stopped by a signal.
+    """
+    args = build_parser(description, with_shards).parse_intermixed_args(argv)
+    if with_shards and not 0 <= args.shard_id < args.num_shards:
+        return fail(f"--shard_id {args.shard_id} is outside 0..{args.num_shards - 1} (--num_shards {args.num_shards})")
+
+    def configured() -> int:
+        from x3d.config import load_cfg
+
+        cfg = load_cfg(args.cfg, args.opts)
+        logger.debug("configuration\n%s", cfg.dump())
+        return run(cfg, args)
+
+    return guarded(configured)
+
+
+def guarded(action: Callable[[], int]) -> int:
+    """Run an action with logging set up; turn errors for the user and signals into an exit status."""
+    setup_logging()
+    signal.signal(signal.SIGTERM, _terminate)
+    try:
+        return action()
+    except ValueError as error:
+        return fail(str(error))
+    except KeyboardInterrupt:
+        logger.error("stopped by Ctrl-C; the same command goes on where it stopped")
+        return EXIT_INTERRUPTED
+    except SystemExit as stop:
+        if stop.code != EXIT_TERMINATED:
+            raise
+        logger.error("stopped by SIGTERM; the same command goes on where it stopped")
+        return EXIT_TERMINATED
+
+
+def _terminate(signum: int, frame: FrameType | None) -> None:
+    raise SystemExit(EXIT_TERMINATED)
+
+
+def fail(text: str, status: int = EXIT_USAGE) -> int:
+    """Say what is wrong on stderr and hand back an exit status."""
+    setup_logging()
+    logger.error(text)
+    return status
+
+
+def setup_logging() -> None:
+    """Log to stderr; the level is X3D_LOG_LEVEL of the environment, INFO by default."""
+    import os
+
+    logging.basicConfig(
+        stream=sys.stderr, level=os.environ.get("X3D_LOG_LEVEL", "INFO"), format="[%(levelname)s] %(message)s"
+    )

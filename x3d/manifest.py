@@ -1,0 +1,119 @@
+"""The record of a preprocessing run: what its folder was made from, and the state of every video."""
+
+import json
+import os
+import platform
+import time
+from collections.abc import Mapping, Sequence
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from fvcore.common.config import CfgNode
+
+from x3d import __version__
+from x3d.annotations import Video, views_per_video
+from x3d.config import digest
+
+VIEW_KEYS = {
+    "DATA": (
+        "NUM_FRAMES SAMPLING_RATE TARGET_FPS USE_OFFSET_SAMPLING MEAN STD TRAIN_JITTER_SCALES TEST_CROP_SIZE "
+        "REVERSE_INPUT_CHANNEL"
+    ).split(),
+    "TEST": ["NUM_ENSEMBLE_VIEWS", "NUM_SPATIAL_CROPS"],
+    "X3D_PREPROCESS": ["FORMAT", "BACKEND"],
+}
+SAVE_EVERY_SECONDS = 5
+
+
+def view_facts(cfg: CfgNode, videos: Sequence[Video]) -> dict[str, Any]:
+    """Collect what decides the views of a list of videos: configuration, list and versions."""
+    config = {f"{section}.{key}": cfg[section][key] for section, keys in VIEW_KEYS.items() for key in keys}
+    return {
+        "config": config,
+        "config_digest": digest(config),
+        "list_digest": digest([[video.listed, video.label] for video in videos]),
+        "num_videos": len(videos),
+        "views_per_video": views_per_video(cfg),
+        "versions": {
+            "x3d": __version__,
+            "av": version("av"),
+            "opencv": version("opencv-python-headless"),
+            "machine": platform.machine(),
+        },
+    }
+
+
+def facts_differ(old: Mapping[str, Any], new: Mapping[str, Any], prefix: str = "") -> list[str]:
+    """Name what differs between two records of facts, nested ones key by key."""
+    texts = []
+    for key in sorted({*old, *new}):
+        before, after = old.get(key), new.get(key)
+        if isinstance(before, dict) and isinstance(after, dict):
+            texts += facts_differ(before, after, f"{prefix}{key}: ")
+        elif before != after and not key.endswith("config_digest"):
+            texts.append(f"{prefix}{key} was {before!r}, is {after!r}")
+    return texts
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """Read a JSON object.
+
+    Raises:
+        ValueError: it is none; the text names the file.
+    """
+    try:
+        content = json.loads(path.read_text())
+    except (OSError, ValueError) as error:
+        raise ValueError(f"{path} cannot be read: {error}") from error
+    if not isinstance(content, dict):
+        raise ValueError(f"{path} is not a JSON object")
+    return content
+
+
+def write_json(path: Path, content: Mapping[str, Any]) -> None:
+    """Write a JSON object so that a reader sees the old file or the new one, whole."""
+    partial = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        partial.write_text(json.dumps(content, indent=1, sort_keys=True))
+        os.replace(partial, path)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+class Manifest:
+    """The file that says what a folder was made from and how far it is.
+
+    Attributes:
+        facts: what the views were made from.
+        videos: by index, `{"state": "done", "hash": ...}` or `{"state": "failed", "reason": ..., "text": ...}`.
+    """
+
+    def __init__(self, path: Path, facts: Mapping[str, Any], videos: Mapping[int, dict[str, Any]]) -> None:
+        self.path = path
+        self.facts = dict(facts)
+        self.videos = dict(videos)
+        self._saved = time.monotonic()
+
+    @classmethod
+    def load(cls, path: Path) -> "Manifest":
+        """Read a manifest.
+
+        Raises:
+            ValueError: it is no manifest.
+        """
+        content = read_json(path)
+        if not isinstance(content.get("facts"), dict) or not isinstance(content.get("videos"), dict):
+            raise ValueError(f"{path} is not a manifest of this suite")
+        return cls(path, content["facts"], {int(index): entry for index, entry in content["videos"].items()})
+
+    def record(self, index: int, entry: dict[str, Any]) -> None:
+        """Note a video's state; the file follows every few seconds."""
+        self.videos[index] = entry
+        if time.monotonic() - self._saved > SAVE_EVERY_SECONDS:
+            self.save()
+
+    def save(self) -> None:
+        """Write the file, atomically."""
+        write_json(self.path, {"facts": self.facts, "videos": {str(i): self.videos[i] for i in sorted(self.videos)}})
+        self._saved = time.monotonic()

@@ -1,0 +1,177 @@
+"""X3D for evaluation, with the parameter names of PySlowFast's checkpoints.
+
+From "X3D: Expanding Architectures for Efficient Video Recognition" (arXiv:2004.04730), as PySlowFast 9839d13 builds
+it. Letters: N views, C channels, T frames, H height, W width.
+"""
+
+import itertools
+import math
+from typing import Any
+
+import torch
+from torch import nn
+
+STAGE_DEPTHS = (1, 2, 5, 3)
+BN_EPS = 1e-5
+
+
+def round_width(width: float, multiplier: float, divisor: int = 8) -> int:
+    """Scale a width and round it to a multiple of the divisor, not below 90 % of the exact value; 0 does not scale."""
+    if not multiplier:
+        return int(width)
+    exact = width * multiplier
+    rounded = max(divisor, int(exact + divisor / 2) // divisor * divisor)
+    return rounded + divisor if rounded < 0.9 * exact else rounded
+
+
+class Swish(nn.Module):
+    """x * sigmoid(x), spelled with operators that every ONNX opset has."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return x * torch.sigmoid(x)
+
+
+class SqueezeExcite(nn.Module):
+    """Weight each channel by a gate computed from its mean over T, H and W."""
+
+    def __init__(self, width: int, ratio: float = 0.0625) -> None:
+        super().__init__()
+        squeezed = round_width(width, ratio)
+        self.avg_pool = nn.AdaptiveAvgPool3d(1)
+        self.fc1 = nn.Conv3d(width, squeezed, 1)
+        self.relu = nn.ReLU()
+        self.fc2 = nn.Conv3d(squeezed, width, 1)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        gate = self.fc2(self.relu(self.fc1(self.avg_pool(x))))  # (N, C, 1, 1, 1)
+        return x * torch.sigmoid(gate)
+
+
+class Bottleneck(nn.Module):
+    """1x1x1, 3x3x3 with the spatial stride, gate, Swish, 1x1x1."""
+
+    def __init__(self, width_in: int, inner: int, width_out: int, stride: int, groups: int, gated: bool) -> None:
+        super().__init__()
+        self.a = nn.Conv3d(width_in, inner, 1, bias=False)
+        self.a_bn = nn.BatchNorm3d(inner, eps=BN_EPS)
+        self.b = nn.Conv3d(inner, inner, 3, stride=(1, stride, stride), padding=1, groups=groups, bias=False)
+        self.b_bn = nn.BatchNorm3d(inner, eps=BN_EPS)
+        self.se = SqueezeExcite(inner) if gated else nn.Identity()
+        self.c = nn.Conv3d(inner, width_out, 1, bias=False)
+        self.c_bn = nn.BatchNorm3d(width_out, eps=BN_EPS)
+        self.relu = nn.ReLU()
+        self.swish = Swish()
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        x = self.relu(self.a_bn(self.a(x)))
+        x = self.swish(self.se(self.b_bn(self.b(x))))
+        return self.c_bn(self.c(x))
+
+
+class Block(nn.Module):
+    """A bottleneck and its shortcut, which is projected where width or stride changes."""
+
+    def __init__(self, width_in: int, inner: int, width_out: int, stride: int, groups: int, gated: bool) -> None:
+        super().__init__()
+        self.projects = width_in != width_out or stride != 1
+        if self.projects:
+            self.branch1 = nn.Conv3d(width_in, width_out, 1, stride=(1, stride, stride), bias=False)
+            self.branch1_bn = nn.BatchNorm3d(width_out, eps=BN_EPS)
+        self.branch2 = Bottleneck(width_in, inner, width_out, stride, groups, gated)
+        self.relu = nn.ReLU()
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        shortcut = self.branch1_bn(self.branch1(x)) if self.projects else x
+        return self.relu(shortcut + self.branch2(x))
+
+
+class Stem(nn.Module):
+    """1x3x3 in space with stride 2, then depthwise 5x1x1 in time."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.conv_xy = nn.Conv3d(3, width, (1, 3, 3), stride=(1, 2, 2), padding=(0, 1, 1), bias=False)
+        self.conv = nn.Conv3d(width, width, (5, 1, 1), padding=(2, 0, 0), groups=width, bias=False)
+        self.bn = nn.BatchNorm3d(width, eps=BN_EPS)
+        self.relu = nn.ReLU()
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.relu(self.bn(self.conv(self.conv_xy(x))))
+
+
+class Head(nn.Module):
+    """Pool with a fixed kernel and classify each remaining position; the mean of their probabilities is the result.
+
+    The kernel fits the training crop, so larger crops leave several positions (182 pixels: 2x2).
+    """
+
+    def __init__(
+        self,
+        width_in: int,
+        inner: int,
+        width_out: int,
+        num_classes: int,
+        pool: tuple[int, int, int],
+        bn_lin5: bool,
+        activation: str,
+    ) -> None:
+        super().__init__()
+        self.conv_5 = nn.Conv3d(width_in, inner, 1, bias=False)
+        self.conv_5_bn = nn.BatchNorm3d(inner, eps=BN_EPS)
+        self.avg_pool = nn.AvgPool3d(pool, stride=1)
+        self.lin_5 = nn.Conv3d(inner, width_out, 1, bias=False)
+        self.lin_5_bn = nn.BatchNorm3d(width_out, eps=BN_EPS) if bn_lin5 else nn.Identity()
+        self.projection = nn.Linear(width_out, num_classes)
+        self.relu = nn.ReLU()
+        self.activation = nn.Softmax(dim=4) if activation == "softmax" else nn.Sigmoid()
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        x = self.avg_pool(self.relu(self.conv_5_bn(self.conv_5(x))))
+        x = self.relu(self.lin_5_bn(self.lin_5(x)))
+        x = self.projection(x.permute(0, 2, 3, 4, 1))  # (N, T', H', W', num_classes)
+        return self.activation(x).mean(dim=(1, 2, 3))  # (N, num_classes)
+
+
+class X3D(nn.Module):
+    """The network: (N, 3, T, C, C) float32 views to (N, NUM_CLASSES) float32 probabilities."""
+
+    def __init__(self, cfg: Any) -> None:
+        super().__init__()
+        widths = stage_widths(cfg)
+        self.s1 = nn.ModuleDict({"pathway0_stem": Stem(widths[0])})
+        inner = 0
+        for stage, (width_in, width_out) in enumerate(itertools.pairwise(widths)):
+            inner = int(cfg.X3D.BOTTLENECK_FACTOR * width_out)
+            groups = inner if cfg.X3D.CHANNELWISE_3x3x3 else cfg.RESNET.NUM_GROUPS
+            blocks = nn.ModuleDict()
+            for number in range(math.ceil(STAGE_DEPTHS[stage] * (cfg.X3D.DEPTH_FACTOR or 1))):
+                first = number == 0
+                blocks[f"pathway0_res{number}"] = Block(
+                    width_in if first else width_out, inner, width_out, 2 if first else 1, groups, number % 2 == 0
+                )
+            self.add_module(f"s{stage + 2}", blocks)
+        pool_side = math.ceil(cfg.DATA.TRAIN_CROP_SIZE / 32)
+        self.head = Head(
+            widths[-1],
+            inner,
+            cfg.X3D.DIM_C5,
+            cfg.MODEL.NUM_CLASSES,
+            pool=(cfg.DATA.NUM_FRAMES, pool_side, pool_side),
+            bn_lin5=cfg.X3D.BN_LIN5,
+            activation=cfg.MODEL.HEAD_ACT,
+        )
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        for stage in self.children():
+            for block in stage.values() if isinstance(stage, nn.ModuleDict) else [stage]:
+                x = block(x)
+        return x
+
+
+def stage_widths(cfg: Any) -> list[int]:
+    """Compute the output widths of the stem and res2 to res5 (X3D-S: 24, 24, 48, 96, 192)."""
+    stem = cfg.X3D.DIM_C1
+    widths = [stem, round_width(stem, 2) if cfg.X3D.SCALE_RES2 else stem]
+    while len(widths) < 5:
+        widths.append(round_width(widths[-1], 2))
+    return [round_width(width, cfg.X3D.WIDTH_FACTOR, divisor=1) for width in widths]

@@ -1,0 +1,140 @@
+"""From decoded frames to the network's input: small pure functions.
+
+Letters: T frames, H height, W width, C side of a crop. The rules are those of PySlowFast 9839d13
+(`slowfast/datasets/transform.py` and `utils.py`).
+"""
+
+import functools
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import cv2
+import numpy as np
+
+CENTRE = 1
+
+
+@dataclass(frozen=True)
+class Transform:
+    """What is done to each frame; `mean` and `std` are three floats in R, G, B order on the [0, 1] scale."""
+
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    short_side: int
+    crop_size: int
+    num_crops: int
+    reverse_channels: bool = False
+
+    @classmethod
+    def from_cfg(cls, cfg: Any) -> "Transform":
+        """Read the keys that decide the transform."""
+        several = cfg.TEST.NUM_SPATIAL_CROPS > 1
+        return cls(
+            mean=tuple(cfg.DATA.MEAN),
+            std=tuple(cfg.DATA.STD),
+            short_side=cfg.DATA.TEST_CROP_SIZE if several else cfg.DATA.TRAIN_JITTER_SCALES[0],
+            crop_size=cfg.DATA.TEST_CROP_SIZE,
+            num_crops=cfg.TEST.NUM_SPATIAL_CROPS,
+            reverse_channels=cfg.DATA.REVERSE_INPUT_CHANNEL,
+        )
+
+    def crops(self) -> list[int]:
+        """List the crop positions: all of them, or the centre alone."""
+        return list(range(self.num_crops)) if self.num_crops > 1 else [CENTRE]
+
+
+def view_shape(cfg: Any) -> tuple[int, int, int, int]:
+    """Shape of one view without its batch axis: (3, T, C, C)."""
+    return (3, cfg.DATA.NUM_FRAMES, cfg.DATA.TEST_CROP_SIZE, cfg.DATA.TEST_CROP_SIZE)
+
+
+def resized_size(height: int, width: int, short_side: int) -> tuple[int, int]:
+    """Compute the size with the given short side; the long one is rounded down (340x256 to 182: 241x182).
+
+    Returns:
+        New height and width in pixels.
+    """
+    if min(height, width) == short_side:
+        return height, width
+    if width < height:
+        return math.floor(float(height) / width * short_side), short_side
+    return short_side, math.floor(float(width) / height * short_side)
+
+
+def crop_offsets(height: int, width: int, crop_size: int, crop: int) -> tuple[int, int]:
+    """Place crop 0, 1 or 2: along the longer axis at its start, centre or end; centred on the other.
+
+    Returns:
+        Top and left edge in pixels.
+    """
+    top, left = math.ceil((height - crop_size) / 2), math.ceil((width - crop_size) / 2)
+    if crop != CENTRE:
+        if height > width:
+            top = 0 if crop == 0 else height - crop_size
+        else:
+            left = 0 if crop == 0 else width - crop_size
+    return top, left
+
+
+def prepare_frame(frame: np.ndarray, transform: Transform) -> np.ndarray:
+    """Scale a frame to [0, 1], standardise it per channel, resize its short side and move channels first.
+
+    Resizing comes before standardising, on fewer pixels: both are linear, so the order shows only in rounding.
+
+    Args:
+        frame: (H, W, 3) uint8, RGB.
+    Returns:
+        (3, H', W') float32, C order.
+    """
+    height, width = frame.shape[:2]
+    new_height, new_width = resized_size(height, width, transform.short_side)
+    pixels: np.ndarray = frame.astype(np.float32)
+    if (new_height, new_width) != (height, width):
+        map_x, map_y = _source_grid(height, width, new_height, new_width)
+        pixels = cv2.remap(pixels, map_x, map_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    planes = np.empty((3, new_height, new_width), dtype=np.float32)
+    for channel, plane in enumerate(cv2.split(pixels)):
+        target = planes[2 - channel if transform.reverse_channels else channel]
+        scale = 1 / (255 * transform.std[channel])
+        np.multiply(plane, np.float32(scale), out=target)
+        target -= np.float32(transform.mean[channel] / transform.std[channel])
+    return planes
+
+
+@functools.lru_cache(maxsize=8)
+def _source_grid(height: int, width: int, new_height: int, new_width: int) -> tuple[np.ndarray, np.ndarray]:
+    """Compute where each new pixel lies in the old frame: x and y, each (H', W') float32."""
+    map_x, map_y = np.meshgrid(source_coordinates(width, new_width), source_coordinates(height, new_height))
+    return np.ascontiguousarray(map_x), np.ascontiguousarray(map_y)
+
+
+def source_coordinates(size: int, new_size: int) -> np.ndarray:
+    """Map pixel centres of the resized axis onto the old one (half-pixel centres, no antialiasing).
+
+    torch computes `scale * (i + 0.5) - 0.5` in float32 with one rounding (a fused multiply-add) and moves negative
+    values to 0. Rounding twice moves values at sharp edges by up to 6e-5.
+
+    Returns:
+        (new_size,) float32, in pixels of the old axis.
+    """
+    scale = np.float64(np.float32(size) / np.float32(new_size))
+    return np.maximum(scale * (np.arange(new_size) + 0.5) - 0.5, 0).astype(np.float32)
+
+
+def assemble_view(frames: Sequence[np.ndarray], crop: int, crop_size: int) -> np.ndarray:
+    """Stack one crop of a clip's prepared frames.
+
+    Args:
+        frames: T arrays (3, H', W') float32.
+        crop: 0, 1 or 2.
+    Returns:
+        (1, 3, T, C, C) float32, C order: the network's input for one view.
+    """
+    _, height, width = frames[0].shape
+    top, left = crop_offsets(height, width, crop_size, crop)
+    view = np.empty((1, 3, len(frames), crop_size, crop_size), dtype=np.float32)
+    for time, frame in enumerate(frames):
+        view[0, :, time] = frame[:, top : top + crop_size, left : left + crop_size]
+    return view

@@ -1,0 +1,227 @@
+"""Open a video, decode it once, and hand out the frames asked for, or an error that says what is wrong."""
+
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Self
+
+import av
+import numpy as np
+from av.video.reformatter import VideoReformatter
+
+from x3d.sampling import Header, Plan, Sampling, plan_clips
+
+REASONS = {
+    "missing": "no such file",
+    "unreadable": "the file is there but cannot be opened or read",
+    "empty": "the file has no bytes",
+    "not_a_video": "no container that FFmpeg knows, or one whose index (moov) is missing",
+    "no_video_stream": "sound or other data only",
+    "no_decoder": "FFmpeg has no decoder for the stream",
+    "no_frame_rate": "the stream has no average frame rate",
+    "no_frames": "a video stream without a frame",
+    "no_timestamps": "frames without a presentation timestamp",
+    "damaged": "the decoder or the container reader gave up before the last frame needed",
+    "truncated": "the file ends before the last clip's frames",
+    "size_changes": "frames of more than one size",
+}
+
+
+class VideoError(Exception):
+    """A video that cannot be used: a reason code out of REASONS, the file, and the detail."""
+
+    def __init__(self, reason: str, path: str, detail: str = "") -> None:
+        super().__init__(reason, path, detail)
+        self.reason = reason
+        self.path = path
+        self.detail = detail
+
+    def __str__(self) -> str:
+        return f"{self.path}: {REASONS[self.reason]}" + (f" ({self.detail})" if self.detail else "")
+
+
+@dataclass(frozen=True)
+class Stream:
+    """What a file says of its first video stream; sizes in pixels, duration in seconds (None: not said)."""
+
+    header: Header
+    codec: str
+    width: int
+    height: int
+    duration_seconds: float | None
+
+
+class VideoReader:
+    """The first video stream of a file. The file is opened and read once; its packets are held while it is open.
+
+    Rotation metadata is not applied, as in PySlowFast; `rotation` (degrees) is known after the first frame.
+
+    Raises:
+        VideoError: the file cannot be opened or holds no video.
+    """
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        self.rotation = 0
+        self._container = _open(path)
+        try:
+            if not self._container.streams.video:
+                raise VideoError("no_video_stream", path)
+            self._stream = self._container.streams.video[0]
+            self.stream = self._describe()
+            self._stream.codec_context.thread_type = "NONE"
+            self._stream.codec_context.thread_count = 1
+            self._read_error: av.FFmpegError | None = None
+            self._packets = list(self._demux())
+        except BaseException:
+            self._container.close()
+            raise
+        self._reformatter = VideoReformatter()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._packets.clear()
+        self._container.close()
+
+    def _describe(self) -> Stream:
+        stream = self._stream
+        if stream.codec_context is None:
+            raise VideoError("no_decoder", self.path)
+        if not stream.average_rate:
+            raise VideoError("no_frame_rate", self.path)
+        header = Header(float(stream.average_rate), stream.frames, stream.duration)
+        seconds = None
+        if stream.duration is not None and stream.time_base is not None:
+            seconds = float(stream.duration * stream.time_base)
+        context = stream.codec_context
+        return Stream(header, context.name, context.width, context.height, seconds)
+
+    def _demux(self) -> Iterator[av.Packet]:
+        try:
+            yield from self._container.demux(self._stream)
+        except av.FFmpegError as error:
+            self._read_error = error
+
+    def frames(self) -> Iterator[av.VideoFrame]:
+        """Decode from the start, in the order the decoder hands frames out.
+
+        Raises:
+            VideoError: the stream cannot be decoded further, or a frame has no timestamp.
+        """
+        self._stream.codec_context.flush_buffers()
+        number = 0
+        try:
+            for packet in self._packets:
+                for frame in packet.decode():
+                    assert isinstance(frame, av.VideoFrame)
+                    if frame.pts is None:
+                        raise VideoError("no_timestamps", self.path, f"frame {number}")
+                    self.rotation = self.rotation or frame.rotation
+                    number += 1
+                    yield frame
+        except av.FFmpegError as error:
+            raise VideoError("damaged", self.path, f"after {number} frames: {error}") from error
+        if self._read_error is not None:
+            raise VideoError("damaged", self.path, f"after {number} frames: {self._read_error}")
+
+    def clips(
+        self, sampling: Sampling, prepare: Callable[[np.ndarray], np.ndarray]
+    ) -> Iterator[tuple[int, list[np.ndarray]]]:
+        """Decode once and hand out clip after clip.
+
+        The timestamps in the packets foretell the order of the frames, so that only the frames that clips take are
+        converted. A file whose frames come otherwise is decoded a second time, with the order then known.
+
+        Args:
+            sampling: which frames the clips take.
+            prepare: applied once to each frame taken, an (H, W, 3) uint8 RGB array.
+        Yields:
+            Number of the clip, and its T prepared frames.
+        Raises:
+            VideoError: a frame that a clip needs cannot be had.
+        """
+        expected = sorted(_time(packet) for packet in self._packets if packet.size)
+        num_done = 0
+        try:
+            plan = plan_clips(expected, self.stream.header, sampling)
+        except ValueError:
+            pass
+        else:
+            for clip, frames in self._follow(plan, expected, 0, prepare):
+                num_done = clip + 1
+                yield clip, frames
+        if num_done < sampling.num_clips:
+            actual = self._actual_times()
+            try:
+                plan = plan_clips(actual, self.stream.header, sampling)
+            except ValueError as error:
+                raise VideoError("truncated", self.path, str(error)) from error
+            yield from self._follow(plan, actual, num_done, prepare)
+
+    def _actual_times(self) -> list[int]:
+        """Decode as far as the file allows, for the timestamps alone."""
+        times: list[int] = []
+        try:
+            times.extend(frame.pts for frame in self.frames() if frame.pts is not None)
+        except VideoError:
+            if not times:
+                raise
+        if not times:
+            raise VideoError("no_frames", self.path)
+        return times
+
+    def _follow(
+        self, plan: Plan, expected: list[int], first_clip: int, prepare: Callable[[np.ndarray], np.ndarray]
+    ) -> Iterator[tuple[int, list[np.ndarray]]]:
+        """Hand out the clips of a plan from `first_clip` on, as long as frames come as expected."""
+        header = self.stream.header
+        needs_all = header.duration is None or not header.num_frames
+        last_use = {int(at): clip for clip, row in enumerate(plan.positions) for at in row if clip >= first_clip}
+        held: dict[int, np.ndarray] = {}
+        size = None
+        clip, position = first_clip, -1
+        for position, frame in enumerate(self.frames()):
+            if position >= len(expected) or frame.pts != expected[position]:
+                return
+            if position in last_use:
+                size = size or (frame.width, frame.height)
+                if size != (frame.width, frame.height):
+                    raise VideoError("size_changes", self.path, f"{size} and {(frame.width, frame.height)}")
+                held[position] = prepare(self._rgb(frame))
+            while not needs_all and clip < len(plan.decided) and plan.decided[clip] <= position + 1 < len(expected):
+                yield clip, [held[int(at)] for at in plan.positions[clip]]
+                held = {at: kept for at, kept in held.items() if last_use[at] > clip}
+                clip += 1
+            if clip == len(plan.decided):
+                return
+        if position + 1 == len(expected):
+            for rest in range(clip, len(plan.decided)):
+                yield rest, [held[int(at)] for at in plan.positions[rest]]
+
+    def _rgb(self, frame: av.VideoFrame) -> np.ndarray:
+        """Convert to (H, W, 3) uint8 as `frame.to_rgb()` does, keeping FFmpeg's scaler from frame to frame."""
+        return self._reformatter.reformat(frame, format="rgb24", threads=1).to_ndarray()
+
+
+def _open(path: str) -> av.container.InputContainer:
+    try:
+        if os.stat(path).st_size == 0:
+            raise VideoError("empty", path)
+        return av.open(path, metadata_errors="ignore")
+    except FileNotFoundError:
+        raise VideoError("missing", path) from None
+    except av.FFmpegError as error:
+        raise VideoError("not_a_video", path, str(error)) from error
+    except OSError as error:
+        raise VideoError("unreadable", path, str(error.strerror)) from error
+
+
+def _time(packet: av.Packet) -> int:
+    """Foretell a frame's pts; AVI packets may know only their decoding time."""
+    time = packet.dts if packet.pts is None else packet.pts
+    return 0 if time is None else time

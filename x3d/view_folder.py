@@ -1,0 +1,184 @@
+"""A folder of views: `<view>_<label>.npy`, and a manifest that vouches for them.
+
+A video's views are written into a scratch folder and renamed into place when all of them are there, so a view that
+can be seen is whole. ais_bench does not look into subfolders.
+"""
+
+import logging
+import os
+import re
+import shutil
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import xxhash
+
+from x3d.annotations import Video, parse_view_stem, view_stem
+from x3d.manifest import Manifest, facts_differ
+
+logger = logging.getLogger(__name__)
+
+INPUT_SUFFIXES = (".npy", ".bin")
+
+_MANIFEST_NAME = re.compile(r"manifest(-(\d+)of(\d+))?\.json")
+
+
+class ViewFolder:
+    """One shard's part of a folder of views (the whole of it when there is one shard)."""
+
+    def __init__(
+        self, path: str, suffix: str, view_shape: tuple[int, ...], views_per_video: int, shard: tuple[int, int] = (0, 1)
+    ) -> None:
+        self.path = Path(path)
+        self.suffix = suffix
+        self.view_shape = (1, *view_shape)
+        self.views_per_video = views_per_video
+        self.shard = shard
+        name = "" if shard[1] == 1 else f"-{shard[0]}of{shard[1]}"
+        self.manifest_path = self.path / f"manifest{name}.json"
+        self.scratch = self.path / f".scratch{name}"
+
+    @property
+    def view_bytes(self) -> int:
+        """Size of one view's file."""
+        return _npy_header(self.view_shape, self.suffix) + 4 * int(np.prod(self.view_shape))
+
+    def open(self, facts: Mapping[str, Any], videos: Sequence[Video], overwrite: bool) -> Manifest:
+        """Make the folder ready: a manifest to resume or a new one, and no view that it does not vouch for.
+
+        Args:
+            facts: what decides the views.
+            videos: of this shard.
+            overwrite: remove this shard's views and manifest first.
+        Raises:
+            ValueError: the folder was made from something else, or holds files of unknown origin.
+        """
+        self.path.mkdir(parents=True, exist_ok=True)
+        shutil.rmtree(self.scratch, ignore_errors=True)
+        if overwrite:
+            self._remove(self._own_views())
+            self.manifest_path.unlink(missing_ok=True)
+        self._check_neighbours(facts)
+        if self.manifest_path.exists():
+            manifest = Manifest.load(self.manifest_path)
+            self._check_facts(manifest, facts)
+        else:
+            unknown = [name for name in self._own_views() if not overwrite]
+            if unknown:
+                raise ValueError(
+                    f"{self.path} holds {len(unknown)} views without {self.manifest_path.name} (such as {unknown[0]}); "
+                    "give another X3D_PREPROCESS.DATA_OUTPUT_PATH, or X3D_PREPROCESS.OVERWRITE True to remove them"
+                )
+            manifest = Manifest(self.manifest_path, facts, {})
+        self._drop_unvouched(manifest, videos)
+        manifest.save()
+        self.scratch.mkdir(exist_ok=True)
+        return manifest
+
+    def _check_neighbours(self, facts: Mapping[str, Any]) -> None:
+        """Refuse inputs this suite did not name, and manifests that do not go with this shard's."""
+        for name in self._inputs():
+            if parse_view_stem(os.path.splitext(name)[0]) is None:
+                raise ValueError(f"{self.path / name} is not a view, and ais_bench would read it; move it elsewhere")
+        for name in sorted(os.listdir(self.path)):
+            match = _MANIFEST_NAME.fullmatch(name)
+            if not match or name == self.manifest_path.name:
+                continue
+            if int(match[3] or 1) != self.shard[1]:
+                raise ValueError(f"{self.path / name} is of another sharding than --num_shards {self.shard[1]}")
+            self._check_facts(Manifest.load(self.path / name), facts)
+
+    def _check_facts(self, manifest: Manifest, facts: Mapping[str, Any]) -> None:
+        differences = facts_differ(manifest.facts, facts)
+        if differences:
+            raise ValueError(
+                f"{manifest.path} was made from something else: {'; '.join(differences)}. Give another "
+                "X3D_PREPROCESS.DATA_OUTPUT_PATH, or X3D_PREPROCESS.OVERWRITE True to start anew"
+            )
+
+    def _drop_unvouched(self, manifest: Manifest, videos: Sequence[Video]) -> None:
+        """Forget videos whose views are not all there in full, and remove views of videos that are not done."""
+        sizes = {entry.name: entry.stat().st_size for entry in os.scandir(self.path) if entry.is_file()}
+        for video in videos:
+            entry = manifest.videos.get(video.index)
+            if entry is None:
+                continue
+            whole = all(sizes.get(name) == self.view_bytes for name in self.names(video))
+            if entry["state"] != "done" or not whole:
+                del manifest.videos[video.index]
+        vouched = {name for video in videos if video.index in manifest.videos for name in self.names(video)}
+        self._remove(name for name in self._own_views() if name not in vouched)
+
+    def _inputs(self) -> Iterator[str]:
+        """Names of the files that ais_bench would read."""
+        return (name for name in os.listdir(self.path) if name.lower().endswith(INPUT_SUFFIXES))
+
+    def _own_views(self) -> list[str]:
+        """Names of the views of this shard's videos."""
+        shard_id, num_shards = self.shard
+        own = []
+        for name in self._inputs():
+            identity = parse_view_stem(os.path.splitext(name)[0])
+            if identity and identity[0] // self.views_per_video % num_shards == shard_id:
+                own.append(name)
+        return own
+
+    def _remove(self, names: Iterable[str]) -> None:
+        for name in names:
+            (self.path / name).unlink()
+
+    def names(self, video: Video) -> list[str]:
+        """Name the files of a video's views."""
+        first = video.index * self.views_per_video
+        return [f"{view_stem(first + view, video.label)}{self.suffix}" for view in range(self.views_per_video)]
+
+    def write(self, video: Video, views: Iterable[tuple[int, np.ndarray]]) -> str:
+        """Write a video's views and show them together.
+
+        Args:
+            views: number within the video, and (1, 3, T, C, C) float32.
+        Returns:
+            xxh3-64 of the views' values, in order.
+        Raises:
+            OSError: they cannot be written; none is shown.
+        """
+        names = self.names(video)
+        place = self.scratch / f"{video.index}-{os.getpid()}"
+        place.mkdir()
+        hasher = xxhash.xxh3_64()
+        try:
+            for number, view in views:
+                hasher.update(view.data)
+                _write_view(place / names[number], view)
+            for name in names:
+                os.replace(place / name, self.path / name)
+        finally:
+            shutil.rmtree(place, ignore_errors=True)
+        return hasher.hexdigest()
+
+    def close(self) -> None:
+        """Remove the scratch folder."""
+        shutil.rmtree(self.scratch, ignore_errors=True)
+
+
+def _write_view(path: Path, view: np.ndarray) -> None:
+    """Write .npy or raw bytes; unlike np.save, a short write keeps the operating system's reason."""
+    with open(path, "wb", buffering=0) as file:
+        if path.suffix == ".npy":
+            np.lib.format.write_array_header_1_0(file, np.lib.format.header_data_from_array_1_0(view))
+        rest = view.data.cast("B")
+        while rest:
+            rest = rest[file.write(rest) :]
+
+
+def _npy_header(shape: tuple[int, ...], suffix: str) -> int:
+    if suffix != ".npy":
+        return 0
+    import io
+
+    header = io.BytesIO()
+    facts = {"descr": "<f4", "fortran_order": False, "shape": shape}
+    np.lib.format.write_array_header_1_0(header, facts)
+    return header.tell()

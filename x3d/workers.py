@@ -1,0 +1,112 @@
+"""Run a function over videos in worker processes, so that a crash or a hang costs one video."""
+
+import logging
+import multiprocessing
+import os
+import signal
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, wait
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from pebble import ProcessExpired, ProcessPool
+
+from x3d.annotations import Video
+from x3d.video import REASONS, VideoError
+
+logger = logging.getLogger(__name__)
+
+WORKER_REASONS = {
+    "crashed": "the worker process died, twice",
+    "timed_out": "decoding took longer than X3D_PREPROCESS.TIMEOUT, twice",
+    "internal_error": "an error of this program, not of the video",
+}
+ALL_REASONS = {**REASONS, **WORKER_REASONS}
+TRIES = 2
+QUEUED_A_WORKER = 2
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Outcome(Generic[T]):
+    """What became of one video: a value, or a reason code out of ALL_REASONS and a text."""
+
+    video: Video
+    value: T | None = None
+    reason: str = ""
+    text: str = ""
+
+
+def run_on_videos(
+    function: Callable[[Video], T], videos: Sequence[Video], num_workers: int, timeout_seconds: float
+) -> Iterator[Outcome[T]]:
+    """Run a function on every video; outcomes come as they are ready, in no fixed order.
+
+    Workers are spawned processes with one decoding thread. A video whose worker crashes or exceeds the time limit is
+    tried once more. Leaving the iteration early, by an exception too, ends the workers.
+
+    Args:
+        function: picklable. A VideoError it raises becomes an outcome; an OSError ends the run.
+        num_workers: 0: one for each core this process may use.
+    Raises:
+        OSError: from the function, such as a full disk.
+    """
+    waiting = deque((video, 1) for video in videos)
+    num_workers = min(num_workers or len(os.sched_getaffinity(0)), max(len(waiting), 1))
+    running: dict[Future[T], tuple[Video, int]] = {}
+    pool = _start_pool(num_workers)
+    try:
+        while waiting or running:
+            while waiting and len(running) < QUEUED_A_WORKER * num_workers:
+                video, attempt = waiting.popleft()
+                running[pool.schedule(function, args=[video], timeout=timeout_seconds)] = (video, attempt)
+            for future in wait(running, return_when=FIRST_COMPLETED).done:
+                video, attempt = running.pop(future)
+                if isinstance(future.exception(), BrokenProcessPool) and not pool.active:
+                    _end_pool(pool)
+                    pool = _start_pool(num_workers)
+                outcome = _outcome(future, video, timeout_seconds)
+                if outcome.reason in ("crashed", "timed_out") and attempt < TRIES:
+                    logger.warning("%s: %s; trying once more", video.path, outcome.text)
+                    waiting.append((video, attempt + 1))
+                else:
+                    yield outcome
+    finally:
+        _end_pool(pool)
+
+
+def _outcome(future: "Future[T]", video: Video, timeout_seconds: float) -> Outcome[T]:
+    error = future.exception()
+    if error is None:
+        return Outcome(video, future.result())
+    if isinstance(error, VideoError):
+        return Outcome(video, reason=error.reason, text=str(error))
+    if isinstance(error, TimeoutError):
+        return Outcome(video, reason="timed_out", text=f"{video.path}: not done in {timeout_seconds:g} s")
+    if isinstance(error, (ProcessExpired, BrokenProcessPool)):
+        return Outcome(video, reason="crashed", text=f"{video.path}: worker died ({error!r})")
+    if isinstance(error, OSError):
+        raise error
+    return Outcome(video, reason="internal_error", text=f"{video.path}: {error!r}")
+
+
+def _start_pool(num_workers: int) -> ProcessPool:
+    context = multiprocessing.get_context("spawn")
+    return ProcessPool(max_workers=num_workers, context=context, initializer=_start_worker)
+
+
+def _end_pool(pool: ProcessPool) -> None:
+    pool.stop()
+    pool.join()
+
+
+def _start_worker() -> None:
+    """Leave Ctrl-C to the parent, end when told to, and keep OpenCV to one thread."""
+    import cv2
+
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    cv2.setNumThreads(1)

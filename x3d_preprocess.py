@@ -1,0 +1,134 @@
+"""Decode videos into views, the network's inputs.
+
+A list of videos -> <view>_<label>.npy or .bin, one (1, 3, T, C, C) float32 a view, and manifest.json.
+
+    python x3d_preprocess.py --cfg configs/X3D_S.yaml DATA.PATH_TO_DATA_DIR Kinetics-400/ \\
+        DATA.PATH_PREFIX Kinetics-400/val/ X3D_PREPROCESS.DATA_OUTPUT_PATH prep_data/
+
+A stopped run goes on where it was. A video that cannot be used is listed with its reason, and the exit status is 1.
+"""
+
+import argparse
+import collections
+import functools
+import logging
+import shutil
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from x3d.cli import EXIT_DONE, EXIT_INCOMPLETE, fail, script_main
+
+if TYPE_CHECKING:
+    from fvcore.common.config import CfgNode
+
+    from x3d.annotations import Video
+    from x3d.manifest import Manifest
+    from x3d.view_folder import ViewFolder
+
+logger = logging.getLogger("x3d_preprocess")
+
+
+def run(cfg: "CfgNode", args: argparse.Namespace) -> int:
+    """Check the list and the folder, decode what is missing, and sum up."""
+    options = cfg.X3D_PREPROCESS
+    if not options.ENABLE:
+        logger.info("X3D_PREPROCESS.ENABLE is False: nothing to do")
+        return EXIT_DONE
+    if not options.DATA_OUTPUT_PATH:
+        return fail("X3D_PREPROCESS.DATA_OUTPUT_PATH is empty; give the folder for the views")
+
+    from x3d.annotations import read_list, shard, views_per_video
+    from x3d.manifest import view_facts
+    from x3d.transform import view_shape
+    from x3d.view_folder import ViewFolder
+
+    listed = read_list(cfg)
+    videos = shard(listed, args.shard_id, args.num_shards)
+    num_views = views_per_video(cfg)
+    shape = view_shape(cfg)
+    folder = ViewFolder(
+        options.DATA_OUTPUT_PATH, f".{options.FORMAT}", shape, num_views, (args.shard_id, args.num_shards)
+    )
+    manifest = folder.open(view_facts(cfg, listed), videos, options.OVERWRITE)
+    try:
+        todo = [video for video in videos if video.index not in manifest.videos]
+        needed = len(todo) * num_views * folder.view_bytes
+        free = shutil.disk_usage(folder.path).free
+        logger.info(
+            "%d videos, %d to do: %d views, %.2f GB of %.2f GB free in %s",
+            *(len(videos), len(todo), len(todo) * num_views, needed / 1e9, free / 1e9, folder.path),
+        )
+        if needed > free:
+            return fail(f"{folder.path} lacks {(needed - free) / 1e9:.2f} GB for {len(todo) * num_views} views")
+        decode(cfg, todo, folder, manifest)
+    except OSError as error:
+        return fail(f"{folder.path} cannot be written: {error}; the same command goes on from here", EXIT_INCOMPLETE)
+    finally:
+        folder.close()
+        save(manifest)
+    return sum_up(videos, manifest, num_views)
+
+
+def decode(cfg: "CfgNode", todo: Sequence["Video"], folder: "ViewFolder", manifest: "Manifest") -> None:
+    """Decode videos in worker processes and note what became of each."""
+    from tqdm import tqdm
+
+    from x3d.sampling import Sampling
+    from x3d.transform import Transform
+    from x3d.views import write_views
+    from x3d.workers import run_on_videos
+
+    work = functools.partial(
+        write_views, sampling=Sampling.from_cfg(cfg), transform=Transform.from_cfg(cfg), folder=folder
+    )
+    outcomes = run_on_videos(work, todo, cfg.X3D_WORKERS.NUM, cfg.X3D_PREPROCESS.TIMEOUT)
+    with tqdm(total=len(todo), desc="videos", unit="video", smoothing=0.05) as progress:
+        for outcome in outcomes:
+            entry: dict[str, Any] = {"path": outcome.video.listed, "label": outcome.video.label}
+            if outcome.value is not None:
+                entry |= {"state": "done", **outcome.value}
+            else:
+                entry |= {"state": "failed", "reason": outcome.reason, "text": outcome.text}
+                progress.write(f"{outcome.reason}: {outcome.text}", file=progress.fp)
+            manifest.record(outcome.video.index, entry)
+            progress.update()
+            if outcome.value is None and cfg.X3D_PREPROCESS.ON_ERROR == "raise":
+                logger.error("X3D_PREPROCESS.ON_ERROR is raise: stopping at the first failure")
+                return
+
+
+def save(manifest: "Manifest") -> None:
+    """Write the manifest, or say why not: a full disk must not hide the error that came first."""
+    try:
+        manifest.save()
+    except OSError as error:
+        logger.error("%s cannot be written: %s", manifest.path, error)
+
+
+def sum_up(videos: Sequence["Video"], manifest: "Manifest", num_views: int) -> int:
+    """Log counts by state and reason, and every failure; the counts add up to the list."""
+    from x3d.workers import ALL_REASONS
+
+    states = [manifest.videos.get(video.index, {"state": "not_reached"}) for video in videos]
+    failed = [state for state in states if state["state"] == "failed"]
+    done = [state for state in states if state["state"] == "done"]
+    rotated = sum(state.get("rotation", 0) != 0 for state in done)
+    not_reached = len(videos) - len(done) - len(failed)
+    logger.info("%d videos done, %d views; manifest: %s", len(done), len(done) * num_views, manifest.path)
+    if rotated:
+        logger.info("%d videos have rotation metadata, which is not applied, as in PySlowFast", rotated)
+    if not_reached:
+        logger.error("%d videos not reached", not_reached)
+    for reason, count in sorted(collections.Counter(state["reason"] for state in failed).items()):
+        logger.error("%d videos failed, %s: %s", count, reason, ALL_REASONS[reason])
+    for state in failed:
+        logger.error("%s: %s", state["reason"], state["text"])
+    return EXIT_INCOMPLETE if failed or not_reached else EXIT_DONE
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    return script_main(__doc__ or "", run, argv, with_shards=True)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,79 @@
+"""Export an X3D checkpoint to ONNX and prove the file equal to the checkpoint.
+
+A .pyth of PySlowFast's model zoo -> an .onnx with input `image` (N, 3, T, C, C) float32 and output `class`
+(N, NUM_CLASSES) float32 probabilities.
+
+    python x3d_pth2onnx.py --cfg configs/X3D_S.yaml TEST.CHECKPOINT_FILE_PATH x3d_s.pyth \\
+        X3D_PTH2ONNX.ONNX_OUTPUT_PATH x3d_s.onnx
+
+ONNX Runtime and OpenVINO run the file beside the network on seeded views; above X3D_PTH2ONNX.TOLERANCE it is removed.
+"""
+
+import argparse
+import logging
+import os
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from x3d.cli import EXIT_DONE, EXIT_INCOMPLETE, fail, script_main
+
+if TYPE_CHECKING:
+    from fvcore.common.config import CfgNode
+
+logger = logging.getLogger("x3d_pth2onnx")
+
+
+def run(cfg: "CfgNode", args: argparse.Namespace) -> int:
+    """Load, export, prove; the file appears under its name only when it passed."""
+    options = cfg.X3D_PTH2ONNX
+    if not options.ENABLE:
+        logger.info("X3D_PTH2ONNX.ENABLE is False: nothing to do")
+        return EXIT_DONE
+    target = options.ONNX_OUTPUT_PATH
+    if not target.endswith(".onnx"):
+        return fail(f"X3D_PTH2ONNX.ONNX_OUTPUT_PATH is {target!r}; give the .onnx file to write")
+    folder = os.path.dirname(os.path.abspath(target))
+    if not os.path.isdir(folder):
+        return fail(f"X3D_PTH2ONNX.ONNX_OUTPUT_PATH {target}: the folder {folder} is not there; make it first")
+
+    import copy
+
+    from x3d.checkpoint import load_checkpoint
+    from x3d.export import fold_batch_norm, prove, write_onnx
+    from x3d.model import X3D
+    from x3d.transform import view_shape
+
+    model = X3D(cfg).eval()
+    checkpoint = options.CHECKPOINT_FILE_PATH or cfg.TEST.CHECKPOINT_FILE_PATH
+    load_checkpoint(model, checkpoint)
+    logger.info("%s fits, %.3f M parameters", checkpoint, sum(p.numel() for p in model.parameters()) / 1e6)
+    folded = copy.deepcopy(model)
+    fold_batch_norm(folded)
+
+    partial = f"{target}.partial.onnx"
+    try:
+        write_onnx(folded, partial, view_shape(cfg), options.OPSET, options.BATCH_SIZE)
+        largest = 0.0
+        for difference in prove(model, partial, view_shape(cfg), options.BATCH_SIZE):
+            logger.info(
+                "%s, batch %d: largest difference %.2e", difference.engine, difference.batch_size, difference.largest
+            )
+            largest = max(largest, difference.largest)
+        if not largest <= options.TOLERANCE:
+            text = f"{target} is not written: it differs from {checkpoint} by {largest:.2e}"
+            return fail(f"{text}, X3D_PTH2ONNX.TOLERANCE is {options.TOLERANCE:.2e}", EXIT_INCOMPLETE)
+        os.replace(partial, target)
+    finally:
+        if os.path.exists(partial):
+            os.remove(partial)
+    batch = options.BATCH_SIZE or "dynamic"
+    logger.info("%s: opset %d, batch %s, input (N, %s)", target, options.OPSET, batch, str(view_shape(cfg))[1:-1])
+    return EXIT_DONE
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    return script_main(__doc__ or "", run, argv)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
