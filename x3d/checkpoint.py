@@ -27,11 +27,7 @@ def load_checkpoint(model: nn.Module, path: str) -> None:
         raise ValueError(f"checkpoint {path} cannot be read as tensors: {str(error).splitlines()[0]}") from error
     state = content.get("model_state") if isinstance(content, Mapping) else None
     if not isinstance(state, Mapping):
-        found = (
-            f"the keys {sorted(map(str, content))[:8]}"
-            if isinstance(content, Mapping)
-            else f"a {type(content).__name__}"
-        )
+        found = f"keys {sorted(map(str, content))[:8]}" if isinstance(content, Mapping) else type(content).__name__
         raise ValueError(f"checkpoint {path} holds {found}, not a dict with model_state as PySlowFast writes it")
     faults = state_faults(model, state)
     if faults:

@@ -88,9 +88,7 @@ def summary_results(folder: str) -> dict[int, int] | None:
             samples = json.loads(path.read_text())["filesinfo"].values()
             outputs = [name for sample in samples for name in sample["outfiles"]]
         except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise ValueError(
-                f"{path} is not a summary of ais_bench: {error!r}; remove it if it is another's"
-            ) from error
+            raise ValueError(f"{path} is not a summary of ais_bench: {error!r}; remove it") from error
         for name in outputs:
             result = parse_result(name)
             if result:
