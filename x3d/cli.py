@@ -5,6 +5,7 @@ import logging
 import signal
 import sys
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING
 
@@ -16,13 +17,15 @@ logger = logging.getLogger(__name__)
 EXIT_DONE, EXIT_INCOMPLETE, EXIT_USAGE = 0, 1, 2
 EXIT_INTERRUPTED, EXIT_TERMINATED = 130, 143
 
-DEFAULT_CFG = "configs/X3D_S.yaml"
+DEFAULT_CFG = Path(__file__).parent.parent / "configs" / "X3D_S.yaml"
 
 
 def build_parser(description: str, with_shards: bool = False) -> argparse.ArgumentParser:
     """Build the parser of a script that reads a configuration: `--cfg FILE KEY VALUE ...`."""
     parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--cfg", metavar="FILE", default=DEFAULT_CFG, help="yaml file (default: %(default)s)")
+    parser.add_argument(
+        "--cfg", metavar="FILE", default=str(DEFAULT_CFG), help="yaml file (default: configs/X3D_S.yaml)"
+    )
     if with_shards:
         parser.add_argument("--shard_id", type=int, default=0, help="this shard's number, from 0 (default: 0)")
         parser.add_argument("--num_shards", type=int, default=1, help="number of shards (default: 1)")
