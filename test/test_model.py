@@ -1,0 +1,126 @@
+import numpy as np
+import onnx
+import pytest
+import torch
+
+from demo.synthetic import synthetic_state
+from test.conftest import ROOT, SMALL, read_golden
+from x3d.checkpoint import load_checkpoint
+from x3d.config import load_cfg
+from x3d.engine import open_engine
+from x3d.export import ATC_OPERATORS, fold_batch_norm, write_onnx
+from x3d.model import X3D, round_width, stage_widths
+from x3d.transform import view_shape
+
+GOLDEN = read_golden("slowfast_model.json")
+S = str(ROOT / "configs/X3D_S.yaml")
+
+
+def golden_cfg(case):
+    one_crop = ["TEST.NUM_SPATIAL_CROPS", "1"] if case["crop"] == 160 else []
+    return load_cfg(str(ROOT / f"configs/{case['config']}.yaml"), ["DATA.TEST_CROP_SIZE", str(case["crop"]), *one_crop])
+
+
+@pytest.mark.parametrize("case", GOLDEN["cases"], ids=lambda case: f"{case['config']} at {case['crop']}")
+def test_network_and_onnx_are_pyslowfasts(case, tmp_path):
+    cfg = golden_cfg(case)
+    model = X3D(cfg).eval()
+    assert {name: list(tensor.shape) for name, tensor in model.state_dict().items()} == GOLDEN["tensors"]
+    assert round(sum(p.numel() for p in model.parameters()) / 1e6, 3) == 3.794
+    model.load_state_dict(synthetic_state(model, GOLDEN["seed"]))
+    random = np.random.RandomState(GOLDEN["seed"] + 1)
+    batch = random.standard_normal((2, *view_shape(cfg))).astype(np.float32)
+    expected = np.array(case["output"])
+    with torch.inference_mode():
+        assert np.abs(model(torch.from_numpy(batch)).numpy() - expected).max() < 1e-6
+    fold_batch_norm(model)
+    path = str(tmp_path / "x.onnx")
+    write_onnx(model, path, view_shape(cfg), opset=11, batch_size=0)
+    for engine in ("openvino", "onnxruntime"):
+        assert np.abs(open_engine(path, engine).infer(batch)[0] - expected).max() < 1e-5
+
+
+@pytest.mark.parametrize(
+    ("width", "multiplier", "divisor", "expected"),
+    [(12, 2, 8, 24), (54, 0.0625, 8, 8), (216, 0.0625, 8, 16), (432, 0.0625, 8, 32), (12, 1.5, 1, 18), (7, 0, 8, 7)],
+)
+def test_widths_are_rounded_by_the_rule(width, multiplier, divisor, expected):
+    assert round_width(width, multiplier, divisor) == expected
+
+
+def test_stage_widths():
+    assert stage_widths(load_cfg(S)) == [24, 24, 48, 96, 192]
+    assert stage_widths(load_cfg(S, ["X3D.SCALE_RES2", "True"])) == [24, 48, 96, 192, 384]
+
+
+@pytest.mark.parametrize(
+    "opts",
+    [["X3D.BN_LIN5", "True"], ["X3D.CHANNELWISE_3x3x3", "False"], ["MODEL.HEAD_ACT", "sigmoid"], []],
+    ids=lambda opts: " ".join(opts) or "as is",
+)
+@pytest.mark.parametrize(("opset", "batch_size"), [(11, 0), (13, 0), (11, 3)])
+def test_every_variant_exports_with_operators_atc_takes(opts, opset, batch_size, tmp_path):
+    cfg = load_cfg(S, [*SMALL, *opts])
+    model = X3D(cfg).eval()
+    model.load_state_dict(synthetic_state(model, 0))
+    batch = torch.randn(3, *view_shape(cfg), generator=torch.Generator().manual_seed(0))
+    with torch.inference_mode():
+        expected = model(batch).numpy()
+    fold_batch_norm(model)
+    path = str(tmp_path / "x.onnx")
+    write_onnx(model, path, view_shape(cfg), opset, batch_size)
+    graph = onnx.load(path).graph
+    assert {node.op_type for node in graph.node} <= ATC_OPERATORS
+    assert [graph.input[0].name, graph.output[0].name] == ["image", "class"]
+    assert graph.input[0].type.tensor_type.shape.dim[0].dim_value == batch_size
+    assert np.abs(open_engine(path, "onnxruntime").infer(batch.numpy())[0] - expected).max() < 1e-5
+
+
+def test_a_checkpoint_must_fit_entry_by_entry(tmp_path, small_cfg):
+    model = X3D(small_cfg)
+    state = synthetic_state(model, 0)
+    del state["head.projection.bias"]
+    state["head.extra"] = torch.zeros(2, 3)
+    state["head.projection.weight"] = torch.zeros(4, 5)
+    torch.save({"model_state": state}, tmp_path / "x.pyth")
+    with pytest.raises(ValueError, match="in 3 entries") as raised:
+        load_checkpoint(model, str(tmp_path / "x.pyth"))
+    for text in (
+        "missing: head.projection.bias (9,)",
+        "unexpected: head.extra (2, 3)",
+        "shape: head.projection.weight is (4, 5), the network needs (9, 16)",
+    ):
+        assert text in str(raised.value)
+
+
+class Payload:
+    def __reduce__(self):
+        return (open, ("pwned", "w"))
+
+
+@pytest.mark.parametrize(
+    ("content", "advice"),
+    [
+        (None, r"No such file.*TEST.CHECKPOINT_FILE_PATH"),
+        (b"not a checkpoint", "cannot be read as tensors"),
+        (b"", "cannot be read as tensors"),
+        ({"state_dict": {}}, r"holds keys .*'state_dict'.*not a dict with model_state"),
+        ([1], "holds list, not a dict with model_state"),
+        ({"model_state": Payload()}, "cannot be read as tensors"),
+    ],
+)
+def test_what_is_no_checkpoint_is_refused(content, advice, tmp_path, small_cfg, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    path = tmp_path / "x.pyth"
+    if isinstance(content, bytes):
+        path.write_bytes(content)
+    elif content is not None:
+        torch.save(content, path)
+    with pytest.raises(ValueError, match=advice):
+        load_checkpoint(X3D(small_cfg), str(path))
+    assert not (tmp_path / "pwned").exists()
+
+
+def test_an_empty_checkpoint_path_says_which_key_to_set(small_cfg):
+    with pytest.raises(ValueError, match="set TEST.CHECKPOINT_FILE_PATH"):
+        load_checkpoint(X3D(small_cfg), "")

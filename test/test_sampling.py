@@ -1,0 +1,121 @@
+import math
+
+import numpy as np
+import pytest
+import torch
+
+from x3d.sampling import Header, Sampling, clip_window, linspace_float32, plan_clips
+
+S = Sampling(num_frames=13, sampling_rate=6, target_fps=30, num_clips=10)
+
+
+def by_the_book(pts, header, sampling):
+    """The reference's rules, step by step and frame by frame, with torch's own linspace."""
+    clips = []
+    for clip in range(sampling.num_clips):
+        size = sampling.sampling_rate * sampling.num_frames / sampling.target_fps * header.fps
+
+        def span(length, k, num_clips, size=size):
+            delta = max(length - size, 0)
+            if not sampling.use_offset:
+                return delta * k / num_clips
+            return math.floor(delta / 2) if num_clips == 1 else k * math.floor(delta / (num_clips - 1))
+
+        if header.duration is None:
+            start, end = 0, math.inf
+        else:
+            per_frame = header.duration / (header.num_frames or len(pts))
+            first = span(header.num_frames or len(pts), clip, sampling.num_clips)
+            start, end = int(first * per_frame), int((first + size - 1) * per_frame)
+        kept = {}
+        for position, time in enumerate(pts):
+            if time >= start:
+                kept[time] = position
+                if time > end:
+                    break
+        positions = [kept[time] for time in sorted(kept)]
+        k, num_clips = (clip, sampling.num_clips) if header.duration is None else (0, 1)
+        first = span(len(positions), k, num_clips)
+        points = torch.linspace(first, first + size - 1, sampling.num_frames)
+        clips.append([positions[i] for i in torch.clamp(points, 0, len(positions) - 1).long().tolist()])
+    return np.array(clips)
+
+
+@pytest.mark.parametrize(
+    ("fps", "num_frames", "clip", "expected"),
+    [
+        (30.0, 300, 0, [0, 6, 12, 19, 25, 32, 38, 44, 51, 57, 64, 70, 77]),
+        (30.0, 300, 5, [111 + n for n in (0, 6, 12, 19, 25, 32, 38, 44, 51, 57, 64, 70, 77)]),
+        (25.0, 250, 0, [0, 5, 10, 16, 21, 26, 32, 37, 42, 48, 53, 58, 64]),
+        (30.0, 5, 0, [0, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4]),
+        (30.0, 1, 9, [0] * 13),
+        (6.0, 60, 0, [0, 1, 2, 3, 4, 6, 7, 8, 9, 10, 12, 13, 14]),
+    ],
+)
+def test_hand_computed_clips(fps, num_frames, clip, expected):
+    plan = plan_clips(range(0, num_frames * 512, 512), Header(fps, num_frames, num_frames * 512), S)
+    assert plan.positions[clip].tolist() == expected
+
+
+def random_cases():
+    random = np.random.RandomState(0)
+    for _ in range(300):
+        num_frames = int(random.randint(1, 400))
+        step = int(random.choice([1, 512, 1001, 33]))
+        pts = np.arange(num_frames) * step + random.choice([0, 0, -2 * step, 3 * step])
+        if random.rand() < 0.3:
+            pts = pts + random.randint(0, 3 * step + 1, num_frames)
+        if random.rand() < 0.2:
+            swap = random.randint(0, num_frames, 4)
+            pts[swap] = pts[swap[::-1]]
+        said = int(random.choice([num_frames, num_frames, 0, num_frames + 5]))
+        duration = None if random.rand() < 0.25 else int(num_frames * step)
+        fps = float(random.choice([30, 25, 29.97002997, 23.976, 59.94, 6, 14.985]))
+        yield pts.tolist(), Header(fps, said, duration), bool(random.rand() < 0.3)
+
+
+def test_clips_are_the_references_on_300_random_videos():
+    compared = 0
+    for pts, header, use_offset in random_cases():
+        for num_clips in (10, 1):
+            sampling = Sampling(13, 6, 30, num_clips, use_offset)
+            try:
+                expected = by_the_book(pts, header, sampling)
+            except IndexError:
+                with pytest.raises(ValueError, match="has no frames"):
+                    plan_clips(pts, header, sampling)
+                continue
+            assert plan_clips(pts, header, sampling).positions.tolist() == expected.tolist()
+            compared += 1
+    assert compared > 400
+
+
+def test_a_plan_does_not_change_with_frames_after_the_decision():
+    header = Header(30.0, 300, 300)
+    whole = plan_clips(range(300), header, S)
+    for clip in range(10):
+        decided = int(whole.decided[clip])
+        longer = plan_clips([*range(decided), *range(decided + 40, 400)], header, S)
+        assert longer.positions[clip].tolist() == whole.positions[clip].tolist()
+    assert plan_clips(range(300), Header(30.0, 300, None), S).decided.tolist() == [300] * 10
+
+
+def test_a_clip_after_the_end_is_named():
+    with pytest.raises(ValueError, match="clip 3 of 10 has no frames"):
+        plan_clips(range(60), Header(30.0, 300, 300), S)
+
+
+def test_a_header_without_a_count_counts_the_frames():
+    assert clip_window(Header(30.0, 0, 300), 300, 5, S) == clip_window(Header(30.0, 300, 300), 7, 5, S)
+
+
+@pytest.mark.parametrize(("num_frames", "rate"), [(4, 12), (13, 6), (16, 5)])
+def test_linspace_is_torchs_at_every_frame_rate(num_frames, rate):
+    sampling = Sampling(num_frames, rate, 30, 10)
+    random = np.random.RandomState(1)
+    for fps in [*np.arange(1, 121, 0.5), 24000 / 1001, 30000 / 1001, 60000 / 1001, *random.uniform(1, 120, 3000)]:
+        size = sampling.clip_size(float(fps))
+        start = float(random.choice([0.0, random.uniform(0, 500)]))
+        ours = linspace_float32(start, start + size - 1, num_frames)
+        theirs = torch.linspace(start, start + size - 1, num_frames)
+        assert ours.astype(np.int64).tolist() == theirs.long().tolist(), (fps, start)

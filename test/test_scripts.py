@@ -1,0 +1,236 @@
+"""The scripts one after the other, through their `main`."""
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import x3d_infer
+import x3d_postprocess
+import x3d_preprocess
+import x3d_pth2onnx
+from test.conftest import SMALL
+from test.videos import write_video
+
+LISTED = [("air drumming/a b.mp4", 3), ("air drumming/c.mp4", 3), ("zumba/d 'e'.mp4", 8), ("żubr/f.mkv", 0)]
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("data")
+    for number, (name, _) in enumerate(LISTED):
+        write_video(folder / "val" / name, 60 + 10 * number, width=64 + 16 * number)
+    (folder / "test.csv").write_text("".join(f"{name} {label}\n" for name, label in LISTED))
+    return folder
+
+
+def data_keys(data: Path) -> list[str]:
+    return ["DATA.PATH_TO_DATA_DIR", str(data), "DATA.PATH_PREFIX", str(data / "val")]
+
+
+def preprocess(data: Path, out: Path, *more: str) -> int:
+    return x3d_preprocess.main([*SMALL, *data_keys(data), "X3D_PREPROCESS.DATA_OUTPUT_PATH", str(out), *more])
+
+
+@pytest.fixture(scope="module")
+def views(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("views") / "prep_data"
+    assert preprocess(data, out) == 0
+    return out
+
+
+@pytest.fixture(scope="module")
+def results(views: Path, small_onnx: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("results")
+    flags = ["--output", str(out), "--output_dirname", "res", "--batchsize", "8"]
+    assert x3d_infer.main(["--model", str(small_onnx), "--input", str(views), *flags]) == 0
+    return out / "res"
+
+
+def postprocess(folder: Path, *more: str) -> int:
+    return x3d_postprocess.main([*SMALL, "X3D_POSTPROCESS.OM_OUTPUT_PATH", str(folder), *more])
+
+
+def test_every_view_is_written_under_its_number_and_label(views):
+    expected = {f"{30 * i + v}_{label}.npy" for i, (_, label) in enumerate(LISTED) for v in range(30)}
+    assert {path.name for path in views.iterdir()} == expected | {"manifest.json"}
+    view = np.load(views / "31_3.npy")
+    assert (view.shape, view.dtype, view.flags.c_contiguous) == ((1, 3, 4, 40, 40), np.float32, True)
+    states = json.loads((views / "manifest.json").read_text())["videos"]
+    assert [states[str(i)]["state"] for i in range(4)] == ["done"] * 4
+
+
+def test_bin_holds_the_same_bytes(views, data, tmp_path):
+    assert preprocess(data, tmp_path / "bin", "X3D_PREPROCESS.FORMAT", "bin") == 0
+    for path in views.glob("*.npy"):
+        assert (tmp_path / "bin" / f"{path.stem}.bin").read_bytes() == np.load(path).tobytes()
+
+
+def test_one_crop_gives_ten_views_a_video(data, tmp_path):
+    one_crop = ["TEST.NUM_SPATIAL_CROPS", "1", "DATA.TEST_CROP_SIZE", "32"]
+    assert preprocess(data, tmp_path / "ten", *one_crop) == 0
+    assert len(list((tmp_path / "ten").glob("*.npy"))) == 40
+    assert np.load(tmp_path / "ten" / "39_0.npy").shape == (1, 3, 4, 32, 32)
+
+
+def line_of(capsys) -> str:
+    return capsys.readouterr().out.splitlines()[-1]
+
+
+def test_the_line_is_the_same_whoever_says_what_is_expected(results, data, tmp_path, capsys):
+    assert postprocess(results) == 0
+    by_summary = line_of(capsys)
+    assert set(json.loads(by_summary)) == {"split", "top1_acc", "top5_acc"}
+    assert postprocess(results, *data_keys(data)) == 0
+    assert line_of(capsys) == by_summary
+    alone = shutil.copytree(results, tmp_path / "alone")
+    assert postprocess(alone) == 0
+    assert line_of(capsys) == by_summary
+    details = json.loads((tmp_path / "alone_accuracy.json").read_text())
+    assert (details["videos_scored"], details["videos_listed"], details["missing_views"]) == (4, 4, [])
+
+
+def test_the_line_is_what_the_files_say(results, capsys):
+    summed = np.zeros((4, 9), dtype=np.float32)
+    for path in results.iterdir():
+        summed[int(path.name.split("_")[0]) // 30] += np.fromfile(path, dtype=np.float32)
+    ranks = [(summed[i] > summed[i, label]).sum() for i, (_, label) in enumerate(LISTED)]
+    assert postprocess(results) == 0
+    expected = {f"top{k}_acc": f"{25 * sum(rank < k for rank in ranks):.2f}" for k in (1, 5)}
+    assert json.loads(line_of(capsys)) == {"split": "test_final", **expected}
+
+
+def test_the_order_of_files_and_their_format_do_not_matter(results, tmp_path, capsys):
+    assert postprocess(results) == 0
+    expected = line_of(capsys)
+    mixed = tmp_path / "mixed"
+    for number, path in enumerate(sorted(results.iterdir(), reverse=True)):
+        folder = mixed / f"device{number % 2}"
+        folder.mkdir(parents=True, exist_ok=True)
+        scores = np.fromfile(path, dtype=np.float32)
+        if number % 3 == 0:
+            np.save(folder / f"{path.stem}.npy", scores[None])
+        elif number % 3 == 1:
+            np.savetxt(folder / f"{path.stem}.txt", scores[None], fmt="%.9g")
+        else:
+            shutil.copy(path, folder)
+    assert postprocess(mixed) == 0
+    assert line_of(capsys) == expected
+
+
+def spoil(how: str, folder: Path) -> None:
+    victim = folder / "37_3_0.bin"
+    scores = np.fromfile(victim, dtype=np.float32)
+    if how == "missing":
+        victim.unlink()
+    elif how == "duplicate":
+        np.save(folder / "37_3_0.npy", scores)
+    elif how == "not finite":
+        scores[4] = np.nan
+        scores.tofile(victim)
+    elif how == "wrong label":
+        victim.rename(folder / "37_4_0.bin")
+    elif how == "short":
+        victim.write_bytes(victim.read_bytes()[:-4])
+    elif how == "double precision":
+        victim.unlink()
+        np.save(folder / "37_3_0.npy", scores.astype(np.float64))
+    elif how == "of no view":
+        (folder / "notes.bin").write_bytes(b"")
+    elif how == "of another run":
+        shutil.copy(victim, folder / "120_5_0.bin")
+
+
+FAULTS = {
+    "missing": "video 1 lacks views: 37 ",
+    "duplicate": "view 37 is there more than once",
+    "not finite": "37_3_0.bin holds scores that are not finite",
+    "wrong label": "view 37 has label 4, its video 1 has label 3",
+    "short": "37_3_0.bin cannot be read as scores: 32 bytes; 9 float32",
+    "double precision": "37_3_0.npy holds 9 float64 scores",
+    "of no view": "notes.bin is not a view's result",
+    "of another run": "view 120 (label 5) was not expected",
+}
+
+
+@pytest.mark.parametrize("listed", [True, False], ids=["with the list", "with the summary"])
+@pytest.mark.parametrize("how", FAULTS)
+def test_a_spoilt_set_is_refused_naming_the_view(how, listed, results, data, tmp_path, capsys, caplog):
+    folder = shutil.copytree(results, tmp_path / "res")
+    shutil.copy(results.parent / "res_summary.json", tmp_path)
+    spoil(how, folder)
+    assert postprocess(folder, *(data_keys(data) if listed else [])) == 1
+    assert FAULTS[how] in caplog.text
+    assert capsys.readouterr().out == ""
+
+
+@pytest.mark.parametrize("how", ["missing", "duplicate", "wrong label", "not finite"])
+def test_a_spoilt_set_without_list_or_summary_is_refused_too(how, results, tmp_path, caplog):
+    folder = shutil.copytree(results, tmp_path / "res")
+    spoil(how, folder)
+    assert postprocess(folder) == 1
+    assert FAULTS[how] in caplog.text
+
+
+def test_allow_missing_scores_the_complete_videos_and_says_both(results, data, tmp_path, capsys, caplog):
+    folder = shutil.copytree(results, tmp_path / "res")
+    spoil("missing", folder)
+    assert postprocess(folder, *data_keys(data), "X3D_POSTPROCESS.ALLOW_MISSING", "True") == 1
+    assert line_of(capsys)
+    details = json.loads((tmp_path / "res_accuracy.json").read_text())
+    assert (details["videos_scored"], details["videos_listed"], details["incomplete_videos"]) == (3, 4, [1])
+    assert details["missing_views"] == [37]
+    assert float(details["of_listed"]["top5_acc"]) == 25 * details["correct"]["top5"]
+    assert "of 3 videos scored" in caplog.text
+    assert "of 4 videos listed" in caplog.text
+
+
+def test_a_list_with_another_label_refuses_every_view(results, data, tmp_path, caplog):
+    (tmp_path / "test.csv").write_text((data / "test.csv").read_text().replace("8\n", "7\n"))
+    assert postprocess(results, "DATA.PATH_TO_DATA_DIR", str(tmp_path)) == 1
+    assert "view 60 has label 8, its video 2 has label 7" in caplog.text
+    assert "30 faults" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("script", "keys", "advice"),
+    [
+        (x3d_preprocess.main, ["DATA.PATH_TO_DATA_DIR", "x"], "X3D_PREPROCESS.DATA_OUTPUT_PATH is empty"),
+        (x3d_preprocess.main, ["X3D_PREPROCESS.DATA_OUTPUT_PATH", "x"], "set DATA.PATH_TO_DATA_DIR"),
+        (x3d_preprocess.main, ["--shard_id", "3", "--num_shards", "3"], "--shard_id 3 is outside 0..2"),
+        (x3d_pth2onnx.main, ["X3D_PTH2ONNX.ONNX_OUTPUT_PATH", "x"], "give the .onnx file to write"),
+        (x3d_pth2onnx.main, ["X3D_PTH2ONNX.ONNX_OUTPUT_PATH", "no/x.onnx"], "the folder .*no is not there"),
+        (x3d_pth2onnx.main, ["X3D_PTH2ONNX.ONNX_OUTPUT_PATH", "x.onnx"], "set TEST.CHECKPOINT_FILE_PATH"),
+        (x3d_postprocess.main, [], "set X3D_POSTPROCESS.OM_OUTPUT_PATH"),
+        (x3d_postprocess.main, ["X3D_POSTPROCESS.OM_OUTPUT_PATH", "."], "holds no results"),
+    ],
+)
+def test_wrong_usage_starts_nothing(script: Callable[[list[str]], int], keys, advice, tmp_path, monkeypatch, caplog):
+    import re
+
+    monkeypatch.chdir(tmp_path)
+    assert script(keys) == 2
+    assert re.search(advice, caplog.text)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("script", [x3d_preprocess, x3d_pth2onnx, x3d_postprocess])
+def test_a_disabled_script_says_so_and_stops(script, caplog):
+    node = script.__name__.upper()
+    assert script.main([f"{node}.ENABLE", "False"]) == 0
+    assert f"{node}.ENABLE is False" in caplog.text
+
+
+def test_an_export_above_the_tolerance_leaves_no_file(small_checkpoint, tmp_path, caplog):
+    keys = [
+        "TEST.CHECKPOINT_FILE_PATH",
+        str(small_checkpoint),
+        "X3D_PTH2ONNX.ONNX_OUTPUT_PATH",
+        str(tmp_path / "x.onnx"),
+    ]
+    assert x3d_pth2onnx.main([*SMALL, *keys, "X3D_PTH2ONNX.TOLERANCE", "0"]) == 1
+    assert "is not written: it differs" in caplog.text
+    assert list(tmp_path.iterdir()) == []

@@ -1,0 +1,71 @@
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F  # noqa: N812
+
+from x3d.transform import Transform, assemble_view, crop_offsets, prepare_frame, resized_size
+
+GREY = Transform(mean=(0.45,) * 3, std=(0.225,) * 3, short_side=182, crop_size=182, num_crops=3)
+
+
+def by_torch(frame, transform):
+    """Normalise, then resize with torch's bilinear interpolation: the reference's order and arithmetic."""
+    pixels = torch.from_numpy(frame).float() / 255
+    pixels = (pixels - torch.tensor(transform.mean)) / torch.tensor(transform.std)
+    planes = pixels.permute(2, 0, 1)
+    height, width = planes.shape[1:]
+    if min(height, width) != transform.short_side:
+        size = resized_size(height, width, transform.short_side)
+        planes = F.interpolate(planes[None], size=size, mode="bilinear", align_corners=False)[0]
+    return planes.flip(0).numpy() if transform.reverse_channels else planes.numpy()
+
+
+SIZES = [(256, 340), (340, 256), (182, 320), (144, 176), (272, 640), (241, 181), (720, 1280), (1080, 1920), (48, 37)]
+
+
+@pytest.mark.parametrize("short_side", [182, 256, 356])
+@pytest.mark.parametrize("size", SIZES)
+def test_frames_are_torchs_within_2e_6(size, short_side):
+    frame = np.random.RandomState(0).randint(0, 256, (*size, 3)).astype(np.uint8)
+    transform = Transform((0.45, 0.5, 0.4), (0.225, 0.2, 0.25), short_side, short_side, 3)
+    assert np.abs(prepare_frame(frame, transform) - by_torch(frame, transform)).max() < 2e-6
+
+
+def test_channels_are_reversed_after_standardising():
+    frame = np.random.RandomState(0).randint(0, 256, (182, 200, 3)).astype(np.uint8)
+    transform = Transform((0.1, 0.5, 0.9), (0.2, 0.3, 0.4), 182, 182, 3, reverse_channels=True)
+    assert np.abs(prepare_frame(frame, transform) - by_torch(frame, transform)).max() < 2e-6
+
+
+@pytest.mark.parametrize(
+    ("size", "expected"),
+    [((256, 340), (182, 241)), ((340, 256), (241, 182)), ((182, 999), (182, 999)), ((200, 200), (182, 182))],
+)
+def test_the_long_side_is_rounded_down(size, expected):
+    assert resized_size(*size, 182) == expected
+
+
+@pytest.mark.parametrize(
+    ("size", "crop_size", "expected"),
+    [
+        ((182, 241), 182, [(0, 0), (0, 30), (0, 59)]),
+        ((241, 182), 182, [(0, 0), (30, 0), (59, 0)]),
+        ((182, 182), 182, [(0, 0), (0, 0), (0, 0)]),
+        ((182, 183), 182, [(0, 0), (0, 1), (0, 1)]),
+        ((182, 241), 160, [(11, 0), (11, 41), (11, 81)]),
+        ((200, 200), 181, [(10, 0), (10, 10), (10, 19)]),
+    ],
+)
+def test_hand_computed_crops(size, crop_size, expected):
+    assert [crop_offsets(*size, crop_size, crop) for crop in range(3)] == expected
+
+
+def test_a_view_is_the_crop_of_each_frame_in_order():
+    frames = [np.arange(3 * 5 * 7, dtype=np.float32).reshape(3, 5, 7) + 1000 * time for time in range(4)]
+    view = assemble_view(frames, crop=2, crop_size=5)
+    assert view.shape == (1, 3, 4, 5, 5)
+    assert view.flags.c_contiguous
+    for time in range(4):
+        assert (view[0, :, time] == frames[time][:, :, 2:7]).all()
+    assert GREY.crops() == [0, 1, 2]
+    assert Transform((0.0,) * 3, (1.0,) * 3, 182, 160, 1).crops() == [1]

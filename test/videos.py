@@ -1,0 +1,64 @@
+"""Videos made for the tests: lossless, each frame's number told by the grey of its upper and its lower half."""
+
+from collections.abc import Sequence
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+
+DIGITS = 16
+"""Grey 8, 24, ... 248 stand for the digits of a frame's number, which is below 256."""
+
+
+def write_video(
+    path: Path,
+    num_frames: int,
+    rate: int | Fraction = 30,
+    width: int = 64,
+    height: int = 48,
+    codec: str = "libx264",
+    pixel_format: str = "yuv420p",
+    pts: Sequence[int] | None = None,
+    options: dict[str, str] | None = None,
+) -> Path:
+    """Write a video whose frame n has grey n // 16 above and n % 16 below.
+
+    Args:
+        pts: of each frame, in units of 1 / rate (default: 0, 1, 2, ...).
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream(codec, rate=rate, options=options or ({"qp": "0"} if codec == "libx264" else {}))
+        stream.width, stream.height, stream.pix_fmt = width, height, pixel_format
+        stream.codec_context.time_base = Fraction(1) / Fraction(rate)
+        for number in range(num_frames):
+            pixels = np.empty((height, width, 3), dtype=np.uint8)
+            pixels[: height // 2], pixels[height // 2 :] = (8 + 16 * digit for digit in divmod(number, DIGITS))
+            frame = av.VideoFrame.from_ndarray(pixels, format="rgb24").reformat(format=pixel_format)
+            frame.pts = pts[number] if pts else number
+            frame.time_base = stream.codec_context.time_base
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+    return path
+
+
+def frame_numbers(frames: Sequence[np.ndarray]) -> list[int]:
+    """Read the numbers of frames given as uint8 RGB."""
+    return [DIGITS * _digit(frame[: len(frame) // 2]) + _digit(frame[len(frame) // 2 :]) for frame in frames]
+
+
+def _digit(half: np.ndarray) -> int:
+    return round((float(half.mean()) - 8) / 16)
+
+
+def write_audio(path: Path) -> Path:
+    """Write a file with sound only."""
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("aac", rate=44100)
+        for start in range(0, 44100, 1024):
+            frame = av.AudioFrame.from_ndarray(np.zeros((1, 1024), dtype=np.float32), format="fltp", layout="mono")
+            frame.sample_rate, frame.pts = 44100, start
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+    return path
