@@ -122,5 +122,5 @@ def test_what_is_no_checkpoint_is_refused(content, advice, tmp_path, small_cfg, 
 
 
 def test_an_empty_checkpoint_path_says_which_key_to_set(small_cfg):
-    with pytest.raises(ValueError, match="set TEST.CHECKPOINT_FILE_PATH"):
+    with pytest.raises(ValueError, match=r"set TEST\.CHECKPOINT_FILE_PATH"):
         load_checkpoint(X3D(small_cfg), "")

@@ -30,6 +30,7 @@ def write_video(
     path.parent.mkdir(parents=True, exist_ok=True)
     with av.open(str(path), "w") as container:
         stream = container.add_stream(codec, rate=rate, options=options or ({"qp": "0"} if codec == "libx264" else {}))
+        assert isinstance(stream, av.VideoStream)
         stream.width, stream.height, stream.pix_fmt = width, height, pixel_format
         stream.codec_context.time_base = Fraction(1) / Fraction(rate)
         for number in range(num_frames):
@@ -56,6 +57,7 @@ def write_audio(path: Path) -> Path:
     """Write a file with sound only."""
     with av.open(str(path), "w") as container:
         stream = container.add_stream("aac", rate=44100)
+        assert isinstance(stream, av.AudioStream)
         for start in range(0, 44100, 1024):
             frame = av.AudioFrame.from_ndarray(np.zeros((1, 1024), dtype=np.float32), format="fltp", layout="mono")
             frame.sample_rate, frame.pts = 44100, start
