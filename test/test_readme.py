@@ -1,0 +1,93 @@
+"""The documents say what is true: commands parse, options and keys are described, help is quick."""
+
+import re
+import shlex
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+
+import pytest
+
+import x3d_infer
+from test.conftest import ROOT
+from x3d.cli import build_parser
+from x3d.config import load_cfg
+from x3d.schema import SCHEMA
+
+README = (ROOT / "README.md").read_text()
+SCRIPTS = sorted(path.name for path in ROOT.glob("x3d_*.py"))
+
+
+def commands() -> Iterator[list[str]]:
+    """Every command line of the README that runs one of the scripts."""
+    text = re.sub(r"\\\n", " ", README)
+    found = re.findall(r"^(?:On a host: `)?(python x3d_\w+\.py[^`\n]*)", text, flags=re.MULTILINE)
+    found += re.findall(r"`(python x3d_\w+\.py[^`\n]*)`", text)
+    for line in sorted(set(found)):
+        yield shlex.split(line.replace("${bs}", "8"))[1:]
+
+
+def test_the_readme_runs_every_script():
+    assert {command[0] for command in commands()} == set(SCRIPTS)
+
+
+@pytest.mark.parametrize("command", list(commands()), ids=" ".join)
+def test_every_command_of_the_readme_parses(command, monkeypatch):
+    monkeypatch.chdir(ROOT)
+    script, *arguments = command
+    if script == "x3d_infer.py":
+        x3d_infer.build_parser().parse_args(arguments)
+    else:
+        args = build_parser("").parse_intermixed_args(arguments)
+        load_cfg(args.cfg, args.opts)
+
+
+@pytest.mark.parametrize("script", SCRIPTS)
+def test_help_is_quick_and_every_option_is_in_the_readme(script):
+    seconds = []
+    for _ in range(3):
+        start = time.perf_counter()
+        shown = subprocess.run([sys.executable, script, "--help"], cwd=ROOT, capture_output=True, text=True, check=True)
+        seconds.append(time.perf_counter() - start)
+    assert min(seconds) < 0.5
+    documented = "".join(line for line in README.splitlines() if f"`{script}`" in line and "`--" in line)
+    for option in set(re.findall(r"--\w[\w-]*", shown.stdout)) - {"--help"}:
+        assert f"`{option.replace('-', '_').replace('__', '--', 1)}`" in documented, option
+
+
+@pytest.mark.parametrize("script", SCRIPTS)
+def test_help_does_not_import_what_is_slow(script):
+    code = (
+        f"import sys, runpy; sys.argv = ['{script}', '--help']\ntry: runpy.run_path('{script}', run_name='__main__')\n"
+    )
+    code += (
+        "except SystemExit: pass\nprint([m for m in ('torch', 'openvino', 'ray', 'cv2', 'numpy') if m in sys.modules])"
+    )
+    shown = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert shown.stdout.splitlines()[-1] == "[]"
+
+
+def schema_comments() -> Iterator[tuple[str, str, str]]:
+    """Key, default and comment of every line of the schema."""
+    section = ""
+    for line in (ROOT / "x3d/schema.py").read_text().splitlines():
+        if match := re.fullmatch(r'    "(\w+)": \{', line):
+            section = match[1]
+        elif match := re.fullmatch(r'        "(\w+)": (.*?),(?:  # (.*))?', line):
+            yield f"{section}.{match[1]}", match[2], match[3]
+
+
+def test_every_key_has_a_comment_and_this_suites_are_in_the_readme():
+    found = {key: (default, comment) for key, default, comment in schema_comments() if key.split(".")[0] in SCHEMA}
+    missing = {f"{s}.{k}" for s, keys in SCHEMA.items() for k in keys} - set(found)
+    assert missing <= {"DATA.TRAIN_PCA_EIGVEC"}
+    for key, (default, comment) in found.items():
+        assert comment, key
+        if key.startswith("X3D_"):
+            assert f"| {key} | {default} | {comment} |" in README
+
+
+def test_the_readme_and_help_name_no_place_of_one_machine():
+    for path in [*ROOT.glob("*.md"), *ROOT.glob("*.py"), *ROOT.glob("x3d/*.py"), *ROOT.glob("*.sh")]:
+        assert not re.search(r"/(root|work|home|tmp)/", path.read_text()), path
