@@ -9,8 +9,10 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from fvcore.common.config import CfgNode
+if TYPE_CHECKING:
+    from fvcore.common.config import CfgNode
 
 UNLABELLED = -1
 SHOWN_FAULTS = 20
@@ -28,12 +30,12 @@ class Video:
     label: int
 
 
-def list_path(cfg: CfgNode) -> Path:
+def list_path(cfg: "CfgNode") -> Path:
     """Name the list that DATA.PATH_TO_DATA_DIR holds."""
     return Path(cfg.DATA.PATH_TO_DATA_DIR) / "test.csv"
 
 
-def read_list(cfg: CfgNode) -> list[Video]:
+def read_list(cfg: "CfgNode") -> list[Video]:
     """Read `test.csv`: a path and a label a line, split at the last separator.
 
     320 of Kinetics-400's class folders hold a space, so `abseiling/a b.mp4 0` is the path `abseiling/a b.mp4`.
@@ -102,7 +104,7 @@ def shard(videos: Sequence[Video], shard_id: int, num_shards: int) -> list[Video
     return list(videos[shard_id::num_shards])
 
 
-def views_per_video(cfg: CfgNode) -> int:
+def views_per_video(cfg: "CfgNode") -> int:
     """Count the views of a video: clips times crops."""
     return cfg.TEST.NUM_ENSEMBLE_VIEWS * cfg.TEST.NUM_SPATIAL_CROPS
 

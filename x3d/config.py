@@ -5,7 +5,6 @@ and not read, so its yaml files load unchanged.
 """
 
 import difflib
-import hashlib
 import json
 import math
 from collections.abc import Sequence
@@ -139,8 +138,3 @@ def _crop_faults(cfg: CfgNode) -> list[str]:
             f"DATA.TEST_CROP_SIZE is {crop}; the head pools over {one} pixels (DATA.TRAIN_CROP_SIZE): set at least that"
         ]
     return []
-
-
-def digest(values: Any) -> str:
-    """Hash JSON-able values to 16 hex digits, the same on every machine."""
-    return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:16]

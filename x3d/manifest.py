@@ -1,5 +1,6 @@
 """The record of a preprocessing run: what its folder was made from, and the state of every video."""
 
+import hashlib
 import json
 import os
 import platform
@@ -7,13 +8,13 @@ import time
 from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
-
-from fvcore.common.config import CfgNode
+from typing import TYPE_CHECKING, Any
 
 from x3d import __version__
 from x3d.annotations import Video, views_per_video
-from x3d.config import digest
+
+if TYPE_CHECKING:
+    from fvcore.common.config import CfgNode
 
 VIEW_KEYS = {
     "DATA": (
@@ -26,7 +27,7 @@ VIEW_KEYS = {
 SAVE_EVERY_SECONDS = 5
 
 
-def view_facts(cfg: CfgNode, videos: Sequence[Video]) -> dict[str, Any]:
+def view_facts(cfg: "CfgNode", videos: Sequence[Video]) -> dict[str, Any]:
     """Collect what decides the views of a list of videos: configuration, list and versions."""
     config = {f"{section}.{key}": cfg[section][key] for section, keys in VIEW_KEYS.items() for key in keys}
     return {
@@ -42,6 +43,11 @@ def view_facts(cfg: CfgNode, videos: Sequence[Video]) -> dict[str, Any]:
             "machine": platform.machine(),
         },
     }
+
+
+def digest(values: Any) -> str:
+    """Hash JSON-able values to 16 hex digits, the same on every machine."""
+    return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:16]
 
 
 def facts_differ(old: Mapping[str, Any], new: Mapping[str, Any], prefix: str = "") -> list[str]:

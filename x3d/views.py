@@ -16,14 +16,17 @@ def video_views(reader: VideoReader, sampling: Sampling, transform: Transform) -
     """Make every view of a video, in order.
 
     Yields:
-        Number of the view within the video (clip * crops + crop) and its (1, 3, T, C, C) float32 array.
+        Number of the view within the video (clip * crops + crop) and its (1, 3, T, C, C) float32 array, C order, which
+        is valid until the next view is asked for: all views share its memory.
     Raises:
         VideoError: the video cannot be used.
     """
     crops = transform.crops()
+    view = np.empty((1, 3, sampling.num_frames, transform.crop_size, transform.crop_size), dtype=np.float32)
     for clip, frames in reader.clips(sampling, lambda frame: prepare_frame(frame, transform)):
         for place, crop in enumerate(crops):
-            yield clip * len(crops) + place, assemble_view(frames, crop, transform.crop_size)
+            assemble_view(frames, crop, view)
+            yield clip * len(crops) + place, view
 
 
 def write_views(video: Video, sampling: Sampling, transform: Transform, folder: ViewFolder) -> dict[str, Any]:
