@@ -53,6 +53,17 @@ def _digit(half: np.ndarray) -> int:
     return round((float(half.mean()) - 8) / 16)
 
 
+def remux(source: Path, target: Path, **options: str) -> Path:
+    """Copy a video's packets into another container, with the muxer's options."""
+    with av.open(str(source)) as reader, av.open(str(target), "w", options=options) as writer:
+        stream = writer.add_stream_from_template(reader.streams.video[0])
+        for packet in reader.demux(video=0):
+            if packet.dts is not None:
+                packet.stream = stream
+                writer.mux(packet)
+    return target
+
+
 def write_audio(path: Path) -> Path:
     """Write a file with sound only."""
     with av.open(str(path), "w") as container:

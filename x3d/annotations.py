@@ -38,12 +38,37 @@ def list_path(cfg: "CfgNode") -> Path:
 def read_list(cfg: "CfgNode") -> list[Video]:
     """Read `test.csv`: a path and a label a line, split at the last separator.
 
-    320 of Kinetics-400's class folders hold a space, so `abseiling/a b.mp4 0` is the path `abseiling/a b.mp4`.
+    320 of Kinetics-400's class folders hold a space, so `air drumming/a b.mp4 2` is the path `air drumming/a b.mp4`.
 
     Raises:
         ValueError: no list, an empty one, or rows that are not a path and a label; every row is named.
     """
     path = list_path(cfg)
+    lines = _read_lines(path)
+    videos, faults = _parse_rows(lines, cfg)
+    if faults:
+        raise ValueError(f"{path} has {len(faults)} bad lines of {len(lines)}\n" + shorten(faults))
+    return videos
+
+
+def scan_list(cfg: "CfgNode") -> tuple[list[Video], list[str]]:
+    """Read `test.csv` for checking it.
+
+    Returns:
+        The videos of the good rows, and what is wrong with the others or said twice.
+    Raises:
+        ValueError: no list, or an empty one.
+    """
+    videos, faults = _parse_rows(_read_lines(list_path(cfg)), cfg)
+    first: dict[str, Video] = {}
+    for video in videos:
+        earlier = first.setdefault(os.path.normpath(video.listed), video)
+        if earlier is not video:
+            faults.append(f"line {video.index + 1}: listed before in line {earlier.index + 1}: {video.listed!r}")
+    return videos, faults
+
+
+def _read_lines(path: Path) -> list[str]:
     try:
         lines = path.read_text(encoding="utf-8-sig").splitlines()
     except FileNotFoundError:
@@ -54,16 +79,18 @@ def read_list(cfg: "CfgNode") -> list[Video]:
         lines.pop()
     if not lines:
         raise ValueError(f"{path} is empty; it needs a line `path label` for each video")
+    return lines
 
+
+def _parse_rows(lines: Sequence[str], cfg: "CfgNode") -> tuple[list[Video], list[str]]:
     videos, faults = [], []
-    for number, line in enumerate(lines, start=1):
+    for index, line in enumerate(lines):
         listed, label, fault = split_row(line, cfg.DATA.PATH_LABEL_SEPARATOR, cfg.MODEL.NUM_CLASSES)
         if fault:
-            faults.append(f"line {number}: {fault}: {line!r}")
-        videos.append(Video(number - 1, listed, os.path.join(cfg.DATA.PATH_PREFIX, listed), label))
-    if faults:
-        raise ValueError(f"{path} has {len(faults)} bad lines of {len(lines)}\n" + shorten(faults))
-    return videos
+            faults.append(f"line {index + 1}: {fault}: {line!r}")
+        else:
+            videos.append(Video(index, listed, os.path.join(cfg.DATA.PATH_PREFIX, listed), label))
+    return videos, faults
 
 
 def split_row(line: str, separator: str, num_classes: int) -> tuple[str, int, str]:

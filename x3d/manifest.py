@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 import platform
+import re
 import time
 from collections.abc import Mapping, Sequence
 from importlib.metadata import version
@@ -24,7 +25,7 @@ VIEW_KEYS = {
     "TEST": ["NUM_ENSEMBLE_VIEWS", "NUM_SPATIAL_CROPS"],
     "X3D_PREPROCESS": ["FORMAT", "BACKEND"],
 }
-SAVE_EVERY_SECONDS = 5
+SAVE_EVERY_SECONDS = 2
 
 
 def view_facts(cfg: "CfgNode", videos: Sequence[Video]) -> dict[str, Any]:
@@ -123,3 +124,56 @@ class Manifest:
         """Write the file, atomically."""
         write_json(self.path, {"facts": self.facts, "videos": {str(i): self.videos[i] for i in sorted(self.videos)}})
         self._saved = time.monotonic()
+
+
+_NAME = re.compile(r"manifest(?:-(\d+)of(\d+))?\.json")
+
+
+def manifest_name(shard_id: int, num_shards: int) -> str:
+    """Name the manifest of a folder, or of one shard of it."""
+    return "manifest.json" if num_shards == 1 else f"manifest-{shard_id}of{num_shards}.json"
+
+
+def shard_of(path: Path) -> tuple[int, int]:
+    """Read a manifest's shard from its name: its number and the number of shards."""
+    match = _NAME.fullmatch(path.name)
+    if not match:
+        raise ValueError(f"{path} is not named as a manifest is")
+    return (int(match[1]), int(match[2])) if match[1] else (0, 1)
+
+
+def find_manifests(folder: Path) -> list[Path]:
+    """List the manifests in a folder."""
+    return sorted(path for path in folder.iterdir() if _NAME.fullmatch(path.name))
+
+
+def merge_shards(target: Path, paths: Sequence[Path]) -> Manifest:
+    """Join the manifests of all shards into one, and remove them.
+
+    Raises:
+        ValueError: a shard is missing or doubled, the shards were made from different things, or one vouches for a
+            video that is not its own; the text names file and video.
+    """
+    if target.exists():
+        raise ValueError(f"{target} and {paths[0]} vouch for the same folder; remove the one that is stale")
+    num_shards = shard_of(paths[0])[1]
+    missing = {target.with_name(manifest_name(i, num_shards)) for i in range(num_shards)} - set(paths)
+    if missing:
+        raise ValueError(f"{min(missing)} is missing: all {num_shards} shards are needed to merge them")
+    merged = Manifest(target, Manifest.load(paths[0]).facts, {})
+    for path in paths:
+        shard_id, of = shard_of(path)
+        shard = Manifest.load(path)
+        if of != num_shards:
+            raise ValueError(f"{path} is of {of} shards, {paths[0]} of {num_shards}")
+        differences = facts_differ(merged.facts, shard.facts)
+        if differences:
+            raise ValueError(f"{path} and {paths[0]} were made from different things: {'; '.join(differences)}")
+        foreign = [index for index in shard.videos if index % num_shards != shard_id]
+        if foreign:
+            raise ValueError(f"{path} vouches for video {foreign[0]}, which is shard {foreign[0] % num_shards}'s")
+        merged.videos |= shard.videos
+    merged.save()
+    for path in paths:
+        path.unlink()
+    return merged

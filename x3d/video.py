@@ -44,7 +44,7 @@ class VideoError(Exception):
 
 @dataclass(frozen=True)
 class Stream:
-    """What a file says of its first video stream; sizes in pixels, duration in seconds (None: not said)."""
+    """What a file says of its first video stream; sizes in pixels, duration in seconds, the file's if need be."""
 
     header: Header
     codec: str
@@ -99,6 +99,8 @@ class VideoReader:
         seconds = None
         if stream.duration is not None and stream.time_base is not None:
             seconds = float(stream.duration * stream.time_base)
+        elif self._container.duration is not None:
+            seconds = self._container.duration / av.time_base
         context = stream.codec_context
         return Stream(header, context.name, context.width, context.height, seconds)
 

@@ -6,7 +6,6 @@ can be seen is whole. ais_bench does not look into subfolders.
 
 import logging
 import os
-import re
 import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -16,13 +15,11 @@ import numpy as np
 import xxhash
 
 from x3d.annotations import Video, parse_view_stem, view_stem
-from x3d.manifest import Manifest, facts_differ
+from x3d.manifest import Manifest, facts_differ, find_manifests, manifest_name, merge_shards, shard_of
 
 logger = logging.getLogger(__name__)
 
 INPUT_SUFFIXES = (".npy", ".bin")
-
-_MANIFEST_NAME = re.compile(r"manifest(-(\d+)of(\d+))?\.json")
 
 
 class ViewFolder:
@@ -36,9 +33,8 @@ class ViewFolder:
         self.view_shape = (1, *view_shape)
         self.views_per_video = views_per_video
         self.shard = shard
-        name = "" if shard[1] == 1 else f"-{shard[0]}of{shard[1]}"
-        self.manifest_path = self.path / f"manifest{name}.json"
-        self.scratch = self.path / f".scratch{name}"
+        self.manifest_path = self.path / manifest_name(*shard)
+        self.scratch = self.path / f".scratch-{self.manifest_path.stem}"
 
     @property
     def view_bytes(self) -> int:
@@ -82,13 +78,14 @@ class ViewFolder:
         for name in self._inputs():
             if parse_view_stem(os.path.splitext(name)[0]) is None:
                 raise ValueError(f"{self.path / name} is not a view, and ais_bench would read it; move it elsewhere")
-        for name in sorted(os.listdir(self.path)):
-            match = _MANIFEST_NAME.fullmatch(name)
-            if not match or name == self.manifest_path.name:
-                continue
-            if int(match[3] or 1) != self.shard[1]:
-                raise ValueError(f"{self.path / name} is of another sharding than --num_shards {self.shard[1]}")
-            self._check_facts(Manifest.load(self.path / name), facts)
+        others = [path for path in find_manifests(self.path) if path != self.manifest_path]
+        if others and self.shard[1] == 1:
+            self._check_facts(merge_shards(self.manifest_path, others), facts)
+            return
+        for path in others:
+            if shard_of(path)[1] != self.shard[1]:
+                raise ValueError(f"{path} is of another sharding than --num_shards {self.shard[1]}")
+            self._check_facts(Manifest.load(path), facts)
 
     def _check_facts(self, manifest: Manifest, facts: Mapping[str, Any]) -> None:
         differences = facts_differ(manifest.facts, facts)
