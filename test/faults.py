@@ -63,10 +63,7 @@ FILES: dict[str, tuple[Callable[[Path], object], str]] = {
     "a folder.mp4": (Path.mkdir, "unreadable"),
     "no moov.mp4": (_no_moov, "not_a_video"),
     "text.mp4": (lambda path: path.write_text("<html>404</html>" * 100), "not_a_video"),
-    "._junk.mp4": (
-        lambda path: path.write_bytes(b"\x00\x05\x16\x07\x00\x02\x00\x00Mac OS X" + bytes(4000)),
-        "not_a_video",
-    ),
+    "._junk.mp4": (lambda path: path.write_bytes(b"\x00\x05\x16\x07Mac OS X" + bytes(4000)), "not_a_video"),
     "header only.mkv": (_no_cluster, "not_a_video"),
     "sound only.mp4": (write_audio, "no_video_stream"),
     "half.mp4": (lambda path: _cut(_faststart(path), 0.5), "truncated"),

@@ -92,7 +92,7 @@ def test_verify_tells_what_is_bad_and_writes_a_row_for_each_video(corpus, tmp_pa
     monkeypatch.chdir(tmp_path)
     (data / "val" / "unlisted.mp4").touch()
     assert x3d_verify.main([*keys(data, tmp_path)]) == 1
-    rows = list(csv.DictReader((tmp_path / "verify.csv").open()))
+    rows = list(csv.DictReader((tmp_path / "verify.csv").read_text().splitlines()))
     assert [row["path"] for row in rows] == list(expected)
     cut_short = {"cut.mkv": "truncated", "half.mp4": "damaged"}
     assert {row["path"]: row["reason"] for row in rows} == expected | cut_short

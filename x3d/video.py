@@ -128,9 +128,9 @@ class VideoReader:
                     number += 1
                     yield frame
         except av.FFmpegError as error:
-            raise VideoError("damaged", self.path, f"after {number} frames: {error}") from error
+            raise VideoError("damaged", self.path, f"after {number} frames: {error.strerror}") from error
         if self._read_error is not None:
-            raise VideoError("damaged", self.path, f"after {number} frames: {self._read_error}")
+            raise VideoError("damaged", self.path, f"after {number} frames: {self._read_error.strerror}")
 
     def clips(self, sampling: Sampling, prepare: Callable[[np.ndarray], T]) -> Iterator[tuple[int, list[T]]]:
         """Decode once and hand out clip after clip.
@@ -218,7 +218,7 @@ def _open(path: str) -> av.container.InputContainer:
     except FileNotFoundError:
         raise VideoError("missing", path) from None
     except av.FFmpegError as error:
-        raise VideoError("not_a_video", path, str(error)) from error
+        raise VideoError("not_a_video", path, str(error.strerror)) from error
     except OSError as error:
         raise VideoError("unreadable", path, str(error.strerror)) from error
 
