@@ -10,6 +10,7 @@ Without --input it measures on zeros: python x3d_infer.py --model x3d_s.onnx --b
 
 import argparse
 import logging
+import shutil
 import sys
 import time
 from collections.abc import Sequence
@@ -97,30 +98,41 @@ def result_folder(args: argparse.Namespace) -> Path | None:
     folder = Path(args.output) / (args.output_dirname or time.strftime("%Y_%m_%d-%H_%M_%S"))
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise ValueError(f"{folder} holds files of another run; remove it or give another --output_dirname")
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ValueError(f"--output {args.output}: {error.strerror}") from error
     return folder
 
 
 def infer_files(
     engine: "Engine", paths: Sequence[str], folder: Path | None, summary: "Summary", args: argparse.Namespace
 ) -> None:
-    """Run every file through the engine, batch by batch, and write each view's outputs."""
+    """Run every file through the engine, batch by batch, and write each view's outputs.
+
+    The folder has `.partial` in its name until it is whole, so that a stopped run is not taken for a short one.
+    """
     from tqdm import tqdm
 
     from x3d.inputs import batched, read_batch, result_stem
     from x3d.results import write_result
 
-    if folder:
-        folder.mkdir(parents=True, exist_ok=True)
+    partial = folder and folder.with_name(f"{folder.name}.partial")
+    if partial:
+        shutil.rmtree(partial, ignore_errors=True)
+        partial.mkdir(parents=True)
     with tqdm(total=len(paths), desc="views", unit="view") as progress:
         for start, names in batched(paths, summary.batch_size):
             batch = read_batch(names, engine.view_shape, summary.batch_size)
             outputs = measure(engine, batch, summary, args.loop, 0 if start else args.warmup_count)
             for number, name in enumerate(names):
                 rows = [output[number : number + 1] for output in outputs]
-                if folder:
-                    written = write_result(str(folder), result_stem(name), rows, f".{args.outfmt.lower()}")
-                    summary.add_file(start + number, name, written)
+                if folder and partial:
+                    written = write_result(str(partial), result_stem(name), rows, f".{args.outfmt.lower()}")
+                    summary.add_file(start + number, name, [str(folder / Path(path).name) for path in written])
             progress.update(len(names))
+    if folder and partial:
+        partial.replace(folder)
 
 
 def measure(

@@ -52,6 +52,14 @@ def run(cfg: "CfgNode", args: argparse.Namespace) -> int:
     logger.info("%s expects %d views; found %d in %s", source, len(expected), len(results), folder)
 
     faults = [f"{name} is not a view's result" for name in foreign] + audit.faults
+    faults += [
+        f"view {view} has label {label}; MODEL.NUM_CLASSES is {cfg.MODEL.NUM_CLASSES}"
+        for view, label in zip(views, labels, strict=True)
+        if label >= cfg.MODEL.NUM_CLASSES
+    ]
+    holes = np.setdiff1d(np.arange(expected[-1] // views_per_video(cfg)), expected // views_per_video(cfg))
+    if len(holes):
+        logger.warning("%s leaves out %d videos before its last, such as video %d", source, len(holes), holes[0])
     faults += [] if cfg.X3D_POSTPROCESS.ALLOW_MISSING else missing_views(audit, views_per_video(cfg))
     if not faults:
         scores, faults = join_results(cfg, results, views, audit)
@@ -86,6 +94,11 @@ def expected_views(cfg: "CfgNode", views: "np.ndarray", labels: "np.ndarray") ->
         said = majority_labels(numbers, np.array([summary[view] for view in numbers]), num_views)
         return numbers, said, "the summary"
     num_videos = int(views.max()) // num_views + 1
+    if num_videos > len(views):
+        raise ValueError(
+            f"the results name video {num_videos - 1} and are only {len(views)}; set DATA.PATH_TO_DATA_DIR, so that the "
+            "list says which views there should be"
+        )
     numbers = np.arange(num_videos * num_views)
     said = np.full(len(numbers), -1)
     said[views] = majority_labels(views, labels, num_views)
@@ -94,9 +107,13 @@ def expected_views(cfg: "CfgNode", views: "np.ndarray", labels: "np.ndarray") ->
 
 def missing_views(audit: "Audit", views_per_video: int) -> list[str]:
     """Name the missing views, one text a video."""
+    import numpy as np
+
+    if not len(audit.incomplete):
+        return []
     texts = []
-    for video in audit.incomplete:
-        gone = audit.missing[audit.missing // views_per_video == video]
+    starts = np.searchsorted(audit.missing, audit.incomplete * views_per_video)
+    for video, gone in zip(audit.incomplete, np.split(audit.missing, starts[1:]), strict=True):
         names = " ".join(map(str, gone)) if len(gone) < views_per_video else f"all {views_per_video}"
         texts.append(f"video {video} lacks views: {names} (X3D_POSTPROCESS.ALLOW_MISSING True goes on without it)")
     return texts
@@ -159,7 +176,7 @@ def report(cfg: "CfgNode", scores: "np.ndarray", labels: "np.ndarray", audit: "A
             "TEST.NUM_SPATIAL_CROPS": cfg.TEST.NUM_SPATIAL_CROPS,
         },
     }
-    path = os.path.normpath(cfg.X3D_POSTPROCESS.OM_OUTPUT_PATH) + "_accuracy.json"
+    path = os.path.abspath(cfg.X3D_POSTPROCESS.OM_OUTPUT_PATH) + "_accuracy.json"
     try:
         with open(path, "w") as file:
             json.dump(details, file, indent=1)

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("x3d_preprocess")
 
+GOES_ON = "the same command goes on from here"
+
 
 def run(cfg: "CfgNode", args: argparse.Namespace) -> int:
     """Check the list and the folder, decode what is missing, and sum up."""
@@ -62,7 +64,10 @@ def run(cfg: "CfgNode", args: argparse.Namespace) -> int:
             return fail(f"{folder.path} lacks {(needed - free) / 1e9:.2f} GB for {len(todo) * num_views} views")
         decode(cfg, todo, folder, manifest)
     except OSError as error:
-        return fail(f"{folder.path} cannot be written: {error}; the same command goes on from here", EXIT_INCOMPLETE)
+        return fail(f"{folder.path} cannot be written: {error}; {GOES_ON}", EXIT_INCOMPLETE)
+    except BaseException:
+        logger.error("stopped; %s", GOES_ON)
+        raise
     finally:
         folder.close()
         save(manifest)

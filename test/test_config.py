@@ -61,7 +61,7 @@ def test_pyslowfasts_files_load(model, tmp_path):
         (["DATA.ENSEMBLE_METHOD", "mean"], "DATA.ENSEMBLE_METHOD is 'mean'; allowed: 'sum', 'max'"),
         (["MODEL.ARCH", "slowfast"], "MODEL.ARCH is 'slowfast'; allowed: 'x3d'"),
         (["DATA.STD", "[1, 0, 1]"], "DATA.STD .* zero"),
-        (["DATA.MEAN", "[1.0]"], "DATA.MEAN .* three numbers"),
+        (["DATA.MEAN", "[1.0]"], "DATA.MEAN .* 3 numbers"),
         (["X3D_PREPROCESS.TIMEOUT", "0"], "X3D_PREPROCESS.TIMEOUT is 0; at least 1"),
     ],
 )

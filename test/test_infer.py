@@ -1,4 +1,5 @@
 import json
+import re
 
 import numpy as np
 import pytest
@@ -81,8 +82,6 @@ def test_a_file_that_is_no_view_is_refused_by_name(spoil, advice, views, small_o
     spoil(views)
     assert infer(small_onnx, views, tmp_path, "--output_dirname", "res") == 2
     assert not (tmp_path / "res").exists()
-    import re
-
     assert re.search(advice, caplog.text)
 
 
@@ -123,8 +122,6 @@ def test_without_input_it_measures(data_type, small_onnx, capsys):
 )
 def test_wrong_usage_says_what_to_do(flags, advice, small_onnx, caplog):
     assert x3d_infer.main([str(small_onnx) if flag == "MODEL" else flag for flag in flags]) == 2
-    import re
-
     assert re.search(advice, caplog.text)
 
 

@@ -205,7 +205,7 @@ def test_a_stopped_run_leaves_nothing_half_done_and_goes_on(number, status, data
     os.killpg(process.pid, number) if number == signal.SIGINT else process.send_signal(number)
     _, said = process.communicate(timeout=60)
     assert process.returncode == status, said
-    assert "goes on where it stopped" in said
+    assert "the same command goes on from here" in said
     assert "Traceback" not in said
     left = {path.name for path in (tmp_path / "out").iterdir()}
     assert left <= {*undisturbed, "manifest.json"}

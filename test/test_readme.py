@@ -14,6 +14,7 @@ from test.conftest import ROOT
 from x3d.cli import build_parser
 from x3d.config import load_cfg
 from x3d.schema import SCHEMA
+from x3d.workers import ALL_REASONS
 
 README = (ROOT / "README.md").read_text()
 SCRIPTS = sorted(path.name for path in ROOT.glob("x3d_*.py"))
@@ -91,3 +92,8 @@ def test_every_key_has_a_comment_and_this_suites_are_in_the_readme():
 def test_the_readme_and_help_name_no_place_of_one_machine():
     for path in [*ROOT.glob("*.md"), *ROOT.glob("*.py"), *ROOT.glob("x3d/*.py"), *ROOT.glob("*.sh")]:
         assert not re.search(r"/(root|work|home|tmp)/", path.read_text()), path
+
+
+def test_every_reason_is_in_the_readme():
+    for reason, meaning in ALL_REASONS.items():
+        assert f"| `{reason}` | {meaning} |" in README

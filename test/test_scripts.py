@@ -1,12 +1,14 @@
 """The scripts one after the other, through their `main`."""
 
 import json
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 import x3d_infer
 import x3d_postprocess
@@ -200,7 +202,11 @@ def test_a_list_with_another_label_refuses_every_view(results, data, tmp_path, c
     [
         (x3d_preprocess.main, ["DATA.PATH_TO_DATA_DIR", "x"], "X3D_PREPROCESS.DATA_OUTPUT_PATH is empty"),
         (x3d_preprocess.main, ["X3D_PREPROCESS.DATA_OUTPUT_PATH", "x"], "set DATA.PATH_TO_DATA_DIR"),
-        (x3d_preprocess.main, ["--shard_id", "3", "--num_shards", "3"], "--shard_id 3 is outside 0..2"),
+        (
+            x3d_preprocess.main,
+            ["--shard_id", "3", "--num_shards", "3"],
+            "--shard_id 3 --num_shards 3: shards are numbered from 0",
+        ),
         (x3d_pth2onnx.main, ["X3D_PTH2ONNX.ONNX_OUTPUT_PATH", "x"], "give the .onnx file to write"),
         (x3d_pth2onnx.main, ["X3D_PTH2ONNX.ONNX_OUTPUT_PATH", "no/x.onnx"], "the folder .*no is not there"),
         (x3d_pth2onnx.main, ["X3D_PTH2ONNX.ONNX_OUTPUT_PATH", "x.onnx"], "set TEST.CHECKPOINT_FILE_PATH"),
@@ -209,8 +215,6 @@ def test_a_list_with_another_label_refuses_every_view(results, data, tmp_path, c
     ],
 )
 def test_wrong_usage_starts_nothing(script: Callable[[list[str]], int], keys, advice, tmp_path, monkeypatch, caplog):
-    import re
-
     monkeypatch.chdir(tmp_path)
     assert script(keys) == 2
     assert re.search(advice, caplog.text)
@@ -224,13 +228,21 @@ def test_a_disabled_script_says_so_and_stops(script, caplog):
     assert f"{node}.ENABLE is False" in caplog.text
 
 
+def export(checkpoint: Path, target: Path, *more: str) -> int:
+    keys = ["TEST.CHECKPOINT_FILE_PATH", str(checkpoint), "X3D_PTH2ONNX.ONNX_OUTPUT_PATH", str(target)]
+    return x3d_pth2onnx.main([*SMALL, *keys, *more])
+
+
 def test_an_export_above_the_tolerance_leaves_no_file(small_checkpoint, tmp_path, caplog):
-    keys = [
-        "TEST.CHECKPOINT_FILE_PATH",
-        str(small_checkpoint),
-        "X3D_PTH2ONNX.ONNX_OUTPUT_PATH",
-        str(tmp_path / "x.onnx"),
-    ]
-    assert x3d_pth2onnx.main([*SMALL, *keys, "X3D_PTH2ONNX.TOLERANCE", "0"]) == 1
-    assert "is not written: it differs" in caplog.text
+    (tmp_path / "x.onnx").write_text("an earlier one")
+    assert export(small_checkpoint, tmp_path / "x.onnx", "X3D_PTH2ONNX.TOLERANCE", "0") == 1
+    assert "differs from" in caplog.text
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_checkpoint_that_computes_nothing_is_not_proven(small_checkpoint, tmp_path):
+    content = torch.load(small_checkpoint)
+    content["model_state"]["head.projection.bias"][0] = float("nan")
+    torch.save(content, tmp_path / "nan.pyth")
+    assert export(tmp_path / "nan.pyth", tmp_path / "x.onnx") == 1
+    assert not (tmp_path / "x.onnx").exists()

@@ -1,4 +1,7 @@
 import os
+import struct
+import subprocess
+import sys
 from fractions import Fraction
 
 import av
@@ -144,10 +147,71 @@ def test_frames_are_let_go_when_no_later_clip_takes_them(tmp_path):
     assert most < 90
 
 
-def test_rotation_is_told_and_not_applied(tmp_path, sample_videos):
-    with VideoReader(str(sample_videos / "bikes.mp4")) as reader:
-        list(reader.frames())
-        assert reader.rotation == 0
+def test_rotation_is_told_and_not_applied(tmp_path):
+    path = write_video(tmp_path / "video.mp4", 90, width=64, height=48)
+    upright = read_clips(path)
+    content = bytearray(path.read_bytes())
+    matrix = content.index(b"tkhd") + 44
+    content[matrix : matrix + 36] = struct.pack(">9i", 0, 1 << 16, 0, -(1 << 16), 0, 0, 0, 0, 1 << 30)
+    path.write_bytes(content)
+    with VideoReader(str(path)) as reader:
+        shapes = {frame.shape for _, frames in reader.clips(S, lambda frame: frame) for frame in frames}
+        assert abs(reader.rotation) == 90
+    assert shapes == {(48, 64, 3)}
+    assert read_clips(path) == upright
+
+
+def count_decoded(path, monkeypatch):
+    counts = []
+    frames = VideoReader.frames
+
+    def counted(self):
+        counts.append(0)
+        for frame in frames(self):
+            counts[-1] += 1
+            yield frame
+
+    monkeypatch.setattr(VideoReader, "frames", counted)
+    read_clips(path)
+    return counts
+
+
+def test_an_edit_list_costs_no_second_pass(tmp_path, monkeypatch):
+    source = write_video(tmp_path / "whole.mp4", 200, options={"qp": "0", "g": "25", "bf": "2"})
+    path = tmp_path / "cut.mp4"
+    with av.open(str(source)) as reader, av.open(str(path), "w") as writer:
+        stream = writer.add_stream_from_template(reader.streams.video[0])
+        for packet in reader.demux(video=0):
+            if packet.dts is not None:
+                packet.pts -= 20 * 512
+                packet.dts -= 20 * 512
+                packet.stream = stream
+                writer.mux(packet)
+    assert len(count_decoded(path, monkeypatch)) == 1
+
+
+def test_frames_that_come_otherwise_cost_one_more_pass(tmp_path, monkeypatch):
+    path = write_video(tmp_path / "video.mp4", 200)
+    monkeypatch.setattr("x3d.video._time", lambda packet: packet.dts // 3)
+    assert len(count_decoded(path, monkeypatch)) == 2
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".mkv"])
+def test_ten_seconds_of_1080p_stay_below_600_mb(suffix, tmp_path):
+    path = write_video(tmp_path / f"video{suffix}", 250, width=1920, height=1080, options={"preset": "ultrafast"})
+    code = (
+        "import resource, sys\n"
+        "from x3d.config import load_cfg\nfrom x3d.sampling import Sampling\nfrom x3d.transform import Transform\n"
+        "from x3d.video import VideoReader\nfrom x3d.views import video_views\n"
+        "cfg = load_cfg('configs/X3D_L.yaml')\n"
+        "with VideoReader(sys.argv[1]) as reader:\n"
+        "    print(sum(1 for _ in video_views(reader, Sampling.from_cfg(cfg), Transform.from_cfg(cfg))))\n"
+        "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)\n"
+    )
+    run = subprocess.run([sys.executable, "-c", code, str(path)], cwd=ROOT, capture_output=True, text=True, check=True)
+    num_views, megabytes = map(int, run.stdout.split())
+    assert num_views == 30
+    assert megabytes < 600
 
 
 def broken_file(kind, folder):

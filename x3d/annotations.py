@@ -16,8 +16,9 @@ if TYPE_CHECKING:
 
 UNLABELLED = -1
 SHOWN_FAULTS = 20
+VIEW_SUFFIXES = (".npy", ".bin")
 
-_VIEW_STEM = re.compile(r"(\d+)_(-?\d+)")
+_VIEW_STEM = re.compile(r"(\d{1,12})_(-?\d{1,9})")
 
 
 @dataclass(frozen=True)
@@ -70,7 +71,7 @@ def scan_list(cfg: "CfgNode") -> tuple[list[Video], list[str]]:
 
 def _read_lines(path: Path) -> list[str]:
     try:
-        lines = path.read_text(encoding="utf-8-sig").splitlines()
+        lines = path.read_text(encoding="utf-8-sig").replace("\r\n", "\n").split("\n")
     except FileNotFoundError:
         raise ValueError(f"{path} is not there; set DATA.PATH_TO_DATA_DIR to the folder that holds test.csv") from None
     except (OSError, UnicodeDecodeError) as error:
@@ -100,10 +101,9 @@ def split_row(line: str, separator: str, num_classes: int) -> tuple[str, int, st
         The path as listed, the label, and what is wrong with the row (empty when nothing is).
     """
     listed, found, text = line.rpartition(separator)
-    try:
-        label = int(text)
-    except ValueError:
+    if not re.fullmatch(r"-?[0-9]{1,9}", text):
         return line, UNLABELLED, _row_advice(line, separator)
+    label = int(text)
     if not found or not listed.strip():
         return line, UNLABELLED, "a label without a path"
     if not UNLABELLED <= label < num_classes:

@@ -49,13 +49,16 @@ def script_main(
     """
     args = build_parser(description, with_shards).parse_intermixed_args(argv)
     if with_shards and not 0 <= args.shard_id < args.num_shards:
-        return fail(f"--shard_id {args.shard_id} is outside 0..{args.num_shards - 1} (--num_shards {args.num_shards})")
+        return fail(
+            f"--shard_id {args.shard_id} --num_shards {args.num_shards}: shards are numbered from 0 to one less"
+        )
 
     def configured() -> int:
-        from x3d.config import load_cfg
+        from x3d.config import changed_keys, load_cfg
 
         cfg = load_cfg(args.cfg, args.opts)
-        logger.debug("configuration\n%s", cfg.dump())
+        logger.info("configuration: %s", changed_keys(cfg))
+        logger.debug("whole configuration\n%s", cfg.dump())
         return run(cfg, args)
 
     return guarded(configured)
@@ -64,23 +67,27 @@ def script_main(
 def guarded(action: Callable[[], int]) -> int:
     """Run an action with logging set up; turn errors for the user and signals into an exit status."""
     setup_logging()
-    signal.signal(signal.SIGTERM, _terminate)
+    on_terminate = signal.signal(signal.SIGTERM, _terminate)
     try:
         return action()
     except ValueError as error:
         return fail(str(error))
+    except OSError as error:
+        return fail(str(error), EXIT_INCOMPLETE)
     except KeyboardInterrupt:
-        logger.error("stopped by Ctrl-C; the same command goes on where it stopped")
-        return EXIT_INTERRUPTED
-    except SystemExit as stop:
-        if stop.code != EXIT_TERMINATED:
-            raise
-        logger.error("stopped by SIGTERM; the same command goes on where it stopped")
-        return EXIT_TERMINATED
+        return fail("stopped by Ctrl-C", EXIT_INTERRUPTED)
+    except _Terminated:
+        return fail("stopped by SIGTERM", EXIT_TERMINATED)
+    finally:
+        signal.signal(signal.SIGTERM, on_terminate)
+
+
+class _Terminated(BaseException):
+    """SIGTERM arrived."""
 
 
 def _terminate(signum: int, frame: FrameType | None) -> None:
-    raise SystemExit(EXIT_TERMINATED)
+    raise _Terminated
 
 
 def fail(text: str, status: int = EXIT_USAGE) -> int:
@@ -93,4 +100,5 @@ def fail(text: str, status: int = EXIT_USAGE) -> int:
 def setup_logging() -> None:
     """Log to stderr; the level is X3D_LOG_LEVEL of the environment, INFO by default."""
     logging.basicConfig(stream=sys.stderr, format="[%(levelname)s] %(message)s")
-    logging.getLogger().setLevel(os.environ.get("X3D_LOG_LEVEL", "INFO"))
+    level = os.environ.get("X3D_LOG_LEVEL", "INFO").upper()
+    logging.getLogger().setLevel(level if level in logging.getLevelNamesMapping() else "INFO")

@@ -12,7 +12,7 @@ from typing import Any
 
 from fvcore.common.config import CfgNode
 
-from x3d.schema import CHOICES, MINIMUM, SCHEMA, UNREAD
+from x3d.schema import CHOICES, LISTS, MINIMUM, SCHEMA, UNREAD
 
 
 def get_cfg() -> CfgNode:
@@ -34,23 +34,35 @@ def load_cfg(path: str, opts: Sequence[str] = ()) -> CfgNode:
         content = CfgNode.load_yaml_with_base(path)
     except OSError as error:
         raise ValueError(f"--cfg {path}: {error.strerror}; give a yaml such as configs/X3D_S.yaml") from error
+    except TypeError as error:
+        raise ValueError(f"--cfg {path} holds no sections; give a yaml such as configs/X3D_S.yaml") from error
     except Exception as error:
         raise ValueError(f"--cfg {path} is not plain yaml: {error}") from error
-    if not isinstance(content, dict):
-        raise ValueError(f"--cfg {path} holds no sections; give a yaml such as configs/X3D_S.yaml")
     cfg = get_cfg()
     for section, values in content.items():
         if section in UNREAD:
             continue
-        if not isinstance(values, dict):
-            _check_known(f"{section}", f"in {path}")
+        if section in SCHEMA and not isinstance(values, dict):
             raise ValueError(f"{section} in {path} must be a section of keys, got {values!r}")
+        if section not in SCHEMA:
+            _check_known(str(section), f"in {path}")
         for name, value in values.items():
             _set_key(cfg, f"{section}.{name}", value, f"in {path}")
     _apply_opts(cfg, opts)
     _validate(cfg)
     cfg.freeze()
     return cfg
+
+
+def changed_keys(cfg: CfgNode) -> str:
+    """Spell the keys that differ from the defaults, as they would stand on the command line."""
+    changed = (
+        f"{section}.{key} {cfg[section][key]!r}"
+        for section, keys in SCHEMA.items()
+        for key, default in keys.items()
+        if cfg[section][key] != default
+    )
+    return " ".join(changed)
 
 
 def _apply_opts(cfg: CfgNode, opts: Sequence[str]) -> None:
@@ -103,16 +115,16 @@ def _validate(cfg: CfgNode) -> None:
     faults += [
         f"{key} is {value_of(key)!r}; at least {least} is needed"
         for key, least in MINIMUM.items()
-        if value_of(key) < least
+        if not least <= value_of(key) < math.inf
     ]
-    for key in ("DATA.MEAN", "DATA.STD"):
-        if len(value_of(key)) != 3:
-            faults.append(f"{key} is {value_of(key)!r}; three numbers are needed, for R, G and B")
+    for key, length in LISTS.items():
+        if len(value_of(key)) != length or not all(isinstance(item, int | float) for item in value_of(key)):
+            faults.append(f"{key} is {value_of(key)!r}; {length} numbers are needed")
     if 0 in cfg.DATA.STD:
         faults.append(f"DATA.STD is {cfg.DATA.STD!r}; zero cannot be divided by")
     if not cfg.DATA.PATH_LABEL_SEPARATOR:
         faults.append("DATA.PATH_LABEL_SEPARATOR is empty; give the character between path and label")
-    faults += _crop_faults(cfg)
+    faults = faults or _crop_faults(cfg)
     if faults:
         raise ValueError("configuration: " + "; ".join(faults))
 

@@ -74,10 +74,8 @@ class OnnxRuntimeEngine:
 
 
 def _provider(device: str, available: list[str]) -> tuple[str, dict[str, Any]]:
-    """Read `cpu`, `cuda:1`, `CANNExecutionProvider` or `0` (ais_bench's spelling of its first device)."""
+    """Read `cpu`, `cuda:1` or `CANNExecutionProvider`; empty is the CPU."""
     name, _, number = device.partition(":")
-    if name.isdigit():
-        name, number = "", ""
     wanted = PROVIDERS.get(name.lower(), name)
     wanted = wanted if wanted.endswith("ExecutionProvider") else f"{wanted}ExecutionProvider"
     by_lower = {provider.lower(): provider for provider in available}
@@ -111,5 +109,5 @@ def open_engine(model_path: str, engine: str = "auto", device: str = "", batch_s
         return make(model_path, device, batch_size)
     except ImportError as error:
         raise ValueError(f"engine {make.name} is not installed: {error}") from error
-    except RuntimeError as error:
+    except Exception as error:
         raise ValueError(f"engine {make.name} cannot load {model_path} on {device or 'CPU'}: {error}") from error

@@ -7,9 +7,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from natsort import natsorted, ns
 
-from x3d.annotations import shorten
-
-SUFFIXES = (".npy", ".bin")
+from x3d.annotations import VIEW_SUFFIXES, shorten
 
 
 def list_inputs(source: str) -> list[str]:
@@ -22,7 +20,7 @@ def list_inputs(source: str) -> list[str]:
     """
     if os.path.isdir(source):
         with os.scandir(source) as entries:
-            paths = [entry.path for entry in entries if entry.name.lower().endswith(SUFFIXES)]
+            paths = [entry.path for entry in entries if entry.name.lower().endswith(VIEW_SUFFIXES)]
         if not paths:
             raise ValueError(f"--input {source} holds no .npy or .bin; make them with x3d_preprocess.py")
         return natsorted(paths, alg=ns.IGNORECASE)
@@ -64,6 +62,8 @@ def _fault(path: str, view_shape: tuple[int, ...]) -> str:
         array = np.load(path, mmap_mode="r", allow_pickle=False)
     except (OSError, EOFError, ValueError) as error:
         return f"{path} is not a whole .npy: {error}"
+    if not isinstance(array, np.ndarray):
+        return f"{needed}; it is an archive of arrays"
     if array.dtype == np.float32 and array.size == math.prod(view_shape) and array.shape[-4:] == view_shape:
         return "" if array.flags.c_contiguous else f"{needed} in C order"
     return f"{needed}; it has {array.dtype} of shape {array.shape}"

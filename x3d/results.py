@@ -82,17 +82,17 @@ def summary_results(folder: str) -> dict[int, int] | None:
     paths = [beside] if beside.is_file() else sorted(root.glob("device*_summary.json"))
     if not paths:
         return None
-    expected = {}
+    expected: dict[int, int] = {}
     for path in paths:
         try:
             samples = json.loads(path.read_text())["filesinfo"].values()
-            outputs = [name for sample in samples for name in sample["outfiles"]]
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            found = [parse_result(name) for sample in samples for name in sample["outfiles"]]
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise ValueError(f"{path} is not a summary of ais_bench: {error!r}; remove it") from error
-        for name in outputs:
-            result = parse_result(name)
-            if result:
-                expected[result.view] = result.label
+        for result in filter(None, found):
+            if result.view in expected:
+                raise ValueError(f"{path} names view {result.view} twice")
+            expected[result.view] = result.label
     return expected or None
 
 
@@ -112,7 +112,7 @@ def read_scores(path: str, num_classes: int) -> np.ndarray:
             scores = np.load(path, allow_pickle=False).ravel()
         else:
             scores = np.array(Path(path).read_text().split(), dtype=np.float32)
-    except (OSError, EOFError, ValueError) as error:
+    except (OSError, EOFError, ValueError, AttributeError) as error:
         raise ValueError(f"{path} cannot be read as scores: {error}") from error
     if scores.dtype != np.float32 or scores.size != num_classes:
         raise ValueError(

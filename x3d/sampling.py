@@ -53,12 +53,11 @@ class Plan:
 
     Attributes:
         positions: (K, T) int64. Clip k is made of frames positions[k]; a position may repeat.
-        decided: (K,) int64. Clip k is certain once frame decided[k] - 1 is seen; the number of all frames
-            when only the end of the file makes it certain.
+        num_decisive: frames that decide the plan: those after them may come as they like.
     """
 
     positions: np.ndarray
-    decided: np.ndarray
+    num_decisive: int
 
 
 def plan_clips(pts: Sequence[int], header: Header, sampling: Sampling) -> Plan:
@@ -79,20 +78,21 @@ def plan_clips(pts: Sequence[int], header: Header, sampling: Sampling) -> Plan:
     times = np.asarray(pts, dtype=np.int64)
     clip_size = sampling.clip_size(header.fps)
     positions = np.empty((sampling.num_clips, sampling.num_frames), dtype=np.int64)
-    decided = np.empty(sampling.num_clips, dtype=np.int64)
+    num_decisive = 0 if header.duration is not None and header.num_frames else len(times)
     for clip in range(sampling.num_clips):
         if header.duration is None:
-            kept, decided[clip] = _by_pts(np.flatnonzero(times >= 0), times), len(times)
+            kept = _by_pts(np.flatnonzero(times >= 0), times)
             start, _ = clip_span(len(kept), clip_size, clip, sampling)
         else:
-            in_window, decided[clip] = _frames_in_window(times, *clip_window(header, len(times), clip, sampling))
+            in_window, stop = _frames_in_window(times, *clip_window(header, len(times), clip, sampling))
+            num_decisive = max(num_decisive, stop)
             kept = _by_pts(in_window, times)
             start, _ = clip_span(len(kept), clip_size, 0, sampling, num_clips=1)
         if not len(kept):
             raise ValueError(f"clip {clip} of {sampling.num_clips} has no frames: the video ends before it")
         chosen = linspace_float32(start, start + clip_size - 1, sampling.num_frames)
         positions[clip] = kept[np.clip(chosen, 0, len(kept) - 1).astype(np.int64)]
-    return Plan(positions, decided)
+    return Plan(positions, num_decisive)
 
 
 def clip_span(

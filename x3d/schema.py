@@ -146,6 +146,7 @@ CHOICES: dict[str, tuple[Any, ...]] = {
     "X3D_PREPROCESS.ON_ERROR": ("skip", "raise"),
     "X3D_PTH2ONNX.BACKEND": ("native", "slowfast"),
     "X3D_POSTPROCESS.BACKEND": ("native", "slowfast"),
+    "X3D_PTH2ONNX.OPSET": tuple(range(11, 18)),
     "X3D_EVALUATE.ENGINE": ("auto", "openvino", "onnxruntime", "ais_bench"),
 }
 
@@ -158,9 +159,17 @@ MINIMUM: dict[str, float] = {
     "TEST.NUM_ENSEMBLE_VIEWS": 1,
     "TEST.BATCH_SIZE": 1,
     "MODEL.NUM_CLASSES": 1,
+    "X3D.WIDTH_FACTOR": 0.01,
+    "X3D.DEPTH_FACTOR": 0.01,
+    "X3D.BOTTLENECK_FACTOR": 0.01,
+    "X3D.DIM_C1": 1,
+    "X3D.DIM_C5": 1,
+    "RESNET.NUM_GROUPS": 1,
     "X3D_PREPROCESS.TIMEOUT": 1,
-    "X3D_PTH2ONNX.OPSET": 11,
     "X3D_PTH2ONNX.BATCH_SIZE": 0,
     "X3D_PTH2ONNX.TOLERANCE": 0,
     "X3D_WORKERS.NUM": 0,
 }
+
+LISTS: dict[str, int] = {"DATA.MEAN": 3, "DATA.STD": 3, "DATA.TRAIN_JITTER_SCALES": 2}
+"""Lists of numbers, and how many each needs."""

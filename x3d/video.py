@@ -1,6 +1,7 @@
 """Open a video, decode it once, and hand out the frames asked for, or an error that says what is wrong."""
 
-from collections.abc import Callable, Iterator
+import logging
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Self, TypeVar
@@ -10,6 +11,10 @@ import numpy as np
 from av.video.reformatter import VideoReformatter
 
 from x3d.sampling import Header, Plan, Sampling, plan_clips
+
+logger = logging.getLogger(__name__)
+
+NO_CLIPS = Plan(np.empty((0, 0), dtype=np.int64), 0)
 
 T = TypeVar("T")
 
@@ -133,10 +138,11 @@ class VideoReader:
             raise VideoError("damaged", self.path, f"after {number} frames: {self._read_error.strerror}")
 
     def clips(self, sampling: Sampling, prepare: Callable[[np.ndarray], T]) -> Iterator[tuple[int, list[T]]]:
-        """Decode once and hand out clip after clip.
+        """Decode and hand out clip after clip.
 
-        The timestamps in the packets foretell the order of the frames, so that only the frames that clips take are
-        converted. A file whose frames come otherwise is decoded a second time, with the order then known.
+        The timestamps in the packets foretell the order of the frames, so that one pass converts only the frames that
+        clips take, and holds them no longer than needed. When the frames of a file come otherwise, a second pass, with
+        their order known, hands out the clips again from the first one.
 
         Args:
             sampling: which frames the clips take.
@@ -146,67 +152,67 @@ class VideoReader:
         Raises:
             VideoError: a frame that a clip needs cannot be had.
         """
-        expected = sorted(_time(packet) for packet in self._packets if packet.size)
-        num_done = 0
+        times = sorted(_time(packet) for packet in self._packets if packet.size and not packet.is_discard)
+        header = self.stream.header
+        if not header.num_frames and header.duration is not None:
+            logger.debug("%s: the header says no number of frames: %d packets are counted", self.path, len(times))
         try:
-            plan = plan_clips(expected, self.stream.header, sampling)
+            plan = plan_clips(times, header, sampling)
         except ValueError:
-            pass
-        else:
-            for clip, frames in self._follow(plan, expected, 0, prepare):
-                num_done = clip + 1
-                yield clip, frames
-        if num_done < sampling.num_clips:
-            actual = self._actual_times()
-            try:
-                plan = plan_clips(actual, self.stream.header, sampling)
-            except ValueError as error:
-                raise VideoError("truncated", self.path, str(error)) from error
-            yield from self._follow(plan, actual, num_done, prepare)
-
-    def _actual_times(self) -> list[int]:
-        """Decode as far as the file allows, for the timestamps alone."""
-        times: list[int] = []
-        try:
-            times.extend(frame.pts for frame in self.frames() if frame.pts is not None)
-        except VideoError:
-            if not times:
-                raise
+            plan, times = NO_CLIPS, []
+        actual = yield from self._follow(plan, times, prepare)
+        if actual is None and plan is not NO_CLIPS:
+            return
+        times = actual or []
         if not times:
             raise VideoError("no_frames", self.path)
-        return times
+        try:
+            plan = plan_clips(times, header, sampling)
+        except ValueError as error:
+            raise VideoError("truncated", self.path, str(error)) from error
+        if (yield from self._follow(plan, times, prepare)) is not None:
+            raise VideoError("damaged", self.path, "its frames come in another order each time")
 
     def _follow(
-        self, plan: Plan, expected: list[int], first_clip: int, prepare: Callable[[np.ndarray], T]
-    ) -> Iterator[tuple[int, list[T]]]:
-        """Hand out the clips of a plan from `first_clip` on, as long as frames come as expected."""
-        header = self.stream.header
-        needs_all = header.duration is None or not header.num_frames
-        last_use = {int(at): clip for clip, row in enumerate(plan.positions) for at in row if clip >= first_clip}
+        self, plan: Plan, times: Sequence[int], prepare: Callable[[np.ndarray], T]
+    ) -> Generator[tuple[int, list[T]], None, list[int] | None]:
+        """Hand out a plan's clips as long as frames come at the given times.
+
+        Returns:
+            The times at which they came instead, None when they came as given.
+        """
+        last_use = {int(at): clip for clip, row in enumerate(plan.positions) for at in row}
         held: dict[int, T] = {}
-        size = None
-        clip, position = first_clip, -1
-        for position, frame in enumerate(self.frames()):
-            if position >= len(expected) or frame.pts != expected[position]:
-                return
-            if position in last_use:
-                size = size or (frame.width, frame.height)
-                if size != (frame.width, frame.height):
-                    raise VideoError("size_changes", self.path, f"{size} and {(frame.width, frame.height)}")
-                held[position] = prepare(self._rgb(frame))
-            while not needs_all and clip < len(plan.decided) and plan.decided[clip] <= position + 1 < len(expected):
-                yield clip, [held[int(at)] for at in plan.positions[clip]]
-                held = {at: kept for at, kept in held.items() if last_use[at] > clip}
-                clip += 1
-            if clip == len(plan.decided):
-                return
-        if position + 1 == len(expected):
-            for rest in range(clip, len(plan.decided)):
-                yield rest, [held[int(at)] for at in plan.positions[rest]]
+        seen: list[int] = []
+        clip, size, as_given = 0, None, True
+        try:
+            for position, frame in enumerate(self.frames()):
+                seen.append(frame.pts or 0)
+                as_given = as_given and position < len(times) and seen[-1] == times[position]
+                if not as_given:
+                    continue
+                if position in last_use:
+                    size = size or (frame.width, frame.height)
+                    if size != (frame.width, frame.height):
+                        raise VideoError("size_changes", self.path, f"{size} and {(frame.width, frame.height)}")
+                    held[position] = prepare(self._rgb(frame))
+                while clip < len(plan.positions) and plan.positions[clip].max() <= position:
+                    yield clip, [held[int(at)] for at in plan.positions[clip]]
+                    held = {at: kept for at, kept in held.items() if last_use[at] > clip}
+                    clip += 1
+                if position + 1 == plan.num_decisive < len(times):
+                    return None
+        except VideoError as error:
+            if as_given or error.reason == "size_changes":
+                raise
+        return None if as_given and len(seen) == len(times) else seen
 
     def _rgb(self, frame: av.VideoFrame) -> np.ndarray:
         """Convert to (H, W, 3) uint8 as `frame.to_rgb()` does, keeping FFmpeg's scaler from frame to frame."""
-        return self._reformatter.reformat(frame, format="rgb24", threads=1).to_ndarray()
+        try:
+            return self._reformatter.reformat(frame, format="rgb24", threads=1).to_ndarray()
+        except av.FFmpegError as error:
+            raise VideoError("damaged", self.path, f"a frame has no colours: {error.strerror}") from error
 
 
 def _open(path: str) -> av.container.InputContainer:
@@ -214,7 +220,7 @@ def _open(path: str) -> av.container.InputContainer:
         with open(path, "rb") as file:
             if not file.read(1):
                 raise VideoError("empty", path)
-        return av.open(path, metadata_errors="ignore")
+        return av.open(f"file:{path}", metadata_errors="ignore")
     except FileNotFoundError:
         raise VideoError("missing", path) from None
     except av.FFmpegError as error:

@@ -4,7 +4,9 @@ A video's views are written into a scratch folder and renamed into place when al
 can be seen is whole. ais_bench does not look into subfolders.
 """
 
+import io
 import logging
+import math
 import os
 import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -14,12 +16,10 @@ from typing import Any
 import numpy as np
 import xxhash
 
-from x3d.annotations import Video, parse_view_stem, view_stem
+from x3d.annotations import VIEW_SUFFIXES, Video, parse_view_stem, view_stem
 from x3d.manifest import Manifest, facts_differ, find_manifests, manifest_name, merge_shards, shard_of
 
 logger = logging.getLogger(__name__)
-
-INPUT_SUFFIXES = (".npy", ".bin")
 
 
 class ViewFolder:
@@ -30,16 +30,11 @@ class ViewFolder:
     ) -> None:
         self.path = Path(path)
         self.suffix = suffix
-        self.view_shape = (1, *view_shape)
+        self.view_bytes = _npy_header_bytes((1, *view_shape), suffix) + 4 * math.prod(view_shape)
         self.views_per_video = views_per_video
         self.shard = shard
         self.manifest_path = self.path / manifest_name(*shard)
         self.scratch = self.path / f".scratch-{self.manifest_path.stem}"
-
-    @property
-    def view_bytes(self) -> int:
-        """Size of one view's file."""
-        return _npy_header(self.view_shape, self.suffix) + 4 * int(np.prod(self.view_shape))
 
     def open(self, facts: Mapping[str, Any], videos: Sequence[Video], overwrite: bool) -> Manifest:
         """Make the folder ready: a manifest to resume or a new one, and no view that it does not vouch for.
@@ -51,15 +46,18 @@ class ViewFolder:
         Raises:
             ValueError: the folder was made from something else, or holds files of unknown origin.
         """
-        self.path.mkdir(parents=True, exist_ok=True)
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise ValueError(f"X3D_PREPROCESS.DATA_OUTPUT_PATH {self.path}: {error.strerror}") from error
+        self._check_neighbours(facts, overwrite)
         shutil.rmtree(self.scratch, ignore_errors=True)
         if overwrite:
             self._remove(self._own_views())
             self.manifest_path.unlink(missing_ok=True)
-        self._check_neighbours(facts)
         if self.manifest_path.exists():
             manifest = Manifest.load(self.manifest_path)
-            self._check_facts(manifest, facts)
+            self._check_facts(manifest, facts, "X3D_PREPROCESS.OVERWRITE True to start anew")
         else:
             unknown = [name for name in self._own_views() if not overwrite]
             if unknown:
@@ -73,26 +71,30 @@ class ViewFolder:
         self.scratch.mkdir(exist_ok=True)
         return manifest
 
-    def _check_neighbours(self, facts: Mapping[str, Any]) -> None:
+    def _check_neighbours(self, facts: Mapping[str, Any], overwrite: bool) -> None:
         """Refuse inputs this suite did not name, and manifests that do not go with this shard's."""
         for name in self._inputs():
             if parse_view_stem(os.path.splitext(name)[0]) is None:
                 raise ValueError(f"{self.path / name} is not a view, and ais_bench would read it; move it elsewhere")
         others = [path for path in find_manifests(self.path) if path != self.manifest_path]
-        if others and self.shard[1] == 1:
-            self._check_facts(merge_shards(self.manifest_path, others), facts)
+        if others and self.shard[1] == 1 and not overwrite:
+            merged = merge_shards(self.manifest_path, others)
+            self._check_facts(merged, facts, "X3D_PREPROCESS.OVERWRITE True to start anew")
             return
         for path in others:
             if shard_of(path)[1] != self.shard[1]:
-                raise ValueError(f"{path} is of another sharding than --num_shards {self.shard[1]}")
-            self._check_facts(Manifest.load(path), facts)
+                raise ValueError(
+                    f"{path} is of another sharding than --num_shards {self.shard[1]}; finish or remove that one, or "
+                    "give another X3D_PREPROCESS.DATA_OUTPUT_PATH"
+                )
+            self._check_facts(Manifest.load(path), facts, "remove it and its views")
 
-    def _check_facts(self, manifest: Manifest, facts: Mapping[str, Any]) -> None:
+    def _check_facts(self, manifest: Manifest, facts: Mapping[str, Any], way_out: str) -> None:
         differences = facts_differ(manifest.facts, facts)
         if differences:
             raise ValueError(
                 f"{manifest.path} was made from something else: {'; '.join(differences)}. Give another "
-                "X3D_PREPROCESS.DATA_OUTPUT_PATH, or X3D_PREPROCESS.OVERWRITE True to start anew"
+                f"X3D_PREPROCESS.DATA_OUTPUT_PATH, or {way_out}"
             )
 
     def _drop_unvouched(self, manifest: Manifest, videos: Sequence[Video]) -> None:
@@ -110,7 +112,7 @@ class ViewFolder:
 
     def _inputs(self) -> Iterator[str]:
         """Names of the files that ais_bench would read."""
-        return (name for name in os.listdir(self.path) if name.lower().endswith(INPUT_SUFFIXES))
+        return (name for name in os.listdir(self.path) if name.lower().endswith(VIEW_SUFFIXES))
 
     def _own_views(self) -> list[str]:
         """Names of the views of this shard's videos."""
@@ -135,25 +137,25 @@ class ViewFolder:
         """Write a video's views and show them together.
 
         Args:
-            views: number within the video, and (1, 3, T, C, C) float32.
+            views: number within the video, and (1, 3, T, C, C) float32; of a number that comes again the last counts.
         Returns:
-            xxh3-64 of the views' values, in order.
+            xxh3-64 of the xxh3-64 digests of the views' values, in order.
         Raises:
             OSError: they cannot be written; none is shown.
         """
         names = self.names(video)
+        hashes: dict[int, bytes] = {}
         place = self.scratch / f"{video.index}-{os.getpid()}"
         place.mkdir()
-        hasher = xxhash.xxh3_64()
         try:
             for number, view in views:
-                hasher.update(view.data)
+                hashes[number] = xxhash.xxh3_64_digest(view.data)
                 _write_view(place / names[number], view)
             for name in names:
                 os.replace(place / name, self.path / name)
         finally:
             shutil.rmtree(place, ignore_errors=True)
-        return hasher.hexdigest()
+        return xxhash.xxh3_64_hexdigest(b"".join(hashes[number] for number in range(len(names))))
 
     def close(self) -> None:
         """Remove the scratch folder."""
@@ -170,12 +172,9 @@ def _write_view(path: Path, view: np.ndarray) -> None:
             rest = rest[file.write(rest) :]
 
 
-def _npy_header(shape: tuple[int, ...], suffix: str) -> int:
+def _npy_header_bytes(shape: tuple[int, ...], suffix: str) -> int:
     if suffix != ".npy":
         return 0
-    import io
-
     header = io.BytesIO()
-    facts = {"descr": "<f4", "fortran_order": False, "shape": shape}
-    np.lib.format.write_array_header_1_0(header, facts)
+    np.lib.format.write_array_header_1_0(header, {"descr": "<f4", "fortran_order": False, "shape": shape})
     return header.tell()

