@@ -70,7 +70,7 @@ def run(args: argparse.Namespace) -> int:
     from x3d.summary import Summary
 
     paths = list_inputs(args.input) if args.input else []
-    engine = open_engine(args.model, args.engine, args.device, args.batchsize)
+    engine = open_engine(args.model, args.engine, args.device)
     batch_size = args.batchsize or engine.batch_size or 1
     if engine.batch_size not in (None, batch_size):
         return fail(f"--batchsize {batch_size}: {args.model} has the fixed batch size {engine.batch_size}")

@@ -92,7 +92,7 @@ def test_the_line_is_the_same_whoever_says_what_is_expected(results, data, tmp_p
     assert postprocess(alone) == 0
     assert line_of(capsys) == by_summary
     details = json.loads((tmp_path / "alone_accuracy.json").read_text())
-    assert (details["videos_scored"], details["videos_listed"], details["missing_views"]) == (4, 4, [])
+    assert (details["videos_scored"], details["videos_listed"], details["missing"]) == (4, 4, [])
 
 
 def test_the_line_is_what_the_files_say(results, capsys):
@@ -184,7 +184,7 @@ def test_allow_missing_scores_the_complete_videos_and_says_both(results, data, t
     assert line_of(capsys)
     details = json.loads((tmp_path / "res_accuracy.json").read_text())
     assert (details["videos_scored"], details["videos_listed"], details["incomplete_videos"]) == (3, 4, [1])
-    assert details["missing_views"] == [37]
+    assert details["missing"][0].startswith("video 1 lacks views: 37 ")
     assert float(details["of_listed"]["top5_acc"]) == 25 * details["correct"]["top5"]
     assert "of 3 videos scored" in caplog.text
     assert "of 4 videos listed" in caplog.text

@@ -3,6 +3,7 @@
 Every engine takes (N, 3, T, C, C) float32 and gives (N, NUM_CLASSES) float32, computed in float32.
 """
 
+import math
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -19,34 +20,50 @@ class Engine(Protocol):
     """Views a batch when the model fixes it, None when it is dynamic."""
     view_shape: tuple[int, ...]
     """Shape of one view, (3, T, C, C)."""
+    num_classes: int
+    on_cpu: bool
 
     def infer(self, batch: np.ndarray) -> list[np.ndarray]:
         """Run one batch and return every output of the model."""
 
 
 class OpenVinoEngine:
-    """OpenVINO on a CPU or another device it knows, such as GPU."""
+    """OpenVINO on a CPU or another device it knows, such as GPU.
+
+    A model of dynamic batch is compiled for each batch size it meets: fixed shapes run faster.
+    """
 
     name = "openvino"
 
-    def __init__(self, model_path: str, device: str = "", batch_size: int | None = None) -> None:
+    def __init__(self, model_path: str, device: str = "", num_threads: int = 0) -> None:
         import openvino
 
-        properties = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_PRECISION_HINT": "f32"}
-        core = openvino.Core()
-        model = core.read_model(model_path)
-        shape = model.input(0).partial_shape
-        if batch_size and shape[0].is_dynamic:
-            model.reshape([batch_size, *list(shape)[1:]])
-        self._compiled = core.compile_model(model, device.upper() or "CPU", properties)
-        self._request = self._compiled.create_infer_request()
-        shape = self._compiled.input(0).partial_shape
+        self._core = openvino.Core()
+        self._device = device.upper() or "CPU"
+        self._properties: dict[str, Any] = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_PRECISION_HINT": "f32"}
+        if num_threads and self._device == "CPU":
+            self._properties["INFERENCE_NUM_THREADS"] = num_threads
+        self._model = self._core.read_model(model_path)
+        shape = self._model.input(0).partial_shape
+        self.on_cpu = self._device == "CPU"
         self.batch_size = None if shape[0].is_dynamic else shape[0].get_length()
         self.view_shape = tuple(axis.get_length() for axis in list(shape)[1:])
+        self.num_classes = self._model.output(0).partial_shape[1].get_length()
+        self._requests: dict[int, Any] = {}
+        self._request(self.batch_size or 1)
+
+    def _request(self, batch_size: int) -> Any:
+        if batch_size not in self._requests:
+            model = self._model.clone()
+            model.reshape([batch_size, *self.view_shape])
+            compiled = self._core.compile_model(model, self._device, self._properties)
+            self._requests[batch_size] = compiled.create_infer_request()
+        return self._requests[batch_size]
 
     def infer(self, batch: np.ndarray) -> list[np.ndarray]:
-        self._request.infer([batch], share_inputs=True)
-        return [np.array(self._request.get_tensor(port).data) for port in self._compiled.outputs]
+        request = self._request(len(batch))
+        request.infer([batch], share_inputs=True)
+        return [np.array(tensor.data) for tensor in request.output_tensors]
 
 
 class OnnxRuntimeEngine:
@@ -54,17 +71,20 @@ class OnnxRuntimeEngine:
 
     name = "onnxruntime"
 
-    def __init__(self, model_path: str, device: str = "", batch_size: int | None = None) -> None:
+    def __init__(self, model_path: str, device: str = "", num_threads: int = 0) -> None:
         import onnxruntime
 
         provider, options = _provider(device, onnxruntime.get_available_providers())
         settings = onnxruntime.SessionOptions()
         settings.log_severity_level = 3
+        settings.intra_op_num_threads = num_threads
         self._session = onnxruntime.InferenceSession(model_path, settings, providers=[(provider, options)])
         if provider not in self._session.get_providers():
             raise ValueError(f"ONNX Runtime could not start {provider}; check its driver and libraries")
         self._input = self._session.get_inputs()[0]
         self._outputs = [output.name for output in self._session.get_outputs()]
+        self.on_cpu = provider == "CPUExecutionProvider"
+        self.num_classes = self._session.get_outputs()[0].shape[1]
         batch, *view = self._input.shape
         self.batch_size = batch if isinstance(batch, int) else None
         self.view_shape = tuple(view)
@@ -84,30 +104,81 @@ def _provider(device: str, available: list[str]) -> tuple[str, dict[str, Any]]:
     return by_lower[wanted.lower()], {"device_id": number} if number else {}
 
 
-ENGINES: dict[str, Any] = {"openvino": OpenVinoEngine, "onnxruntime": OnnxRuntimeEngine}
+class AisBenchEngine:
+    """An .om on an Ascend NPU, through the session of ais_bench."""
+
+    name = "ais_bench"
+    on_cpu = False
+
+    def __init__(self, model_path: str, device: str = "", num_threads: int = 0) -> None:
+        try:
+            from ais_bench.infer.interface import InferSession
+        except ImportError as error:
+            raise ValueError(
+                f"{model_path} needs ais_bench and aclruntime ({error}); install both from github.com/Ascend/tools, "
+                "ais-bench_workload/tool/ais_bench, on a machine with CANN, or give the .onnx"
+            ) from error
+        self._session = InferSession(int(device or 0), model_path)
+        described = self._session.get_inputs()[0]
+        batch, *view = described.shape
+        if described.realsize != 4 * math.prod(described.shape):
+            raise ValueError(f"{model_path} takes {described.realsize} bytes for {described.shape}: not float32")
+        self.batch_size: int | None = int(batch)
+        self.view_shape = tuple(int(axis) for axis in view)
+        self.num_classes = self.infer(np.zeros((self.batch_size, *self.view_shape), np.float32))[0].shape[1]
+
+    def infer(self, batch: np.ndarray) -> list[np.ndarray]:
+        outputs = self._session.infer([np.ascontiguousarray(batch)])
+        return [np.asarray(output, dtype=np.float32).reshape(len(batch), -1) for output in outputs]
 
 
-def open_engine(model_path: str, engine: str = "auto", device: str = "", batch_size: int | None = None) -> Engine:
+ENGINES: dict[str, Any] = {
+    "openvino": OpenVinoEngine,
+    "onnxruntime": OnnxRuntimeEngine,
+    "ais_bench": AisBenchEngine,
+}
+ONNX_ENGINES = ("openvino", "onnxruntime")
+
+
+def open_engine(model_path: str, engine: str = "auto", device: str = "", num_threads: int = 0) -> Engine:
     """Load a model into an engine.
 
     Args:
-        model_path: an .onnx file, or OpenVINO's .xml.
-        engine: a key of ENGINES, or auto: OpenVINO.
-        device: as the engine names it; empty or a bare number is the engine's CPU.
-        batch_size: of every batch to come, if that is known; a model of dynamic batch then runs faster in OpenVINO.
+        model_path: an .onnx file, OpenVINO's .xml, or an .om.
+        engine: a key of ENGINES, or auto: ais_bench for an .om, else OpenVINO.
+        device: as the engine names it; a bare number is the NPU's for ais_bench, and the CPU for the others.
+        num_threads: on a CPU; 0: all cores.
     Raises:
         ValueError: no such model, or the engine cannot load or run it there; the text names file and device.
     """
     if not Path(model_path).is_file():
-        raise ValueError(f"model {model_path} is not there; export one with x3d_pth2onnx.py")
-    suffix = Path(model_path).suffix
-    if suffix == ".om":
-        raise ValueError(f"model {model_path} runs on an Ascend NPU: use python -m ais_bench, or give the .onnx here")
-    make = ENGINES["openvino" if engine == "auto" else engine]
-    device = "" if device.isdigit() else device
+        raise ValueError(f"model {model_path or '(none given)'} is not there; export one with x3d_pth2onnx.py")
+    is_om = Path(model_path).suffix == ".om"
+    if engine == "auto":
+        engine = "ais_bench" if is_om else "openvino"
+    if is_om != (engine == "ais_bench"):
+        raise ValueError(
+            f"model {model_path}: engine ais_bench runs .om files and only it does; {engine} was asked for"
+        )
+    if device.isdigit() and not is_om:
+        device = ""
+    make = ENGINES[engine]
     try:
-        return make(model_path, device, batch_size)
+        return make(model_path, device, num_threads)
+    except ValueError:
+        raise
     except ImportError as error:
-        raise ValueError(f"engine {make.name} is not installed: {error}") from error
+        raise ValueError(f"engine {engine} is not installed: {error}") from error
     except Exception as error:
-        raise ValueError(f"engine {make.name} cannot load {model_path} on {device or 'CPU'}: {error}") from error
+        raise ValueError(
+            f"engine {engine} cannot load {model_path} on {device or 'its default device'}: {error}"
+        ) from error
+
+
+def infer_padded(engine: Engine, batch: np.ndarray) -> list[np.ndarray]:
+    """Run a batch that may be shorter than the model's fixed one; it is padded, and the padding's outputs dropped."""
+    missing = (engine.batch_size or len(batch)) - len(batch)
+    if not missing:
+        return engine.infer(batch)
+    padded = np.concatenate([batch, np.repeat(batch[:1], missing, axis=0)])
+    return [output[: len(batch)] for output in engine.infer(padded)]

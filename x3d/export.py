@@ -10,7 +10,7 @@ import torch
 from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from x3d.engine import ENGINES, open_engine
+from x3d.engine import ONNX_ENGINES, open_engine
 
 INPUT, OUTPUT = "image", "class"
 
@@ -79,7 +79,7 @@ def prove(model: nn.Module, path: str, view_shape: tuple[int, ...], batch_size: 
     Args:
         batch_size: the fixed one, tried with two seeds; 0: batches of 1 and 3.
     """
-    for name in ENGINES:
+    for name in ONNX_ENGINES:
         engine = open_engine(path, name)
         for seed, size in enumerate([batch_size, batch_size] if batch_size else [1, 3]):
             batch = np.random.RandomState(seed).standard_normal((size, *view_shape)).astype(np.float32)

@@ -51,6 +51,23 @@ def digest(values: Any) -> str:
     return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:16]
 
 
+def evaluation_facts(cfg: "CfgNode", videos: Sequence[Video], model: str, engine: str) -> dict[str, Any]:
+    """Collect what decides the rows of an evaluation: that of the views, how they are joined, model and engine.
+
+    Args:
+        model: digest of the model's file.
+        engine: name of the engine, a package or part of this suite.
+    """
+    facts = view_facts(cfg, videos)
+    for key in ("X3D_PREPROCESS.FORMAT", "X3D_PREPROCESS.BACKEND"):
+        del facts["config"][key]
+    facts["config"]["DATA.ENSEMBLE_METHOD"] = cfg.DATA.ENSEMBLE_METHOD
+    facts["config_digest"] = digest(facts["config"])
+    if engine != "ais_bench":
+        facts["versions"][engine] = version(engine)
+    return facts | {"model_digest": model, "num_classes": cfg.MODEL.NUM_CLASSES, "engine": engine}
+
+
 def facts_differ(old: Mapping[str, Any], new: Mapping[str, Any], prefix: str = "") -> list[str]:
     """Name what differs between two records of facts, nested ones key by key."""
     texts = []
@@ -147,32 +164,43 @@ def find_manifests(folder: Path) -> list[Path]:
     return sorted(path for path in folder.iterdir() if _NAME.fullmatch(path.name))
 
 
-def merge_shards(target: Path, paths: Sequence[Path]) -> Manifest:
-    """Join the manifests of all shards into one, and remove them.
+def check_shards(paths: Sequence[Path]) -> list[Manifest]:
+    """Read the manifests of all shards and see that they go together.
 
     Raises:
         ValueError: a shard is missing or doubled, the shards were made from different things, or one vouches for a
             video that is not its own; the text names file and video.
     """
-    if target.exists():
-        raise ValueError(f"{target} and {paths[0]} vouch for the same folder; remove the one that is stale")
     num_shards = shard_of(paths[0])[1]
-    missing = {target.with_name(manifest_name(i, num_shards)) for i in range(num_shards)} - set(paths)
+    missing = {paths[0].with_name(manifest_name(i, num_shards)) for i in range(num_shards)} - set(paths)
     if missing:
         raise ValueError(f"{min(missing)} is missing: all {num_shards} shards are needed to merge them")
-    merged = Manifest(target, Manifest.load(paths[0]).facts, {})
-    for path in paths:
+    manifests = [Manifest.load(path) for path in paths]
+    for path, manifest in zip(paths, manifests, strict=True):
         shard_id, of = shard_of(path)
-        shard = Manifest.load(path)
         if of != num_shards:
             raise ValueError(f"{path} is of {of} shards, {paths[0]} of {num_shards}")
-        differences = facts_differ(merged.facts, shard.facts)
+        differences = facts_differ(manifests[0].facts, manifest.facts)
         if differences:
             raise ValueError(f"{path} and {paths[0]} were made from different things: {'; '.join(differences)}")
-        foreign = [index for index in shard.videos if index % num_shards != shard_id]
+        foreign = [index for index in manifest.videos if index % num_shards != shard_id]
         if foreign:
             raise ValueError(f"{path} vouches for video {foreign[0]}, which is shard {foreign[0] % num_shards}'s")
-        merged.videos |= shard.videos
+    return manifests
+
+
+def merge_shards(target: Path, paths: Sequence[Path]) -> Manifest:
+    """Join the manifests of all shards into one, and remove them.
+
+    Raises:
+        ValueError: they do not go together, or the joined one is there already.
+    """
+    if target.exists():
+        raise ValueError(f"{target} and {paths[0]} vouch for the same folder; remove the one that is stale")
+    manifests = check_shards(paths)
+    merged = Manifest(target, manifests[0].facts, {})
+    for manifest in manifests:
+        merged.videos |= manifest.videos
     merged.save()
     for path in paths:
         path.unlink()

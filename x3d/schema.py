@@ -40,7 +40,7 @@ SCHEMA: dict[str, dict[str, Any]] = {
     "TEST": {
         "ENABLE": True,  # read by PySlowFast only
         "DATASET": "kinetics",  # the only one
-        "BATCH_SIZE": 8,  # views a batch in x3d_evaluate.py
+        "BATCH_SIZE": 8,  # views a batch in x3d_evaluate.py, at most: a batch is of one video, and of 8 on a CPU
         "CHECKPOINT_FILE_PATH": "",  # the .pyth to export
         "CHECKPOINT_TYPE": "pytorch",  # the only one
         "NUM_ENSEMBLE_VIEWS": 10,  # clips a video

@@ -1,0 +1,288 @@
+"""Videos to accuracy in one go: the same scores as by way of files, whatever happens to the run."""
+
+import json
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import x3d_evaluate
+import x3d_infer
+import x3d_postprocess
+import x3d_preprocess
+import x3d_pth2onnx
+from test.conftest import ROOT, SMALL
+from test.videos import write_video
+from x3d.annotations import Video
+from x3d.engine import open_engine
+from x3d.evaluation import Evaluation
+from x3d.journal import Journal, read_journal
+from x3d.sampling import Sampling
+from x3d.transform import Transform
+
+NUM_VIDEOS = 10
+ONE_CROP = ["TEST.NUM_SPATIAL_CROPS", "1", "DATA.TEST_CROP_SIZE", "32"]
+
+STAND_IN = '''
+import numpy as np
+import onnxruntime
+
+
+class Described:
+    pass
+
+
+class InferSession:
+    """What ais_bench's session offers, over ONNX Runtime: a model file that names an .onnx of fixed batch size."""
+
+    def __init__(self, device_id, model_path):
+        assert isinstance(device_id, int)
+        self._session = onnxruntime.InferenceSession(open(model_path).read())
+
+    def get_inputs(self):
+        described = Described()
+        described.shape = list(self._session.get_inputs()[0].shape)
+        described.realsize = int(np.prod(described.shape)) * 4
+        return [described]
+
+    def infer(self, feeds):
+        (array,) = feeds
+        assert array.dtype == np.float32 and array.shape == tuple(self.get_inputs()[0].shape)
+        return self._session.run(None, {"image": array})
+'''
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("data")
+    names = [f"class {n % 3}/{n}.mp4" for n in range(NUM_VIDEOS)]
+    for number, name in enumerate(names):
+        write_video(folder / "val" / name, 40 + 7 * number, width=64 + 8 * number)
+    (folder / "test.csv").write_text("".join(f"{name} {index % 9}\n" for index, name in enumerate(names)))
+    return folder
+
+
+def keys(data: Path, model: Path, out: Path, *more: str) -> list[str]:
+    paths = ["DATA.PATH_TO_DATA_DIR", str(data), "DATA.PATH_PREFIX", str(data / "val")]
+    paths += ["X3D_EVALUATE.MODEL_PATH", str(model), "X3D_EVALUATE.OUTPUT_PATH", str(out)]
+    return [*SMALL, *paths, "TEST.BATCH_SIZE", "8", *more]
+
+
+def postprocess(folder: Path, *more: str) -> int:
+    return x3d_postprocess.main([*SMALL, "X3D_POSTPROCESS.OM_OUTPUT_PATH", str(folder), *more])
+
+
+def line_of(capsys) -> str:
+    return capsys.readouterr().out.splitlines()[-1]
+
+
+def rows(folder: Path) -> np.ndarray:
+    found = np.concatenate([read_journal(path, 9) for path in folder.glob("*.rows")])
+    return found[np.argsort(found["video"])]
+
+
+@pytest.fixture(scope="module")
+def model_for(small_checkpoint, tmp_path_factory, small_onnx):
+    """Give the model that an engine runs, for a batch size and a size of crop."""
+    made = tmp_path_factory.mktemp("models")
+
+    def make(engine: str, batch_size: int, more: tuple[str, ...]) -> Path:
+        name = f"{engine}-{batch_size}-{len(more)}"
+        onnx = made / f"{name}.onnx"
+        fixed = str(batch_size if engine in ("static", "ais_bench") else 0)
+        if not onnx.exists():
+            export = ["TEST.CHECKPOINT_FILE_PATH", str(small_checkpoint), "X3D_PTH2ONNX.ONNX_OUTPUT_PATH", str(onnx)]
+            assert x3d_pth2onnx.main([*SMALL, *more, *export, "X3D_PTH2ONNX.BATCH_SIZE", fixed]) == 0
+        if engine != "ais_bench":
+            return onnx
+        (made / f"{name}.om").write_text(str(onnx))
+        return made / f"{name}.om"
+
+    return make
+
+
+@pytest.mark.parametrize("more", [(), tuple(ONE_CROP)], ids=["30 views", "10x1"])
+@pytest.mark.parametrize("batch_size", [1, 8])
+@pytest.mark.parametrize("engine", ["openvino", "onnxruntime", "static", "ais_bench"])
+def test_scores_and_line_are_those_of_the_files(
+    engine, batch_size, more, data, model_for, tmp_path, monkeypatch, capsys
+):
+    package = tmp_path / "path" / "ais_bench" / "infer"
+    package.mkdir(parents=True)
+    (package / "interface.py").write_text(STAND_IN)
+    monkeypatch.syspath_prepend(str(tmp_path / "path"))
+    model = model_for(engine, batch_size, more)
+    runs = "auto" if engine in ("static", "ais_bench") else engine
+    batch = ["TEST.BATCH_SIZE", str(batch_size), "X3D_EVALUATE.ENGINE", runs]
+    assert x3d_evaluate.main(keys(data, model, tmp_path / "eval", *more, *batch)) == 0
+    streamed = line_of(capsys)
+
+    made = ["DATA.PATH_TO_DATA_DIR", str(data), "DATA.PATH_PREFIX", str(data / "val")]
+    assert x3d_preprocess.main([*SMALL, *more, *made, "X3D_PREPROCESS.DATA_OUTPUT_PATH", str(tmp_path / "prep")]) == 0
+    onnx = model if model.suffix == ".onnx" else Path(model.read_text())
+    flags = ["--output", str(tmp_path), "--output_dirname", "res", "--batchsize", str(batch_size)]
+    by_files = "onnxruntime" if engine in ("onnxruntime", "ais_bench") else "openvino"
+    assert x3d_infer.main(["--model", str(onnx), "--input", str(tmp_path / "prep"), *flags, "--engine", by_files]) == 0
+    assert postprocess(tmp_path / "res", *more) == 0
+    assert line_of(capsys) == streamed
+
+    num_views = 10 if more else 30
+    summed = np.zeros((NUM_VIDEOS, 9), dtype=np.float32)
+    for path in (tmp_path / "res").iterdir():
+        summed[int(path.name.split("_")[0]) // num_views] += np.fromfile(path, dtype=np.float32)
+    assert np.abs(rows(tmp_path / "eval")["scores"] - summed).max() < num_views * 1e-6
+
+
+def test_each_view_gets_the_scores_of_its_file(data, small_cfg, small_onnx, tmp_path):
+    made = ["DATA.PATH_TO_DATA_DIR", str(data), "DATA.PATH_PREFIX", str(data / "val")]
+    assert x3d_preprocess.main([*SMALL, *made, "X3D_PREPROCESS.DATA_OUTPUT_PATH", str(tmp_path / "prep")]) == 0
+    engine = open_engine(str(small_onnx), num_threads=1)
+    sampling, transform = Sampling.from_cfg(small_cfg), Transform.from_cfg(small_cfg)
+    work = Evaluation(str(small_onnx), "openvino", "", 1, 8, sampling, transform, "sum")
+    scores = work.view_scores(Video(4, "", str(data / "val/class 1/4.mp4"), 4), engine)
+    for view in range(30):
+        single = engine.infer(np.load(tmp_path / "prep" / f"{120 + view}_4.npy"))[0][0]
+        assert np.abs(scores[view] - single).max() < 1e-6
+
+
+def start(data: Path, model: Path, out: Path) -> "subprocess.Popen[str]":
+    command = [sys.executable, str(ROOT / "x3d_evaluate.py"), *keys(data, model, out)]
+    pipes = {"stderr": subprocess.PIPE, "stdout": subprocess.PIPE}
+    return subprocess.Popen(command, text=True, start_new_session=True, **pipes)  # type: ignore[call-overload]
+
+
+@pytest.fixture(scope="module")
+def undisturbed(data, small_onnx, tmp_path_factory) -> tuple[bytes, str]:
+    out = tmp_path_factory.mktemp("undisturbed")
+    said, _ = (process := start(data, small_onnx, out)).communicate()
+    assert process.returncode == 0
+    return rows(out).tobytes(), said.splitlines()[-1]
+
+
+def test_twenty_killed_runs_resume_to_the_same_rows(data, small_onnx, undisturbed, tmp_path):
+    chance = random.Random(0)
+    for _ in range(20):
+        process = start(data, small_onnx, tmp_path)
+        time.sleep(chance.uniform(0.5, 3.0))
+        os.killpg(process.pid, signal.SIGKILL)
+        process.communicate()
+    process = start(data, small_onnx, tmp_path)
+    said, _ = process.communicate()
+    assert process.returncode == 0
+    assert (rows(tmp_path).tobytes(), said.splitlines()[-1]) == undisturbed
+
+
+@pytest.mark.parametrize("spoil", ["torn", "flipped"])
+def test_a_torn_or_damaged_row_is_redone(spoil, data, small_onnx, undisturbed, tmp_path, caplog, capsys):
+    assert x3d_evaluate.main(keys(data, small_onnx, tmp_path / "eval")) == 0
+    journal = tmp_path / "eval" / "manifest.rows"
+    content = bytearray(journal.read_bytes())
+    if spoil == "torn":
+        content = content[:-11]
+    else:
+        content[70] ^= 1
+    journal.write_bytes(content)
+    assert x3d_evaluate.main(keys(data, small_onnx, tmp_path / "eval")) == 0
+    assert "1 torn or damaged rows are dropped" in caplog.text
+    assert "10 videos, 1 to do" in caplog.text
+    assert (rows(tmp_path / "eval").tobytes(), line_of(capsys)) == undisturbed
+
+
+@pytest.mark.parametrize("num_shards", [1, 2, 5])
+def test_shards_merge_into_the_same_line(num_shards, data, small_onnx, undisturbed, tmp_path, capsys):
+    out = tmp_path / "eval"
+    for shard_id in range(num_shards):
+        shard = ["--shard_id", str(shard_id), "--num_shards", str(num_shards)]
+        assert x3d_evaluate.main([*shard, *keys(data, small_onnx, out)]) == 0
+    assert rows(out).tobytes() == undisturbed[0]
+    assert postprocess(out) == 0
+    assert line_of(capsys) == undisturbed[1]
+
+
+def test_a_missing_doubled_or_foreign_shard_is_refused_by_name(data, small_onnx, tmp_path, caplog):
+    out = tmp_path / "eval"
+    for shard_id in range(3):
+        assert x3d_evaluate.main(["--shard_id", str(shard_id), "--num_shards", "3", *keys(data, small_onnx, out)]) == 0
+    manifest, journal = out / "manifest-2of3.json", out / "manifest-2of3.rows"
+    kept, kept_rows = manifest.read_text(), journal.read_bytes()
+    manifest.unlink()
+    assert postprocess(out) == 2
+    assert f"{manifest} is missing: all 3 shards" in caplog.text
+    manifest.write_text(kept)
+    shutil.copy(out / "manifest-0of3.rows", journal)
+    assert postprocess(out) == 2
+    assert f"{journal} holds video 0, which is shard 0's" in caplog.text
+    journal.write_bytes(kept_rows + kept_rows)
+    assert postprocess(out) == 2
+    assert f"{journal} holds video 2 twice" in caplog.text
+    journal.write_bytes(kept_rows)
+    other = json.loads(kept)
+    other["facts"]["model_digest"] = "another"
+    manifest.write_text(json.dumps(other))
+    assert postprocess(out) == 2
+    assert "were made from different things: model_digest was" in caplog.text
+    manifest.write_text(kept)
+    assert postprocess(out) == 0
+
+
+def test_another_model_configuration_or_list_does_not_mix(data, small_onnx, model_for, tmp_path, caplog):
+    assert x3d_evaluate.main(keys(data, small_onnx, tmp_path / "eval")) == 0
+    for more, difference in (
+        (["DATA.ENSEMBLE_METHOD", "max"], "DATA.ENSEMBLE_METHOD was 'sum', is 'max'"),
+        (["DATA.SAMPLING_RATE", "2"], "DATA.SAMPLING_RATE was 3, is 2"),
+        (["X3D_EVALUATE.ENGINE", "onnxruntime"], "engine was 'openvino', is 'onnxruntime'"),
+    ):
+        assert x3d_evaluate.main(keys(data, small_onnx, tmp_path / "eval", *more)) == 2
+        assert difference in caplog.text
+    assert x3d_evaluate.main(keys(data, model_for("static", 8, ()), tmp_path / "eval")) == 2
+    assert "model_digest was" in caplog.text
+    assert postprocess(tmp_path / "eval", "DATA.ENSEMBLE_METHOD", "max") == 2
+    assert "set DATA.ENSEMBLE_METHOD sum" in caplog.text
+
+
+def test_a_failed_video_is_listed_and_never_scored_silently(data, small_onnx, tmp_path, caplog, capsys):
+    spoilt = tmp_path / "data"
+    shutil.copytree(data, spoilt)
+    (spoilt / "val/class 1/4.mp4").write_bytes(b"")
+    assert x3d_evaluate.main(keys(spoilt, small_onnx, tmp_path / "eval")) == 1
+    assert "1 of 10 videos failed, empty" in caplog.text
+    assert "video 4: " in caplog.text
+    assert capsys.readouterr().out == ""
+    allowed = keys(spoilt, small_onnx, tmp_path / "eval", "X3D_POSTPROCESS.ALLOW_MISSING", "True")
+    assert x3d_evaluate.main(allowed) == 1
+    assert json.loads(line_of(capsys))["split"] == "test_final"
+    details = json.loads((tmp_path / "eval_accuracy.json").read_text())
+    assert (details["videos_scored"], details["videos_listed"], details["incomplete_videos"]) == (9, 10, [4])
+    shutil.copy(data / "val/class 1/4.mp4", spoilt / "val/class 1/4.mp4")
+    assert x3d_evaluate.main(keys(spoilt, small_onnx, tmp_path / "eval")) == 0
+
+
+def test_two_runs_do_not_write_one_folder(data, small_onnx, tmp_path, caplog):
+    (tmp_path / "eval").mkdir()
+    with Journal(tmp_path / "eval" / "manifest.rows", 9):
+        assert x3d_evaluate.main(keys(data, small_onnx, tmp_path / "eval")) == 2
+    assert "is being written by another run" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("more", "advice"),
+    [
+        (["X3D_EVALUATE.OUTPUT_PATH", ""], "X3D_EVALUATE.OUTPUT_PATH is empty"),
+        (["X3D_EVALUATE.MODEL_PATH", ""], "is not there; export one"),
+        (["MODEL.NUM_CLASSES", "10"], "gives 9 classes; --cfg says .* 10"),
+        (["DATA.NUM_FRAMES", "5"], "takes views of .* --cfg says"),
+        (["X3D_EVALUATE.ENGINE", "ais_bench"], "ais_bench runs .om files"),
+        (["X3D_EVALUATE.ENGINE", "onnxruntime", "X3D_EVALUATE.DEVICE", "cuda:0"], "has no CUDAExecutionProvider"),
+    ],
+)
+def test_wrong_usage_starts_nothing(more, advice, data, small_onnx, tmp_path, caplog):
+    assert x3d_evaluate.main(keys(data, small_onnx, tmp_path / "eval", *more)) == 2
+    assert any(__import__("re").search(advice, record.message) for record in caplog.records)
+    assert not (tmp_path / "eval").exists()

@@ -1,0 +1,125 @@
+"""A folder of x3d_evaluate.py: for each shard a manifest, which says what it was made from, and a journal of rows."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import xxhash
+
+from x3d.annotations import list_path, read_list
+from x3d.journal import Journal, read_journal
+from x3d.manifest import Manifest, check_shards, facts_differ, find_manifests, manifest_name, shard_of
+from x3d.report import Table
+
+if TYPE_CHECKING:
+    from fvcore.common.config import CfgNode
+
+JOURNAL_SUFFIX = ".rows"
+
+
+def model_digest(path: str) -> str:
+    """Hash a model's file (xxh3-64)."""
+    hasher = xxhash.xxh3_64()
+    with open(path, "rb") as file:
+        while chunk := file.read(1 << 20):
+            hasher.update(chunk)
+    return hasher.hexdigest()
+
+
+def journal_path(manifest: Path) -> Path:
+    """Name the journal that goes with a manifest."""
+    return manifest.with_suffix(JOURNAL_SUFFIX)
+
+
+def is_eval_folder(folder: str) -> bool:
+    """Tell whether x3d_evaluate.py wrote a folder."""
+    root = Path(folder)
+    return bool(folder) and root.is_dir() and any(journal_path(path).exists() for path in find_manifests(root))
+
+
+def open_shard(
+    folder: str, shard: tuple[int, int], facts: Mapping[str, Any], num_classes: int
+) -> tuple[Manifest, Journal]:
+    """Make a shard of a folder ready: new, or as an earlier run of the same facts left it.
+
+    Raises:
+        ValueError: the folder was made from something else, holds another sharding, or is in use.
+    """
+    root = Path(folder)
+    try:
+        root.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ValueError(f"X3D_EVALUATE.OUTPUT_PATH {folder}: {error.strerror}") from error
+    own = root / manifest_name(*shard)
+    for path in find_manifests(root):
+        if shard_of(path)[1] != shard[1]:
+            raise ValueError(f"{path} is of another sharding than --num_shards {shard[1]}; give another folder")
+        differences = facts_differ(Manifest.load(path).facts, facts)
+        if differences:
+            raise ValueError(
+                f"{path} was made from something else: {'; '.join(differences)}. Give another X3D_EVALUATE.OUTPUT_PATH"
+            )
+    journal = Journal(journal_path(own), num_classes)
+    manifest = Manifest(own, facts, {})
+    manifest.save()
+    return manifest, journal
+
+
+def read_rows(cfg: "CfgNode", folder: str) -> Table:
+    """Read the rows of all shards of a folder.
+
+    Raises:
+        ValueError: a shard is missing, doubled or was made from other things, or the configuration to score with is
+            not the one the rows were made with; the text names the file.
+    """
+    paths = find_manifests(Path(folder))
+    manifests = check_shards(paths)
+    facts = manifests[0].facts
+    if facts["config"]["DATA.ENSEMBLE_METHOD"] != cfg.DATA.ENSEMBLE_METHOD:
+        made = facts["config"]["DATA.ENSEMBLE_METHOD"]
+        raise ValueError(f"{folder} holds views joined by {made}: set DATA.ENSEMBLE_METHOD {made}")
+    if facts["num_classes"] != cfg.MODEL.NUM_CLASSES:
+        raise ValueError(f"{folder} holds {facts['num_classes']} classes: set MODEL.NUM_CLASSES {facts['num_classes']}")
+    journals = [read_journal(journal_path(path), cfg.MODEL.NUM_CLASSES) for path in paths]
+    for path, journal in zip(paths, journals, strict=True):
+        shard_id, num_shards = shard_of(path)
+        foreign = journal["video"][journal["video"] % num_shards != shard_id]
+        if len(foreign):
+            raise ValueError(
+                f"{journal_path(path)} holds video {foreign[0]}, which is shard {foreign[0] % num_shards}'s"
+            )
+    rows = np.concatenate(journals)
+    rows = rows[np.argsort(rows["video"], kind="stable")]
+    failed = {index: entry for manifest in manifests for index, entry in manifest.videos.items()}
+    return _table(cfg, rows, failed, facts["num_videos"], folder)
+
+
+def _table(
+    cfg: "CfgNode", rows: np.ndarray, failed: Mapping[int, Mapping[str, Any]], num_videos: int, folder: str
+) -> Table:
+    videos, labels = rows["video"], rows["label"]
+    incomplete = np.setdiff1d(np.arange(num_videos), videos).tolist()
+    missing = [f"video {video}: {failed.get(video, {}).get('text', 'not evaluated')}" for video in incomplete]
+    faults = [f"video {video} is unlabelled (-1)" for video in videos[labels < 0]]
+    faults += [f"video {video} is not of the {num_videos} listed" for video in videos[videos >= num_videos]]
+    faults += [
+        f"video {row['video']} has scores that are not finite" for row in rows if not np.isfinite(row["scores"]).all()
+    ]
+    source = f"{folder}"
+    if cfg.DATA.PATH_TO_DATA_DIR:
+        source = str(list_path(cfg))
+        faults += _list_faults(videos, labels, num_videos, [video.label for video in read_list(cfg)], source)
+    return Table(rows["scores"], labels, source, incomplete, missing, faults)
+
+
+def _list_faults(
+    videos: np.ndarray, labels: np.ndarray, num_videos: int, listed: Sequence[int], source: str
+) -> list[str]:
+    if len(listed) != num_videos:
+        return [f"{source} lists {len(listed)} videos, the rows were made from {num_videos}"]
+    return [
+        f"video {video} has label {label}; {source} says {listed[video]}"
+        for video, label in zip(videos, labels, strict=True)
+        if listed[video] != label
+    ]

@@ -1,0 +1,69 @@
+"""One video in, its joined scores out: decoding, inference and joining, with no view on disk."""
+
+import functools
+from dataclasses import dataclass
+
+import numpy as np
+
+from x3d.annotations import Video
+from x3d.engine import Engine, infer_padded, open_engine
+from x3d.sampling import Sampling
+from x3d.scoring import join_views
+from x3d.transform import Transform
+from x3d.video import VideoReader
+from x3d.views import video_views
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What a worker needs to score a video: call it with one. Each process loads the model once.
+
+    Attributes:
+        batch_size: views a batch; a video's last batch may be shorter.
+        num_threads: of a CPU engine.
+        method: sum or max.
+    """
+
+    model_path: str
+    engine: str
+    device: str
+    num_threads: int
+    batch_size: int
+    sampling: Sampling
+    transform: Transform
+    method: str
+
+    def __call__(self, video: Video) -> np.ndarray:
+        """Score a video.
+
+        Returns:
+            (num_classes,) float32, joined over its views.
+        Raises:
+            VideoError: the video cannot be used.
+        """
+        engine = _open_once(self.model_path, self.engine, self.device, self.num_threads)
+        return join_views(self.view_scores(video, engine), self.method)
+
+    def view_scores(self, video: Video, engine: Engine) -> np.ndarray:
+        """Run every view of a video.
+
+        Returns:
+            (V, num_classes) float32, in order of the views.
+        """
+        num_views = self.sampling.num_clips * len(self.transform.crops())
+        scores = np.zeros((num_views, engine.num_classes), dtype=np.float32)
+        batch = np.empty((self.batch_size, *engine.view_shape), dtype=np.float32)
+        numbers: list[int] = []
+        with VideoReader(video.path) as reader:
+            for number, view in video_views(reader, self.sampling, self.transform):
+                batch[len(numbers)] = view[0]
+                numbers.append(number)
+                if len(numbers) == self.batch_size or number == num_views - 1:
+                    scores[numbers] = infer_padded(engine, batch[: len(numbers)])[0]
+                    numbers.clear()
+        return scores
+
+
+@functools.lru_cache(maxsize=1)
+def _open_once(model_path: str, engine: str, device: str, num_threads: int) -> Engine:
+    return open_engine(model_path, engine, device, num_threads)

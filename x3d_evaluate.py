@@ -1,0 +1,166 @@
+"""From videos and a model to accuracy, with no file a view in between.
+
+A list of videos and a model -> one row of joined scores a video in X3D_EVALUATE.OUTPUT_PATH, and the accuracy as a JSON
+line on stdout.
+
+    python x3d_evaluate.py --cfg configs/X3D_S.yaml DATA.PATH_TO_DATA_DIR Kinetics-400/ \\
+        DATA.PATH_PREFIX Kinetics-400/val/ X3D_EVALUATE.MODEL_PATH x3d_s.onnx X3D_EVALUATE.OUTPUT_PATH eval/
+
+A stopped run goes on where it was. A shard (--shard_id, --num_shards) writes its rows and no line: x3d_postprocess.py
+scores the folder when all shards are in it.
+"""
+
+import argparse
+import collections
+import logging
+import os
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from x3d.cli import EXIT_DONE, EXIT_INCOMPLETE, fail, script_main
+
+if TYPE_CHECKING:
+    from fvcore.common.config import CfgNode
+
+    from x3d.annotations import Video
+    from x3d.engine import Engine
+    from x3d.evaluation import Evaluation
+    from x3d.journal import Journal
+    from x3d.manifest import Manifest
+
+logger = logging.getLogger("x3d_evaluate")
+
+LARGEST_CPU_BATCH = 8
+WORKERS_A_DEVICE = 4
+GOES_ON = "the same command goes on from here"
+
+
+def run(cfg: "CfgNode", args: argparse.Namespace) -> int:
+    """Check list, model and folder, score what is missing, and score the whole."""
+    options = cfg.X3D_EVALUATE
+    if not options.OUTPUT_PATH:
+        return fail("X3D_EVALUATE.OUTPUT_PATH is empty; give the folder for the scores")
+
+    from x3d.annotations import read_list, shard
+    from x3d.engine import open_engine
+    from x3d.eval_folder import model_digest, open_shard, read_rows
+    from x3d.manifest import evaluation_facts
+    from x3d.report import score_table
+
+    listed = read_list(cfg)
+    videos = shard(listed, args.shard_id, args.num_shards)
+    engine = open_engine(options.MODEL_PATH, options.ENGINE, options.DEVICE)
+    check_model(cfg, engine)
+    work = plan_work(cfg, engine)
+    facts = evaluation_facts(cfg, listed, model_digest(options.MODEL_PATH), engine.name)
+    num_workers = count_workers(cfg, engine.on_cpu)
+    del engine
+    manifest, journal = open_shard(options.OUTPUT_PATH, (args.shard_id, args.num_shards), facts, cfg.MODEL.NUM_CLASSES)
+    with journal:
+        done = set(journal.done.tolist())
+        todo = [video for video in videos if video.index not in done]
+        logger.info(
+            "%d videos, %d to do, %d workers, batches of %d", len(videos), len(todo), num_workers, work.batch_size
+        )
+        try:
+            evaluate(cfg, work, todo, journal, manifest, num_workers)
+        except OSError as error:
+            return fail(f"{options.OUTPUT_PATH} cannot be written: {error}; {GOES_ON}", EXIT_INCOMPLETE)
+        except BaseException:
+            logger.error("stopped; %s", GOES_ON)
+            raise
+        finally:
+            manifest.save()
+    failed = sum_up(manifest, len(videos))
+    if args.num_shards == 1:
+        return max(failed, score_table(cfg, options.OUTPUT_PATH, read_rows(cfg, options.OUTPUT_PATH)))
+    logger.info("shard %d of %d is done; x3d_postprocess.py scores the folder of all", args.shard_id, args.num_shards)
+    return failed
+
+
+def check_model(cfg: "CfgNode", engine: "Engine") -> None:
+    """See that the model takes the configured views and gives the configured classes."""
+    from x3d.transform import view_shape
+
+    if tuple(engine.view_shape) != view_shape(cfg) or engine.num_classes != cfg.MODEL.NUM_CLASSES:
+        raise ValueError(
+            f"X3D_EVALUATE.MODEL_PATH {cfg.X3D_EVALUATE.MODEL_PATH} takes views of {engine.view_shape} and gives "
+            f"{engine.num_classes} classes; --cfg says {view_shape(cfg)} and {cfg.MODEL.NUM_CLASSES}"
+        )
+
+
+def plan_work(cfg: "CfgNode", engine: "Engine") -> "Evaluation":
+    """Decide what each worker does: on a CPU one core each and small batches, which are as fast and take less memory."""
+    from x3d.annotations import views_per_video
+    from x3d.evaluation import Evaluation
+    from x3d.sampling import Sampling
+    from x3d.transform import Transform
+
+    largest = min(
+        cfg.TEST.BATCH_SIZE, views_per_video(cfg), LARGEST_CPU_BATCH if engine.on_cpu else cfg.TEST.BATCH_SIZE
+    )
+    return Evaluation(
+        model_path=os.path.abspath(cfg.X3D_EVALUATE.MODEL_PATH),
+        engine=engine.name,
+        device=cfg.X3D_EVALUATE.DEVICE,
+        num_threads=max(1, len(os.sched_getaffinity(0)) // count_workers(cfg, engine.on_cpu)),
+        batch_size=engine.batch_size or largest,
+        sampling=Sampling.from_cfg(cfg),
+        transform=Transform.from_cfg(cfg),
+        method=cfg.DATA.ENSEMBLE_METHOD,
+    )
+
+
+def count_workers(cfg: "CfgNode", on_cpu: bool) -> int:
+    """Count the worker processes: one a core; on a device four at most, which take turns on it."""
+    num_cores = len(os.sched_getaffinity(0))
+    return cfg.X3D_WORKERS.NUM or (num_cores if on_cpu else min(num_cores, WORKERS_A_DEVICE))
+
+
+def evaluate(
+    cfg: "CfgNode",
+    work: "Evaluation",
+    todo: Sequence["Video"],
+    journal: "Journal",
+    manifest: "Manifest",
+    num_workers: int,
+) -> None:
+    """Score videos in worker processes; rows go to the journal, failures to the manifest."""
+    from tqdm import tqdm
+
+    from x3d.workers import run_on_videos
+
+    outcomes = run_on_videos(work, todo, num_workers, cfg.X3D_PREPROCESS.TIMEOUT)
+    with tqdm(total=len(todo), desc="videos", unit="video", smoothing=0.05) as progress:
+        for outcome in outcomes:
+            video = outcome.video
+            if outcome.value is not None:
+                journal.append(video.index, video.label, outcome.value)
+            else:
+                progress.write(f"{outcome.reason}: {outcome.text}", file=progress.fp)
+                entry = {"path": video.listed, "label": video.label, "state": "failed"}
+                manifest.record(video.index, entry | {"reason": outcome.reason, "text": outcome.text})
+                if cfg.X3D_PREPROCESS.ON_ERROR == "raise":
+                    logger.error("X3D_PREPROCESS.ON_ERROR is raise: stopping at the first failure")
+                    return
+            progress.update()
+
+
+def sum_up(manifest: "Manifest", num_videos: int) -> int:
+    """Log the failures by reason and one by one."""
+    from x3d.workers import ALL_REASONS
+
+    failed = [manifest.videos[index] for index in sorted(manifest.videos)]
+    for reason, count in sorted(collections.Counter(entry["reason"] for entry in failed).items()):
+        logger.error("%d of %d videos failed, %s: %s", count, num_videos, reason, ALL_REASONS[reason])
+    for entry in failed:
+        logger.error("%s: %s", entry["reason"], entry["text"])
+    return EXIT_INCOMPLETE if failed else EXIT_DONE
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    return script_main(__doc__ or "", run, argv, with_shards=True)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
