@@ -90,20 +90,19 @@ def check_model(cfg: "CfgNode", engine: "Engine") -> None:
 
 
 def plan_work(cfg: "CfgNode", engine: "Engine") -> "Evaluation":
-    """Decide what each worker does: on a CPU one core each and small batches, which are as fast and take less memory."""
+    """Decide what each worker does: on a CPU one core each, and small batches, as fast and of less memory."""
     from x3d.annotations import views_per_video
     from x3d.evaluation import Evaluation
     from x3d.sampling import Sampling
     from x3d.transform import Transform
 
-    largest = min(
-        cfg.TEST.BATCH_SIZE, views_per_video(cfg), LARGEST_CPU_BATCH if engine.on_cpu else cfg.TEST.BATCH_SIZE
-    )
+    largest = min(cfg.TEST.BATCH_SIZE, LARGEST_CPU_BATCH if engine.on_cpu else views_per_video(cfg))
+    num_cores = 1 if cfg.X3D_WORKERS.RAY_ADDRESS else len(os.sched_getaffinity(0))
     return Evaluation(
         model_path=os.path.abspath(cfg.X3D_EVALUATE.MODEL_PATH),
         engine=engine.name,
         device=cfg.X3D_EVALUATE.DEVICE,
-        num_threads=max(1, len(os.sched_getaffinity(0)) // count_workers(cfg, engine.on_cpu)),
+        num_threads=max(1, num_cores // count_workers(cfg, engine.on_cpu)),
         batch_size=engine.batch_size or largest,
         sampling=Sampling.from_cfg(cfg),
         transform=Transform.from_cfg(cfg),
@@ -117,6 +116,16 @@ def count_workers(cfg: "CfgNode", on_cpu: bool) -> int:
     return cfg.X3D_WORKERS.NUM or (num_cores if on_cpu else min(num_cores, WORKERS_A_DEVICE))
 
 
+def task_resources(work: "Evaluation") -> dict[str, float]:
+    """Say what a task on a Ray cluster holds: a core, and its share of a GPU or an NPU where the engine runs on one."""
+    device = work.device.lower()
+    if work.engine == "ais_bench" or device.startswith("cann"):
+        return {"CPU": 1, "NPU": 1 / WORKERS_A_DEVICE}
+    if device.startswith(("cuda", "gpu")):
+        return {"CPU": 1, "GPU": 1 / WORKERS_A_DEVICE}
+    return {"CPU": 1}
+
+
 def evaluate(
     cfg: "CfgNode",
     work: "Evaluation",
@@ -128,9 +137,10 @@ def evaluate(
     """Score videos in worker processes; rows go to the journal, failures to the manifest."""
     from tqdm import tqdm
 
-    from x3d.workers import run_on_videos
+    from x3d.workers import run_configured
 
-    outcomes = run_on_videos(work, todo, num_workers, cfg.X3D_PREPROCESS.TIMEOUT)
+    needed = [cfg.DATA.PATH_PREFIX, work.model_path]
+    outcomes = run_configured(cfg, work, todo, num_workers, task_resources(work), needed)
     with tqdm(total=len(todo), desc="videos", unit="video", smoothing=0.05) as progress:
         for outcome in outcomes:
             video = outcome.video

@@ -12,6 +12,7 @@ import argparse
 import collections
 import functools
 import logging
+import os
 import shutil
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
@@ -48,9 +49,9 @@ def run(cfg: "CfgNode", args: argparse.Namespace) -> int:
     videos = shard(listed, args.shard_id, args.num_shards)
     num_views = views_per_video(cfg)
     shape = view_shape(cfg)
-    folder = ViewFolder(
-        options.DATA_OUTPUT_PATH, f".{options.FORMAT}", shape, num_views, (args.shard_id, args.num_shards)
-    )
+    on_cluster = bool(cfg.X3D_WORKERS.RAY_ADDRESS)
+    path = os.path.abspath(options.DATA_OUTPUT_PATH) if on_cluster else options.DATA_OUTPUT_PATH
+    folder = ViewFolder(path, f".{options.FORMAT}", shape, num_views, (args.shard_id, args.num_shards))
     manifest = folder.open(view_facts(cfg, listed), videos, options.OVERWRITE)
     try:
         todo = [video for video in videos if video.index not in manifest.videos]
@@ -81,12 +82,13 @@ def decode(cfg: "CfgNode", todo: Sequence["Video"], folder: "ViewFolder", manife
     from x3d.sampling import Sampling
     from x3d.transform import Transform
     from x3d.views import write_views
-    from x3d.workers import run_on_videos
+    from x3d.workers import run_configured
 
     work = functools.partial(
         write_views, sampling=Sampling.from_cfg(cfg), transform=Transform.from_cfg(cfg), folder=folder
     )
-    outcomes = run_on_videos(work, todo, cfg.X3D_WORKERS.NUM, cfg.X3D_PREPROCESS.TIMEOUT)
+    needed = [cfg.DATA.PATH_PREFIX, str(folder.scratch)]
+    outcomes = run_configured(cfg, work, todo, needed_paths=needed)
     with tqdm(total=len(todo), desc="videos", unit="video", smoothing=0.05) as progress:
         for outcome in outcomes:
             entry: dict[str, Any] = {"path": outcome.video.listed, "label": outcome.video.label}

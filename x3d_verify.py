@@ -66,10 +66,10 @@ def inspect_all(cfg: "CfgNode", videos: Sequence["Video"]) -> Iterator["Outcome[
 
     from x3d.inspection import inspect_video
     from x3d.sampling import Sampling
-    from x3d.workers import run_on_videos
+    from x3d.workers import run_configured
 
     work = functools.partial(inspect_video, sampling=Sampling.from_cfg(cfg))
-    outcomes = run_on_videos(work, videos, cfg.X3D_WORKERS.NUM, cfg.X3D_PREPROCESS.TIMEOUT)
+    outcomes = run_configured(cfg, work, videos, needed_paths=[cfg.DATA.PATH_PREFIX])
     early: dict[int, Outcome[Inspection]] = {}
     order = iter([video.index for video in videos])
     wanted = next(order, None)

@@ -3,6 +3,7 @@
 import json
 import os
 import random
+import re
 import shutil
 import signal
 import subprocess
@@ -31,6 +32,8 @@ NUM_VIDEOS = 10
 ONE_CROP = ["TEST.NUM_SPATIAL_CROPS", "1", "DATA.TEST_CROP_SIZE", "32"]
 
 STAND_IN = '''
+from pathlib import Path
+
 import numpy as np
 import onnxruntime
 
@@ -44,7 +47,7 @@ class InferSession:
 
     def __init__(self, device_id, model_path):
         assert isinstance(device_id, int)
-        self._session = onnxruntime.InferenceSession(open(model_path).read())
+        self._session = onnxruntime.InferenceSession(Path(model_path).read_text())
 
     def get_inputs(self):
         described = Described()
@@ -108,11 +111,26 @@ def model_for(small_checkpoint, tmp_path_factory, small_onnx):
     return make
 
 
+@pytest.fixture(scope="module")
+def views_for(data, tmp_path_factory):
+    """Give the folder of views for a number of crops."""
+    made = tmp_path_factory.mktemp("views")
+
+    def make(more: tuple[str, ...]) -> Path:
+        folder = made / str(len(more))
+        if not folder.exists():
+            paths = ["DATA.PATH_TO_DATA_DIR", str(data), "DATA.PATH_PREFIX", str(data / "val")]
+            assert x3d_preprocess.main([*SMALL, *more, *paths, "X3D_PREPROCESS.DATA_OUTPUT_PATH", str(folder)]) == 0
+        return folder
+
+    return make
+
+
 @pytest.mark.parametrize("more", [(), tuple(ONE_CROP)], ids=["30 views", "10x1"])
 @pytest.mark.parametrize("batch_size", [1, 8])
 @pytest.mark.parametrize("engine", ["openvino", "onnxruntime", "static", "ais_bench"])
 def test_scores_and_line_are_those_of_the_files(
-    engine, batch_size, more, data, model_for, tmp_path, monkeypatch, capsys
+    engine, batch_size, more, data, model_for, views_for, tmp_path, monkeypatch, capsys
 ):
     package = tmp_path / "path" / "ais_bench" / "infer"
     package.mkdir(parents=True)
@@ -124,12 +142,10 @@ def test_scores_and_line_are_those_of_the_files(
     assert x3d_evaluate.main(keys(data, model, tmp_path / "eval", *more, *batch)) == 0
     streamed = line_of(capsys)
 
-    made = ["DATA.PATH_TO_DATA_DIR", str(data), "DATA.PATH_PREFIX", str(data / "val")]
-    assert x3d_preprocess.main([*SMALL, *more, *made, "X3D_PREPROCESS.DATA_OUTPUT_PATH", str(tmp_path / "prep")]) == 0
     onnx = model if model.suffix == ".onnx" else Path(model.read_text())
     flags = ["--output", str(tmp_path), "--output_dirname", "res", "--batchsize", str(batch_size)]
     by_files = "onnxruntime" if engine in ("onnxruntime", "ais_bench") else "openvino"
-    assert x3d_infer.main(["--model", str(onnx), "--input", str(tmp_path / "prep"), *flags, "--engine", by_files]) == 0
+    assert x3d_infer.main(["--model", str(onnx), "--input", str(views_for(more)), *flags, "--engine", by_files]) == 0
     assert postprocess(tmp_path / "res", *more) == 0
     assert line_of(capsys) == streamed
 
@@ -140,15 +156,13 @@ def test_scores_and_line_are_those_of_the_files(
     assert np.abs(rows(tmp_path / "eval")["scores"] - summed).max() < num_views * 1e-6
 
 
-def test_each_view_gets_the_scores_of_its_file(data, small_cfg, small_onnx, tmp_path):
-    made = ["DATA.PATH_TO_DATA_DIR", str(data), "DATA.PATH_PREFIX", str(data / "val")]
-    assert x3d_preprocess.main([*SMALL, *made, "X3D_PREPROCESS.DATA_OUTPUT_PATH", str(tmp_path / "prep")]) == 0
+def test_each_view_gets_the_scores_of_its_file(data, small_cfg, small_onnx, views_for):
     engine = open_engine(str(small_onnx), num_threads=1)
     sampling, transform = Sampling.from_cfg(small_cfg), Transform.from_cfg(small_cfg)
     work = Evaluation(str(small_onnx), "openvino", "", 1, 8, sampling, transform, "sum")
     scores = work.view_scores(Video(4, "", str(data / "val/class 1/4.mp4"), 4), engine)
     for view in range(30):
-        single = engine.infer(np.load(tmp_path / "prep" / f"{120 + view}_4.npy"))[0][0]
+        single = engine.infer(np.load(views_for(()) / f"{120 + view}_4.npy"))[0][0]
         assert np.abs(scores[view] - single).max() < 1e-6
 
 
@@ -284,5 +298,5 @@ def test_two_runs_do_not_write_one_folder(data, small_onnx, tmp_path, caplog):
 )
 def test_wrong_usage_starts_nothing(more, advice, data, small_onnx, tmp_path, caplog):
     assert x3d_evaluate.main(keys(data, small_onnx, tmp_path / "eval", *more)) == 2
-    assert any(__import__("re").search(advice, record.message) for record in caplog.records)
+    assert re.search(advice, caplog.text)
     assert not (tmp_path / "eval").exists()

@@ -5,16 +5,19 @@ import multiprocessing
 import os
 import signal
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 from pebble import ProcessExpired, ProcessPool
 
 from x3d.annotations import Video
 from x3d.video import REASONS, VideoError
+
+if TYPE_CHECKING:
+    from fvcore.common.config import CfgNode
 
 logger = logging.getLogger(__name__)
 
@@ -76,6 +79,30 @@ def run_on_videos(
                     yield outcome
     finally:
         _end_pool(pool)
+
+
+def run_configured(
+    cfg: "CfgNode",
+    function: Callable[[Video], T],
+    videos: Sequence[Video],
+    num_workers: int = 0,
+    resources: Mapping[str, float] | None = None,
+    needed_paths: Sequence[str] = (),
+) -> Iterator[Outcome[T]]:
+    """Run a function on every video where X3D_WORKERS says: in processes here, or on a Ray cluster.
+
+    Args:
+        function: as run_on_videos takes it.
+        num_workers: processes here; 0: one for each core.
+        resources: what a task on Ray holds, by Ray's names (default: one CPU).
+        needed_paths: what every node of a cluster must see.
+    """
+    timeout = cfg.X3D_PREPROCESS.TIMEOUT
+    if not cfg.X3D_WORKERS.RAY_ADDRESS:
+        return run_on_videos(function, videos, num_workers or cfg.X3D_WORKERS.NUM, timeout)
+    from x3d.ray_workers import run_on_ray
+
+    return run_on_ray(function, videos, cfg.X3D_WORKERS.RAY_ADDRESS, timeout, resources or {"CPU": 1}, needed_paths)
 
 
 def _outcome(future: "Future[T]", video: Video, timeout_seconds: float) -> Outcome[T]:
