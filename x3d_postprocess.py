@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     import numpy as np
     from fvcore.common.config import CfgNode
 
+    from x3d.reference import ReferenceMeter
     from x3d.results import Result
     from x3d.scoring import Audit
 
@@ -62,12 +63,13 @@ def run(cfg: "CfgNode", args: argparse.Namespace) -> int:
         logger.warning("%s leaves out %d videos before its last, such as video %d", source, len(holes), holes[0])
     faults += [] if cfg.X3D_POSTPROCESS.ALLOW_MISSING else missing_views(audit, views_per_video(cfg))
     if not faults:
-        scores, faults = join_results(cfg, results, views, audit)
+        meter = reference_meter(cfg, len(audit.complete))
+        scores, faults = join_results(cfg, results, views, audit, meter)
     if faults:
         return fail(f"{folder} is not scored, {len(faults)} faults:\n{shorten(faults)}", EXIT_INCOMPLETE)
     if not len(audit.complete):
         return fail(f"{folder} is not scored: no video has all its views", EXIT_INCOMPLETE)
-    report(cfg, scores, labels[np.searchsorted(views, audit.complete * views_per_video(cfg))], audit, source)
+    report(cfg, scores, labels[np.searchsorted(views, audit.complete * views_per_video(cfg))], audit, source, meter)
     return EXIT_INCOMPLETE if len(audit.incomplete) else EXIT_DONE
 
 
@@ -119,8 +121,17 @@ def missing_views(audit: "Audit", views_per_video: int) -> list[str]:
     return texts
 
 
+def reference_meter(cfg: "CfgNode", num_videos: int) -> "ReferenceMeter | None":
+    """Make PySlowFast's meter when X3D_POSTPROCESS.BACKEND asks for it."""
+    if cfg.X3D_POSTPROCESS.BACKEND != "slowfast":
+        return None
+    from x3d.reference import ReferenceMeter
+
+    return ReferenceMeter(cfg, num_videos)
+
+
 def join_results(
-    cfg: "CfgNode", results: Sequence["Result"], views: "np.ndarray", audit: "Audit"
+    cfg: "CfgNode", results: Sequence["Result"], views: "np.ndarray", audit: "Audit", meter: "ReferenceMeter | None"
 ) -> tuple["np.ndarray", list[str]]:
     """Read and join the views of each complete video.
 
@@ -145,17 +156,27 @@ def join_results(
                 rows[row] = read_scores(result.path, num_classes)
             except ValueError as error:
                 faults.append(str(error))
-        joined[video] = join_views(rows, cfg.DATA.ENSEMBLE_METHOD)
+        if meter:
+            joined[video] = meter.join(video, rows, results[start].label)
+        else:
+            joined[video] = join_views(rows, cfg.DATA.ENSEMBLE_METHOD)
     return joined, faults
 
 
-def report(cfg: "CfgNode", scores: "np.ndarray", labels: "np.ndarray", audit: "Audit", source: str) -> None:
+def report(
+    cfg: "CfgNode",
+    scores: "np.ndarray",
+    labels: "np.ndarray",
+    audit: "Audit",
+    source: str,
+    meter: "ReferenceMeter | None",
+) -> None:
     """Print the line; say counts and conditions on stderr and in a file beside the folder."""
     from x3d.scoring import count_top_k, percent, stats
 
     scored, listed = len(labels), len(labels) + len(audit.incomplete)
     correct = {k: count_top_k(scores, labels, k) for k in TOP_K}
-    line = stats(correct, scored)
+    line = meter.stats(TOP_K) if meter else stats(correct, scored)
     for k, count in correct.items():
         logger.info("top-%d: %d of %d videos scored, %s %%", k, count, scored, percent(count, scored))
         if listed > scored:
