@@ -85,7 +85,7 @@ UNUSABLE = {
     ),
     "lacks a package": (
         {"config/defaults.py": defaults(KNOWN), "datasets/loader.py": "import no_such_package"},
-        "pip install no_such_package",
+        "pip install torch==.* no_such_package",
     ),
 }
 

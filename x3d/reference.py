@@ -31,6 +31,7 @@ COMMIT = "9839d1318c0ae17bd82c6a121e5640aebc67f126"
 _GET = "git clone https://github.com/facebookresearch/SlowFast"
 _RESET = f"git -C SlowFast reset --hard {COMMIT}"
 _PATCH = "patch -d SlowFast -p1 < x3d.patch"
+_INSTALL = f"pip install torch=={torch.__version__.split('+')[0]}"  # so that pip takes the torchvision that fits it
 _STAGES = ("slowfast.datasets.loader", "slowfast.models", "slowfast.utils.checkpoint", "slowfast.utils.meters")
 _PATCHED_OUT = ("detectron2", "fairscale", "pytorchvideo")
 _SEPARATOR = "\x1f"  # no path holds this control character, and str.splitlines does not split at it
@@ -81,7 +82,7 @@ def _import(name: str) -> Any:
     if missing == "slowfast":
         raise ValueError(
             f"BACKEND slowfast needs PySlowFast, which Python does not find; run: {_GET} && {_RESET} && {_PATCH} && "
-            "pip install torchvision simplejson psutil && export PYTHONPATH=$PWD/SlowFast"
+            f"{_INSTALL} torchvision simplejson psutil && export PYTHONPATH=$PWD/SlowFast"
         )
     package = missing.split(".")[0]
     if package == "slowfast":
@@ -89,7 +90,7 @@ def _import(name: str) -> Any:
         raise ValueError(f"BACKEND slowfast: {missing} is not in {place}, which is not PySlowFast; run: {_GET}")
     if package in _PATCHED_OUT:
         raise ValueError(f"BACKEND slowfast: PySlowFast without x3d.patch asks for {package}; run: {_PATCH}")
-    raise ValueError(f"BACKEND slowfast: PySlowFast needs {package}; install it (pip install {package})")
+    raise ValueError(f"BACKEND slowfast: PySlowFast needs {package}; run: {_INSTALL} {package}")
 
 
 def write_reference_views(video: Video, cfg: CfgNode, folder: ViewFolder) -> dict[str, Any]:
