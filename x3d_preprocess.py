@@ -14,7 +14,7 @@ import functools
 import logging
 import os
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from x3d.cli import EXIT_DONE, EXIT_INCOMPLETE, fail, script_main
@@ -45,6 +45,10 @@ def run(cfg: "CfgNode", args: argparse.Namespace) -> int:
     from x3d.transform import view_shape
     from x3d.view_folder import ViewFolder
 
+    if options.BACKEND == "slowfast":
+        from x3d.reference import check_reference
+
+        check_reference(cfg)
     listed = read_list(cfg)
     videos = shard(listed, args.shard_id, args.num_shards)
     num_views = views_per_video(cfg)
@@ -79,16 +83,10 @@ def decode(cfg: "CfgNode", todo: Sequence["Video"], folder: "ViewFolder", manife
     """Decode videos in worker processes and note what became of each."""
     from tqdm import tqdm
 
-    from x3d.sampling import Sampling
-    from x3d.transform import Transform
-    from x3d.views import write_views
     from x3d.workers import run_configured
 
-    work = functools.partial(
-        write_views, sampling=Sampling.from_cfg(cfg), transform=Transform.from_cfg(cfg), folder=folder
-    )
     needed = [cfg.DATA.PATH_PREFIX, str(folder.scratch)]
-    outcomes = run_configured(cfg, work, todo, needed_paths=needed)
+    outcomes = run_configured(cfg, view_writer(cfg, folder), todo, needed_paths=needed)
     with tqdm(total=len(todo), desc="videos", unit="video", smoothing=0.05) as progress:
         for outcome in outcomes:
             entry: dict[str, Any] = {"path": outcome.video.listed, "label": outcome.video.label}
@@ -102,6 +100,22 @@ def decode(cfg: "CfgNode", todo: Sequence["Video"], folder: "ViewFolder", manife
             if outcome.value is None and cfg.X3D_PREPROCESS.ON_ERROR == "raise":
                 logger.error("X3D_PREPROCESS.ON_ERROR is raise: stopping at the first failure")
                 return
+
+
+def view_writer(cfg: "CfgNode", folder: "ViewFolder") -> Callable[["Video"], dict[str, Any]]:
+    """Choose by X3D_PREPROCESS.BACKEND what decodes a video and writes its views."""
+    if cfg.X3D_PREPROCESS.BACKEND == "slowfast":
+        from x3d.reference import write_reference_views
+
+        return functools.partial(write_reference_views, cfg=cfg, folder=folder)
+
+    from x3d.sampling import Sampling
+    from x3d.transform import Transform
+    from x3d.views import write_views
+
+    return functools.partial(
+        write_views, sampling=Sampling.from_cfg(cfg), transform=Transform.from_cfg(cfg), folder=folder
+    )
 
 
 def save(manifest: "Manifest") -> None:

@@ -21,6 +21,7 @@ from x3d.cli import EXIT_DONE, EXIT_INCOMPLETE, fail, script_main
 
 if TYPE_CHECKING:
     from fvcore.common.config import CfgNode
+    from torch import nn
 
 logger = logging.getLogger("x3d_pth2onnx")
 
@@ -40,14 +41,11 @@ def run(cfg: "CfgNode", args: argparse.Namespace) -> int:
 
     import copy
 
-    from x3d.checkpoint import load_checkpoint
     from x3d.export import fold_batch_norm, prove, write_onnx
-    from x3d.model import X3D
     from x3d.transform import view_shape
 
-    model = X3D(cfg).eval()
     checkpoint = options.CHECKPOINT_FILE_PATH or cfg.TEST.CHECKPOINT_FILE_PATH
-    load_checkpoint(model, checkpoint)
+    model = load_model(cfg, checkpoint)
     logger.info("%s fits, %.3f M parameters", checkpoint, sum(p.numel() for p in model.parameters()) / 1e6)
     folded = copy.deepcopy(model)
     fold_batch_norm(folded)
@@ -71,6 +69,21 @@ def run(cfg: "CfgNode", args: argparse.Namespace) -> int:
     batch = options.BATCH_SIZE or "dynamic"
     logger.info("%s: opset %d, batch %s, input (N, %s)", target, options.OPSET, batch, str(view_shape(cfg))[1:-1])
     return EXIT_DONE
+
+
+def load_model(cfg: "CfgNode", checkpoint: str) -> "nn.Module":
+    """Build the network of X3D_PTH2ONNX.BACKEND in eval mode and fill it with the checkpoint."""
+    if cfg.X3D_PTH2ONNX.BACKEND == "slowfast":
+        from x3d.reference import load_reference_model
+
+        return load_reference_model(cfg, checkpoint)
+
+    from x3d.checkpoint import load_checkpoint
+    from x3d.model import X3D
+
+    model = X3D(cfg).eval()
+    load_checkpoint(model, checkpoint)
+    return model
 
 
 def main(argv: Sequence[str] | None = None) -> int:

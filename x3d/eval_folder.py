@@ -73,6 +73,8 @@ def read_rows(cfg: "CfgNode", folder: str) -> Table:
         ValueError: a shard is missing, doubled or was made from other things, or the configuration to score with is
             not the one the rows were made with; the text names the file.
     """
+    if cfg.X3D_POSTPROCESS.BACKEND != "native":
+        raise ValueError(f"{folder} holds joined rows; X3D_POSTPROCESS.BACKEND slowfast joins result files of views")
     paths = find_manifests(Path(folder))
     manifests = check_shards(paths)
     facts = manifests[0].facts

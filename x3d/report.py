@@ -23,6 +23,8 @@ from x3d.scoring import Audit, audit_views, count_top_k, join_views, majority_la
 if TYPE_CHECKING:
     from fvcore.common.config import CfgNode
 
+    from x3d.reference import ReferenceMeter
+
 logger = logging.getLogger(__name__)
 
 TOP_K = (1, 5)
@@ -39,6 +41,7 @@ class Table:
         missing: what is missing of them, one text each.
         faults: what should not be there; a table with faults is not scored.
         source: who says what should be there.
+        reference_line: the final line as PySlowFast's meter gives it, with X3D_POSTPROCESS.BACKEND slowfast.
     """
 
     scores: np.ndarray
@@ -47,6 +50,7 @@ class Table:
     incomplete: list[int] = field(default_factory=list)
     missing: list[str] = field(default_factory=list)
     faults: list[str] = field(default_factory=list)
+    reference_line: dict[str, str] | None = None
 
 
 def score_table(cfg: "CfgNode", folder: str, table: Table) -> int:
@@ -62,7 +66,7 @@ def score_table(cfg: "CfgNode", folder: str, table: Table) -> int:
         return fail(f"{folder} is not scored: no video has all its views", EXIT_INCOMPLETE)
     scored, listed = len(table.labels), len(table.labels) + len(table.incomplete)
     correct = {k: count_top_k(table.scores, table.labels, k) for k in TOP_K}
-    line = stats(correct, scored)
+    line = table.reference_line or stats(correct, scored)
     for k, count in correct.items():
         logger.info("top-%d: %d of %d videos scored, %s %%", k, count, scored, percent(count, scored))
         if listed > scored:
@@ -117,11 +121,22 @@ def read_results(cfg: "CfgNode", folder: str) -> Table:
         if label >= cfg.MODEL.NUM_CLASSES
     ]
     missing = _missing_views(audit, num_views)
+    meter = _reference_meter(cfg, len(audit.complete))
     scores = np.zeros((0, cfg.MODEL.NUM_CLASSES), dtype=np.float32)
     if not faults and (not missing or cfg.X3D_POSTPROCESS.ALLOW_MISSING):
-        scores, faults = _join_results(cfg, results, views, audit)
+        scores, faults = _join_results(cfg, results, views, audit, meter)
     labels = labels[np.searchsorted(views, audit.complete * num_views)] if len(scores) else labels[:0]
-    return Table(scores, labels, source, audit.incomplete.tolist(), missing, faults)
+    line = meter.stats(TOP_K) if meter and len(scores) else None
+    return Table(scores, labels, source, audit.incomplete.tolist(), missing, faults, line)
+
+
+def _reference_meter(cfg: "CfgNode", num_videos: int) -> "ReferenceMeter | None":
+    """Make PySlowFast's meter when X3D_POSTPROCESS.BACKEND asks for it."""
+    if cfg.X3D_POSTPROCESS.BACKEND != "slowfast":
+        return None
+    from x3d.reference import ReferenceMeter
+
+    return ReferenceMeter(cfg, num_videos)
 
 
 def _expected_views(
@@ -172,7 +187,7 @@ def _missing_views(audit: Audit, num_views: int) -> list[str]:
 
 
 def _join_results(
-    cfg: "CfgNode", results: Sequence[Result], views: np.ndarray, audit: Audit
+    cfg: "CfgNode", results: Sequence[Result], views: np.ndarray, audit: Audit, meter: "ReferenceMeter | None"
 ) -> tuple[np.ndarray, list[str]]:
     """Read and join the views of each complete video.
 
@@ -190,5 +205,8 @@ def _join_results(
                 rows[row] = read_scores(result.path, num_classes)
             except ValueError as error:
                 faults.append(str(error))
-        joined[video] = join_views(rows, cfg.DATA.ENSEMBLE_METHOD)
+        if meter:
+            joined[video] = meter.join(video, rows, results[start].label)
+        else:
+            joined[video] = join_views(rows, cfg.DATA.ENSEMBLE_METHOD)
     return joined, faults

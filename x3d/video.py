@@ -31,6 +31,7 @@ REASONS = {
     "damaged": "the decoder or the container reader gave up before the last frame needed",
     "truncated": "the file ends before the last clip's frames",
     "size_changes": "frames of more than one size",
+    "reference_failed": "PySlowFast gave it up (BACKEND slowfast)",
 }
 
 

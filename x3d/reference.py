@@ -1,0 +1,209 @@
+"""The stages as PySlowFast 9839d13 with x3d.patch does them, to hold this suite's own against.
+
+The files, their names and the JSON line are the suite's; what is in them comes from PySlowFast's dataset and loader,
+its network, and its TestMeter.
+"""
+
+import contextlib
+import importlib
+import io
+import logging
+import re
+import tempfile
+import warnings
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from fvcore.common.config import CfgNode
+from torch import nn
+
+from x3d.annotations import Video, views_per_video
+from x3d.checkpoint import load_checkpoint
+from x3d.schema import SCHEMA
+from x3d.video import VideoError
+from x3d.view_folder import ViewFolder
+
+COMMIT = "9839d1318c0ae17bd82c6a121e5640aebc67f126"
+
+_GET = "git clone https://github.com/facebookresearch/SlowFast"
+_RESET = f"git -C SlowFast reset --hard {COMMIT}"
+_PATCH = "patch -d SlowFast -p1 < x3d.patch"
+_INSTALL = f"pip install torch=={torch.__version__.split('+')[0]}"  # so that pip takes the torchvision that fits it
+_STAGES = ("slowfast.datasets.loader", "slowfast.models", "slowfast.utils.checkpoint", "slowfast.utils.meters")
+_PATCHED_OUT = ("detectron2", "fairscale", "pytorchvideo")
+_SEPARATOR = "\x1f"  # no path holds this control character, and str.splitlines does not split at it
+_CAUSE = re.compile(r"with (?:error|exception:) (.*)")
+
+
+def check_reference(cfg: CfgNode) -> None:
+    """Find out, before anything starts, whether PySlowFast can be used.
+
+    Raises:
+        ValueError: it is not there, not patched, of another version, or lacks a package; the text says what to run.
+    """
+    reference_cfg(cfg)
+    for module in _STAGES:
+        _import(module)
+
+
+def reference_cfg(cfg: CfgNode) -> CfgNode:
+    """Build PySlowFast's configuration: its defaults, and over them this suite's values, for a CPU and PyAV.
+
+    Raises:
+        ValueError: as check_reference.
+    """
+    defaults = _import("slowfast.config.defaults")
+    theirs: CfgNode = defaults.get_cfg()
+    place = Path(defaults.__file__).parents[2]
+    if any(section not in theirs for section in SCHEMA):
+        raise ValueError(f"BACKEND slowfast: {place} is PySlowFast without x3d.patch; run: {_RESET} && {_PATCH}")
+    try:
+        theirs.merge_from_other_cfg(cfg)
+    except (KeyError, ValueError) as error:
+        raise ValueError(
+            f"BACKEND slowfast: {place} does not take this configuration ({error}), so it is of another commit or has "
+            f"another x3d.patch; run: {_RESET} && {_PATCH}"
+        ) from error
+    theirs.DATA.DECODING_BACKEND = "pyav"
+    theirs.NUM_GPUS = 0
+    return theirs
+
+
+def _import(name: str) -> Any:
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # newer releases deprecate what a commit of 2021 imports
+            return importlib.import_module(name)
+    except ImportError as error:
+        missing = error.name or str(error)
+    if missing == "slowfast":
+        raise ValueError(
+            f"BACKEND slowfast needs PySlowFast, which Python does not find; run: {_GET} && {_RESET} && {_PATCH} && "
+            f"{_INSTALL} torchvision simplejson psutil && export PYTHONPATH=$PWD/SlowFast"
+        )
+    package = missing.split(".")[0]
+    if package == "slowfast":
+        place = list(importlib.import_module("slowfast").__path__)
+        raise ValueError(f"BACKEND slowfast: {missing} is not in {place}, which is not PySlowFast; run: {_GET}")
+    if package in _PATCHED_OUT:
+        raise ValueError(f"BACKEND slowfast: PySlowFast without x3d.patch asks for {package}; run: {_PATCH}")
+    raise ValueError(f"BACKEND slowfast: PySlowFast needs {package}; run: {_INSTALL} {package}")
+
+
+def write_reference_views(video: Video, cfg: CfgNode, folder: ViewFolder) -> dict[str, Any]:
+    """Decode a video with PySlowFast's Kinetics dataset and loader and write its views, all or none.
+
+    Returns:
+        The hash of its views. PySlowFast tells nothing of rotation metadata, which it does not apply.
+    Raises:
+        VideoError: PySlowFast gave the video up, after its ten tries.
+        OSError: the views cannot be written.
+    """
+    torch.set_num_threads(1)
+    with tempfile.TemporaryDirectory() as place, _overheard() as heard:
+        (Path(place) / "test.csv").write_text(f"{video.path}{_SEPARATOR}{video.label}\n")
+        theirs = reference_cfg(cfg)
+        theirs.DATA.PATH_TO_DATA_DIR = place
+        theirs.DATA.PATH_PREFIX = ""
+        theirs.DATA.PATH_LABEL_SEPARATOR = _SEPARATOR
+        theirs.DATA_LOADER.NUM_WORKERS = 0
+        theirs.DATA_LOADER.PIN_MEMORY = False
+        theirs.TEST.BATCH_SIZE = 1
+        loader = _import("slowfast.datasets.loader").construct_loader(theirs, "test")
+        return {"hash": folder.write(video, _loaded(loader, video, heard))}
+
+
+def _loaded(loader: Any, video: Video, heard: io.StringIO) -> Iterator[tuple[int, np.ndarray]]:
+    try:
+        for pathways, _, number, _ in loader:
+            yield int(number), pathways[0].numpy()
+    except RuntimeError as error:
+        causes = _CAUSE.findall(heard.getvalue())
+        raise VideoError("reference_failed", video.path, causes[-1] if causes else str(error)) from error
+
+
+@contextlib.contextmanager
+def _overheard() -> Iterator[io.StringIO]:
+    """Keep what PySlowFast prints and logs about a failure, ten times over, for its last words."""
+    heard = io.StringIO()
+    logger, handler = logging.getLogger("slowfast"), logging.StreamHandler(heard)
+    before = logger.level, logger.propagate
+    logger.addHandler(handler)
+    logger.setLevel(logging.INFO)
+    logger.propagate = False
+    try:
+        with contextlib.redirect_stdout(heard):
+            yield heard
+    finally:
+        logger.removeHandler(handler)
+        logger.level, logger.propagate = before
+
+
+class SinglePathway(nn.Module):
+    """Hand a tensor to a network of PySlowFast, which takes a list of one tensor a pathway."""
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        output: torch.Tensor = self.network([x])
+        return output
+
+
+def load_reference_model(cfg: CfgNode, checkpoint: str) -> nn.Module:
+    """Build PySlowFast's network and load a checkpoint as its test script does.
+
+    PySlowFast loads what fits of a checkpoint and goes on; here all of it has to fit.
+
+    Raises:
+        ValueError: as check_reference and load_checkpoint.
+    """
+    check_reference(cfg)
+    theirs = reference_cfg(cfg)
+    theirs.TEST.CHECKPOINT_FILE_PATH = checkpoint
+    network: nn.Module = _import("slowfast.models").build_model(theirs)
+    load_checkpoint(network, checkpoint)
+    _import("slowfast.utils.checkpoint").load_test_checkpoint(theirs, network)
+    return SinglePathway(network).eval()
+
+
+class ReferenceMeter:
+    """PySlowFast's TestMeter, fed one video after the other.
+
+    Raises:
+        ValueError: as check_reference.
+    """
+
+    def __init__(self, cfg: CfgNode, num_videos: int) -> None:
+        check_reference(cfg)
+        self._num_views = views_per_video(cfg)
+        self._meter = _import("slowfast.utils.meters").TestMeter(
+            num_videos,
+            self._num_views,
+            cfg.MODEL.NUM_CLASSES,
+            overall_iters=1,
+            ensemble_method=cfg.DATA.ENSEMBLE_METHOD,
+        )
+
+    def join(self, video: int, rows: np.ndarray, label: int) -> np.ndarray:
+        """Add the views of one video.
+
+        Args:
+            video: its place among those scored, from 0.
+            rows: (V, num_classes) float32, in the order of the views.
+        Returns:
+            (num_classes,) float32, the joined scores.
+        """
+        views = video * self._num_views + torch.arange(self._num_views)
+        self._meter.update_stats(torch.from_numpy(rows), torch.full((self._num_views,), label), views)
+        joined: np.ndarray = self._meter.video_preds[video].numpy()
+        return joined
+
+    def stats(self, ks: Sequence[int]) -> dict[str, str]:
+        """Make the final line: the percentage of videos right within the top k, for each k."""
+        self._meter.finalize_metrics(ks=tuple(ks))
+        return dict(self._meter.stats)
