@@ -26,7 +26,7 @@ def commands() -> Iterator[list[str]]:
     found = re.findall(r"^(?:On a host: `)?(python x3d_\w+\.py[^`\n]*)", text, flags=re.MULTILINE)
     found += re.findall(r"`(python x3d_\w+\.py[^`\n]*)`", text)
     for line in sorted(set(found)):
-        yield shlex.split(line.replace("${bs}", "8"))[1:]
+        yield shlex.split(line.replace("${bs}", "8").replace("$SLURM_ARRAY_TASK_ID", "7"))[1:]
 
 
 def test_the_readme_runs_every_script():
@@ -43,7 +43,7 @@ def test_every_command_of_the_readme_parses(command, monkeypatch):
         args = build_parser("", with_shards=script in ("x3d_preprocess.py", "x3d_evaluate.py")).parse_intermixed_args(
             arguments
         )
-        load_cfg(args.cfg, args.opts)
+        load_cfg(args.cfg.replace("SlowFast/configs/Kinetics/", "configs/"), args.opts)
 
 
 @pytest.mark.parametrize("script", SCRIPTS)

@@ -3,6 +3,7 @@
 import dataclasses
 import logging
 import os
+import socket
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -51,6 +52,7 @@ def run_on_ray(
 
     package = str(Path(__file__).parent)
     environment = {"py_modules": [package], "env_vars": {"PYTHONWARNINGS": "ignore"}}
+    _knock(address)
     try:
         ray.init(address=address, runtime_env=environment, log_to_driver=False, logging_level=logging.WARNING)
     except (ConnectionError, ValueError, RuntimeError) as error:
@@ -67,6 +69,17 @@ def run_on_ray(
         yield from _run_tasks(ray, task, ray.put(function), videos, timeout_seconds, resources)
     finally:
         ray.shutdown()
+
+
+def _knock(address: str) -> None:
+    """See that something listens at an address before Ray waits minutes for it."""
+    host, found, port = address.removeprefix("ray://").rpartition(":")
+    if not found:
+        return
+    try:
+        socket.create_connection((host, int(port)), timeout=10).close()
+    except (OSError, ValueError) as error:
+        raise ValueError(f"X3D_WORKERS.RAY_ADDRESS {address} cannot be reached: {error}") from error
 
 
 def _score_one(function: Callable[[Video], T], video: Video) -> Outcome[T]:
