@@ -161,7 +161,8 @@ def shard_of(path: Path) -> tuple[int, int]:
 
 def find_manifests(folder: Path) -> list[Path]:
     """List the manifests in a folder."""
-    return sorted(path for path in folder.iterdir() if _NAME.fullmatch(path.name))
+    names = (name for name in os.listdir(folder) if name.startswith("manifest"))
+    return sorted(folder / name for name in names if _NAME.fullmatch(name))
 
 
 def check_shards(paths: Sequence[Path]) -> list[Manifest]:

@@ -17,7 +17,7 @@ from tqdm import tqdm
 
 from x3d.annotations import list_path, read_list, shorten, views_per_video
 from x3d.cli import EXIT_DONE, EXIT_INCOMPLETE, fail
-from x3d.results import Result, find_results, read_scores, summary_results
+from x3d.results import Result, ScoreReader, find_results, summary_results
 from x3d.scoring import Audit, audit_views, count_top_k, join_views, majority_labels, percent, stats
 
 if TYPE_CHECKING:
@@ -116,9 +116,8 @@ def read_results(cfg: "CfgNode", folder: str) -> Table:
 
     faults = [f"{name} is not a view's result" for name in foreign] + audit.faults
     faults += [
-        f"view {view} has label {label}; MODEL.NUM_CLASSES is {cfg.MODEL.NUM_CLASSES}"
-        for view, label in zip(views, labels, strict=True)
-        if label >= cfg.MODEL.NUM_CLASSES
+        f"view {views[at]} has label {labels[at]}; MODEL.NUM_CLASSES is {cfg.MODEL.NUM_CLASSES}"
+        for at in np.flatnonzero(labels >= cfg.MODEL.NUM_CLASSES)
     ]
     missing = _missing_views(audit, num_views)
     meter = _reference_meter(cfg, len(audit.complete))
@@ -194,19 +193,16 @@ def _join_results(
     Returns:
         (n, num_classes) float32 in the order of audit.complete, and the files that cannot be used.
     """
-    num_views, num_classes = views_per_video(cfg), cfg.MODEL.NUM_CLASSES
-    joined = np.zeros((len(audit.complete), num_classes), dtype=np.float32)
-    rows = np.zeros((num_views, num_classes), dtype=np.float32)
+    num_views = views_per_video(cfg)
+    reader = ScoreReader(num_views, cfg.MODEL.NUM_CLASSES)
+    joined = np.zeros((len(audit.complete), cfg.MODEL.NUM_CLASSES), dtype=np.float32)
     faults = []
     starts = np.searchsorted(views, audit.complete * num_views)
     for video, start in enumerate(tqdm(starts, desc="videos", unit="video", disable=None)):
-        for row, result in enumerate(results[start : start + num_views]):
-            try:
-                rows[row] = read_scores(result.path, num_classes)
-            except ValueError as error:
-                faults.append(str(error))
+        of_video = results[start : start + num_views]
+        faults += reader.read(of_video)
         if meter:
-            joined[video] = meter.join(video, rows, results[start].label)
+            joined[video] = meter.join(video, reader.rows, of_video[0].label)
         else:
-            joined[video] = join_views(rows, cfg.DATA.ENSEMBLE_METHOD)
+            joined[video] = join_views(reader.rows, cfg.DATA.ENSEMBLE_METHOD)
     return joined, faults

@@ -4,21 +4,16 @@ import json
 import os
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from x3d.annotations import parse_view_stem
-
-SUFFIXES = (".bin", ".npy", ".txt")
-
 _DEVICE_FOLDER = re.compile(r"device\d+")
-_RESULT_STEM = re.compile(r"(.+)_(\d+)")
+_RESULT_NAME = re.compile(r"(\d{1,12})_(-?\d{1,9})_0\.(?:bin|npy|txt)", re.IGNORECASE)
 
 
-@dataclass(frozen=True, order=True)
-class Result:
+class Result(NamedTuple):
     """One view's scores on disk."""
 
     view: int
@@ -41,32 +36,23 @@ def find_results(folder: str) -> tuple[list[Result], list[str]]:
             "set X3D_POSTPROCESS.OM_OUTPUT_PATH to what ais_bench or x3d_infer.py wrote"
         )
     results, foreign = [], []
-    for path in _files(root):
-        result = parse_result(path)
-        if result:
-            results.append(result)
-        elif not path.endswith("_summary.json"):
-            foreign.append(os.path.relpath(path, root))
-    return sorted(results), sorted(foreign)
+    for entry in _files(root):
+        match = _RESULT_NAME.fullmatch(entry.name)
+        if match:
+            results.append(Result(int(match[1]), int(match[2]), entry.path))
+        elif not entry.name.endswith("_summary.json"):
+            foreign.append(os.path.relpath(entry.path, root))
+    results.sort()
+    return results, sorted(foreign)
 
 
-def _files(root: Path) -> Iterator[str]:
+def _files(root: Path) -> Iterator["os.DirEntry[str]"]:
     with os.scandir(root) as entries:
         for entry in entries:
             if not entry.is_dir():
-                yield entry.path
+                yield entry
             elif _DEVICE_FOLDER.fullmatch(entry.name):
-                yield from (inner.path for inner in os.scandir(entry.path))
-
-
-def parse_result(path: str) -> Result | None:
-    """Read view and label from a result's name; only output 0 is a view's scores."""
-    stem, suffix = os.path.splitext(os.path.basename(path))
-    match = _RESULT_STEM.fullmatch(stem)
-    if not match or match[2] != "0" or suffix.lower() not in SUFFIXES:
-        return None
-    identity = parse_view_stem(match[1])
-    return Result(*identity, path) if identity else None
+                yield from os.scandir(entry.path)
 
 
 def summary_results(folder: str) -> dict[int, int] | None:
@@ -84,16 +70,70 @@ def summary_results(folder: str) -> dict[int, int] | None:
         return None
     expected: dict[int, int] = {}
     for path in paths:
-        try:
-            samples = json.loads(path.read_text())["filesinfo"].values()
-            found = [parse_result(name) for sample in samples for name in sample["outfiles"]]
-        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-            raise ValueError(f"{path} is not a summary of ais_bench: {error!r}; remove it") from error
-        for result in filter(None, found):
-            if result.view in expected:
-                raise ValueError(f"{path} names view {result.view} twice")
-            expected[result.view] = result.label
+        for view, label in _summary_views(path):
+            if view in expected:
+                raise ValueError(f"{path} names view {view} twice")
+            expected[view] = label
     return expected or None
+
+
+def _summary_views(path: Path) -> list[tuple[int, int]]:
+    """Read view and label of each output a summary names; a sample is cut down to that while it is read."""
+
+    def shrink(pairs: list[tuple[str, Any]]) -> Any:
+        content = dict(pairs)
+        if "outfiles" not in content:
+            return content
+        names = (_RESULT_NAME.fullmatch(os.path.basename(name)) for name in content["outfiles"])
+        return [(int(match[1]), int(match[2])) for match in names if match]
+
+    try:
+        with open(path) as file:
+            samples = json.load(file, object_pairs_hook=shrink)["filesinfo"]
+        return [view for sample in samples.values() for view in sample]
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise ValueError(f"{path} is not a summary of ais_bench: {error!r}; remove it") from error
+
+
+class ScoreReader:
+    """Read the scores of a video's views, all into the same memory.
+
+    Attributes:
+        rows: (num_views, num_classes) float32, of the video last read.
+    """
+
+    def __init__(self, num_views: int, num_classes: int) -> None:
+        self._buffer = np.zeros((num_views, num_classes + 1), dtype=np.float32)
+        self._bytes = [row.data.cast("B") for row in self._buffer]
+        self.rows = self._buffer[:, :num_classes]
+
+    def read(self, results: Sequence[Result]) -> list[str]:
+        """Fill `rows` with the scores of the views, and list the files that cannot be used.
+
+        A .bin of the right length goes straight into its row; a byte more would show in the row's spare element.
+        """
+        faults = []
+        num_classes = self.rows.shape[1]
+        for row, result in enumerate(results):
+            try:
+                if not result.path.endswith(".bin") or self._read_raw(row, result.path) != 4 * num_classes:
+                    self.rows[row] = read_scores(result.path, num_classes)
+            except ValueError as error:
+                faults.append(str(error))
+        if not np.isfinite(self.rows).all():
+            bad = [results[int(row)].path for row in np.flatnonzero(~np.isfinite(self.rows).all(axis=1))]
+            faults += [f"{path} holds scores that are not finite (NaN or infinity)" for path in bad]
+        return faults
+
+    def _read_raw(self, row: int, path: str) -> int:
+        try:
+            file = os.open(path, os.O_RDONLY)
+        except OSError as error:
+            raise ValueError(f"{path} cannot be read as scores: {error.strerror}") from error
+        try:
+            return os.readv(file, [self._bytes[row]])
+        finally:
+            os.close(file)
 
 
 def read_scores(path: str, num_classes: int) -> np.ndarray:
@@ -102,7 +142,7 @@ def read_scores(path: str, num_classes: int) -> np.ndarray:
     Returns:
         (num_classes,) float32.
     Raises:
-        ValueError: not that many scores, not float32, or not all finite; the text names the file.
+        ValueError: not that many scores, or not float32; the text names the file.
     """
     suffix = os.path.splitext(path)[1].lower()
     try:
@@ -118,8 +158,6 @@ def read_scores(path: str, num_classes: int) -> np.ndarray:
         raise ValueError(
             f"{path} holds {scores.size} {scores.dtype} scores; {num_classes} float32 are needed (MODEL.NUM_CLASSES)"
         )
-    if not np.isfinite(scores).all():
-        raise ValueError(f"{path} holds scores that are not finite (NaN or infinity)")
     return scores
 
 

@@ -96,11 +96,17 @@ def audit_views(
 def majority_labels(views: np.ndarray, labels: np.ndarray, views_per_video: int) -> np.ndarray:
     """Give each view the label that most views of its video have.
 
+    Args:
+        views, labels: (n,) int64, sorted by view.
     Returns:
         (n,) int64.
     """
-    pairs, counts = np.unique(np.stack([views // views_per_video, labels], axis=1), axis=0, return_counts=True)
+    of_view = views // views_per_video
+    first = labels[np.searchsorted(of_view, of_view)]
+    if (labels == first).all():
+        return first
+    pairs, counts = np.unique(np.stack([of_view, labels], axis=1), axis=0, return_counts=True)
     pairs = pairs[np.lexsort((counts, pairs[:, 0]))]
     videos, labels_by_count = pairs[:, 0], pairs[:, 1]
-    last_of_video = np.searchsorted(videos, views // views_per_video, side="right") - 1
+    last_of_video = np.searchsorted(videos, of_view, side="right") - 1
     return labels_by_count[last_of_video]
