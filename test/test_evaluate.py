@@ -75,7 +75,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def keys(data: Path, model: Path, out: Path, *more: str) -> list[str]:
     paths = ["DATA.PATH_TO_DATA_DIR", str(data), "DATA.PATH_PREFIX", str(data / "val")]
     paths += ["X3D_EVALUATE.MODEL_PATH", str(model), "X3D_EVALUATE.OUTPUT_PATH", str(out)]
-    return [*SMALL, *paths, "TEST.BATCH_SIZE", "8", *more]
+    return [*SMALL, *paths, "TEST.BATCH_SIZE", "8", "X3D_WORKERS.NUM", "1", *more]
 
 
 def postprocess(folder: Path, *more: str) -> int:
@@ -138,7 +138,7 @@ def test_scores_and_line_are_those_of_the_files(
     monkeypatch.syspath_prepend(str(tmp_path / "path"))
     model = model_for(engine, batch_size, more)
     runs = "auto" if engine in ("static", "ais_bench") else engine
-    batch = ["TEST.BATCH_SIZE", str(batch_size), "X3D_EVALUATE.ENGINE", runs]
+    batch = ["TEST.BATCH_SIZE", str(batch_size), "X3D_EVALUATE.ENGINE", runs, "X3D_WORKERS.NUM", "2"]
     assert x3d_evaluate.main(keys(data, model, tmp_path / "eval", *more, *batch)) == 0
     streamed = line_of(capsys)
 
@@ -184,7 +184,7 @@ def test_twenty_killed_runs_resume_to_the_same_rows(data, small_onnx, undisturbe
     chance = random.Random(0)
     for _ in range(20):
         process = start(data, small_onnx, tmp_path)
-        time.sleep(chance.uniform(0.5, 3.0))
+        time.sleep(chance.uniform(0.5, 2.5))
         os.killpg(process.pid, signal.SIGKILL)
         process.communicate()
     process = start(data, small_onnx, tmp_path)
@@ -276,6 +276,32 @@ def test_a_failed_video_is_listed_and_never_scored_silently(data, small_onnx, tm
     assert (details["videos_scored"], details["videos_listed"], details["incomplete_videos"]) == (9, 10, [4])
     shutil.copy(data / "val/class 1/4.mp4", spoilt / "val/class 1/4.mp4")
     assert x3d_evaluate.main(keys(spoilt, small_onnx, tmp_path / "eval")) == 0
+
+
+def resident_kilobytes(process_id: int) -> int:
+    status = Path(f"/proc/{process_id}/status").read_text()
+    return int(status.split("VmRSS:")[1].split()[0])
+
+
+def test_the_drivers_memory_does_not_grow_with_the_videos(data, small_onnx, tmp_path):
+    many = tmp_path / "many"
+    (many / "val").mkdir(parents=True)
+    short = write_video(tmp_path / "short.mp4", 4, width=48, height=40)
+    for number in range(500):
+        os.link(short, many / "val" / f"{number}.mp4")
+    (many / "test.csv").write_text("".join(f"{number}.mp4 0\n" for number in range(500)))
+    process = start(many, small_onnx, tmp_path / "eval")
+    journal, seen = tmp_path / "eval" / "manifest.rows", {}
+    while process.poll() is None:
+        num_rows = journal.stat().st_size // 60 if journal.exists() else 0
+        if num_rows:
+            seen.setdefault(num_rows // 100, resident_kilobytes(process.pid))
+        time.sleep(0.02)
+    process.communicate()
+    assert process.returncode == 0
+    assert len(rows(tmp_path / "eval")) == 500
+    assert {0, 2, 4} <= set(seen)
+    assert max(seen.values()) < 1.1 * seen[0]
 
 
 def test_two_runs_do_not_write_one_folder(data, small_onnx, tmp_path, caplog):

@@ -171,7 +171,7 @@ def test_twenty_killed_runs_resume_to_the_same_bytes(data, undisturbed, tmp_path
     chance = random.Random(0)
     for _ in range(20):
         process = start(data, tmp_path / "out")
-        time.sleep(chance.uniform(0.3, 3.0))
+        time.sleep(chance.uniform(0.3, 2.0))
         os.killpg(process.pid, signal.SIGKILL)
         process.communicate()
         if (tmp_path / "out").exists():

@@ -50,7 +50,7 @@ class OpenVinoEngine:
         self.view_shape = tuple(axis.get_length() for axis in list(shape)[1:])
         self.num_classes = self._model.output(0).partial_shape[1].get_length()
         self._requests: dict[int, Any] = {}
-        self._request(self.batch_size or 1)
+        self._core.get_property(self._device, "SUPPORTED_PROPERTIES")
 
     def _request(self, batch_size: int) -> Any:
         if batch_size not in self._requests:
