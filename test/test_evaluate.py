@@ -278,9 +278,10 @@ def test_a_failed_video_is_listed_and_never_scored_silently(data, small_onnx, tm
     assert x3d_evaluate.main(keys(spoilt, small_onnx, tmp_path / "eval")) == 0
 
 
-def resident_kilobytes(process_id: int) -> int:
-    status = Path(f"/proc/{process_id}/status").read_text()
-    return int(status.split("VmRSS:")[1].split()[0])
+def resident_kilobytes(process_id: int) -> int | None:
+    """Read a process's resident memory, None when it is ending."""
+    found = re.search(r"VmRSS:\s+(\d+)", Path(f"/proc/{process_id}/status").read_text())
+    return int(found[1]) if found else None
 
 
 def test_the_drivers_memory_does_not_grow_with_the_videos(data, small_onnx, tmp_path):
@@ -294,8 +295,9 @@ def test_the_drivers_memory_does_not_grow_with_the_videos(data, small_onnx, tmp_
     journal, seen = tmp_path / "eval" / "manifest.rows", {}
     while process.poll() is None:
         num_rows = journal.stat().st_size // 60 if journal.exists() else 0
-        if num_rows:
-            seen.setdefault(num_rows // 100, resident_kilobytes(process.pid))
+        kilobytes = resident_kilobytes(process.pid)
+        if num_rows and kilobytes:
+            seen.setdefault(num_rows // 100, kilobytes)
         time.sleep(0.02)
     process.communicate()
     assert process.returncode == 0
