@@ -11,7 +11,6 @@ scores the folder when all shards are in it.
 """
 
 import argparse
-import collections
 import logging
 import os
 from collections.abc import Sequence
@@ -32,7 +31,6 @@ logger = logging.getLogger("x3d_evaluate")
 
 LARGEST_CPU_BATCH = 8
 WORKERS_A_DEVICE = 4
-GOES_ON = "the same command goes on from here"
 
 
 def run(cfg: "CfgNode", args: argparse.Namespace) -> int:
@@ -45,6 +43,7 @@ def run(cfg: "CfgNode", args: argparse.Namespace) -> int:
     from x3d.engine import open_engine
     from x3d.eval_folder import model_digest, open_shard, read_rows
     from x3d.manifest import evaluation_facts
+    from x3d.outcome import GOES_ON, log_failures
     from x3d.report import score_table
 
     listed = read_list(cfg)
@@ -59,9 +58,8 @@ def run(cfg: "CfgNode", args: argparse.Namespace) -> int:
     with journal:
         done = set(journal.done.tolist())
         todo = [video for video in videos if video.index not in done]
-        logger.info(
-            "%d videos, %d to do, %d workers, batches of %d", len(videos), len(todo), num_workers, work.batch_size
-        )
+        place = cfg.X3D_WORKERS.RAY_ADDRESS or f"{num_workers} workers"
+        logger.info("%d videos, %d to do, %s, batches of %d", len(videos), len(todo), place, work.batch_size)
         try:
             evaluate(cfg, work, todo, journal, manifest, num_workers)
         except OSError as error:
@@ -71,11 +69,13 @@ def run(cfg: "CfgNode", args: argparse.Namespace) -> int:
             raise
         finally:
             manifest.save()
-    failed = sum_up(manifest, len(videos))
+    failed = [manifest.videos[index] for index in sorted(manifest.videos)]
+    log_failures(failed)
+    status = EXIT_INCOMPLETE if failed else EXIT_DONE
     if args.num_shards == 1:
-        return max(failed, score_table(cfg, options.OUTPUT_PATH, read_rows(cfg, options.OUTPUT_PATH)))
+        return max(status, score_table(cfg, options.OUTPUT_PATH, read_rows(cfg, options.OUTPUT_PATH)))
     logger.info("shard %d of %d is done; x3d_postprocess.py scores the folder of all", args.shard_id, args.num_shards)
-    return failed
+    return status
 
 
 def check_model(cfg: "CfgNode", engine: "Engine") -> None:
@@ -148,24 +148,11 @@ def evaluate(
                 journal.append(video.index, video.label, outcome.value)
             else:
                 progress.write(f"{outcome.reason}: {outcome.text}", file=progress.fp)
-                entry = {"path": video.listed, "label": video.label, "state": "failed"}
-                manifest.record(video.index, entry | {"reason": outcome.reason, "text": outcome.text})
+                manifest.record(video.index, outcome.failure())
                 if cfg.X3D_PREPROCESS.ON_ERROR == "raise":
                     logger.error("X3D_PREPROCESS.ON_ERROR is raise: stopping at the first failure")
                     return
             progress.update()
-
-
-def sum_up(manifest: "Manifest", num_videos: int) -> int:
-    """Log the failures by reason and one by one."""
-    from x3d.workers import ALL_REASONS
-
-    failed = [manifest.videos[index] for index in sorted(manifest.videos)]
-    for reason, count in sorted(collections.Counter(entry["reason"] for entry in failed).items()):
-        logger.error("%d of %d videos failed, %s: %s", count, num_videos, reason, ALL_REASONS[reason])
-    for entry in failed:
-        logger.error("%s: %s", entry["reason"], entry["text"])
-    return EXIT_INCOMPLETE if failed else EXIT_DONE
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -9,7 +9,6 @@ A stopped run goes on where it was. A video that cannot be used is listed with i
 """
 
 import argparse
-import collections
 import functools
 import logging
 import os
@@ -28,8 +27,6 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("x3d_preprocess")
 
-GOES_ON = "the same command goes on from here"
-
 
 def run(cfg: "CfgNode", args: argparse.Namespace) -> int:
     """Check the list and the folder, decode what is missing, and sum up."""
@@ -42,6 +39,7 @@ def run(cfg: "CfgNode", args: argparse.Namespace) -> int:
 
     from x3d.annotations import read_list, shard, views_per_video
     from x3d.manifest import view_facts
+    from x3d.outcome import GOES_ON
     from x3d.transform import view_shape
     from x3d.view_folder import ViewFolder
 
@@ -89,13 +87,13 @@ def decode(cfg: "CfgNode", todo: Sequence["Video"], folder: "ViewFolder", manife
     outcomes = run_configured(cfg, view_writer(cfg, folder), todo, needed_paths=needed)
     with tqdm(total=len(todo), desc="videos", unit="video", smoothing=0.05) as progress:
         for outcome in outcomes:
-            entry: dict[str, Any] = {"path": outcome.video.listed, "label": outcome.video.label}
+            video = outcome.video
             if outcome.value is not None:
-                entry |= {"state": "done", **outcome.value}
+                entry = {"path": video.listed, "label": video.label, "state": "done", **outcome.value}
             else:
-                entry |= {"state": "failed", "reason": outcome.reason, "text": outcome.text}
+                entry = outcome.failure()
                 progress.write(f"{outcome.reason}: {outcome.text}", file=progress.fp)
-            manifest.record(outcome.video.index, entry)
+            manifest.record(video.index, entry)
             progress.update()
             if outcome.value is None and cfg.X3D_PREPROCESS.ON_ERROR == "raise":
                 logger.error("X3D_PREPROCESS.ON_ERROR is raise: stopping at the first failure")
@@ -128,7 +126,7 @@ def save(manifest: "Manifest") -> None:
 
 def sum_up(videos: Sequence["Video"], manifest: "Manifest", num_views: int) -> int:
     """Log counts by state and reason, and every failure; the counts add up to the list."""
-    from x3d.workers import ALL_REASONS
+    from x3d.outcome import log_failures
 
     states = [manifest.videos.get(video.index, {"state": "not_reached"}) for video in videos]
     failed = [state for state in states if state["state"] == "failed"]
@@ -140,10 +138,7 @@ def sum_up(videos: Sequence["Video"], manifest: "Manifest", num_views: int) -> i
         logger.info("%d videos have rotation metadata, which is not applied, as in PySlowFast", rotated)
     if not_reached:
         logger.error("%d videos not reached", not_reached)
-    for reason, count in sorted(collections.Counter(state["reason"] for state in failed).items()):
-        logger.error("%d videos failed, %s: %s", count, reason, ALL_REASONS[reason])
-    for state in failed:
-        logger.error("%s: %s", state["reason"], state["text"])
+    log_failures(failed)
     return EXIT_INCOMPLETE if failed or not_reached else EXIT_DONE
 
 

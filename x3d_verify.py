@@ -107,7 +107,7 @@ def find_unlisted(cfg: "CfgNode", videos: Sequence["Video"]) -> list[str]:
 def sum_up(counts: "collections.Counter[str]", num_faults: int, unlisted: Sequence[str]) -> int:
     """Log the counts; they add up to the list."""
     from x3d.annotations import shorten
-    from x3d.workers import ALL_REASONS
+    from x3d.outcome import ALL_REASONS
 
     if unlisted:
         logger.warning("%d files are not listed:\n%s", len(unlisted), shorten(unlisted))

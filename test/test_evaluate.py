@@ -266,7 +266,7 @@ def test_a_failed_video_is_listed_and_never_scored_silently(data, small_onnx, tm
     shutil.copytree(data, spoilt)
     (spoilt / "val/class 1/4.mp4").write_bytes(b"")
     assert x3d_evaluate.main(keys(spoilt, small_onnx, tmp_path / "eval")) == 1
-    assert "1 of 10 videos failed, empty" in caplog.text
+    assert "1 videos failed, empty" in caplog.text
     assert "video 4: " in caplog.text
     assert capsys.readouterr().out == ""
     allowed = keys(spoilt, small_onnx, tmp_path / "eval", "X3D_POSTPROCESS.ALLOW_MISSING", "True")

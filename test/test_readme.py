@@ -13,8 +13,8 @@ import x3d_infer
 from test.conftest import ROOT
 from x3d.cli import build_parser
 from x3d.config import load_cfg
+from x3d.outcome import ALL_REASONS
 from x3d.schema import SCHEMA
-from x3d.workers import ALL_REASONS
 
 README = (ROOT / "README.md").read_text()
 SCRIPTS = sorted(path.name for path in ROOT.glob("x3d_*.py"))

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from x3d.annotations import Video
+from x3d.outcome import TRIES, Outcome
 from x3d.video import VideoError
-from x3d.workers import TRIES, Outcome
 
 logger = logging.getLogger(__name__)
 

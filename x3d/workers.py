@@ -8,39 +8,22 @@ from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from concurrent.futures.process import BrokenProcessPool
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from pebble import ProcessExpired, ProcessPool
 
 from x3d.annotations import Video
-from x3d.video import REASONS, VideoError
+from x3d.outcome import TRIES, Outcome
+from x3d.video import VideoError
 
 if TYPE_CHECKING:
     from fvcore.common.config import CfgNode
 
 logger = logging.getLogger(__name__)
 
-WORKER_REASONS = {
-    "crashed": "the worker process died, twice",
-    "timed_out": "decoding took longer than X3D_PREPROCESS.TIMEOUT, twice",
-    "internal_error": "an error of this program, not of the video",
-}
-ALL_REASONS = {**REASONS, **WORKER_REASONS}
-TRIES = 2
 QUEUED_A_WORKER = 2
 
 T = TypeVar("T")
-
-
-@dataclass(frozen=True)
-class Outcome(Generic[T]):
-    """What became of one video: a value, or a reason code out of ALL_REASONS and a text."""
-
-    video: Video
-    value: T | None = None
-    reason: str = ""
-    text: str = ""
 
 
 def run_on_videos(

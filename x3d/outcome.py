@@ -1,0 +1,55 @@
+"""What becomes of a video in a run: a value, or a reason why there is none."""
+
+import collections
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+from x3d.annotations import Video
+from x3d.video import REASONS
+
+logger = logging.getLogger(__name__)
+
+ALL_REASONS = {
+    **REASONS,
+    "crashed": "the worker process died, twice",
+    "timed_out": "it took longer than X3D_PREPROCESS.TIMEOUT, twice",
+    "internal_error": "an error of this program, not of the video",
+}
+TRIES = 2
+GOES_ON = "the same command goes on from here"
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Outcome(Generic[T]):
+    """What became of one video: a value, or a reason code out of ALL_REASONS and a text."""
+
+    video: Video
+    value: T | None = None
+    reason: str = ""
+    text: str = ""
+
+    def failure(self) -> dict[str, Any]:
+        """Make the manifest's entry of a video that failed."""
+        return {
+            "path": self.video.listed,
+            "label": self.video.label,
+            "state": "failed",
+            "reason": self.reason,
+            "text": self.text,
+        }
+
+
+def log_failures(failed: Sequence[Mapping[str, Any]]) -> None:
+    """Log how many videos failed for each reason, and each of them.
+
+    Args:
+        failed: entries of a manifest.
+    """
+    for reason, count in sorted(collections.Counter(entry["reason"] for entry in failed).items()):
+        logger.error("%d videos failed, %s: %s", count, reason, ALL_REASONS[reason])
+    for entry in failed:
+        logger.error("%s: %s", entry["reason"], entry["text"])
