@@ -1,4 +1,4 @@
-"""X3D for evaluation, with the parameter names of PySlowFast's checkpoints.
+"""X3D, with the parameter names of PySlowFast's checkpoints.
 
 From "X3D: Expanding Architectures for Efficient Video Recognition" (arXiv:2004.04730), as PySlowFast 9839d13 builds
 it. Letters: N views, C channels, T frames, H height, W width.
@@ -102,6 +102,7 @@ class Stem(nn.Module):
 class Head(nn.Module):
     """Pool with a fixed kernel and classify each remaining position; the mean of their probabilities is the result.
 
+    In training mode the result is the mean of their logits.
     The kernel fits the training crop, so larger crops leave several positions (182 pixels: 2x2).
     """
 
@@ -129,11 +130,12 @@ class Head(nn.Module):
         x = self.avg_pool(self.relu(self.conv_5_bn(self.conv_5(x))))
         x = self.relu(self.lin_5_bn(self.lin_5(x)))
         x = self.projection(x.permute(0, 2, 3, 4, 1))  # (N, T', H', W', num_classes)
-        return self.activation(x).mean(dim=(1, 2, 3))  # (N, num_classes)
+        x = x if self.training else self.activation(x)
+        return x.mean(dim=(1, 2, 3))  # (N, num_classes)
 
 
 class X3D(nn.Module):
-    """The network: (N, 3, T, C, C) float32 views to (N, NUM_CLASSES) float32 probabilities."""
+    """The network: (N, 3, T, C, C) float32 views to (N, NUM_CLASSES) float32 probabilities (logits while training)."""
 
     def __init__(self, cfg: Any) -> None:
         super().__init__()
