@@ -10,7 +10,6 @@ flipped, transposed, backwards, with R and B exchanged), which turn one class in
 
 import argparse
 import logging
-import math
 import os
 import tempfile
 import time
@@ -127,7 +126,7 @@ def initialise(model: "nn.Module") -> None:
         if isinstance(module, nn.Conv3d):
             nn.init.kaiming_normal_(module.weight, mode="fan_out" if module.groups == 1 else "fan_in")
         elif name.endswith("c_bn"):
-            nn.init.zeros_(module.weight)  # type: ignore[arg-type]
+            nn.init.zeros_(module.weight)
 
 
 def fit(model: "nn.Module", source: Iterator[tuple["torch.Tensor", "torch.Tensor"]], num_steps: int) -> None:
@@ -147,7 +146,7 @@ def fit(model: "nn.Module", source: Iterator[tuple["torch.Tensor", "torch.Tensor
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
         schedule.step()
-        losses += float(loss)
+        losses += loss.item()
         correct += int((logits.argmax(1) == labels).sum())
         if step % LOG_EVERY == 0:
             share = correct / (LOG_EVERY * BATCH_SIZE)
@@ -211,7 +210,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("output", metavar="FILE", help="checkpoint to write")
     parser.add_argument("--videos", type=int, default=96, help="videos to train on (default: 96)")
-    parser.add_argument("--steps", type=int, default=600, help=f"batches of {BATCH_SIZE} clips (default: 600)")
+    parser.add_argument("--steps", type=int, default=700, help=f"batches of {BATCH_SIZE} clips (default: 700)")
     parser.add_argument("--crop", type=int, default=112, help="side of the training crops in pixels (default: 112)")
     parser.add_argument("--seed", type=int, default=0, help="of the weights and the order of the clips (default: 0)")
     parser.add_argument("--threads", type=int, default=2, help="of torch (default: 2)")
