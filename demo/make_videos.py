@@ -37,9 +37,9 @@ HUES = ("red", "blue")
 CLASSES = tuple(f"{motion} {hue}" for motion in MOTIONS for hue in HUES)
 """Label l is motion l // 2 in hue l % 2."""
 
-SPRITE_SIDE = 128
-COLUMNS, ROWS = 3, 2
-MARGIN = 50
+SPRITE_SIDE = 64
+COLUMNS, ROWS = 6, 4
+MARGIN = 30
 """Pixels around the picture in which things leave and come back on the other side."""
 DIRECTIONS = {"moving left": (-1, 0), "moving right": (1, 0), "moving up": (0, -1), "moving down": (0, 1)}
 FADE = 0.15
@@ -81,7 +81,7 @@ class Scene:
 
 
 def make_scene(label: int, random: "np.random.Generator") -> Scene:
-    """Draw a clip of a class: six things, spread over the picture, with one motion and one hue.
+    """Draw a clip of a class: 24 things, spread over the picture, with one motion and one hue.
 
     Things that move along are spread over the margin too, through which they come back.
     """
@@ -99,13 +99,13 @@ def make_scene(label: int, random: "np.random.Generator") -> Scene:
 def make_way(motion: str, x: float, y: float, random: "np.random.Generator") -> Callable[[float], Pose]:
     """Choose how a thing that starts at (x, y) moves.
 
-    Between two frames of a clip (0.214 s) it goes 4 to 10 pixels, turns by 9 to 18 degrees, or changes its diameter by
+    Between two frames of a clip (0.214 s) it goes 2 to 5 pixels, turns by 9 to 18 degrees, or changes its diameter by
     6 to 17 %: far enough to be seen, not so far that an outline comes to lie on itself.
     """
-    diameter = random.uniform(60, 100)
+    diameter = random.uniform(32, 54)
     angle = random.uniform(0, 360)
     if motion in DIRECTIONS:
-        speed = random.uniform(20, 45)
+        speed = random.uniform(10, 25)
         step_x, step_y = (speed * along for along in DIRECTIONS[motion])
 
         def move(seconds: float) -> Pose:
@@ -121,7 +121,7 @@ def make_way(motion: str, x: float, y: float, random: "np.random.Generator") -> 
         turn = random.uniform(40, 85) * (-1 if motion.endswith("counter-clockwise") else 1)
         return lambda seconds: Pose(x, y, diameter, angle + turn * seconds)
 
-    smallest, largest = random.uniform(25, 40), random.uniform(110, 150)
+    smallest, largest = random.uniform(14, 20), random.uniform(60, 75)
     cycle_seconds, phase = random.uniform(2.5, 4.0), random.uniform(0, 1)
 
     def scale(seconds: float) -> Pose:
@@ -140,7 +140,7 @@ def make_sprite(hue: str, random: "np.random.Generator") -> tuple["np.ndarray", 
 
     strong, middle, weak = random.uniform(0.8, 1.0), random.uniform(0.1, 0.5), random.uniform(0.0, 0.15)
     color = (strong, middle, weak) if hue == "red" else (weak, middle, strong)
-    texture = 40 + 215 * make_noise(SPRITE_SIDE, SPRITE_SIDE, (4, 9), random)
+    texture = 40 + 215 * make_noise(SPRITE_SIDE, SPRITE_SIDE, (3, 6), random)
     axis = (np.arange(SPRITE_SIDE, dtype=np.float32) + 0.5) / (SPRITE_SIDE / 2) - 1
     radius, around = np.hypot(axis, axis[:, None]), np.arctan2(axis[:, None], axis)
     waves, depth = random.integers(2, 5), random.uniform(0.1, 0.25)
@@ -153,7 +153,7 @@ def make_background(random: "np.random.Generator") -> "np.ndarray":
     """Draw a still, nearly grey texture, (H, W, 3) uint8, RGB."""
     import numpy as np
 
-    brightness = 30 + random.uniform(100, 190) * make_noise(HEIGHT, WIDTH, (4, 12, 40), random)
+    brightness = 40 + random.uniform(60, 140) * make_noise(HEIGHT, WIDTH, (4, 12, 40), random)
     tint = random.uniform(0.85, 1.0, size=3)
     return (brightness[:, :, None] * tint).astype(np.uint8)
 

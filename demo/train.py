@@ -36,14 +36,13 @@ BATCH_SIZE = 16
 LARGEST_RATE = 4e-3
 WEIGHT_DECAY = 0.01
 NUM_STATISTICS_BATCHES = 24
-LOG_EVERY = 20
+LOG_EVERY = 50
 
 BACKWARDS = (1, 0, 3, 2, 5, 4, 7, 6)
 MIRRORED = (1, 0, 2, 3, 4, 5, 7, 6)
 FLIPPED = (0, 1, 3, 2, 4, 5, 7, 6)
 TRANSPOSED = (2, 3, 0, 1, 4, 5, 7, 6)
 """What each of MOTIONS looks like in a clip that was changed so."""
-assert len(TRANSPOSED) == len(MOTIONS)
 
 
 def read_clips(cfg: "CfgNode", folder: str, rows: Sequence[tuple[str, int]]) -> tuple["np.ndarray", "np.ndarray"]:
@@ -136,7 +135,7 @@ def fit(model: "nn.Module", source: Iterator[tuple["torch.Tensor", "torch.Tensor
 
     model.train()
     optimizer = torch.optim.AdamW(model.parameters(), weight_decay=WEIGHT_DECAY)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, LARGEST_RATE, total_steps=num_steps, pct_start=0.2)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, LARGEST_RATE, total_steps=num_steps, pct_start=0.1)
     started, losses, correct = time.perf_counter(), 0.0, 0
     for step, (views, labels) in zip(range(1, num_steps + 1), source, strict=False):
         logits = model(views)
@@ -209,9 +208,9 @@ def run(args: argparse.Namespace) -> int:
 def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("output", metavar="FILE", help="checkpoint to write")
-    parser.add_argument("--videos", type=int, default=96, help="videos to train on (default: 96)")
-    parser.add_argument("--steps", type=int, default=700, help=f"batches of {BATCH_SIZE} clips (default: 700)")
-    parser.add_argument("--crop", type=int, default=112, help="side of the training crops in pixels (default: 112)")
+    parser.add_argument("--videos", type=int, default=64, help="videos to train on (default: 64)")
+    parser.add_argument("--steps", type=int, default=1500, help=f"batches of {BATCH_SIZE} clips (default: 1500)")
+    parser.add_argument("--crop", type=int, default=64, help="side of the training crops in pixels (default: 64)")
     parser.add_argument("--seed", type=int, default=0, help="of the weights and the order of the clips (default: 0)")
     parser.add_argument("--threads", type=int, default=2, help="of torch (default: 2)")
     args = parser.parse_args(argv)
