@@ -17,7 +17,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from demo.make_videos import MOTIONS, clip_rows, make_videos
+from demo.make_videos import clip_rows, make_videos
 from x3d.cli import EXIT_DONE, guarded
 
 if TYPE_CHECKING:
