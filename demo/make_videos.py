@@ -99,7 +99,7 @@ def make_scene(label: int, random: "np.random.Generator") -> Scene:
 def make_way(motion: str, x: float, y: float, random: "np.random.Generator") -> Callable[[float], Pose]:
     """Choose how a thing that starts at (x, y) moves.
 
-    Between two frames of a clip (0.214 s) it goes 2 to 5 pixels, turns by 9 to 18 degrees, or changes its diameter by
+    Between two frames of a clip (0.214 s) it goes 2 to 5 pixels, turns by 7 to 15 degrees, or changes its diameter by
     6 to 17 %: far enough to be seen, not so far that an outline comes to lie on itself.
     """
     diameter = random.uniform(32, 54)
@@ -118,7 +118,8 @@ def make_way(motion: str, x: float, y: float, random: "np.random.Generator") -> 
 
         return move
     if motion.startswith("turning"):
-        turn = random.uniform(40, 85) * (-1 if motion.endswith("counter-clockwise") else 1)
+        diameter = random.uniform(48, 72)
+        turn = random.uniform(35, 70) * (-1 if motion.endswith("counter-clockwise") else 1)
         return lambda seconds: Pose(x, y, diameter, angle + turn * seconds)
 
     smallest, largest = random.uniform(14, 20), random.uniform(60, 75)
@@ -143,7 +144,7 @@ def make_sprite(hue: str, random: "np.random.Generator") -> tuple["np.ndarray", 
     texture = 40 + 215 * make_noise(SPRITE_SIDE, SPRITE_SIDE, (3, 6), random)
     axis = (np.arange(SPRITE_SIDE, dtype=np.float32) + 0.5) / (SPRITE_SIDE / 2) - 1
     radius, around = np.hypot(axis, axis[:, None]), np.arctan2(axis[:, None], axis)
-    waves, depth = random.integers(2, 5), random.uniform(0.1, 0.25)
+    waves, depth = random.integers(2, 5), random.uniform(0.18, 0.32)
     outline = 0.95 - depth * (1 + np.cos(waves * around))
     shape = np.clip((outline - radius) * SPRITE_SIDE / 4, 0, 1)
     return np.dstack([texture * part for part in color]).astype(np.uint8), shape.astype(np.float32)

@@ -209,7 +209,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("output", metavar="FILE", help="checkpoint to write")
     parser.add_argument("--videos", type=int, default=64, help="videos to train on (default: 64)")
-    parser.add_argument("--steps", type=int, default=1500, help=f"batches of {BATCH_SIZE} clips (default: 1500)")
+    parser.add_argument("--steps", type=int, default=1800, help=f"batches of {BATCH_SIZE} clips (default: 1800)")
     parser.add_argument("--crop", type=int, default=64, help="side of the training crops in pixels (default: 64)")
     parser.add_argument("--seed", type=int, default=0, help="of the weights and the order of the clips (default: 0)")
     parser.add_argument("--threads", type=int, default=2, help="of torch (default: 2)")
