@@ -21,7 +21,7 @@ import torch
 from fvcore.nn import FlopCountAnalysis
 
 from benchmarks.common import ROUNDS, build_parser, make_model, median_ratio, write_results
-from demo.synthetic import SMALL
+from demo.small import SMALL
 from x3d.cli import DEFAULT_CFG
 from x3d.config import load_cfg
 from x3d.engine import open_engine

@@ -27,7 +27,7 @@ from benchmarks.common import (
     time_in_turn,
     write_results,
 )
-from demo.synthetic import SMALL
+from demo.small import SMALL
 from x3d.annotations import Video
 from x3d.cli import DEFAULT_CFG
 from x3d.config import load_cfg

@@ -1,4 +1,4 @@
-"""A small network, and weights that anyone can rebuild from a seed, for tests, benchmarks and a demo."""
+"""Weights that anyone can rebuild from a seed, for tests, benchmarks and a demo without a checkpoint."""
 
 import math
 import zlib
@@ -6,12 +6,6 @@ import zlib
 import numpy as np
 import torch
 from torch import nn
-
-SMALL = (
-    "DATA.NUM_FRAMES 4 DATA.SAMPLING_RATE 3 DATA.TRAIN_JITTER_SCALES [40,50] DATA.TRAIN_CROP_SIZE 32 "
-    "DATA.TEST_CROP_SIZE 40 X3D.WIDTH_FACTOR 0.5 X3D.DEPTH_FACTOR 1.0 X3D.DIM_C5 16 MODEL.NUM_CLASSES 9"
-).split()
-"""Keys that make X3D-S small enough to run every script in seconds; 30 views a video stay."""
 
 
 def synthetic_state(model: nn.Module, seed: int) -> dict[str, torch.Tensor]:

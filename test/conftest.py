@@ -9,7 +9,8 @@ import pytest
 import torch
 from fvcore.common.config import CfgNode
 
-from demo.synthetic import SMALL, synthetic_state
+from demo.small import SMALL
+from demo.synthetic import synthetic_state
 from x3d.config import load_cfg
 from x3d.model import X3D
 
