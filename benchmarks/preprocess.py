@@ -144,7 +144,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     keys = [key for key in per_video[0] if key.endswith("_seconds")]
     totals = {key: sum(video[key] for video in per_video) for key in keys}
     total = {"ours_over_floor": totals["ours_seconds"] / totals["floor_seconds"], **totals}
-    write_results("preprocess", args, {"rounds": rounds, "per_video": per_video, "total": total, "workers": workers})
+    figures = {"rounds": rounds, "threads_a_worker": 1, "per_video": per_video, "total": total, "workers": workers}
+    write_results("preprocess", args, figures)
 
 
 if __name__ == "__main__":

@@ -3,8 +3,8 @@
     python -m benchmarks.scaling [--quick] [--copies 4] [VIDEO ...]
 
 Every video is listed `--copies` times. n workers are confined to n cores. n Ray nodes are n nodes of one core each, all
-on this machine, so that more of them than it has cores gain nothing. Start-up is in all figures. Cost against the number
-of videos is taken of a generated two-second video and a small network, so that it is the suite's own and not theirs.
+on this machine, so that more of them than it has cores gain nothing. Start-up is in all figures. Cost against the
+number of videos is taken of a generated two-second video and a small network, so that it is the suite's own.
 """
 
 import functools
