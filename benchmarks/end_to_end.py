@@ -1,0 +1,138 @@
+"""From videos to accuracy: by streaming, by files, and how near streaming is to inference alone.
+
+    python -m benchmarks.end_to_end [--quick] [--copies 8] [VIDEO ...]
+
+Every video is listed `--copies` times. Streaming is x3d_evaluate.py; files are x3d_preprocess.py, x3d_infer.py and
+x3d_postprocess.py; both start as commands. Inference alone runs as many views of random values in worker processes set
+up as x3d_evaluate.py's, without decoding. PySlowFast's route (the files, with BACKEND slowfast, each video listed once)
+is measured too when SLOWFAST_DIR names a clone with x3d.patch.
+"""
+
+import functools
+import os
+import shutil
+import statistics
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmarks.common import (
+    ROUNDS,
+    build_parser,
+    make_model,
+    median_ratio,
+    reference_is_there,
+    run_measured,
+    sample_videos,
+    script,
+    time_in_turn,
+    write_list,
+    write_results,
+)
+from demo.small import SMALL
+from x3d.annotations import Video, views_per_video
+from x3d.cli import DEFAULT_CFG
+from x3d.config import load_cfg
+from x3d.engine import infer_padded, open_engine
+from x3d.workers import run_on_videos
+
+BATCH_SIZE = 8
+"""What x3d_evaluate.py takes on a CPU."""
+
+
+@functools.lru_cache(maxsize=1)
+def open_once(model_path: str) -> tuple[Any, np.ndarray]:
+    """Open the model as a worker of x3d_evaluate.py does, with one thread, and make a batch for it."""
+    engine = open_engine(model_path, num_threads=1)
+    return engine, np.random.RandomState(0).standard_normal((BATCH_SIZE, *engine.view_shape)).astype(np.float32)
+
+
+@dataclass(frozen=True)
+class InferenceAlone:
+    """Runs as many views as a video has, without the video."""
+
+    model_path: str
+    num_views: int
+
+    def __call__(self, video: Video) -> None:
+        engine, batch = open_once(self.model_path)
+        for start in range(0, self.num_views, BATCH_SIZE):
+            infer_padded(engine, batch[: self.num_views - start])
+
+
+class Routes:
+    """The ways from one list of videos to its accuracy, each an action to time."""
+
+    def __init__(self, keys: Sequence[str], model_path: str, scratch: Path, videos: Sequence[str], copies: int) -> None:
+        self.keys, self.model_path, self.scratch = keys, model_path, scratch
+        self.listed = write_list(scratch / f"list_{copies}", videos, copies)
+        self.num_videos = len(videos) * copies
+        self.num_views = views_per_video(load_cfg(str(DEFAULT_CFG), keys))
+
+    def streaming(self) -> None:
+        output = self.scratch / "eval"
+        keys = {"X3D_EVALUATE__MODEL_PATH": self.model_path, "X3D_EVALUATE__OUTPUT_PATH": output}
+        run_measured(script("x3d_evaluate.py", self.keys, **self.listed, **keys))
+        shutil.rmtree(output)
+
+    def files(self, backend: str = "native") -> None:
+        views, results = self.scratch / "views", self.scratch / "results"
+        prep = {"X3D_PREPROCESS__DATA_OUTPUT_PATH": views, "X3D_PREPROCESS__BACKEND": backend}
+        run_measured(script("x3d_preprocess.py", self.keys, **self.listed, X3D_PREPROCESS__TIMEOUT=3600, **prep))
+        flags = ["--input", str(views), "--output", str(self.scratch), "--output_dirname", results.name]
+        run_measured([*script("x3d_infer.py", []), "--model", self.model_path, *flags, "--batchsize", str(BATCH_SIZE)])
+        post = {"X3D_POSTPROCESS__OM_OUTPUT_PATH": results, "X3D_POSTPROCESS__BACKEND": backend}
+        run_measured(script("x3d_postprocess.py", self.keys, **self.listed, **post))
+        shutil.rmtree(views)
+        shutil.rmtree(results)
+
+    def inference_alone(self) -> None:
+        videos = [Video(number, "", "", 0) for number in range(self.num_videos)]
+        for outcome in run_on_videos(InferenceAlone(self.model_path, self.num_views), videos, 0, 3600):
+            if outcome.reason:
+                raise ValueError(outcome.text)
+
+    def rates(self, seconds: Sequence[float]) -> dict[str, float]:
+        """Say a route's seconds as rates."""
+        a_second = self.num_videos / statistics.median(seconds)
+        return {
+            "seconds": statistics.median(seconds),
+            "videos_an_hour": 3600 * a_second,
+            "views_a_second": self.num_views * a_second,
+        }
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    parser = build_parser(__doc__, with_videos=True)
+    parser.add_argument("--copies", type=int, help="times each video is listed (default: 8, or 1 if quick)")
+    args = parser.parse_args(argv)
+    videos, keys = args.videos or sample_videos(), SMALL if args.quick else []
+    rounds, warm_ups = (1, 0) if args.quick else (ROUNDS, 1)
+    cfg = load_cfg(str(DEFAULT_CFG), keys)
+    with tempfile.TemporaryDirectory() as name:
+        _, model_path = make_model(cfg, Path(name))
+        routes = Routes(keys, model_path, Path(name), videos, args.copies or (1 if args.quick else 8))
+        actions = {"streaming": routes.streaming, "files": routes.files, "inference_alone": routes.inference_alone}
+        seconds = time_in_turn(actions, rounds, warm_ups)
+        figures: dict[str, Any] = {route: routes.rates(values) for route, values in seconds.items()}
+        if reference_is_there(cfg):
+            once = Routes(keys, model_path, Path(name), videos, 1)
+            slow = time_in_turn({"pyslowfast": lambda: once.files("slowfast")}, rounds, 0)
+            figures["pyslowfast"] = {"videos": once.num_videos, **once.rates(slow["pyslowfast"])}
+    share = median_ratio(seconds["inference_alone"], seconds["streaming"])
+    figures |= {
+        "rounds": rounds,
+        "videos": routes.num_videos,
+        "workers": len(os.sched_getaffinity(0)),
+        "threads_a_worker": 1,
+        "streaming_share_of_inference_alone": share,
+    }
+    write_results("end_to_end", args, figures)
+
+
+if __name__ == "__main__":
+    main()

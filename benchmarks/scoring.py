@@ -1,0 +1,81 @@
+"""What x3d_postprocess.py costs beside merely reading the same files.
+
+    python -m benchmarks.scoring [--quick] [--videos 19761]
+
+Makes a result file for each of 30 views a video, then runs the script and a Python process that lists the folder and
+reads every file, in turn. The first round is not counted: it brings the files into the page cache.
+"""
+
+import os
+import statistics
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from tqdm import tqdm
+
+from benchmarks.common import ROUNDS, Cost, build_parser, median_ratio, run_measured, script, write_list, write_results
+
+KINETICS_VIDEOS, QUICK_VIDEOS = 19761, 20
+VIEWS, CLASSES = 30, 400
+READ_ALL = """
+import os, sys
+for entry in os.scandir(sys.argv[1]):
+    with open(entry.path, "rb") as file:
+        file.read()
+"""
+
+
+def write_files(folder: Path, num_videos: int) -> None:
+    """Write the results of a run: CLASSES float32 probabilities a view, drawn from a seed."""
+    folder.mkdir()
+    random = np.random.default_rng(0)
+    for video in tqdm(range(num_videos), desc="files of videos", disable=None):
+        scores = random.random((VIEWS, CLASSES), dtype=np.float32)
+        scores /= scores.sum(axis=1, keepdims=True)
+        for view in range(VIEWS):
+            scores[view].tofile(folder / f"{VIEWS * video + view}_0_0.bin")
+
+
+def summarise(costs: Sequence[Cost]) -> dict[str, Any]:
+    """Take the median of the seconds and the highest of the memory."""
+    return {
+        "seconds": statistics.median(cost.seconds for cost in costs),
+        "peak_megabytes": max(cost.peak_megabytes for cost in costs),
+    }
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    parser = build_parser(__doc__)
+    parser.add_argument("--videos", type=int, help=f"default: {KINETICS_VIDEOS}, or {QUICK_VIDEOS} if quick")
+    args = parser.parse_args(argv)
+    num_videos = args.videos or (QUICK_VIDEOS if args.quick else KINETICS_VIDEOS)
+    rounds = 1 if args.quick else ROUNDS
+    floor: list[Cost] = []
+    ours: list[Cost] = []
+    with tempfile.TemporaryDirectory() as name:
+        scratch = Path(name)
+        listed = write_list(scratch / "list", ["video.mp4"], copies=num_videos)
+        write_files(scratch / "results", num_videos)
+        command = script("x3d_postprocess.py", [], **listed, X3D_POSTPROCESS__OM_OUTPUT_PATH=scratch / "results")
+        for _ in range(1 + rounds):
+            floor.append(run_measured([sys.executable, "-c", READ_ALL, str(scratch / "results")]))
+            ours.append(run_measured(command))
+    seconds = [[cost.seconds for cost in costs[1:]] for costs in (ours, floor)]
+    figures = {
+        "rounds": rounds,
+        "videos": num_videos,
+        "files": VIEWS * num_videos,
+        "threads": len(os.sched_getaffinity(0)),
+        "floor": summarise(floor[1:]),
+        "ours": summarise(ours[1:]),
+        "ours_over_floor": median_ratio(*seconds),
+    }
+    write_results("scoring", args, figures)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,138 @@
+"""The benchmarks run, their results have the fields that tables and figures need, and the documents are up to date.
+
+No time is checked.
+"""
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+
+from benchmarks import plot, tables
+from benchmarks.common import Cost, make_video, median_ratio, run_measured, time_in_turn
+from test.conftest import ROOT
+
+WITH_VIDEOS = ("preprocess", "end_to_end", "scaling")
+FIELDS = {
+    "preprocess": ["per_video", "total", "workers"],
+    "inference": ["threads", "gmac_a_view", "batches", "openvino_throughput_mode"],
+    "scoring": ["files", "floor", "ours", "ours_over_floor"],
+    "end_to_end": ["streaming", "files", "inference_alone", "streaming_share_of_inference_alone"],
+    "scaling": ["x3d_preprocess", "x3d_evaluate"],
+}
+
+
+@pytest.fixture(scope="module")
+def results(tmp_path_factory) -> Path:
+    """A folder with every benchmark's results of a quick run."""
+    folder = tmp_path_factory.mktemp("results")
+    video = make_video(folder / "v.mp4", 60)
+    for name in FIELDS:
+        command = [sys.executable, "-m", f"benchmarks.{name}", "--quick", "--output", str(folder / f"{name}.json")]
+        videos = [video] if name in WITH_VIDEOS else []
+        ran = subprocess.run([*command, *videos], check=False, cwd=ROOT, capture_output=True, text=True)
+        assert ran.returncode == 0, ran.stderr
+    return folder
+
+
+def test_every_result_says_what_it_was_taken_on(results):
+    for name, fields in FIELDS.items():
+        result = json.loads((results / f"{name}.json").read_text())
+        assert result["benchmark"] == name
+        assert result["quick"] is True
+        assert result["rounds"] == 1
+        assert result["machine"].keys() == {"processor", "cores", "python", "versions"}
+        assert set(fields) <= result.keys()
+
+
+def test_every_table_is_made_of_them(results):
+    read = tables.load_results(results)
+    for name, made in tables.TABLES.items():
+        if name != "parity":
+            assert made(read).count("|") > 20, name
+    assert "| 600 |" in tables.scoring(read)
+    assert "OpenVINO | 2 |" in tables.inference(read)
+    assert "not measured yet" in tables.preprocess(read) or "pyslowfast_seconds" in read["preprocess"]["total"]
+
+
+def test_every_table_says_what_is_not_measured():
+    for made in tables.TABLES.values():
+        assert tables.NOT_MEASURED in made({})
+    assert "not measured here | 333.2 | 381.6 | 386.8 | 365.2 | 358.9 | 354.9 |" in tables.batches({})
+
+
+def test_figures_are_svg(results, tmp_path):
+    plot.main(["--results", str(results), "--output", str(tmp_path)])
+    assert {path.stem for path in tmp_path.iterdir()} == set(plot.FIGURES)
+    for path in tmp_path.iterdir():
+        root = ElementTree.parse(path).getroot()
+        assert root.tag.endswith("svg")
+        assert all(float(bar.get("height", "0")) >= 0 for bar in root.iter("{http://www.w3.org/2000/svg}rect"))
+
+
+def test_the_documents_hold_the_tables_of_the_results():
+    assert tables.main(["--check"]) == 0
+    shown = {name for text in documents() for name in re.findall(r"<!-- table: (\w+) -->", text)}
+    assert shown == set(tables.TABLES)
+
+
+def test_the_figures_of_the_documents_are_there():
+    for name in tables.DOCUMENTS:
+        for path in re.findall(r"!\[\w+\]\((.*?)\)", (ROOT / name).read_text()):
+            assert (ROOT / name).parent.joinpath(path).is_file(), path
+
+
+def documents() -> list[str]:
+    return [(ROOT / name).read_text() for name in tables.DOCUMENTS]
+
+
+def test_check_says_which_document_differs(tmp_path, monkeypatch, capsys):
+    (tmp_path / "README.md").write_text("before\n<!-- table: scoring -->\n<!-- end -->\nafter\n")
+    monkeypatch.setattr(tables, "ROOT", tmp_path)
+    monkeypatch.setattr(tables, "RESULTS", tmp_path)
+    monkeypatch.setattr(tables, "DOCUMENTS", ["README.md"])
+    assert tables.main(["--check"]) == 1
+    assert "README.md differ from the results; run python -m benchmarks.tables" in capsys.readouterr().err
+    assert tables.main([]) == 0
+    assert tables.main(["--check"]) == 0
+    text = (tmp_path / "README.md").read_text()
+    assert text.startswith("before\n<!-- table: scoring -->\n\n|")
+    assert text.endswith("|\n\n<!-- end -->\nafter\n")
+
+
+def test_a_quick_result_is_not_taken(tmp_path, monkeypatch):
+    (tmp_path / "scoring.json").write_text('{"quick": true}')
+    monkeypatch.setattr(tables, "RESULTS", tmp_path)
+    with pytest.raises(ValueError, match=r"scoring in .*: of a --quick run.*remove or run anew"):
+        tables.main([])
+
+
+def test_a_table_that_does_not_exist_is_named():
+    with pytest.raises(ValueError, match=r"no table 'scorign'; there are .*scoring"):
+        tables.fill("<!-- table: scorign -->\n<!-- end -->", "", {})
+
+
+def test_actions_take_turns():
+    taken = []
+    seconds = time_in_turn({"a": lambda: taken.append("a"), "b": lambda: taken.append("b")}, 2)
+    assert "".join(taken) == "ababab"
+    assert [len(rounds) for rounds in seconds.values()] == [2, 2]
+
+
+def test_ratios_are_of_the_same_round():
+    assert median_ratio([2, 40, 9], [1, 10, 3]) == 3
+
+
+def test_a_command_is_measured():
+    cost = run_measured([sys.executable, "-c", "import time; taken = b'x' * 100_000_000; time.sleep(0.2)"])
+    assert isinstance(cost, Cost)
+    assert 100 < cost.peak_megabytes < 200
+
+
+def test_a_command_that_fails_is_named_with_its_last_words():
+    with pytest.raises(ValueError, match="ended with 3: last words"):
+        run_measured([sys.executable, "-c", "import sys; print('last words', file=sys.stderr); sys.exit(3)"])
