@@ -136,6 +136,9 @@ def test_scores_and_line_are_those_of_the_files(
     package.mkdir(parents=True)
     (package / "interface.py").write_text(STAND_IN)
     monkeypatch.syspath_prepend(str(tmp_path / "path"))
+    for module in ("ais_bench", "ais_bench.infer", "ais_bench.infer.interface"):
+        monkeypatch.setitem(sys.modules, module, None)
+        monkeypatch.delitem(sys.modules, module)
     model = model_for(engine, batch_size, more)
     runs = "auto" if engine in ("static", "ais_bench") else engine
     batch = ["TEST.BATCH_SIZE", str(batch_size), "X3D_EVALUATE.ENGINE", runs, "X3D_WORKERS.NUM", "2"]
