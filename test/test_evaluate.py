@@ -187,7 +187,7 @@ def test_twenty_killed_runs_resume_to_the_same_rows(data, small_onnx, undisturbe
     chance = random.Random(0)
     for _ in range(20):
         process = start(data, small_onnx, tmp_path)
-        time.sleep(chance.uniform(0.5, 2.5))
+        time.sleep(chance.uniform(0.5, 2.0))
         os.killpg(process.pid, signal.SIGKILL)
         process.communicate()
     process = start(data, small_onnx, tmp_path)

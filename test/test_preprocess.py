@@ -137,7 +137,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("data")
     names = [f"class {n % 3}/{n}.mp4" for n in range(12)]
     for number, name in enumerate(names):
-        write_video(folder / "val" / name, 150 + number, width=480, height=360)
+        write_video(folder / "val" / name, 150 + number, width=320, height=240)
     write_list(folder, names)
     return folder
 
@@ -254,7 +254,7 @@ def test_a_crash_and_a_hang_cost_one_video_each(data, small_cfg, tmp_path):
         write_views, sampling=Sampling.from_cfg(small_cfg), transform=Transform.from_cfg(small_cfg), folder=folder
     )
     videos = [Video(i, "", str(data / "val" / f"class {i % 3}/{i}.mp4"), {3: 1, 5: 2}.get(i, 0)) for i in range(8)]
-    outcomes = list(run_on_videos(functools.partial(misbehave, work=work), videos, 2, timeout_seconds=3))
+    outcomes = list(run_on_videos(functools.partial(misbehave, work=work), videos, 2, timeout_seconds=2))
     assert {o.video.index: o.reason for o in outcomes} == {
         i: {3: "crashed", 5: "timed_out"}.get(i, "") for i in range(8)
     }

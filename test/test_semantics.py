@@ -22,7 +22,7 @@ from x3d.video import VideoReader
 from x3d.views import video_views
 
 ROOT = Path(__file__).parent.parent
-NUM_VIDEOS, SEED = 24, 2024
+NUM_VIDEOS, SEED = 16, 2024
 EXPECTED, DROP = 95.0, 20.0
 """Percent, and percentage points."""
 
