@@ -68,7 +68,7 @@ def run(cfg: "CfgNode", args: argparse.Namespace) -> int:
             logger.error("stopped; %s", GOES_ON)
             raise
         finally:
-            manifest.save()
+            manifest.save_or_say()
     failed = [manifest.videos[index] for index in sorted(manifest.videos)]
     log_failures(failed)
     status = EXIT_INCOMPLETE if failed else EXIT_DONE

@@ -73,7 +73,7 @@ def run(cfg: "CfgNode", args: argparse.Namespace) -> int:
         raise
     finally:
         folder.close()
-        save(manifest)
+        manifest.save_or_say()
     return sum_up(videos, manifest, num_views)
 
 
@@ -114,14 +114,6 @@ def view_writer(cfg: "CfgNode", folder: "ViewFolder") -> Callable[["Video"], dic
     return functools.partial(
         write_views, sampling=Sampling.from_cfg(cfg), transform=Transform.from_cfg(cfg), folder=folder
     )
-
-
-def save(manifest: "Manifest") -> None:
-    """Write the manifest, or say why not: a full disk must not hide the error that came first."""
-    try:
-        manifest.save()
-    except OSError as error:
-        logger.error("%s cannot be written: %s", manifest.path, error)
 
 
 def sum_up(videos: Sequence["Video"], manifest: "Manifest", num_views: int) -> int:

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import logging
 import os
 import platform
 import re
@@ -26,6 +27,8 @@ VIEW_KEYS = {
     "X3D_PREPROCESS": ["FORMAT", "BACKEND"],
 }
 SAVE_EVERY_SECONDS = 2
+
+logger = logging.getLogger(__name__)
 
 
 def view_facts(cfg: "CfgNode", videos: Sequence[Video]) -> dict[str, Any]:
@@ -141,6 +144,13 @@ class Manifest:
         """Write the file, atomically."""
         write_json(self.path, {"facts": self.facts, "videos": {str(i): self.videos[i] for i in sorted(self.videos)}})
         self._saved = time.monotonic()
+
+    def save_or_say(self) -> None:
+        """Write the file, or log why not: a full disk must not hide the error that came first."""
+        try:
+            self.save()
+        except OSError as error:
+            logger.error("%s cannot be written: %s", self.path, error)
 
 
 _NAME = re.compile(r"manifest(?:-(\d+)of(\d+))?\.json")

@@ -5,7 +5,6 @@ can be seen is whole. ais_bench does not look into subfolders.
 """
 
 import io
-import logging
 import math
 import os
 import shutil
@@ -18,8 +17,6 @@ import xxhash
 
 from x3d.annotations import VIEW_SUFFIXES, Video, parse_view_stem, view_stem
 from x3d.manifest import Manifest, facts_differ, find_manifests, manifest_name, merge_shards, shard_of
-
-logger = logging.getLogger(__name__)
 
 
 class ViewFolder:
