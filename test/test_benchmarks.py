@@ -19,7 +19,7 @@ from test.conftest import ROOT
 WITH_VIDEOS = ("preprocess", "end_to_end", "scaling")
 FIELDS = {
     "preprocess": ["per_video", "total", "workers"],
-    "inference": ["threads", "gmac_a_view", "batches", "openvino_throughput_mode"],
+    "inference": ["threads", "gmac_a_view", "batches"],
     "scoring": ["files", "floor", "ours", "ours_over_floor"],
     "end_to_end": ["streaming", "files", "inference_alone", "streaming_share_of_inference_alone"],
     "scaling": ["x3d_preprocess", "x3d_evaluate"],

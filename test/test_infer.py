@@ -1,5 +1,7 @@
 import json
+import os
 import re
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -42,6 +44,27 @@ def test_each_view_gets_its_own_scores(engine, batch_size, views, small_onnx, tm
     compute_ms = json.loads((tmp_path / "res_summary.json").read_text())["NPU_compute_time"]
     assert float(lines[0].rsplit(" ", 1)[1]) == pytest.approx(1000 * batch_size / compute_ms["mean"])
     assert compute_ms["count"] == -(-7 // batch_size)
+
+
+def test_openvino_gives_the_same_bits_in_any_batch(views, small_onnx):
+    batch = np.concatenate([np.load(path) for path in sorted(views.iterdir())])
+    whole = open_engine(str(small_onnx), num_threads=2).infer(batch)[0]
+    engine = open_engine(str(small_onnx), num_threads=1)
+    for size in (1, 2, 3, 7):
+        parts = [engine.infer(batch[start : start + size])[0] for start in range(0, len(batch), size)]
+        np.testing.assert_array_equal(np.concatenate(parts), whole)
+
+
+def test_an_engine_of_one_thread_may_run_on_every_core(small_onnx):
+    engine = open_engine(str(small_onnx), num_threads=1)
+    batch = np.zeros((64, *VIEW), np.float32)
+    engine.infer(batch)
+    seen = set()
+    with ThreadPoolExecutor(1) as pool:
+        running = pool.submit(engine.infer, batch)
+        while not running.done():
+            seen |= {frozenset(os.sched_getaffinity(int(thread))) for thread in os.listdir("/proc/self/task")}
+    assert seen == {frozenset(os.sched_getaffinity(0))}
 
 
 def test_the_summary_maps_each_sample_to_its_files(views, small_onnx, tmp_path):
