@@ -90,9 +90,11 @@ def prepare_frame(frame: np.ndarray, transform: Transform) -> np.ndarray:
     """
     height, width = frame.shape[:2]
     new_height, new_width = resized_size(height, width, transform.short_side)
-    pixels: np.ndarray = frame.astype(np.float32)
-    if (new_height, new_width) != (height, width):
-        map_x, map_y = _source_grid(height, width, new_height, new_width)
+    if (new_height, new_width) == (height, width):
+        pixels: np.ndarray = frame.astype(np.float32)
+    else:
+        rows, map_x, map_y = _source_grid(height, width, new_height, new_width)
+        pixels = frame[rows].astype(np.float32)
         pixels = cv2.remap(pixels, map_x, map_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     planes = cv2.dnn.blobFromImageWithParams(pixels, _standardisation(transform.mean, transform.std))[0]
     return planes[::-1] if transform.reverse_channels else planes
@@ -109,10 +111,17 @@ def _standardisation(mean: tuple[float, ...], std: tuple[float, ...]) -> cv2.dnn
 
 
 @functools.lru_cache(maxsize=8)
-def _source_grid(height: int, width: int, new_height: int, new_width: int) -> tuple[np.ndarray, np.ndarray]:
-    """Compute where each new pixel lies in the old frame: x and y, each (H', W') float32."""
-    map_x, map_y = np.meshgrid(source_coordinates(width, new_width), source_coordinates(height, new_height))
-    return np.ascontiguousarray(map_x), np.ascontiguousarray(map_y)
+def _source_grid(height: int, width: int, new_height: int, new_width: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Compute where each new pixel lies in the old frame, of which only the rows next to a new one are kept.
+
+    Returns:
+        The rows kept, in order; x and y among them, each (H', W') float32.
+    """
+    x, y = source_coordinates(width, new_width), source_coordinates(height, new_height)
+    above = y.astype(np.int64)
+    rows = np.unique(np.minimum([above, above + 1], height - 1))
+    map_x, map_y = np.meshgrid(x, (np.searchsorted(rows, above) + (y - above)).astype(np.float32))
+    return rows, np.ascontiguousarray(map_x), np.ascontiguousarray(map_y)
 
 
 def source_coordinates(size: int, new_size: int) -> np.ndarray:
