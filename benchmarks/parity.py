@@ -1,31 +1,43 @@
-"""How far the views of both routes are apart, and how fast one core makes them.
+"""How far the views and the networks of both routes are apart, and how fast one core makes the views.
 
     PYTHONPATH=SlowFast taskset -c 0 python -m benchmarks.parity [--quick] [--cfg FILE] [VIDEO ...]
 
 PYTHONPATH names a clone of PySlowFast with x3d.patch. Both routes make the same views of the same videos, into memory,
-in turn. Seconds are of processor time, so that other work on the machine hardly shows.
+in turn. Seconds are of processor time, so that other work on the machine hardly shows. Both networks get the same
+synthetic weights and the same two views.
 """
 
+import copy
 import functools
 import statistics
+import tempfile
 import time
 from collections.abc import Callable, Iterable, Sequence
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import cv2
 import numpy as np
 import torch
 
 from benchmarks.common import build_parser, sample_videos, write_results
+from demo.synthetic import synthetic_state
 from x3d.annotations import Video
 from x3d.cli import DEFAULT_CFG
 from x3d.config import load_cfg
-from x3d.reference import COMMIT, check_reference, write_reference_views
+from x3d.engine import ONNX_ENGINES, open_engine
+from x3d.export import fold_batch_norm, write_onnx
+from x3d.model import X3D
+from x3d.reference import COMMIT, check_reference, load_reference_model, write_reference_views
 from x3d.sampling import Sampling
-from x3d.transform import Transform
+from x3d.transform import Transform, view_shape
 from x3d.views import write_views
+
+if TYPE_CHECKING:
+    from fvcore.common.config import CfgNode
+
+WEIGHTS_SEED, VIEWS_SEED = 5, 6
 
 
 class Kept:
@@ -61,9 +73,45 @@ def measure_video(path: str, native: Callable[..., Any], reference: Callable[...
     return {
         "video": Path(path).name,
         "views": len(ours),
-        "largest_difference": max(float(np.abs(ours[number] - theirs[number]).max()) for number in ours),
+        "largest_difference": max(largest_difference(ours[number], theirs[number]) for number in ours),
         **{f"{name}_seconds": statistics.median(values) for name, values in seconds.items()},
     }
+
+
+def compare_networks(cfg: "CfgNode", folder: Path) -> dict[str, Any]:
+    """Run both networks on two standard normal views, in torch and from their ONNX files in each engine.
+
+    Returns:
+        Largest absolute differences of the probabilities; and the largest probability, which shows that they differ
+        from each other.
+    """
+    checkpoint = str(folder / "synthetic.pyth")
+    ours = X3D(cfg).eval()
+    ours.load_state_dict(synthetic_state(ours, WEIGHTS_SEED))
+    torch.save({"model_state": ours.state_dict()}, checkpoint)
+    networks = {"native": ours, "pyslowfast": load_reference_model(cfg, checkpoint)}
+    shape = view_shape(cfg)
+    views = np.random.RandomState(VIEWS_SEED).standard_normal((2, *shape)).astype(np.float32)
+    with torch.inference_mode():
+        in_torch = {name: network(torch.from_numpy(views)).numpy() for name, network in networks.items()}
+    expected = in_torch["pyslowfast"]
+    figures = {
+        "largest_probability": float(expected.max()),
+        "torch": largest_difference(in_torch["native"], expected),
+    }
+    for name, network in networks.items():
+        folded = copy.deepcopy(network)
+        fold_batch_norm(folded)
+        write_onnx(folded, str(folder / f"{name}.onnx"), shape, cfg.X3D_PTH2ONNX.OPSET, 0)
+    for engine in ONNX_ENGINES:
+        found = [open_engine(str(folder / f"{name}.onnx"), engine).infer(views)[0] for name in networks]
+        figures[f"{engine}_between"] = largest_difference(*found)
+        figures[f"{engine}_from_torch"] = max(largest_difference(scores, expected) for scores in found)
+    return figures
+
+
+def largest_difference(ours: np.ndarray, theirs: np.ndarray) -> float:
+    return float(np.abs(ours - theirs).max())
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -78,13 +126,15 @@ def main(argv: Sequence[str] | None = None) -> None:
     reference = functools.partial(write_reference_views, cfg=cfg)
     rounds = 1 if args.quick else 3
     per_video = [measure_video(path, native, reference, rounds) for path in args.videos or sample_videos()]
-
+    with tempfile.TemporaryDirectory() as folder:
+        networks = compare_networks(cfg, Path(folder))
     total = {key: sum(video[key] for video in per_video) for key in ("views", "native_seconds", "pyslowfast_seconds")}
     figures = {
         "cfg": Path(args.cfg).name,
         "pyslowfast": COMMIT,
         "torchvision": version("torchvision"),
         "rounds": rounds,
+        "networks": networks,
         "per_video": per_video,
         "native_views_a_second": total["views"] / total["native_seconds"],
         "pyslowfast_views_a_second": total["views"] / total["pyslowfast_seconds"],

@@ -143,6 +143,10 @@ def end_to_end(results: Results) -> str:
         rows.append([label, *rates])
     if result:
         rows.append(["share of inference alone that streaming reaches", "", _percent(result)])
+        for key in ("files", "pyslowfast"):
+            if key in result:
+                times = result["streaming"]["views_a_second"] / result[key]["views_a_second"]
+                rows.append([f"streaming, times {routes[key]}", "", f"{times:.2f}"])
     return table(["route", "videos/h", "views/s"], rows, result)
 
 
@@ -211,7 +215,7 @@ def overview(results: Results) -> str:
 
 def parity(results: Results) -> str:
     """How far the views of both routes are apart, and the rate of one core."""
-    rows, found = [], {size: results[f"parity_{size}"] for size in "SM" if f"parity_{size}" in results}
+    rows, found = [], _parities(results)
     for size, result in found.items():
         videos = result["per_video"]
         apart = [f"{video['largest_difference']:.1e}" for video in videos]
@@ -224,6 +228,25 @@ def parity(results: Results) -> str:
     return table(["", "", *names, "all"], rows, next(iter(found.values()), None))
 
 
+def networks(results: Results) -> str:
+    """How far the networks of both routes are apart."""
+    found = {size: result for size, result in _parities(results).items() if "networks" in result}
+    labels = {
+        "torch": "the two torch networks",
+        "onnxruntime_between": "the two ONNX files, ONNX Runtime",
+        "openvino_between": "the two ONNX files, OpenVINO",
+        "onnxruntime_from_torch": "either ONNX file in ONNX Runtime, from PySlowFast's torch network",
+        "openvino_from_torch": "either ONNX file in OpenVINO, from PySlowFast's torch network",
+        "largest_probability": "(largest probability)",
+    }
+    rows = [[label, *(f"{result['networks'][key]:.2g}" for result in found.values())] for key, label in labels.items()]
+    return table(["", *(f"X3D-{size}" for size in found)], rows if found else [], next(iter(found.values()), None))
+
+
+def _parities(results: Results) -> dict[str, Results]:
+    return {size: results[f"parity_{size}"] for size in ("XS", "S", "M") if f"parity_{size}" in results}
+
+
 def _figure(results: Results, name: str) -> str:
     """Show a figure; every document that does is found by its own path to it."""
     return f"\n![{name}](FIGURES/{name}.svg)\n" if name in results else ""
@@ -231,7 +254,7 @@ def _figure(results: Results, name: str) -> str:
 
 TABLES: dict[str, Callable[[Results], str]] = {
     made.__name__: made
-    for made in (batches, inference, preprocess, scoring, end_to_end, scaling, lengths, overview, parity)
+    for made in (batches, inference, preprocess, scoring, end_to_end, scaling, lengths, overview, parity, networks)
 }
 
 

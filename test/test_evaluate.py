@@ -207,7 +207,7 @@ def test_a_torn_or_damaged_row_is_redone(spoil, data, small_onnx, undisturbed, t
         content[70] ^= 1
     journal.write_bytes(content)
     assert x3d_evaluate.main(keys(data, small_onnx, tmp_path / "eval")) == 0
-    assert "1 torn or damaged rows are dropped" in caplog.text
+    assert "1 torn or damaged rows are left out" in caplog.text
     assert "10 videos, 1 to do" in caplog.text
     assert (rows(tmp_path / "eval").tobytes(), line_of(capsys)) == undisturbed
 
@@ -313,7 +313,7 @@ def test_two_runs_do_not_write_one_folder(data, small_onnx, tmp_path, caplog):
     (tmp_path / "eval").mkdir()
     with Journal(tmp_path / "eval" / "manifest.rows", 9):
         assert x3d_evaluate.main(keys(data, small_onnx, tmp_path / "eval")) == 2
-    assert "is being written by another run" in caplog.text
+    assert "is in use by another run" in caplog.text
 
 
 @pytest.mark.parametrize(

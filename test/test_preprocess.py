@@ -339,6 +339,16 @@ def test_views_of_unknown_origin_are_refused(name, advice, data, tmp_path, caplo
     assert (tmp_path / name).exists()
 
 
+def test_two_runs_do_not_write_one_folder(data, undisturbed, tmp_path, caplog):
+    process = start(data, tmp_path)
+    wait_for_view(tmp_path, process)
+    assert x3d_preprocess.main(keys(data, tmp_path)) == 2
+    assert "is in use by another run" in caplog.text
+    process.communicate()
+    assert process.returncode == 0
+    assert content(tmp_path) == undisturbed
+
+
 def run_shard(data: Path, out: Path, shard_id: int, num_shards: int, *more: str) -> int:
     shard = ["--shard_id", str(shard_id), "--num_shards", str(num_shards)]
     return x3d_preprocess.main([*shard, *keys(data, out, *more)])

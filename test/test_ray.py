@@ -16,7 +16,10 @@ import x3d_evaluate
 import x3d_preprocess
 from test.conftest import ROOT, SMALL
 from test.videos import write_video
+from x3d import ray_workers
+from x3d.annotations import Video
 from x3d.journal import read_journal
+from x3d.ray_workers import run_on_ray
 
 pytestmark = pytest.mark.skipif(
     importlib.util.find_spec("ray") is None, reason="Ray is not installed: pip install -r requirements-ray.txt"
@@ -93,6 +96,20 @@ def test_preprocessing_on_a_cluster_writes_the_same_bytes(data, cluster, tmp_pat
     assert {path.name for path in (tmp_path / "cluster").glob("*.npy")} == names
     for name in names:
         assert (tmp_path / "here" / name).read_bytes() == (tmp_path / "cluster" / name).read_bytes()
+
+
+def test_a_hang_costs_one_video(cluster, monkeypatch):
+    def hang_on_the_second(video: Video) -> int:
+        if video.index == 1:
+            time.sleep(1000)
+        return video.index
+
+    monkeypatch.setattr(ray_workers, "START_SECONDS", 6)
+    videos = [Video(number, "", f"{number}.mp4", 0) for number in range(6)]
+    outcomes = list(run_on_ray(hang_on_the_second, videos, cluster.address, 2, {"CPU": 1}, []))
+    assert {outcome.video.index: outcome.reason for outcome in outcomes} == {
+        number: "timed_out" if number == 1 else "" for number in range(6)
+    }
 
 
 def test_a_path_that_a_node_does_not_see_is_said_once(data, small_onnx, cluster, tmp_path):

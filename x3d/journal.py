@@ -1,9 +1,10 @@
 """Rows of scores, appended as videos are done: a killed run loses at most the row it was writing.
 
+A damaged record stays where it is and counts for nothing.
+
 A record is `<video int64><label int64><xxh3-64 of the rest><num_classes float32>`, little-endian.
 """
 
-import fcntl
 import logging
 import os
 from pathlib import Path
@@ -11,6 +12,8 @@ from typing import Self
 
 import numpy as np
 import xxhash
+
+from x3d.manifest import take_lock
 
 logger = logging.getLogger(__name__)
 
@@ -44,7 +47,7 @@ def read_journal(path: Path, num_classes: int) -> np.ndarray:
     good = np.array([_check(record) == record["check"] for record in records], dtype=bool)
     num_dropped = -(-len(content) // kind.itemsize) - int(good.sum())
     if num_dropped:
-        logger.warning("%s: %d torn or damaged rows are dropped and their videos redone", path, num_dropped)
+        logger.warning("%s: %d torn or damaged rows are left out", path, num_dropped)
     records = records[good]
     records = records[np.argsort(records["video"], kind="stable")]
     doubled = records["video"][1:][np.diff(records["video"]) == 0]
@@ -64,16 +67,15 @@ class Journal:
 
     def __init__(self, path: Path, num_classes: int) -> None:
         self._kind = record_type(num_classes)
-        self._file = path.open("ab", buffering=0)
+        self._lock = take_lock(path)
         try:
-            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            self._file.close()
-            raise ValueError(f"{path} is being written by another run; wait for it, or give another folder") from None
-        records = read_journal(path, num_classes)
-        if len(records) * self._kind.itemsize != os.fstat(self._file.fileno()).st_size:
-            self._file.truncate(0)
-            self._file.write(records.tobytes())
+            records = read_journal(path, num_classes)
+        except BaseException:
+            os.close(self._lock)
+            raise
+        self._file = path.open("ab", buffering=0)
+        size = path.stat().st_size
+        self._file.truncate(size - size % self._kind.itemsize)
         self.done = records["video"]
 
     def append(self, video: int, label: int, scores: np.ndarray) -> None:
@@ -88,3 +90,4 @@ class Journal:
 
     def __exit__(self, *error: object) -> None:
         self._file.close()
+        os.close(self._lock)

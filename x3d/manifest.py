@@ -1,5 +1,6 @@
 """The record of a preprocessing run: what its folder was made from, and the state of every video."""
 
+import fcntl
 import hashlib
 import json
 import logging
@@ -106,6 +107,25 @@ def write_json(path: Path, content: Mapping[str, Any]) -> None:
         os.replace(partial, path)
     finally:
         partial.unlink(missing_ok=True)
+
+
+def take_lock(path: Path) -> int:
+    """Take a file for this process, until what is returned is closed; it is made when it is not there.
+
+    Returns:
+        A file descriptor. On a file system without locks nothing is taken, and that is said.
+    Raises:
+        ValueError: another run has it.
+    """
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(descriptor)
+        raise ValueError(f"{path} is in use by another run; wait for it, or give another folder") from None
+    except OSError as error:
+        logger.warning("%s cannot be locked (%s); see that no other run writes there", path, error.strerror)
+    return descriptor
 
 
 class Manifest:

@@ -16,7 +16,7 @@ import numpy as np
 import xxhash
 
 from x3d.annotations import VIEW_SUFFIXES, Video, parse_view_stem, view_stem
-from x3d.manifest import Manifest, facts_differ, find_manifests, manifest_name, merge_shards, shard_of
+from x3d.manifest import Manifest, facts_differ, find_manifests, manifest_name, merge_shards, shard_of, take_lock
 
 
 class ViewFolder:
@@ -41,14 +41,25 @@ class ViewFolder:
             videos: of this shard.
             overwrite: remove this shard's views and manifest first.
         Raises:
-            ValueError: the folder was made from something else, or holds files of unknown origin.
+            ValueError: the folder was made from something else, holds files of unknown origin, or is in use.
         """
         try:
             self.path.mkdir(parents=True, exist_ok=True)
+            self.scratch.mkdir(exist_ok=True)
         except OSError as error:
             raise ValueError(f"X3D_PREPROCESS.DATA_OUTPUT_PATH {self.path}: {error.strerror}") from error
+        self._lock = take_lock(self.scratch / "lock")
+        try:
+            return self._open_manifest(facts, videos, overwrite)
+        except BaseException:
+            self.close()
+            raise
+
+    def _open_manifest(self, facts: Mapping[str, Any], videos: Sequence[Video], overwrite: bool) -> Manifest:
         self._check_neighbours(facts, overwrite)
-        shutil.rmtree(self.scratch, ignore_errors=True)
+        for left in os.scandir(self.scratch):
+            if left.is_dir():
+                shutil.rmtree(left, ignore_errors=True)
         if overwrite:
             self._remove(self._own_views())
             self.manifest_path.unlink(missing_ok=True)
@@ -65,7 +76,6 @@ class ViewFolder:
             manifest = Manifest(self.manifest_path, facts, {})
         self._drop_unvouched(manifest, videos)
         manifest.save()
-        self.scratch.mkdir(exist_ok=True)
         return manifest
 
     def _check_neighbours(self, facts: Mapping[str, Any], overwrite: bool) -> None:
@@ -155,8 +165,9 @@ class ViewFolder:
         return xxhash.xxh3_64_hexdigest(b"".join(hashes[number] for number in range(len(names))))
 
     def close(self) -> None:
-        """Remove the scratch folder."""
+        """Remove the scratch folder, and let another run have the folder of views."""
         shutil.rmtree(self.scratch, ignore_errors=True)
+        os.close(self._lock)
 
 
 def _write_view(path: Path, view: np.ndarray) -> None:
