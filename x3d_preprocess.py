@@ -72,8 +72,8 @@ def run(cfg: "CfgNode", args: argparse.Namespace) -> int:
         logger.error("stopped; %s", GOES_ON)
         raise
     finally:
-        folder.close()
         manifest.save_or_say()
+        folder.close()
     return sum_up(videos, manifest, num_views)
 
 

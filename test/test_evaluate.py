@@ -309,6 +309,13 @@ def test_the_drivers_memory_does_not_grow_with_the_videos(data, small_onnx, tmp_
     assert max(seen.values()) < 1.1 * seen[0]
 
 
+def test_rows_of_unknown_origin_are_refused(data, small_onnx, tmp_path, caplog):
+    assert x3d_evaluate.main(keys(data, small_onnx, tmp_path / "eval")) == 0
+    (tmp_path / "eval" / "manifest.json").unlink()
+    assert x3d_evaluate.main(keys(data, small_onnx, tmp_path / "eval")) == 2
+    assert "holds rows without manifest.json" in caplog.text
+
+
 def test_two_runs_do_not_write_one_folder(data, small_onnx, tmp_path, caplog):
     (tmp_path / "eval").mkdir()
     with Journal(tmp_path / "eval" / "manifest.rows", 9):

@@ -60,7 +60,10 @@ def open_shard(
             raise ValueError(
                 f"{path} was made from something else: {'; '.join(differences)}. Give another X3D_EVALUATE.OUTPUT_PATH"
             )
-    journal = Journal(journal_path(own), num_classes)
+    rows = journal_path(own)
+    if not own.exists() and rows.exists() and rows.stat().st_size:
+        raise ValueError(f"{rows} holds rows without {own.name}, so of unknown origin; give another folder")
+    journal = Journal(rows, num_classes)
     manifest = Manifest(own, facts, {})
     manifest.save()
     return manifest, journal

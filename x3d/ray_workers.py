@@ -58,7 +58,7 @@ def run_on_ray(
     except (ConnectionError, ValueError, RuntimeError) as error:
         raise ValueError(f"X3D_WORKERS.RAY_ADDRESS {address} cannot be reached: {error}") from error
     try:
-        _check_nodes(ray, [os.path.abspath(path) for path in needed_paths])
+        _check_nodes(ray, [os.path.abspath(path) for path in needed_paths if path])
         others = {name: amount for name, amount in resources.items() if name not in ("CPU", "GPU")}
         task: Any = ray.remote(_score_one).options(
             num_cpus=resources.get("CPU", 1),
