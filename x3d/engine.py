@@ -52,7 +52,7 @@ class OpenVinoEngine:
         shape = self._model.input(0).partial_shape
         self.batch_size = None if shape[0].is_dynamic else shape[0].get_length()
         self.view_shape = tuple(axis.get_length() for axis in list(shape)[1:])
-        self.num_classes = self._model.output(0).partial_shape[1].get_length()
+        self.num_classes = self._fixed(self.batch_size or 1).output(0).shape[1]
         self._queues: dict[tuple[int, int], Any] = {}
         self._core.get_property(self._device, "SUPPORTED_PROPERTIES")
 
@@ -70,13 +70,18 @@ class OpenVinoEngine:
         queue.wait_all()
         return [np.concatenate(output) for output in zip(*parts, strict=True)]
 
+    def _fixed(self, batch_size: int) -> Any:
+        """Copy the model with fixed shapes: they run faster, and some files tell the number of classes only then."""
+        model = self._model.clone()
+        model.reshape([batch_size, *self.view_shape])
+        return model
+
     def _queue(self, size: int, num_requests: int) -> Any:
-        """Compile the model for fixed shapes, which run faster, once for each way it is used."""
+        """Compile the model, once for each way it is used."""
         from openvino import AsyncInferQueue
 
         if (size, num_requests) not in self._queues:
-            model = self._model.clone()
-            model.reshape([size, *self.view_shape])
+            model = self._fixed(size)
             properties = self._properties | {"PERFORMANCE_HINT_NUM_REQUESTS": num_requests}
             compiled = self._core.compile_model(model, self._device, properties)
             self._queues[size, num_requests] = AsyncInferQueue(compiled)
