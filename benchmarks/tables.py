@@ -230,7 +230,7 @@ def parity(results: Results) -> str:
 
 def networks(results: Results) -> str:
     """How far the networks of both routes are apart."""
-    found = {size: result for size, result in _parities(results).items() if "networks" in result}
+    found = _parities(results)
     labels = {
         "torch": "the two torch networks",
         "onnxruntime_between": "the two ONNX files, ONNX Runtime",
@@ -240,7 +240,7 @@ def networks(results: Results) -> str:
         "largest_probability": "(largest probability)",
     }
     rows = [[label, *(f"{result['networks'][key]:.2g}" for result in found.values())] for key, label in labels.items()]
-    return table(["", *(f"X3D-{size}" for size in found)], rows if found else [], next(iter(found.values()), None))
+    return table(["", *(f"X3D-{size}" for size in found)], rows if found else [])
 
 
 def _parities(results: Results) -> dict[str, Results]:

@@ -1,8 +1,7 @@
 """Rows of scores, appended as videos are done: a killed run loses at most the row it was writing.
 
-A damaged record stays where it is and counts for nothing.
-
-A record is `<video int64><label int64><xxh3-64 of the rest><num_classes float32>`, little-endian.
+A record is `<video int64><label int64><xxh3-64 of the rest><num_classes float32>`, little-endian. A damaged one stays
+where it is and counts for nothing.
 """
 
 import logging
@@ -67,13 +66,12 @@ class Journal:
 
     def __init__(self, path: Path, num_classes: int) -> None:
         self._kind = record_type(num_classes)
-        self._lock = take_lock(path)
+        self._file = os.fdopen(take_lock(path), "ab", buffering=0)
         try:
             records = read_journal(path, num_classes)
         except BaseException:
-            os.close(self._lock)
+            self._file.close()
             raise
-        self._file = path.open("ab", buffering=0)
         size = path.stat().st_size
         self._file.truncate(size - size % self._kind.itemsize)
         self.done = records["video"]
@@ -90,4 +88,3 @@ class Journal:
 
     def __exit__(self, *error: object) -> None:
         self._file.close()
-        os.close(self._lock)

@@ -113,11 +113,11 @@ def take_lock(path: Path) -> int:
     """Take a file for this process, until what is returned is closed; it is made when it is not there.
 
     Returns:
-        A file descriptor. On a file system without locks nothing is taken, and that is said.
+        A file descriptor to append to it. On a file system without locks nothing is taken, and that is said.
     Raises:
         ValueError: another run has it.
     """
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT)
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o666)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
