@@ -23,6 +23,7 @@ from test.conftest import ROOT, SMALL
 from test.faults import write_corpus
 from test.videos import write_video
 from x3d.annotations import Video
+from x3d.manifest import take_lock
 from x3d.sampling import Sampling
 from x3d.transform import Transform
 from x3d.view_folder import ViewFolder
@@ -137,7 +138,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("data")
     names = [f"class {n % 3}/{n}.mp4" for n in range(12)]
     for number, name in enumerate(names):
-        write_video(folder / "val" / name, 150 + number, width=320, height=240)
+        write_video(folder / "val" / name, 150 + number, width=480, height=360)
     write_list(folder, names)
     return folder
 
@@ -200,7 +201,7 @@ def test_a_dead_parents_workers_end(data, tmp_path):
 
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_a_stopped_run_leaves_nothing_half_done_and_goes_on(number, status, data, undisturbed, tmp_path):
-    process = start(data, tmp_path / "out")
+    process = start(data, tmp_path / "out", "X3D_WORKERS.NUM", "1")
     wait_for_view(tmp_path / "out", process)
     os.killpg(process.pid, number) if number == signal.SIGINT else process.send_signal(number)
     _, said = process.communicate(timeout=60)
@@ -340,12 +341,13 @@ def test_views_of_unknown_origin_are_refused(name, advice, data, tmp_path, caplo
 
 
 def test_two_runs_do_not_write_one_folder(data, undisturbed, tmp_path, caplog):
-    process = start(data, tmp_path)
-    wait_for_view(tmp_path, process)
+    scratch = ViewFolder(str(tmp_path), ".npy", (3, 4, 40, 40), 30).scratch
+    scratch.mkdir()
+    lock = take_lock(scratch / "lock")
     assert x3d_preprocess.main(keys(data, tmp_path)) == 2
     assert "is in use by another run" in caplog.text
-    process.communicate()
-    assert process.returncode == 0
+    os.close(lock)
+    assert x3d_preprocess.main(keys(data, tmp_path)) == 0
     assert content(tmp_path) == undisturbed
 
 
