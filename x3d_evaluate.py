@@ -13,24 +13,29 @@ scores the folder when all shards are in it.
 import argparse
 import logging
 import os
-from collections.abc import Sequence
+import re
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from x3d.cli import EXIT_DONE, EXIT_INCOMPLETE, fail, script_main
 
 if TYPE_CHECKING:
+    import numpy as np
     from fvcore.common.config import CfgNode
 
-    from x3d.annotations import Video
     from x3d.engine import Engine
     from x3d.evaluation import Evaluation
     from x3d.journal import Journal
     from x3d.manifest import Manifest
+    from x3d.outcome import Outcome
 
 logger = logging.getLogger("x3d_evaluate")
 
 LARGEST_CPU_BATCH = 8
 WORKERS_A_DEVICE = 4
+RAY_RESOURCES = {"CUDA": "GPU", "Tensorrt": "GPU", "ROCM": "GPU", "MIGraphX": "GPU", "GPU": "GPU"}
+RAY_RESOURCES |= {"CANN": "NPU", "NPU": "NPU"}
+"""What Ray calls the device of an engine."""
 
 
 def run(cfg: "CfgNode", args: argparse.Namespace) -> int:
@@ -38,21 +43,29 @@ def run(cfg: "CfgNode", args: argparse.Namespace) -> int:
     options = cfg.X3D_EVALUATE
     if not options.OUTPUT_PATH:
         return fail("X3D_EVALUATE.OUTPUT_PATH is empty; give the folder for the scores")
+    for node in ("X3D_PREPROCESS", "X3D_POSTPROCESS"):
+        if cfg[node].BACKEND != "native":
+            return fail(
+                f"{node}.BACKEND {cfg[node].BACKEND}: PySlowFast's route goes by files; set {node}.BACKEND native"
+            )
 
     from x3d.annotations import read_list, shard
     from x3d.engine import open_engine
-    from x3d.eval_folder import model_digest, open_shard, read_rows
-    from x3d.manifest import evaluation_facts
+    from x3d.eval_folder import open_shard, read_rows
+    from x3d.facts import Needs, evaluation_facts
     from x3d.outcome import GOES_ON, log_failures
     from x3d.report import score_table
+    from x3d.workers import run_configured
 
     listed = read_list(cfg)
     videos = shard(listed, args.shard_id, args.num_shards)
     engine = open_engine(options.MODEL_PATH, options.ENGINE, options.DEVICE)
     check_model(cfg, engine)
     work = plan_work(cfg, engine)
-    facts = evaluation_facts(cfg, listed, model_digest(options.MODEL_PATH), engine.name)
-    num_workers = count_workers(cfg, engine.on_cpu)
+    facts = evaluation_facts(cfg, listed, options.MODEL_PATH, engine)
+    needs = Needs.of([cfg.DATA.PATH_PREFIX], engine.packages, options.MODEL_PATH)
+    resources = task_resources(engine)
+    num_workers = count_workers(cfg, engine)
     del engine
     manifest, journal = open_shard(options.OUTPUT_PATH, (args.shard_id, args.num_shards), facts, cfg.MODEL.NUM_CLASSES)
     with journal:
@@ -61,7 +74,8 @@ def run(cfg: "CfgNode", args: argparse.Namespace) -> int:
         place = cfg.X3D_WORKERS.RAY_ADDRESS or f"{num_workers} workers"
         logger.info("%d videos, %d to do, %s, batches of %d", len(videos), len(todo), place, work.batch_size)
         try:
-            evaluate(cfg, work, todo, journal, manifest, num_workers)
+            outcomes = run_configured(cfg, work, todo, needs, num_workers, resources)
+            record(cfg, outcomes, len(todo), journal, manifest)
         except OSError as error:
             return fail(f"{options.OUTPUT_PATH} cannot be written: {error}; {GOES_ON}", EXIT_INCOMPLETE)
         except BaseException:
@@ -96,13 +110,16 @@ def plan_work(cfg: "CfgNode", engine: "Engine") -> "Evaluation":
     from x3d.sampling import Sampling
     from x3d.transform import Transform
 
-    largest = min(cfg.TEST.BATCH_SIZE, LARGEST_CPU_BATCH if engine.on_cpu else views_per_video(cfg))
-    num_cores = 1 if cfg.X3D_WORKERS.RAY_ADDRESS else len(os.sched_getaffinity(0))
+    largest = min(cfg.TEST.BATCH_SIZE, LARGEST_CPU_BATCH if engine.device == "CPU" else views_per_video(cfg))
+    device, on_cluster = cfg.X3D_EVALUATE.DEVICE, bool(cfg.X3D_WORKERS.RAY_ADDRESS)
+    if on_cluster and re.search(r"[1-9]\d*$", device):
+        raise ValueError(f"X3D_EVALUATE.DEVICE {device}: Ray chooses among a node's devices; leave the number out")
+    num_cores = 1 if on_cluster else len(os.sched_getaffinity(0))
     return Evaluation(
         model_path=os.path.abspath(cfg.X3D_EVALUATE.MODEL_PATH),
         engine=engine.name,
-        device=cfg.X3D_EVALUATE.DEVICE,
-        num_threads=max(1, num_cores // count_workers(cfg, engine.on_cpu)),
+        device=device,
+        num_threads=max(1, num_cores // count_workers(cfg, engine)),
         batch_size=engine.batch_size or largest,
         sampling=Sampling.from_cfg(cfg),
         transform=Transform.from_cfg(cfg),
@@ -110,38 +127,29 @@ def plan_work(cfg: "CfgNode", engine: "Engine") -> "Evaluation":
     )
 
 
-def count_workers(cfg: "CfgNode", on_cpu: bool) -> int:
+def count_workers(cfg: "CfgNode", engine: "Engine") -> int:
     """Count the worker processes: one a core; on a device four at most, which take turns on it."""
     num_cores = len(os.sched_getaffinity(0))
-    return cfg.X3D_WORKERS.NUM or (num_cores if on_cpu else min(num_cores, WORKERS_A_DEVICE))
+    return cfg.X3D_WORKERS.NUM or (num_cores if engine.device == "CPU" else min(num_cores, WORKERS_A_DEVICE))
 
 
-def task_resources(work: "Evaluation") -> dict[str, float]:
+def task_resources(engine: "Engine") -> dict[str, float]:
     """Say what a task on a Ray cluster holds: a core, and its share of a GPU or an NPU where the engine runs on one."""
-    device = work.device.lower()
-    if work.engine == "ais_bench" or device.startswith("cann"):
-        return {"CPU": 1, "NPU": 1 / WORKERS_A_DEVICE}
-    if device.startswith(("cuda", "gpu")):
-        return {"CPU": 1, "GPU": 1 / WORKERS_A_DEVICE}
-    return {"CPU": 1}
+    resource = RAY_RESOURCES.get(engine.device)
+    return {"CPU": 1.0} | ({resource: 1 / WORKERS_A_DEVICE} if resource else {})
 
 
-def evaluate(
+def record(
     cfg: "CfgNode",
-    work: "Evaluation",
-    todo: Sequence["Video"],
+    outcomes: "Iterator[Outcome[np.ndarray]]",
+    num_videos: int,
     journal: "Journal",
     manifest: "Manifest",
-    num_workers: int,
 ) -> None:
-    """Score videos in worker processes; rows go to the journal, failures to the manifest."""
+    """Write what becomes of videos as it comes: rows to the journal, failures to the manifest."""
     from tqdm import tqdm
 
-    from x3d.workers import run_configured
-
-    needed = [cfg.DATA.PATH_PREFIX, work.model_path]
-    outcomes = run_configured(cfg, work, todo, num_workers, task_resources(work), needed)
-    with tqdm(total=len(todo), desc="videos", unit="video", smoothing=0.05) as progress:
+    with tqdm(total=num_videos, desc="videos", unit="video", smoothing=0.05) as progress:
         for outcome in outcomes:
             video = outcome.video
             if outcome.value is not None:

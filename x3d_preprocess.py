@@ -38,7 +38,7 @@ def run(cfg: "CfgNode", args: argparse.Namespace) -> int:
         return fail("X3D_PREPROCESS.DATA_OUTPUT_PATH is empty; give the folder for the views")
 
     from x3d.annotations import read_list, shard, views_per_video
-    from x3d.manifest import view_facts
+    from x3d.facts import view_facts
     from x3d.outcome import GOES_ON
     from x3d.transform import view_shape
     from x3d.view_folder import ViewFolder
@@ -81,10 +81,11 @@ def decode(cfg: "CfgNode", todo: Sequence["Video"], folder: "ViewFolder", manife
     """Decode videos in worker processes and note what became of each."""
     from tqdm import tqdm
 
+    from x3d.facts import Needs
     from x3d.workers import run_configured
 
-    needed = [cfg.DATA.PATH_PREFIX, str(folder.scratch)]
-    outcomes = run_configured(cfg, view_writer(cfg, folder), todo, needed_paths=needed)
+    needs = Needs.of([cfg.DATA.PATH_PREFIX, str(folder.scratch)])
+    outcomes = run_configured(cfg, view_writer(cfg, folder), todo, needs)
     with tqdm(total=len(todo), desc="videos", unit="video", smoothing=0.05) as progress:
         for outcome in outcomes:
             video = outcome.video

@@ -64,12 +64,13 @@ def inspect_all(cfg: "CfgNode", videos: Sequence["Video"]) -> Iterator["Outcome[
     """Inspect videos in worker processes; outcomes come in the order of the list."""
     from tqdm import tqdm
 
+    from x3d.facts import Needs
     from x3d.inspection import inspect_video
     from x3d.sampling import Sampling
     from x3d.workers import run_configured
 
     work = functools.partial(inspect_video, sampling=Sampling.from_cfg(cfg))
-    outcomes = run_configured(cfg, work, videos, needed_paths=[cfg.DATA.PATH_PREFIX])
+    outcomes = run_configured(cfg, work, videos, Needs.of([cfg.DATA.PATH_PREFIX]))
     early: dict[int, Outcome[Inspection]] = {}
     order = iter([video.index for video in videos])
     wanted = next(order, None)

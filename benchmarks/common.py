@@ -17,7 +17,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from x3d.manifest import write_json
+from x3d.files import write_json
 
 if TYPE_CHECKING:
     from fvcore.common.config import CfgNode

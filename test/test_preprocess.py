@@ -23,7 +23,7 @@ from test.conftest import ROOT, SMALL
 from test.faults import write_corpus
 from test.videos import write_video
 from x3d.annotations import Video
-from x3d.manifest import take_lock
+from x3d.files import take_lock
 from x3d.sampling import Sampling
 from x3d.transform import Transform
 from x3d.view_folder import ViewFolder

@@ -21,6 +21,10 @@ EXIT_INTERRUPTED, EXIT_TERMINATED = 130, 143
 DEFAULT_CFG = Path(__file__).parent.parent / "configs" / "X3D_S.yaml"
 
 
+class RunError(Exception):
+    """A run that started and cannot go on; what it has done is kept."""
+
+
 def build_parser(description: str, with_shards: bool = False) -> argparse.ArgumentParser:
     """Build the parser of a script that reads a configuration: `--cfg FILE KEY VALUE ...`."""
     parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -72,7 +76,7 @@ def guarded(action: Callable[[], int]) -> int:
         return action()
     except ValueError as error:
         return fail(str(error))
-    except OSError as error:
+    except (OSError, RunError) as error:
         return fail(str(error), EXIT_INCOMPLETE)
     except KeyboardInterrupt:
         return fail("stopped by Ctrl-C", EXIT_INTERRUPTED)

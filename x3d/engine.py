@@ -5,24 +5,33 @@ Every engine takes (N, 3, T, C, C) float32 and gives (N, NUM_CLASSES) float32, c
 
 import math
 import os
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 import numpy as np
 
-PROVIDERS = {"": "CPU", "cpu": "CPU", "cuda": "CUDA", "cann": "CANN"}
+FLOAT32_ONLY = {"CUDA": {"use_tf32": "0"}, "CANN": {"precision_mode": "must_keep_origin_dtype"}}
+"""Settings of ONNX Runtime's providers that would otherwise compute float32 in a narrower type."""
+
+
+class EngineError(ValueError):
+    """An engine that cannot be had here, or cannot load or run a model; the text names file and device."""
 
 
 class Engine(Protocol):
     """What the scripts need of an engine."""
 
     name: str
+    packages: ClassVar[Mapping[str, str]]
+    """Packages that decide its outputs, as x3d.facts.versions takes them."""
+    device: str
+    """The kind of device it runs on, without a number: CPU, GPU, CUDA, CANN, NPU."""
     batch_size: int | None
     """Views a batch when the model fixes it, None when it is dynamic."""
     view_shape: tuple[int, ...]
     """Shape of one view, (3, T, C, C)."""
     num_classes: int
-    on_cpu: bool
 
     def infer(self, batch: np.ndarray) -> list[np.ndarray]:
         """Run one batch and return every output of the model."""
@@ -37,15 +46,16 @@ class OpenVinoEngine:
     """
 
     name = "openvino"
+    packages: ClassVar = {"openvino": "openvino"}
 
     def __init__(self, model_path: str, device: str = "", num_threads: int = 0) -> None:
         import openvino
 
         self._core = openvino.Core()
         self._device = device.upper() or "CPU"
-        self.on_cpu = self._device == "CPU"
+        self.device = self._device.partition(".")[0]
         self._properties: dict[str, Any] = {"PERFORMANCE_HINT": "THROUGHPUT", "INFERENCE_PRECISION_HINT": "f32"}
-        if self.on_cpu:
+        if self.device == "CPU":
             self._properties["ENABLE_CPU_PINNING"] = False
             self._properties["INFERENCE_NUM_THREADS"] = num_threads or len(os.sched_getaffinity(0))
         self._model = self._core.read_model(model_path)
@@ -57,7 +67,7 @@ class OpenVinoEngine:
         self._core.get_property(self._device, "SUPPORTED_PROPERTIES")
 
     def infer(self, batch: np.ndarray) -> list[np.ndarray]:
-        size = 1 if self.on_cpu and self.batch_size is None else len(batch)
+        size = 1 if self.device == "CPU" and self.batch_size is None else len(batch)
         parts: list[list[np.ndarray]] = [[]] * (len(batch) // size)
 
         def keep(request: Any, number: int) -> None:
@@ -88,10 +98,14 @@ class OpenVinoEngine:
         return self._queues[size, num_requests]
 
 
+_PROVIDER = "ExecutionProvider"
+
+
 class OnnxRuntimeEngine:
     """ONNX Runtime with one execution provider; it is an error when the provider cannot run the model."""
 
     name = "onnxruntime"
+    packages: ClassVar = {"onnxruntime": "onnxruntime"}
 
     def __init__(self, model_path: str, device: str = "", num_threads: int = 0) -> None:
         import onnxruntime
@@ -102,10 +116,10 @@ class OnnxRuntimeEngine:
         settings.intra_op_num_threads = num_threads
         self._session = onnxruntime.InferenceSession(model_path, settings, providers=[(provider, options)])
         if provider not in self._session.get_providers():
-            raise ValueError(f"ONNX Runtime could not start {provider}; check its driver and libraries")
+            raise EngineError(f"ONNX Runtime could not start {provider}; check its driver and libraries")
         self._input = self._session.get_inputs()[0]
         self._outputs = [output.name for output in self._session.get_outputs()]
-        self.on_cpu = provider == "CPUExecutionProvider"
+        self.device = provider.removesuffix(_PROVIDER)
         self.num_classes = self._session.get_outputs()[0].shape[1]
         batch, *view = self._input.shape
         self.batch_size = batch if isinstance(batch, int) else None
@@ -115,39 +129,45 @@ class OnnxRuntimeEngine:
         return self._session.run(self._outputs, {self._input.name: batch})
 
 
-def _provider(device: str, available: list[str]) -> tuple[str, dict[str, Any]]:
+def _provider(device: str, available: list[str]) -> tuple[str, dict[str, str]]:
     """Read `cpu`, `cuda:1` or `CANNExecutionProvider`; empty is the CPU."""
     name, _, number = device.partition(":")
-    wanted = PROVIDERS.get(name.lower(), name)
-    wanted = wanted if wanted.endswith("ExecutionProvider") else f"{wanted}ExecutionProvider"
-    by_lower = {provider.lower(): provider for provider in available}
-    if wanted.lower() not in by_lower:
-        raise ValueError(f"--device {device}: this ONNX Runtime has no {wanted}; it has {', '.join(available)}")
-    return by_lower[wanted.lower()], {"device_id": number} if number else {}
+    kind = (name or "cpu").lower().removesuffix(_PROVIDER.lower())
+    provider = next((known for known in available if known.lower() == kind + _PROVIDER.lower()), None)
+    if provider is None:
+        has = ", ".join(available)
+        raise EngineError(f"device {device}: this ONNX Runtime has no {kind.upper()}{_PROVIDER}; it has {has}")
+    options = FLOAT32_ONLY.get(provider.removesuffix(_PROVIDER), {})
+    return provider, options | ({"device_id": number} if number else {})
 
 
 class AisBenchEngine:
     """An .om on an Ascend NPU, through the session of ais_bench."""
 
     name = "ais_bench"
-    on_cpu = False
+    packages: ClassVar[Mapping[str, str]] = {}
+    device = "NPU"
 
     def __init__(self, model_path: str, device: str = "", num_threads: int = 0) -> None:
         try:
             from ais_bench.infer.interface import InferSession
         except ImportError as error:
-            raise ValueError(
+            raise EngineError(
                 f"{model_path} needs ais_bench and aclruntime ({error}); install both from github.com/Ascend/tools, "
                 "ais-bench_workload/tool/ais_bench, on a machine with CANN, or give the .onnx"
             ) from error
+        if device and not device.isdigit():
+            raise EngineError(f"device {device}: ais_bench takes the number of an NPU, such as 0")
         self._session = InferSession(int(device or 0), model_path)
         described = self._session.get_inputs()[0]
-        batch, *view = described.shape
+        batch, *view = (int(axis) for axis in described.shape)
+        if batch < 1:
+            raise EngineError(f"{model_path} has a dynamic batch; convert it with --input_shape of a fixed one")
         if described.realsize != 4 * math.prod(described.shape):
-            raise ValueError(f"{model_path} takes {described.realsize} bytes for {described.shape}: not float32")
-        self.batch_size: int | None = int(batch)
-        self.view_shape = tuple(int(axis) for axis in view)
-        self.num_classes = self.infer(np.zeros((self.batch_size, *self.view_shape), np.float32))[0].shape[1]
+            raise EngineError(f"{model_path} takes {described.realsize} bytes for {described.shape}: not float32")
+        self.batch_size: int | None = batch
+        self.view_shape = tuple(view)
+        self.num_classes = self.infer(np.zeros((batch, *view), np.float32))[0].shape[1]
 
     def infer(self, batch: np.ndarray) -> list[np.ndarray]:
         outputs = self._session.infer([np.ascontiguousarray(batch)])
@@ -171,28 +191,27 @@ def open_engine(model_path: str, engine: str = "auto", device: str = "", num_thr
         device: as the engine names it; a bare number is the NPU's for ais_bench, and the CPU for the others.
         num_threads: on a CPU; 0: all cores.
     Raises:
-        ValueError: no such model, or the engine cannot load or run it there; the text names file and device.
+        EngineError: no such model, or the engine cannot load or run it there; the text names file and device.
     """
     if not Path(model_path).is_file():
-        raise ValueError(f"model {model_path or '(none given)'} is not there; export one with x3d_pth2onnx.py")
+        raise EngineError(f"model {model_path or '(none given)'} is not there; export one with x3d_pth2onnx.py")
     is_om = Path(model_path).suffix == ".om"
     if engine == "auto":
         engine = "ais_bench" if is_om else "openvino"
     if is_om != (engine == "ais_bench"):
-        raise ValueError(
+        raise EngineError(
             f"model {model_path}: engine ais_bench runs .om files and only it does; {engine} was asked for"
         )
     if device.isdigit() and not is_om:
         device = ""
-    make = ENGINES[engine]
     try:
-        return make(model_path, device, num_threads)
-    except ValueError:
+        return ENGINES[engine](model_path, device, num_threads)
+    except EngineError:
         raise
     except ImportError as error:
-        raise ValueError(f"engine {engine} is not installed: {error}") from error
+        raise EngineError(f"engine {engine} is not installed: {error}") from error
     except Exception as error:
-        raise ValueError(
+        raise EngineError(
             f"engine {engine} cannot load {model_path} on {device or 'its default device'}: {error}"
         ) from error
 

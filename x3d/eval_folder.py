@@ -5,26 +5,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import xxhash
 
 from x3d.annotations import list_path, read_list
+from x3d.facts import facts_differ
 from x3d.journal import Journal, read_journal
-from x3d.manifest import Manifest, check_shards, facts_differ, find_manifests, manifest_name, shard_of
+from x3d.manifest import Manifest, check_shards, find_manifests, manifest_name, shard_of
 from x3d.report import Table
 
 if TYPE_CHECKING:
     from fvcore.common.config import CfgNode
 
 JOURNAL_SUFFIX = ".rows"
-
-
-def model_digest(path: str) -> str:
-    """Hash a model's file (xxh3-64)."""
-    hasher = xxhash.xxh3_64()
-    with open(path, "rb") as file:
-        while chunk := file.read(1 << 20):
-            hasher.update(chunk)
-    return hasher.hexdigest()
 
 
 def journal_path(manifest: Path) -> Path:
@@ -97,13 +88,13 @@ def read_rows(cfg: "CfgNode", folder: str) -> Table:
     rows = np.concatenate(journals)
     rows = rows[np.argsort(rows["video"], kind="stable")]
     failed = {index: entry for manifest in manifests for index, entry in manifest.videos.items()}
-    return _table(cfg, rows, failed, facts["num_videos"], folder)
+    return _table(cfg, rows, failed, facts, folder)
 
 
 def _table(
-    cfg: "CfgNode", rows: np.ndarray, failed: Mapping[int, Mapping[str, Any]], num_videos: int, folder: str
+    cfg: "CfgNode", rows: np.ndarray, failed: Mapping[int, Mapping[str, Any]], facts: Mapping[str, Any], folder: str
 ) -> Table:
-    videos, labels = rows["video"], rows["label"]
+    videos, labels, num_videos = rows["video"], rows["label"], facts["num_videos"]
     incomplete = np.setdiff1d(np.arange(num_videos), videos).tolist()
     missing = [f"video {video}: {failed.get(video, {}).get('text', 'not evaluated')}" for video in incomplete]
     faults = [f"video {video} is unlabelled (-1)" for video in videos[labels < 0]]
@@ -111,11 +102,13 @@ def _table(
     faults += [
         f"video {row['video']} has scores that are not finite" for row in rows if not np.isfinite(row["scores"]).all()
     ]
-    source = f"{folder}"
+    source = folder
     if cfg.DATA.PATH_TO_DATA_DIR:
         source = str(list_path(cfg))
         faults += _list_faults(videos, labels, num_videos, [video.label for video in read_list(cfg)], source)
-    return Table(rows["scores"], labels, source, incomplete, missing, faults)
+    conditions = {**facts["config"], "MODEL.NUM_CLASSES": facts["num_classes"]}
+    conditions |= {key: facts[key] for key in ("engine", "device", "model_digest", "list_digest", "versions")}
+    return Table(rows["scores"], labels, source, conditions, incomplete, missing, faults)
 
 
 def _list_faults(
@@ -126,5 +119,5 @@ def _list_faults(
     return [
         f"video {video} has label {label}; {source} says {listed[video]}"
         for video, label in zip(videos, labels, strict=True)
-        if listed[video] != label
+        if video < num_videos and listed[video] != label
     ]

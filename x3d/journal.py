@@ -12,7 +12,7 @@ from typing import Self
 import numpy as np
 import xxhash
 
-from x3d.manifest import take_lock
+from x3d.files import take_lock, write_all
 
 logger = logging.getLogger(__name__)
 
@@ -66,25 +66,29 @@ class Journal:
 
     def __init__(self, path: Path, num_classes: int) -> None:
         self._kind = record_type(num_classes)
-        self._file = os.fdopen(take_lock(path), "ab", buffering=0)
+        self._descriptor = take_lock(path)
         try:
             records = read_journal(path, num_classes)
         except BaseException:
-            self._file.close()
+            os.close(self._descriptor)
             raise
         size = path.stat().st_size
-        self._file.truncate(size - size % self._kind.itemsize)
+        os.truncate(self._descriptor, size - size % self._kind.itemsize)
         self.done = records["video"]
 
     def append(self, video: int, label: int, scores: np.ndarray) -> None:
-        """Add a video's joined scores, (num_classes,) float32."""
+        """Add a video's joined scores, (num_classes,) float32.
+
+        Raises:
+            OSError: the row cannot be written whole; what is there of it is dropped when the journal is opened again.
+        """
         record = np.zeros((), dtype=self._kind)
         record["video"], record["label"], record["scores"] = video, label, scores
         record["check"] = _check(record)
-        self._file.write(record.tobytes())
+        write_all(self._descriptor, record.tobytes())
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *error: object) -> None:
-        self._file.close()
+        os.close(self._descriptor)

@@ -1,131 +1,19 @@
-"""The record of a preprocessing run: what its folder was made from, and the state of every video."""
+"""The record of a run: what its folder was made from, and the state of every video."""
 
-import fcntl
-import hashlib
-import json
 import logging
 import os
-import platform
 import re
 import time
 from collections.abc import Mapping, Sequence
-from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from x3d import __version__
-from x3d.annotations import Video, views_per_video
+from x3d.facts import facts_differ
+from x3d.files import read_json, write_json
 
-if TYPE_CHECKING:
-    from fvcore.common.config import CfgNode
-
-VIEW_KEYS = {
-    "DATA": (
-        "NUM_FRAMES SAMPLING_RATE TARGET_FPS USE_OFFSET_SAMPLING MEAN STD TRAIN_JITTER_SCALES TEST_CROP_SIZE "
-        "REVERSE_INPUT_CHANNEL"
-    ).split(),
-    "TEST": ["NUM_ENSEMBLE_VIEWS", "NUM_SPATIAL_CROPS"],
-    "X3D_PREPROCESS": ["FORMAT", "BACKEND"],
-}
 SAVE_EVERY_SECONDS = 2
 
 logger = logging.getLogger(__name__)
-
-
-def view_facts(cfg: "CfgNode", videos: Sequence[Video]) -> dict[str, Any]:
-    """Collect what decides the views of a list of videos: configuration, list and versions."""
-    config = {f"{section}.{key}": cfg[section][key] for section, keys in VIEW_KEYS.items() for key in keys}
-    return {
-        "config": config,
-        "config_digest": digest(config),
-        "list_digest": digest([[video.listed, video.label] for video in videos]),
-        "num_videos": len(videos),
-        "views_per_video": views_per_video(cfg),
-        "versions": {
-            "x3d": __version__,
-            "av": version("av"),
-            "opencv": version("opencv-python-headless"),
-            "machine": platform.machine(),
-        },
-    }
-
-
-def digest(values: Any) -> str:
-    """Hash JSON-able values to 16 hex digits, the same on every machine."""
-    return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:16]
-
-
-def evaluation_facts(cfg: "CfgNode", videos: Sequence[Video], model: str, engine: str) -> dict[str, Any]:
-    """Collect what decides the rows of an evaluation: that of the views, how they are joined, model and engine.
-
-    Args:
-        model: digest of the model's file.
-        engine: name of the engine, a package or part of this suite.
-    """
-    facts = view_facts(cfg, videos)
-    for key in ("X3D_PREPROCESS.FORMAT", "X3D_PREPROCESS.BACKEND"):
-        del facts["config"][key]
-    facts["config"]["DATA.ENSEMBLE_METHOD"] = cfg.DATA.ENSEMBLE_METHOD
-    facts["config_digest"] = digest(facts["config"])
-    if engine != "ais_bench":
-        facts["versions"][engine] = version(engine)
-    return facts | {"model_digest": model, "num_classes": cfg.MODEL.NUM_CLASSES, "engine": engine}
-
-
-def facts_differ(old: Mapping[str, Any], new: Mapping[str, Any], prefix: str = "") -> list[str]:
-    """Name what differs between two records of facts, nested ones key by key."""
-    texts = []
-    for key in sorted({*old, *new}):
-        before, after = old.get(key), new.get(key)
-        if isinstance(before, dict) and isinstance(after, dict):
-            texts += facts_differ(before, after, f"{prefix}{key}: ")
-        elif before != after and not key.endswith("config_digest"):
-            texts.append(f"{prefix}{key} was {before!r}, is {after!r}")
-    return texts
-
-
-def read_json(path: Path) -> dict[str, Any]:
-    """Read a JSON object.
-
-    Raises:
-        ValueError: it is none; the text names the file.
-    """
-    try:
-        content = json.loads(path.read_text())
-    except (OSError, ValueError) as error:
-        raise ValueError(f"{path} cannot be read: {error}") from error
-    if not isinstance(content, dict):
-        raise ValueError(f"{path} is not a JSON object")
-    return content
-
-
-def write_json(path: Path, content: Mapping[str, Any]) -> None:
-    """Write a JSON object so that a reader sees the old file or the new one, whole."""
-    partial = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        partial.write_text(json.dumps(content, indent=1, sort_keys=True))
-        os.replace(partial, path)
-    finally:
-        partial.unlink(missing_ok=True)
-
-
-def take_lock(path: Path) -> int:
-    """Take a file for this process, until what is returned is closed; it is made when it is not there.
-
-    Returns:
-        A file descriptor to append to it. On a file system without locks nothing is taken, and that is said.
-    Raises:
-        ValueError: another run has it.
-    """
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o666)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        os.close(descriptor)
-        raise ValueError(f"{path} is in use by another run; wait for it, or give another folder") from None
-    except OSError as error:
-        logger.warning("%s cannot be locked (%s); see that no other run writes there", path, error.strerror)
-    return descriptor
 
 
 class Manifest:

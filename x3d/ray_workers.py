@@ -1,25 +1,31 @@
-"""Run a function over videos on a Ray cluster: videos are tasks, a node that dies costs a retry."""
+"""Run a function over videos on a Ray cluster: videos are tasks, a node that dies costs a retry.
+
+On each node a video runs in a process of its own beneath Ray's worker, as it does without a cluster, so that crashes,
+hangs and the time limit mean the same.
+"""
 
 import dataclasses
+import functools
 import logging
 import os
+import signal
 import socket
-import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
 from x3d.annotations import Video
-from x3d.outcome import TRIES, Outcome
-from x3d.video import VideoError
+from x3d.cli import RunError
+from x3d.facts import Needs
+from x3d.outcome import Outcome
+from x3d.workers import QUEUED_A_WORKER, Workers
 
 logger = logging.getLogger(__name__)
 
 NODE_RETRIES = 3
-"""Times Ray starts a task anew when its node or worker process dies."""
-START_SECONDS = 60
-"""What a task may take before its first video: a new process, its imports and the model."""
+"""Times Ray starts a task anew when its node dies."""
+NODE_ID_LABEL = "ray.io/node-id"
 
 T = TypeVar("T")
 
@@ -30,21 +36,40 @@ def run_on_ray(
     address: str,
     timeout_seconds: float,
     resources: Mapping[str, float],
-    needed_paths: Sequence[str],
+    needs: Needs,
 ) -> Iterator[Outcome[T]]:
     """Run a function on every video, as x3d.workers.run_on_videos does, on the nodes of a cluster.
-
-    As many tasks are under way as the cluster has room for, so that nothing piles up on the driver.
 
     Args:
         function: picklable. A VideoError it raises becomes an outcome; an OSError ends the run.
         address: auto, host:port or ray://host:port.
         resources: what a task holds, by Ray's names: CPU, GPU, NPU.
-        needed_paths: files and folders that every node must see.
+        needs: what a node must have. One that lacks it at the start is an error; one that joins later is left out.
     Raises:
-        ValueError: Ray is not installed, the cluster cannot be reached, or a node does not see a path.
+        ValueError: Ray is not installed, the cluster cannot be reached or has none of a resource, or a node lacks what
+            is needed; the text names it.
         OSError: from the function, such as a full disk.
+        RunError: no node is left that can do the work.
     """
+    ray = _connect(address)
+    try:
+        lacking = [name for name, amount in resources.items() if ray.cluster_resources().get(name, 0) < amount]
+        if lacking:
+            raise ValueError(f"no node of {address} has a {' or a '.join(lacking)} (`ray status` shows what they have)")
+        _check_nodes(ray, needs)
+        others = {name: amount for name, amount in resources.items() if name not in ("CPU", "GPU")}
+        task: Any = ray.remote(max_calls=0)(_run_one).options(
+            num_cpus=resources.get("CPU", 1),
+            num_gpus=resources.get("GPU", 0),
+            resources=others,
+            max_retries=NODE_RETRIES,
+        )
+        yield from _run_tasks(ray, task, (ray.put(function), timeout_seconds, needs), videos, resources)
+    finally:
+        ray.shutdown()
+
+
+def _connect(address: str) -> Any:
     try:
         import ray
     except ImportError as error:
@@ -52,92 +77,100 @@ def run_on_ray(
 
     package = str(Path(__file__).parent)
     environment = {"py_modules": [package], "env_vars": {"PYTHONWARNINGS": "ignore"}}
-    _knock(address)
+    on_terminate = signal.getsignal(signal.SIGTERM)
     try:
+        _knock(address)
         ray.init(address=address, runtime_env=environment, log_to_driver=False, logging_level=logging.WARNING)
-    except (ConnectionError, ValueError, RuntimeError) as error:
+    except (OSError, ValueError, RuntimeError, ImportError) as error:
         raise ValueError(f"X3D_WORKERS.RAY_ADDRESS {address} cannot be reached: {error}") from error
-    try:
-        _check_nodes(ray, [os.path.abspath(path) for path in needed_paths if path])
-        others = {name: amount for name, amount in resources.items() if name not in ("CPU", "GPU")}
-        task: Any = ray.remote(_score_one).options(
-            num_cpus=resources.get("CPU", 1),
-            num_gpus=resources.get("GPU", 0),
-            resources=others,
-            max_retries=NODE_RETRIES,
-        )
-        yield from _run_tasks(ray, task, ray.put(function), videos, timeout_seconds, resources)
-    finally:
-        ray.shutdown()
+    signal.signal(signal.SIGTERM, on_terminate)  # Ray puts its own in place
+    return ray
 
 
 def _knock(address: str) -> None:
     """See that something listens at an address before Ray waits minutes for it."""
     host, found, port = address.removeprefix("ray://").rpartition(":")
-    if not found:
-        return
-    try:
+    if found:
         socket.create_connection((host, int(port)), timeout=10).close()
-    except (OSError, ValueError) as error:
-        raise ValueError(f"X3D_WORKERS.RAY_ADDRESS {address} cannot be reached: {error}") from error
 
 
-def _score_one(function: Callable[[Video], T], video: Video) -> Outcome[T]:
-    import cv2
+@dataclasses.dataclass(frozen=True)
+class _Unfit:
+    """A node that cannot do the work, and why."""
 
-    cv2.setNumThreads(1)
-    try:
-        return Outcome(video, function(video))
-    except VideoError as error:
-        return Outcome(video, reason=error.reason, text=str(error))
+    node_id: str
+    name: str
+    faults: str
 
 
-def _check_nodes(ray: Any, paths: Sequence[str]) -> None:
-    """Ask each node once whether it sees the paths."""
+def _run_one(function: Callable[[Video], T], timeout_seconds: float, needs: Needs, video: Video) -> Outcome[T] | _Unfit:
+    import ray
+
+    context = ray.get_runtime_context()
+    faults = _lacking(needs)
+    if not faults:
+        devices = repr(context.get_accelerator_ids())
+        try:
+            [outcome] = _workers(timeout_seconds, devices).run(function, [video])
+            return outcome
+        except RunError as error:
+            faults = str(error)
+    return _Unfit(context.get_node_id(), ray.util.get_node_ip_address(), faults)
+
+
+@functools.cache
+def _lacking(needs: Needs) -> str:
+    return ", ".join(needs.lacking())
+
+
+@functools.cache
+def _workers(timeout_seconds: float, devices: str) -> Workers:
+    """Start the process beneath this one, once for each set of devices that Ray hands out: it keeps its model there."""
+    return Workers(1, timeout_seconds)
+
+
+def _check_nodes(ray: Any, needs: Needs) -> None:
+    """Ask each node once whether it has what is needed."""
     from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-    def unseen(wanted: Sequence[str]) -> list[str]:
-        return [path for path in wanted if not os.path.exists(path)]
-
-    ask = ray.remote(unseen)
-    asked = {
-        node["NodeManagerAddress"]: ask.options(
-            num_cpus=0, scheduling_strategy=NodeAffinitySchedulingStrategy(node["NodeID"], soft=False)
-        ).remote(paths)
-        for node in ray.nodes()
-        if node["Alive"]
-    }
-    faults = [f"node {name} does not see {', '.join(gone)}" for name, ref in asked.items() if (gone := ray.get(ref))]
+    ask = ray.remote(_lacking.__wrapped__)
+    asked = {}
+    for node in ray.nodes():
+        if node["Alive"]:
+            there = NodeAffinitySchedulingStrategy(node["NodeID"], soft=False)
+            asked[node["NodeID"]] = (
+                node["NodeManagerAddress"],
+                ask.options(num_cpus=0, scheduling_strategy=there).remote(needs),
+            )
+    faults = [f"node {name}: {fault}" for name, ref in asked.values() if (fault := ray.get(ref))]
     if faults:
-        raise ValueError("; ".join(faults) + ". Data, model and output must be at the same path on every node")
+        raise ValueError("; ".join(faults) + ". Data, model, output and versions must be the same on every node")
 
 
 def _run_tasks(
-    ray: Any, task: Any, function: Any, videos: Sequence[Video], timeout_seconds: float, resources: Mapping[str, float]
+    ray: Any, task: Any, common: tuple[Any, ...], videos: Sequence[Video], resources: Mapping[str, float]
 ) -> Iterator[Outcome[Any]]:
-    waiting = deque((dataclasses.replace(video, path=os.path.abspath(video.path)), 1) for video in videos)
-    running: dict[Any, tuple[Video, int, float]] = {}
+    """Keep as many tasks under way as the cluster has room for, so that nothing piles up on the driver."""
+    waiting = deque(dataclasses.replace(video, path=os.path.abspath(video.path)) for video in videos)
+    running: dict[Any, Video] = {}
+    unfit: dict[str, _Unfit] = {}
     while waiting or running:
-        while waiting and len(running) < _room(ray, resources):
-            video, attempt = waiting.popleft()
-            deadline = time.monotonic() + timeout_seconds + START_SECONDS
-            running[task.remote(function, video)] = (video, attempt, deadline)
+        while waiting and len(running) < QUEUED_A_WORKER * _room(ray, resources):
+            video = waiting.popleft()
+            running[task.remote(*common, video)] = video
         for ref in ray.wait(list(running), num_returns=1, timeout=1)[0]:
-            video, attempt, _ = running.pop(ref)
+            video = running.pop(ref)
             outcome = _outcome(ray, ref, video)
-            if outcome.reason == "crashed" and attempt < TRIES:
-                logger.warning("%s; trying once more", outcome.text)
-                waiting.append((video, attempt + 1))
-            else:
+            if not isinstance(outcome, _Unfit):
                 yield outcome
-        now = time.monotonic()
-        for ref in [ref for ref, (_, _, deadline) in running.items() if now > deadline]:
-            video, attempt, _ = running.pop(ref)
-            ray.cancel(ref, force=True)
-            if attempt < TRIES:
-                waiting.append((video, attempt + 1))
-            else:
-                yield Outcome(video, reason="timed_out", text=f"{video.path}: not done in {timeout_seconds:g} s")
+                continue
+            waiting.append(video)
+            if outcome.node_id not in unfit:
+                unfit[outcome.node_id] = outcome
+                logger.error("node %s is left out: %s", outcome.name, outcome.faults)
+                task = task.options(label_selector={NODE_ID_LABEL: f"!in({','.join(unfit)})"})
+        if unfit and not any(node["Alive"] and node["NodeID"] not in unfit for node in ray.nodes()):
+            raise RunError("no node is left that can do the work")
 
 
 def _room(ray: Any, resources: Mapping[str, float]) -> int:
@@ -147,7 +180,7 @@ def _room(ray: Any, resources: Mapping[str, float]) -> int:
     return max(1, int(min(total.get(name, 0) / amount for name, amount in wanted.items() if amount)))
 
 
-def _outcome(ray: Any, ref: Any, video: Video) -> Outcome[Any]:
+def _outcome(ray: Any, ref: Any, video: Video) -> Outcome[Any] | _Unfit:
     try:
         return ray.get(ref)
     except ray.exceptions.RayTaskError as error:

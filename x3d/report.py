@@ -7,10 +7,10 @@ joined scores, and from there to the same line.
 import json
 import logging
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from tqdm import tqdm
@@ -37,16 +37,18 @@ class Table:
     Attributes:
         scores: (n, num_classes) float32.
         labels: (n,) int64.
+        source: who says what should be there.
+        conditions: what the scores were made and joined with.
         incomplete: videos that should be there and are not, or not in full.
         missing: what is missing of them, one text each.
         faults: what should not be there; a table with faults is not scored.
-        source: who says what should be there.
         reference_line: the final line as PySlowFast's meter gives it, with X3D_POSTPROCESS.BACKEND slowfast.
     """
 
     scores: np.ndarray
     labels: np.ndarray
     source: str
+    conditions: Mapping[str, Any]
     incomplete: list[int] = field(default_factory=list)
     missing: list[str] = field(default_factory=list)
     faults: list[str] = field(default_factory=list)
@@ -80,12 +82,7 @@ def score_table(cfg: "CfgNode", folder: str, table: Table) -> int:
         "incomplete_videos": table.incomplete,
         "missing": table.missing,
         "expected_by": table.source,
-        "conditions": {
-            "DATA.ENSEMBLE_METHOD": cfg.DATA.ENSEMBLE_METHOD,
-            "MODEL.NUM_CLASSES": cfg.MODEL.NUM_CLASSES,
-            "TEST.NUM_ENSEMBLE_VIEWS": cfg.TEST.NUM_ENSEMBLE_VIEWS,
-            "TEST.NUM_SPATIAL_CROPS": cfg.TEST.NUM_SPATIAL_CROPS,
-        },
+        "conditions": table.conditions,
     }
     path = os.path.abspath(folder) + "_accuracy.json"
     try:
@@ -126,7 +123,16 @@ def read_results(cfg: "CfgNode", folder: str) -> Table:
         scores, faults = _join_results(cfg, results, views, audit, meter)
     labels = labels[np.searchsorted(views, audit.complete * num_views)] if len(scores) else labels[:0]
     line = meter.stats(TOP_K) if meter and len(scores) else None
-    return Table(scores, labels, source, audit.incomplete.tolist(), missing, faults, line)
+    return Table(scores, labels, source, _conditions(cfg), audit.incomplete.tolist(), missing, faults, line)
+
+
+def _conditions(cfg: "CfgNode") -> dict[str, Any]:
+    return {
+        "DATA.ENSEMBLE_METHOD": cfg.DATA.ENSEMBLE_METHOD,
+        "MODEL.NUM_CLASSES": cfg.MODEL.NUM_CLASSES,
+        "TEST.NUM_ENSEMBLE_VIEWS": cfg.TEST.NUM_ENSEMBLE_VIEWS,
+        "TEST.NUM_SPATIAL_CROPS": cfg.TEST.NUM_SPATIAL_CROPS,
+    }
 
 
 def _reference_meter(cfg: "CfgNode", num_videos: int) -> "ReferenceMeter | None":

@@ -4,10 +4,12 @@ A video's views are written into a scratch folder and renamed into place when al
 can be seen is whole. ais_bench does not look into subfolders.
 """
 
+import contextlib
 import io
 import math
 import os
 import shutil
+import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -16,7 +18,9 @@ import numpy as np
 import xxhash
 
 from x3d.annotations import VIEW_SUFFIXES, Video, parse_view_stem, view_stem
-from x3d.manifest import Manifest, facts_differ, find_manifests, manifest_name, merge_shards, shard_of, take_lock
+from x3d.facts import facts_differ
+from x3d.files import take_lock, write_all
+from x3d.manifest import Manifest, find_manifests, manifest_name, merge_shards, shard_of
 
 
 class ViewFolder:
@@ -31,7 +35,7 @@ class ViewFolder:
         self.views_per_video = views_per_video
         self.shard = shard
         self.manifest_path = self.path / manifest_name(*shard)
-        self.scratch = self.path / f".scratch-{self.manifest_path.stem}"
+        self.scratch = _scratch_of(self.manifest_path)
 
     def open(self, facts: Mapping[str, Any], videos: Sequence[Video], overwrite: bool) -> Manifest:
         """Make the folder ready: a manifest to resume or a new one, and no view that it does not vouch for.
@@ -85,8 +89,7 @@ class ViewFolder:
                 raise ValueError(f"{self.path / name} is not a view, and ais_bench would read it; move it elsewhere")
         others = [path for path in find_manifests(self.path) if path != self.manifest_path]
         if others and self.shard[1] == 1 and not overwrite:
-            merged = merge_shards(self.manifest_path, others)
-            self._check_facts(merged, facts, "X3D_PREPROCESS.OVERWRITE True to start anew")
+            self._check_facts(self._merge(others), facts, "X3D_PREPROCESS.OVERWRITE True to start anew")
             return
         for path in others:
             if shard_of(path)[1] != self.shard[1]:
@@ -95,6 +98,17 @@ class ViewFolder:
                     "give another X3D_PREPROCESS.DATA_OUTPUT_PATH"
                 )
             self._check_facts(Manifest.load(path), facts, "remove it and its views")
+
+    def _merge(self, manifests: Sequence[Path]) -> Manifest:
+        """Join the shards' manifests, with the locks of shards that were stopped, so that none goes on meanwhile."""
+        scratches = [scratch for path in manifests if (scratch := _scratch_of(path)).exists()]
+        with contextlib.ExitStack() as held:
+            for scratch in scratches:
+                held.callback(os.close, take_lock(scratch / "lock"))
+            merged = merge_shards(self.manifest_path, manifests)
+            for scratch in scratches:
+                shutil.rmtree(scratch, ignore_errors=True)
+        return merged
 
     def _check_facts(self, manifest: Manifest, facts: Mapping[str, Any], way_out: str) -> None:
         differences = facts_differ(manifest.facts, facts)
@@ -152,8 +166,7 @@ class ViewFolder:
         """
         names = self.names(video)
         hashes: dict[int, bytes] = {}
-        place = self.scratch / f"{video.index}-{os.getpid()}"
-        place.mkdir()
+        place = Path(tempfile.mkdtemp(prefix=f"{video.index}-", dir=self.scratch))
         try:
             for number, view in views:
                 hashes[number] = xxhash.xxh3_64_digest(view.data)
@@ -170,14 +183,16 @@ class ViewFolder:
         os.close(self._lock)
 
 
+def _scratch_of(manifest: Path) -> Path:
+    return manifest.with_name(f".scratch-{manifest.stem}")
+
+
 def _write_view(path: Path, view: np.ndarray) -> None:
     """Write .npy or raw bytes; unlike np.save, a short write keeps the operating system's reason."""
     with open(path, "wb", buffering=0) as file:
         if path.suffix == ".npy":
             np.lib.format.write_array_header_1_0(file, np.lib.format.header_data_from_array_1_0(view))
-        rest = view.data.cast("B")
-        while rest:
-            rest = rest[file.write(rest) :]
+        write_all(file.fileno(), view.data.cast("B"))
 
 
 def _npy_header_bytes(shape: tuple[int, ...], suffix: str) -> int:

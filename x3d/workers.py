@@ -1,5 +1,6 @@
 """Run a function over videos in worker processes, so that a crash or a hang costs one video."""
 
+import ctypes
 import logging
 import multiprocessing
 import os
@@ -8,11 +9,14 @@ from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from concurrent.futures.process import BrokenProcessPool
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Self, TypeVar
 
 from pebble import ProcessExpired, ProcessPool
 
 from x3d.annotations import Video
+from x3d.cli import RunError
+from x3d.engine import EngineError
+from x3d.facts import Needs
 from x3d.outcome import TRIES, Outcome
 from x3d.video import VideoError
 
@@ -22,70 +26,103 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 QUEUED_A_WORKER = 2
+PR_SET_PDEATHSIG = 1
+"""Of Linux's prctl: the signal that a process gets when its parent dies."""
 
 T = TypeVar("T")
 
 
-def run_on_videos(
-    function: Callable[[Video], T], videos: Sequence[Video], num_workers: int, timeout_seconds: float
-) -> Iterator[Outcome[T]]:
-    """Run a function on every video; outcomes come as they are ready, in no fixed order.
+class Workers:
+    """Spawned processes, each with one decoding thread; they end with this process, however it ends."""
 
-    Workers are spawned processes with one decoding thread. A video whose worker crashes or exceeds the time limit is
-    tried once more. Leaving the iteration early, by an exception too, ends the workers.
+    def __init__(self, num_workers: int, timeout_seconds: float) -> None:
+        self._num_workers = num_workers
+        self._timeout_seconds = timeout_seconds
+        self._pool = self._start()
 
-    Args:
-        function: picklable. A VideoError it raises becomes an outcome; an OSError ends the run.
-        num_workers: 0: one for each core this process may use.
-    Raises:
-        OSError: from the function, such as a full disk.
-    """
-    waiting = deque((video, 1) for video in videos)
-    num_workers = min(num_workers or len(os.sched_getaffinity(0)), max(len(waiting), 1))
-    running: dict[Future[T], tuple[Video, int]] = {}
-    pool = _start_pool(num_workers)
-    try:
+    def run(self, function: Callable[[Video], T], videos: Sequence[Video]) -> Iterator[Outcome[T]]:
+        """Run a function on every video; outcomes come as they are ready, in no fixed order.
+
+        A video whose worker crashes or exceeds the time limit is tried once more.
+
+        Args:
+            function: picklable. A VideoError it raises becomes an outcome.
+        Raises:
+            OSError: from the function, such as a full disk.
+            RunError: the function's engine does not start.
+        """
+        waiting = deque((video, 1) for video in videos)
+        running: dict[Future[T], tuple[Video, int]] = {}
         while waiting or running:
-            while waiting and len(running) < QUEUED_A_WORKER * num_workers:
+            while waiting and len(running) < QUEUED_A_WORKER * self._num_workers:
                 video, attempt = waiting.popleft()
-                running[pool.schedule(function, args=[video], timeout=timeout_seconds)] = (video, attempt)
+                started = self._pool.schedule(function, args=[video], timeout=self._timeout_seconds)
+                running[started] = (video, attempt)
             for future in wait(running, return_when=FIRST_COMPLETED).done:
                 video, attempt = running.pop(future)
-                if isinstance(future.exception(), BrokenProcessPool) and not pool.active:
-                    _end_pool(pool)
-                    pool = _start_pool(num_workers)
-                outcome = _outcome(future, video, timeout_seconds)
+                if isinstance(future.exception(), BrokenProcessPool) and not self._pool.active:
+                    self.close()
+                    self._pool = self._start()
+                outcome = _outcome(future, video, self._timeout_seconds)
                 if outcome.reason in ("crashed", "timed_out") and attempt < TRIES:
                     logger.warning("%s: %s; trying once more", video.path, outcome.text)
                     waiting.append((video, attempt + 1))
                 else:
                     yield outcome
-    finally:
-        _end_pool(pool)
+
+    def _start(self) -> ProcessPool:
+        context = multiprocessing.get_context("spawn")
+        return ProcessPool(max_workers=self._num_workers, context=context, initializer=_start_worker)
+
+    def close(self) -> None:
+        """End the processes, whatever they do."""
+        self._pool.stop()
+        self._pool.join()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
+
+
+def run_on_videos(
+    function: Callable[[Video], T], videos: Sequence[Video], num_workers: int, timeout_seconds: float
+) -> Iterator[Outcome[T]]:
+    """Run a function on every video in processes here, as Workers.run does.
+
+    Leaving the iteration early, by an exception too, ends the workers.
+
+    Args:
+        num_workers: 0: one for each core this process may use.
+    """
+    num_workers = min(num_workers or len(os.sched_getaffinity(0)), max(len(videos), 1))
+    with Workers(num_workers, timeout_seconds) as workers:
+        yield from workers.run(function, videos)
 
 
 def run_configured(
     cfg: "CfgNode",
     function: Callable[[Video], T],
     videos: Sequence[Video],
+    needs: Needs,
     num_workers: int = 0,
     resources: Mapping[str, float] | None = None,
-    needed_paths: Sequence[str] = (),
 ) -> Iterator[Outcome[T]]:
     """Run a function on every video where X3D_WORKERS says: in processes here, or on a Ray cluster.
 
     Args:
-        function: as run_on_videos takes it.
-        num_workers: processes here; 0: one for each core.
+        function: as Workers.run takes it.
+        needs: what every node of a cluster must have.
+        num_workers: processes here; 0: X3D_WORKERS.NUM.
         resources: what a task on Ray holds, by Ray's names (default: one CPU).
-        needed_paths: what every node of a cluster must see.
     """
     timeout = cfg.X3D_PREPROCESS.TIMEOUT
     if not cfg.X3D_WORKERS.RAY_ADDRESS:
         return run_on_videos(function, videos, num_workers or cfg.X3D_WORKERS.NUM, timeout)
     from x3d.ray_workers import run_on_ray
 
-    return run_on_ray(function, videos, cfg.X3D_WORKERS.RAY_ADDRESS, timeout, resources or {"CPU": 1}, needed_paths)
+    return run_on_ray(function, videos, cfg.X3D_WORKERS.RAY_ADDRESS, timeout, resources or {"CPU": 1}, needs)
 
 
 def _outcome(future: "Future[T]", video: Video, timeout_seconds: float) -> Outcome[T]:
@@ -100,24 +137,17 @@ def _outcome(future: "Future[T]", video: Video, timeout_seconds: float) -> Outco
         return Outcome(video, reason="crashed", text=f"{video.path}: worker died ({error!r})")
     if isinstance(error, OSError):
         raise error
+    if isinstance(error, EngineError):
+        raise RunError(str(error)) from error
     logger.debug("%s", video.path, exc_info=error)
     return Outcome(video, reason="internal_error", text=f"{video.path}: {error!r}")
 
 
-def _start_pool(num_workers: int) -> ProcessPool:
-    context = multiprocessing.get_context("spawn")
-    return ProcessPool(max_workers=num_workers, context=context, initializer=_start_worker)
-
-
-def _end_pool(pool: ProcessPool) -> None:
-    pool.stop()
-    pool.join()
-
-
 def _start_worker() -> None:
-    """Leave Ctrl-C to the parent, end when told to, and keep OpenCV to one thread."""
+    """Leave Ctrl-C to the parent, end when told to or when the parent is gone, and keep OpenCV to one thread."""
     import cv2
 
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     cv2.setNumThreads(1)

@@ -1,0 +1,145 @@
+"""What decides a run's outputs: configuration, list, versions, model. Outputs of different facts are never mixed."""
+
+import hashlib
+import importlib
+import json
+import os
+import platform
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import xxhash
+
+from x3d import __version__
+from x3d.annotations import Video, views_per_video
+
+if TYPE_CHECKING:
+    from fvcore.common.config import CfgNode
+
+    from x3d.engine import Engine
+
+VIEW_KEYS = {
+    "DATA": (
+        "NUM_FRAMES SAMPLING_RATE TARGET_FPS USE_OFFSET_SAMPLING MEAN STD TRAIN_JITTER_SCALES TEST_CROP_SIZE "
+        "REVERSE_INPUT_CHANNEL"
+    ).split(),
+    "TEST": ["NUM_ENSEMBLE_VIEWS", "NUM_SPATIAL_CROPS"],
+    "X3D_PREPROCESS": ["FORMAT", "BACKEND"],
+}
+DECODING = {"av": "av", "opencv": "cv2"}
+"""Packages that decide the views, by the name in the facts: the module that knows its version."""
+
+
+def view_facts(cfg: "CfgNode", videos: Sequence[Video]) -> dict[str, Any]:
+    """Collect what decides the views of a list of videos: configuration, list and versions."""
+    config = {f"{section}.{key}": cfg[section][key] for section, keys in VIEW_KEYS.items() for key in keys}
+    return {
+        "config": config,
+        "config_digest": digest(config),
+        "list_digest": digest([[video.listed, video.label] for video in videos]),
+        "num_videos": len(videos),
+        "views_per_video": views_per_video(cfg),
+        "versions": versions(DECODING),
+    }
+
+
+def evaluation_facts(cfg: "CfgNode", videos: Sequence[Video], model_path: str, engine: "Engine") -> dict[str, Any]:
+    """Collect what decides the rows of an evaluation: that of the views, how they are joined, model and engine."""
+    facts = view_facts(cfg, videos)
+    for key in ("X3D_PREPROCESS.FORMAT", "X3D_PREPROCESS.BACKEND"):
+        del facts["config"][key]
+    facts["config"]["DATA.ENSEMBLE_METHOD"] = cfg.DATA.ENSEMBLE_METHOD
+    facts["config_digest"] = digest(facts["config"])
+    facts["versions"] = versions({**DECODING, **engine.packages})
+    return facts | {
+        "model_digest": model_digest(model_path),
+        "num_classes": cfg.MODEL.NUM_CLASSES,
+        "engine": engine.name,
+        "device": engine.device,
+    }
+
+
+def versions(modules: Mapping[str, str]) -> dict[str, str]:
+    """Tell the versions of this suite and of packages, and the machine's architecture.
+
+    Args:
+        modules: by the name to tell it under, the module that knows the version: the packages of one module differ
+            (opencv-python, opencv-python-headless; onnxruntime, onnxruntime-gpu).
+    Raises:
+        ImportError: a module is not installed.
+    """
+    found = {name: str(importlib.import_module(module).__version__) for name, module in modules.items()}
+    return {"x3d": __version__, "machine": platform.machine(), **found}
+
+
+def digest(values: Any) -> str:
+    """Hash JSON-able values to 16 hex digits, the same on every machine."""
+    return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def model_digest(path: str) -> str:
+    """Hash a model's file, of OpenVINO's .xml the .bin of its weights too (xxh3-64)."""
+    model, weights = Path(path), Path(path).with_suffix(".bin")
+    parts = [model, weights] if model.suffix == ".xml" and weights.exists() else [model]
+    hasher = xxhash.xxh3_64()
+    for part in parts:
+        with open(part, "rb") as file:
+            while chunk := file.read(1 << 20):
+                hasher.update(chunk)
+    return hasher.hexdigest()
+
+
+def facts_differ(old: Mapping[str, Any], new: Mapping[str, Any], prefix: str = "") -> list[str]:
+    """Name what differs between two records of facts, nested ones key by key."""
+    texts = []
+    for key in sorted({*old, *new}):
+        before, after = old.get(key), new.get(key)
+        if isinstance(before, dict) and isinstance(after, dict):
+            texts += facts_differ(before, after, f"{prefix}{key}: ")
+        elif before != after and not key.endswith("config_digest"):
+            texts.append(f"{prefix}{key} was {before!r}, is {after!r}")
+    return texts
+
+
+@dataclass(frozen=True)
+class Needs:
+    """What another machine must have in common with this one to do a part of its work.
+
+    Attributes:
+        paths: files and folders, absolute.
+        modules: as `versions` takes them, in pairs.
+        versions: of them here, in pairs.
+        model_path, model_digest: empty where no model is run.
+    """
+
+    paths: tuple[str, ...]
+    modules: tuple[tuple[str, str], ...]
+    versions: tuple[tuple[str, str], ...]
+    model_path: str = ""
+    model_digest: str = ""
+
+    @classmethod
+    def of(cls, paths: Sequence[str], packages: Mapping[str, str] | None = None, model_path: str = "") -> "Needs":
+        """Note what is here: paths (empty ones left out), versions, and the model's digest."""
+        modules = {**DECODING, **(packages or {})}
+        return cls(
+            tuple(os.path.abspath(path) for path in [*paths, model_path] if path),
+            tuple(modules.items()),
+            tuple(versions(modules).items()),
+            os.path.abspath(model_path) if model_path else "",
+            model_digest(model_path) if model_path else "",
+        )
+
+    def lacking(self) -> list[str]:
+        """Say what of it this machine lacks or has otherwise."""
+        faults = [f"does not see {path}" for path in self.paths if not os.path.exists(path)]
+        try:
+            found = versions(dict(self.modules))
+        except ImportError as error:
+            return [*faults, f"cannot import what it needs: {error}"]
+        faults += [f"has {name} {found[name]}, not {wanted}" for name, wanted in self.versions if found[name] != wanted]
+        if not faults and self.model_path and model_digest(self.model_path) != self.model_digest:
+            faults.append(f"has another {self.model_path}")
+        return faults

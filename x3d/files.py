@@ -1,0 +1,66 @@
+"""Files that a run keeps: whole JSON objects, locks, and writes that keep the operating system's reason."""
+
+import fcntl
+import json
+import logging
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+logger = logging.getLogger(__name__)
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """Read a JSON object.
+
+    Raises:
+        ValueError: it is none; the text names the file.
+    """
+    try:
+        content = json.loads(path.read_text())
+    except (OSError, ValueError) as error:
+        raise ValueError(f"{path} cannot be read: {error}") from error
+    if not isinstance(content, dict):
+        raise ValueError(f"{path} is not a JSON object")
+    return content
+
+
+def write_json(path: Path, content: Mapping[str, Any]) -> None:
+    """Write a JSON object so that a reader sees the old file or the new one, whole."""
+    partial = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        partial.write_text(json.dumps(content, indent=1, sort_keys=True))
+        os.replace(partial, path)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def write_all(descriptor: int, data: bytes | memoryview) -> None:
+    """Write bytes to a file, all of them: one call may write less, such as on a disk that is nearly full.
+
+    Raises:
+        OSError: the operating system's reason why the rest cannot be written.
+    """
+    rest = memoryview(data)
+    while rest:
+        rest = rest[os.write(descriptor, rest) :]
+
+
+def take_lock(path: Path) -> int:
+    """Take a file for this process, until what is returned is closed; it is made when it is not there.
+
+    Returns:
+        A file descriptor to append to it. On a file system without locks nothing is taken, and that is said.
+    Raises:
+        ValueError: another run has it.
+    """
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o666)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(descriptor)
+        raise ValueError(f"{path} is in use by another run; wait for it, or give another folder") from None
+    except OSError as error:
+        logger.warning("%s cannot be locked (%s); see that no other run writes there", path, error.strerror)
+    return descriptor
