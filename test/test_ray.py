@@ -1,13 +1,18 @@
 """A real Ray cluster of three nodes on this machine."""
 
+import dataclasses
 import importlib.util
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -16,10 +21,11 @@ import x3d_evaluate
 import x3d_preprocess
 from test.conftest import ROOT, SMALL
 from test.videos import write_video
-from x3d import ray_workers
 from x3d.annotations import Video
-from x3d.journal import read_journal
+from x3d.facts import Needs
+from x3d.journal import read_journal, record_type
 from x3d.ray_workers import run_on_ray
+from x3d.video import VideoError
 
 pytestmark = pytest.mark.skipif(
     importlib.util.find_spec("ray") is None, reason="Ray is not installed: pip install -r requirements-ray.txt"
@@ -39,17 +45,34 @@ def data(tmp_path_factory):
     return folder
 
 
-@pytest.fixture
-def cluster():
+@contextmanager
+def three_nodes(**head: Any) -> Iterator[Any]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         from ray.cluster_utils import Cluster
 
-        made = Cluster(initialize_head=True, head_node_args={"num_cpus": 1})
-        made.other_nodes = [made.add_node(num_cpus=1) for _ in range(2)]
-        made.wait_for_nodes()
+        made = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, **head})
+        try:
+            for _ in range(2):
+                made.add_node(num_cpus=1)
+            made.wait_for_nodes()
+            yield made
+        finally:
+            made.shutdown()
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[Any]:
+    """A cluster that tests leave as it is."""
+    with three_nodes(ray_client_server_port=10001) as made:
         yield made
-        made.shutdown()
+
+
+@pytest.fixture
+def own_cluster() -> Iterator[Any]:
+    """A cluster for one test, which may change it."""
+    with three_nodes() as made:
+        yield made
 
 
 def start(script, data: Path, *keys: str, address: str) -> "subprocess.Popen[str]":
@@ -60,33 +83,72 @@ def start(script, data: Path, *keys: str, address: str) -> "subprocess.Popen[str
     return subprocess.Popen(command, text=True, env=environment, **pipes)  # type: ignore[call-overload]
 
 
-def test_a_node_that_dies_costs_nothing(data, small_onnx, cluster, tmp_path, capsys):
-    here = [*SMALL, "DATA.PATH_TO_DATA_DIR", str(data), "DATA.PATH_PREFIX", str(data / "val")]
-    model = ["X3D_EVALUATE.MODEL_PATH", str(small_onnx), "X3D_POSTPROCESS.ALLOW_MISSING", "True"]
-    assert x3d_evaluate.main([*here, *model, "X3D_EVALUATE.OUTPUT_PATH", str(tmp_path / "here")]) == 1
-    expected = capsys.readouterr().out.splitlines()[-1]
+def by_files(data: Path, *keys: str) -> list[str]:
+    return [*SMALL, "DATA.PATH_TO_DATA_DIR", str(data), "DATA.PATH_PREFIX", str(data / "val"), *keys]
 
-    out = tmp_path / "cluster"
-    process = start("x3d_evaluate.py", data, *model, "X3D_EVALUATE.OUTPUT_PATH", str(out), address=cluster.address)
-    journal = out / "manifest.rows"
+
+@pytest.fixture(scope="module")
+def evaluation(data, small_onnx, tmp_path_factory) -> tuple[list[str], np.ndarray, str]:
+    """The keys of an evaluation, and its rows and line without a cluster."""
+    keys = ["X3D_EVALUATE.MODEL_PATH", str(small_onnx), "X3D_POSTPROCESS.ALLOW_MISSING", "True"]
+    folder = tmp_path_factory.mktemp("here") / "eval"
+    assert x3d_evaluate.main(by_files(data, *keys, "X3D_EVALUATE.OUTPUT_PATH", str(folder))) == 1
+    details = json.loads((folder.parent / "eval_accuracy.json").read_text())
+    line = {key: details[key] for key in ("split", "top1_acc", "top5_acc")}
+    return keys, read_journal(folder / "manifest.rows", 9), json.dumps(line)
+
+
+def wait_for_rows(process: "subprocess.Popen[str]", folder: Path, num_rows: int = 1) -> None:
+    journal = folder / "manifest.rows"
     deadline = time.monotonic() + 120
-    while not (journal.exists() and journal.stat().st_size):
+    while not (journal.exists() and journal.stat().st_size >= num_rows * record_type(9).itemsize):
         assert process.poll() is None, process.communicate()[1]
         assert time.monotonic() < deadline
         time.sleep(0.05)
-    cluster.remove_node(cluster.other_nodes[0], allow_graceful=False)
+
+
+def check_evaluation(process: "subprocess.Popen[str]", folder: Path, evaluation: tuple[Any, np.ndarray, str]) -> None:
+    """See that a run that ends, one video being empty, has the rows and the line it has without a cluster."""
     said, errors = process.communicate(timeout=180)
     assert process.returncode == 1, errors
-    assert said.splitlines()[-1] == expected
-    rows, local = (read_journal(path / "manifest.rows", 9) for path in (out, tmp_path / "here"))
+    assert said.splitlines()[-1] == evaluation[2]
+    rows = read_journal(folder / "manifest.rows", 9)
     assert rows["video"].tolist() == [n for n in range(NUM_VIDEOS) if n != 4]
-    assert np.abs(rows["scores"] - local["scores"]).max() < 30e-6
-    assert json.loads((out / "manifest.json").read_text())["videos"]["4"]["reason"] == "empty"
+    assert np.abs(rows["scores"] - evaluation[1]["scores"]).max() < 30e-6
+    assert json.loads((folder / "manifest.json").read_text())["videos"]["4"]["reason"] == "empty"
+
+
+def test_a_node_that_dies_costs_nothing(data, evaluation, own_cluster, tmp_path):
+    output = ["X3D_EVALUATE.OUTPUT_PATH", str(tmp_path)]
+    process = start("x3d_evaluate.py", data, *evaluation[0], *output, address=own_cluster.address)
+    wait_for_rows(process, tmp_path)
+    own_cluster.remove_node(next(iter(own_cluster.worker_nodes)), allow_graceful=False)
+    check_evaluation(process, tmp_path, evaluation)
+
+
+@pytest.mark.parametrize("address", ["auto", "ray://127.0.0.1:10001"])
+def test_a_cluster_is_found_by_other_addresses(address, data, evaluation, cluster, tmp_path):
+    process = start("x3d_evaluate.py", data, *evaluation[0], "X3D_EVALUATE.OUTPUT_PATH", str(tmp_path), address=address)
+    check_evaluation(process, tmp_path, evaluation)
+
+
+def test_a_driver_that_dies_goes_on_from_its_journal(data, evaluation, cluster, tmp_path):
+    output = ["X3D_EVALUATE.OUTPUT_PATH", str(tmp_path)]
+    num_done = 0
+    for by, status in ((signal.SIGKILL, -signal.SIGKILL), (signal.SIGTERM, 143)):
+        process = start("x3d_evaluate.py", data, *evaluation[0], *output, address=cluster.address)
+        wait_for_rows(process, tmp_path, num_done + 1)
+        process.send_signal(by)
+        process.communicate(timeout=60)
+        assert process.returncode == status
+        num_done = len(read_journal(tmp_path / "manifest.rows", 9))
+        assert num_done < NUM_VIDEOS - 1
+    process = start("x3d_evaluate.py", data, *evaluation[0], *output, address=cluster.address)
+    check_evaluation(process, tmp_path, evaluation)
 
 
 def test_preprocessing_on_a_cluster_writes_the_same_bytes(data, cluster, tmp_path):
-    here = [*SMALL, "DATA.PATH_TO_DATA_DIR", str(data), "DATA.PATH_PREFIX", str(data / "val")]
-    assert x3d_preprocess.main([*here, "X3D_PREPROCESS.DATA_OUTPUT_PATH", str(tmp_path / "here")]) == 1
+    assert x3d_preprocess.main(by_files(data, "X3D_PREPROCESS.DATA_OUTPUT_PATH", str(tmp_path / "here"))) == 1
     out = ["X3D_PREPROCESS.DATA_OUTPUT_PATH", str(tmp_path / "cluster")]
     process = start("x3d_preprocess.py", data, *out, address=cluster.address)
     _, errors = process.communicate(timeout=180)
@@ -98,18 +160,80 @@ def test_preprocessing_on_a_cluster_writes_the_same_bytes(data, cluster, tmp_pat
         assert (tmp_path / "here" / name).read_bytes() == (tmp_path / "cluster" / name).read_bytes()
 
 
-def test_a_hang_costs_one_video(cluster, monkeypatch):
-    def hang_on_the_second(video: Video) -> int:
-        if video.index == 1:
-            time.sleep(1000)
-        return video.index
+def misbehave(video: Video) -> int:
+    if video.index == 1:
+        time.sleep(1000)
+    if video.index == 2:
+        os.kill(os.getpid(), signal.SIGSEGV)
+    if video.index == 3:
+        raise VideoError("damaged", video.path, "for a test")
+    if video.index == 4:
+        raise ZeroDivisionError
+    return video.index
 
-    monkeypatch.setattr(ray_workers, "START_SECONDS", 6)
-    videos = [Video(number, "", f"{number}.mp4", 0) for number in range(6)]
-    outcomes = list(run_on_ray(hang_on_the_second, videos, cluster.address, 2, {"CPU": 1}, []))
-    assert {outcome.video.index: outcome.reason for outcome in outcomes} == {
-        number: "timed_out" if number == 1 else "" for number in range(6)
-    }
+
+def outcomes_of(function: Any, num_videos: int, address: str, resources: dict[str, float], needs: Needs) -> dict:
+    videos = [Video(number, "", f"{number}.mp4", 0) for number in range(num_videos)]
+    outcomes = run_on_ray(function, videos, address, 2, resources, needs)
+    return {outcome.video.index: outcome.reason or outcome.value for outcome in outcomes}
+
+
+def test_a_hang_or_a_crash_costs_one_video(cluster):
+    found = outcomes_of(misbehave, 8, cluster.address, {"CPU": 1}, Needs.of([]))
+    bad = {1: "timed_out", 2: "crashed", 3: "damaged", 4: "internal_error"}
+    assert found == {0: 0, 5: 5, 6: 6, 7: 7} | bad
+
+
+def visible_npus(video: Video) -> str:
+    return os.environ["ASCEND_RT_VISIBLE_DEVICES"]
+
+
+def test_a_device_is_asked_of_ray_by_name(own_cluster):
+    quarter = {"CPU": 1.0, "NPU": 0.25}
+    with pytest.raises(ValueError, match=r"no node of .* has a NPU"):
+        outcomes_of(visible_npus, 1, own_cluster.address, quarter, Needs.of([]))
+    own_cluster.add_node(num_cpus=4, resources={"NPU": 2})
+    own_cluster.wait_for_nodes()
+    found = outcomes_of(visible_npus, 6, own_cluster.address, quarter, Needs.of([]))
+    assert set(found.values()) <= {"0", "1"}
+    assert len(found) == 6
+
+
+@dataclasses.dataclass(frozen=True)
+class NeedsNoMark(Needs):
+    """Lacked by a node that was started with a mark in its environment."""
+
+    def lacking(self) -> list[str]:
+        return ["is marked"] if "MARKED" in os.environ else []
+
+
+def test_a_node_that_joins_later_and_lacks_something_is_left_out_and_said_once(own_cluster, caplog):
+    videos = [Video(number, "", f"{number}.mp4", 0) for number in range(40)]
+    needs = NeedsNoMark((), (), ())
+    outcomes = run_on_ray(take_a_moment, videos, own_cluster.address, 10, {"CPU": 1}, needs)
+    seen = [next(outcomes).video.index]
+    own_cluster.add_node(num_cpus=2, env_vars={"MARKED": "1"})
+    own_cluster.wait_for_nodes()
+    seen += [outcome.video.index for outcome in outcomes]
+    assert sorted(seen) == list(range(40))
+    assert caplog.text.count("is left out: is marked") == 1
+
+
+def take_a_moment(video: Video) -> int:
+    time.sleep(0.5)
+    return video.index
+
+
+def test_a_node_with_another_version_or_model_is_named(cluster, small_onnx):
+    needs = Needs.of([], {"openvino": "openvino"}, str(small_onnx))
+    older = dataclasses.replace(needs, versions=(("av", "1.0"), *needs.versions[:-1]))
+    with pytest.raises(ValueError, match=r"node [\d.]+: has av .*, not 1\.0.*must be the same on every node"):
+        outcomes_of(misbehave, 1, cluster.address, {"CPU": 1}, older)
+    with pytest.raises(ValueError, match=rf"node [\d.]+: has another {small_onnx}"):
+        outcomes_of(misbehave, 1, cluster.address, {"CPU": 1}, dataclasses.replace(needs, model_digest="0"))
+    missing = dataclasses.replace(needs, modules=(("x", "no_such_module"),))
+    with pytest.raises(ValueError, match="cannot import what it needs: No module named 'no_such_module'"):
+        outcomes_of(misbehave, 1, cluster.address, {"CPU": 1}, missing)
 
 
 def test_a_path_that_a_node_does_not_see_is_said_once(data, small_onnx, cluster, tmp_path):

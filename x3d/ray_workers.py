@@ -11,7 +11,7 @@ import os
 import signal
 import socket
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -57,14 +57,7 @@ def run_on_ray(
         if lacking:
             raise ValueError(f"no node of {address} has a {' or a '.join(lacking)} (`ray status` shows what they have)")
         _check_nodes(ray, needs)
-        others = {name: amount for name, amount in resources.items() if name not in ("CPU", "GPU")}
-        task: Any = ray.remote(max_calls=0)(_run_one).options(
-            num_cpus=resources.get("CPU", 1),
-            num_gpus=resources.get("GPU", 0),
-            resources=others,
-            max_retries=NODE_RETRIES,
-        )
-        yield from _run_tasks(ray, task, (ray.put(function), timeout_seconds, needs), videos, resources)
+        yield from _run_tasks(ray, (ray.put(function), timeout_seconds, needs), videos, resources)
     finally:
         ray.shutdown()
 
@@ -129,6 +122,18 @@ def _workers(timeout_seconds: float, devices: str) -> Workers:
     return Workers(1, timeout_seconds)
 
 
+def _task(ray: Any, resources: Mapping[str, float], unfit: Collection[str]) -> Any:
+    """Make the task that Ray runs, on any node but the unfit ones."""
+    others = {name: amount for name, amount in resources.items() if name not in ("CPU", "GPU")}
+    return ray.remote(max_calls=0)(_run_one).options(
+        num_cpus=resources.get("CPU", 1),
+        num_gpus=resources.get("GPU", 0),
+        resources=others,
+        max_retries=NODE_RETRIES,
+        label_selector={NODE_ID_LABEL: f"!in({','.join(unfit)})"} if unfit else None,
+    )
+
+
 def _check_nodes(ray: Any, needs: Needs) -> None:
     """Ask each node once whether it has what is needed."""
     from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
@@ -148,9 +153,14 @@ def _check_nodes(ray: Any, needs: Needs) -> None:
 
 
 def _run_tasks(
-    ray: Any, task: Any, common: tuple[Any, ...], videos: Sequence[Video], resources: Mapping[str, float]
+    ray: Any, common: tuple[Any, ...], videos: Sequence[Video], resources: Mapping[str, float]
 ) -> Iterator[Outcome[Any]]:
-    """Keep as many tasks under way as the cluster has room for, so that nothing piles up on the driver."""
+    """Keep as many tasks under way as the cluster has room for, so that nothing piles up on the driver.
+
+    Args:
+        common: what every task is given before its video.
+    """
+    task = _task(ray, resources, ())
     waiting = deque(dataclasses.replace(video, path=os.path.abspath(video.path)) for video in videos)
     running: dict[Any, Video] = {}
     unfit: dict[str, _Unfit] = {}
@@ -168,7 +178,7 @@ def _run_tasks(
             if outcome.node_id not in unfit:
                 unfit[outcome.node_id] = outcome
                 logger.error("node %s is left out: %s", outcome.name, outcome.faults)
-                task = task.options(label_selector={NODE_ID_LABEL: f"!in({','.join(unfit)})"})
+                task = _task(ray, resources, unfit)
         if unfit and not any(node["Alive"] and node["NodeID"] not in unfit for node in ray.nodes()):
             raise RunError("no node is left that can do the work")
 
