@@ -22,9 +22,10 @@ import x3d_pth2onnx
 from test.conftest import ROOT, SMALL
 from test.videos import write_video
 from x3d.annotations import Video
-from x3d.engine import open_engine
+from x3d.engine import infer_padded, open_engine
 from x3d.evaluation import Evaluation
-from x3d.journal import Journal, read_journal
+from x3d.facts import model_digest
+from x3d.journal import Journal, read_journal, record_type
 from x3d.sampling import Sampling
 from x3d.transform import Transform
 
@@ -126,12 +127,9 @@ def views_for(data, tmp_path_factory):
     return make
 
 
-@pytest.mark.parametrize("more", [(), tuple(ONE_CROP)], ids=["30 views", "10x1"])
-@pytest.mark.parametrize("batch_size", [1, 8])
-@pytest.mark.parametrize("engine", ["openvino", "onnxruntime", "static", "ais_bench"])
-def test_scores_and_line_are_those_of_the_files(
-    engine, batch_size, more, data, model_for, views_for, tmp_path, monkeypatch, capsys
-):
+@pytest.fixture
+def stand_in(tmp_path, monkeypatch) -> None:
+    """Put a stand-in for ais_bench's session where this process and its workers find it."""
     package = tmp_path / "path" / "ais_bench" / "infer"
     package.mkdir(parents=True)
     (package / "interface.py").write_text(STAND_IN)
@@ -139,6 +137,14 @@ def test_scores_and_line_are_those_of_the_files(
     for module in ("ais_bench", "ais_bench.infer", "ais_bench.infer.interface"):
         monkeypatch.setitem(sys.modules, module, None)
         monkeypatch.delitem(sys.modules, module)
+
+
+@pytest.mark.parametrize("more", [(), tuple(ONE_CROP)], ids=["30 views", "10x1"])
+@pytest.mark.parametrize("batch_size", [1, 8])
+@pytest.mark.parametrize("engine", ["openvino", "onnxruntime", "static", "ais_bench"])
+def test_scores_and_line_are_those_of_the_files(
+    engine, batch_size, more, data, model_for, views_for, stand_in, tmp_path, capsys
+):
     model = model_for(engine, batch_size, more)
     runs = "auto" if engine in ("static", "ais_bench") else engine
     batch = ["TEST.BATCH_SIZE", str(batch_size), "X3D_EVALUATE.ENGINE", runs, "X3D_WORKERS.NUM", "2"]
@@ -159,13 +165,15 @@ def test_scores_and_line_are_those_of_the_files(
     assert np.abs(rows(tmp_path / "eval")["scores"] - summed).max() < num_views * 1e-6
 
 
-def test_each_view_gets_the_scores_of_its_file(data, small_cfg, small_onnx, views_for):
-    engine = open_engine(str(small_onnx), num_threads=1)
+@pytest.mark.parametrize("engine", ["openvino", "onnxruntime", "static", "ais_bench"])
+def test_each_view_gets_the_scores_of_its_file(engine, data, small_cfg, model_for, views_for, stand_in):
+    model = str(model_for(engine, 8, ()))
+    opened = open_engine(model, "onnxruntime" if engine == "onnxruntime" else "auto", num_threads=1)
     sampling, transform = Sampling.from_cfg(small_cfg), Transform.from_cfg(small_cfg)
-    work = Evaluation(str(small_onnx), "openvino", "", 1, 8, sampling, transform, "sum")
-    scores = work.view_scores(Video(4, "", str(data / "val/class 1/4.mp4"), 4), engine)
+    work = Evaluation(model, opened.name, "", 1, 8, sampling, transform, "sum")
+    scores = work.view_scores(Video(4, "", str(data / "val/class 1/4.mp4"), 4), opened)
     for view in range(30):
-        single = engine.infer(np.load(views_for(()) / f"{120 + view}_4.npy"))[0][0]
+        single = infer_padded(opened, np.load(views_for(()) / f"{120 + view}_4.npy"))[0][0]
         assert np.abs(scores[view] - single).max() < 1e-6
 
 
@@ -183,17 +191,53 @@ def undisturbed(data, small_onnx, tmp_path_factory) -> tuple[bytes, str]:
     return rows(out).tobytes(), said.splitlines()[-1]
 
 
-def test_twenty_killed_runs_resume_to_the_same_rows(data, small_onnx, undisturbed, tmp_path):
-    chance = random.Random(0)
-    for _ in range(20):
-        process = start(data, small_onnx, tmp_path)
-        time.sleep(chance.uniform(0.5, 2.0))
+def num_rows(folder: Path) -> int:
+    journal = folder / "manifest.rows"
+    return journal.stat().st_size // record_type(9).itemsize if journal.exists() else 0
+
+
+def test_twenty_killed_runs_resume_to_the_same_rows(data, small_onnx, tmp_path):
+    many = tmp_path / "many"
+    many.mkdir()
+    shutil.copytree(data / "val", many / "val", copy_function=os.link)
+    (many / "test.csv").write_text(12 * (data / "test.csv").read_text())
+    process = start(many, small_onnx, tmp_path / "undisturbed")
+    undisturbed, _ = process.communicate()
+    assert process.returncode == 0
+
+    chance, out = random.Random(0), tmp_path / "eval"
+    num_killed, before = 0, 0
+    while num_killed < 20:
+        process = start(many, small_onnx, out)
+        deadline = time.monotonic() + 60
+        while num_rows(out) <= before and time.monotonic() < deadline:
+            assert process.poll() is None
+            time.sleep(0.005)
+        time.sleep(chance.uniform(0, 0.1))
         os.killpg(process.pid, signal.SIGKILL)
         process.communicate()
-    process = start(data, small_onnx, tmp_path)
-    said, _ = process.communicate()
+        assert process.returncode == -signal.SIGKILL
+        num_killed, before = num_killed + 1, num_rows(out)
+    process = start(many, small_onnx, out)
+    said, errors = process.communicate()
     assert process.returncode == 0
-    assert (rows(tmp_path).tobytes(), said.splitlines()[-1]) == undisturbed
+    assert "120 videos, 0 to do" not in errors
+    assert (rows(out).tobytes(), said) == (rows(tmp_path / "undisturbed").tobytes(), undisturbed)
+
+
+def test_workers_end_with_a_driver_that_is_killed(data, small_onnx, tmp_path):
+    process = start(data, small_onnx, tmp_path)
+    while not num_rows(tmp_path):
+        assert process.poll() is None
+        time.sleep(0.005)
+    workers = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+    assert workers
+    process.kill()
+    process.communicate()
+    deadline = time.monotonic() + 5
+    while any(Path(f"/proc/{worker}/cmdline").exists() for worker in workers):
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
 
 
 @pytest.mark.parametrize("spoil", ["torn", "flipped"])
@@ -295,12 +339,12 @@ def test_the_drivers_memory_does_not_grow_with_the_videos(data, small_onnx, tmp_
         os.link(short, many / "val" / f"{number}.mp4")
     (many / "test.csv").write_text("".join(f"{number}.mp4 0\n" for number in range(500)))
     process = start(many, small_onnx, tmp_path / "eval")
-    journal, seen = tmp_path / "eval" / "manifest.rows", {}
+    seen = {}
     while process.poll() is None:
-        num_rows = journal.stat().st_size // 60 if journal.exists() else 0
+        num_done = num_rows(tmp_path / "eval")
         kilobytes = resident_kilobytes(process.pid)
-        if num_rows and kilobytes:
-            seen.setdefault(num_rows // 100, kilobytes)
+        if num_done and kilobytes:
+            seen.setdefault(num_done // 100, kilobytes)
         time.sleep(0.02)
     process.communicate()
     assert process.returncode == 0
@@ -314,6 +358,49 @@ def test_rows_of_unknown_origin_are_refused(data, small_onnx, tmp_path, caplog):
     (tmp_path / "eval" / "manifest.json").unlink()
     assert x3d_evaluate.main(keys(data, small_onnx, tmp_path / "eval")) == 2
     assert "holds rows without manifest.json" in caplog.text
+
+
+def test_the_accuracy_file_says_what_the_rows_were_made_with(data, small_onnx, tmp_path):
+    assert x3d_evaluate.main(keys(data, small_onnx, tmp_path / "eval", "DATA.SAMPLING_RATE", "2")) == 0
+    assert postprocess(tmp_path / "eval", "DATA.PATH_TO_DATA_DIR", str(data)) == 0
+    conditions = json.loads((tmp_path / "eval_accuracy.json").read_text())["conditions"]
+    assert conditions["DATA.SAMPLING_RATE"] == 2
+    assert (conditions["engine"], conditions["device"]) == ("openvino", "CPU")
+    assert conditions["model_digest"] == model_digest(str(small_onnx))
+
+
+def test_the_digest_of_an_xml_is_of_its_weights_too(tmp_path):
+    model, weights = tmp_path / "m.xml", tmp_path / "m.bin"
+    model.write_text("<net/>")
+    digests = set()
+    for content in (b"", b"1", b"2"):
+        weights.write_bytes(content)
+        digests.add(model_digest(str(model)))
+    assert len(digests) == 3
+
+
+@pytest.mark.parametrize(
+    ("device", "held"),
+    [
+        ("CPU", {"CPU": 1}),
+        ("CUDA", {"CPU": 1, "GPU": 0.25}),
+        ("GPU", {"CPU": 1, "GPU": 0.25}),
+        ("CANN", {"CPU": 1, "NPU": 0.25}),
+        ("NPU", {"CPU": 1, "NPU": 0.25}),
+    ],
+)
+def test_a_task_holds_a_core_and_its_share_of_the_engines_device(device, held, small_onnx):
+    engine = open_engine(str(small_onnx))
+    engine.device = device
+    assert x3d_evaluate.task_resources(engine) == held
+
+
+def test_a_row_is_written_whole_though_a_write_is_short(tmp_path, monkeypatch):
+    write = os.write
+    monkeypatch.setattr(os, "write", lambda descriptor, data: write(descriptor, data[:7]))
+    with Journal(tmp_path / "rows", 9) as journal:
+        journal.append(5, 1, np.arange(9, dtype=np.float32))
+    assert read_journal(tmp_path / "rows", 9)["scores"].tolist() == [list(range(9))]
 
 
 def test_two_runs_do_not_write_one_folder(data, small_onnx, tmp_path, caplog):
@@ -331,6 +418,9 @@ def test_two_runs_do_not_write_one_folder(data, small_onnx, tmp_path, caplog):
         (["MODEL.NUM_CLASSES", "10"], "gives 9 classes; --cfg says .* 10"),
         (["DATA.NUM_FRAMES", "5"], "takes views of .* --cfg says"),
         (["X3D_EVALUATE.ENGINE", "ais_bench"], "ais_bench runs .om files"),
+        (["X3D_PREPROCESS.BACKEND", "slowfast"], "goes by files; set X3D_PREPROCESS.BACKEND native"),
+        (["X3D_POSTPROCESS.BACKEND", "slowfast"], "goes by files; set X3D_POSTPROCESS.BACKEND native"),
+        (["X3D_WORKERS.RAY_ADDRESS", "auto", "X3D_EVALUATE.DEVICE", "1"], "DEVICE 1: Ray chooses among a node's"),
         (["X3D_EVALUATE.ENGINE", "onnxruntime", "X3D_EVALUATE.DEVICE", "cuda:0"], "has no CUDAExecutionProvider"),
     ],
 )

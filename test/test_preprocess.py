@@ -328,7 +328,7 @@ def test_a_folder_of_another_list_or_version_is_refused(data, tmp_path, caplog, 
     (other / "test.csv").write_text((data / "test.csv").read_text().replace("0.mp4 0", "0.mp4 8"))
     assert x3d_preprocess.main(keys(other, tmp_path)) == 2
     assert "list_digest was" in caplog.text
-    monkeypatch.setattr("x3d.manifest.__version__", "9.9")
+    monkeypatch.setattr("x3d.facts.__version__", "9.9")
     assert x3d_preprocess.main(keys(data, tmp_path)) == 2
     assert "versions: x3d was" in caplog.text
 
@@ -365,6 +365,19 @@ def test_shards_share_a_folder_and_merge_into_the_whole(num_shards, data, undist
     assert x3d_preprocess.main(keys(data, tmp_path)) == 0
     assert {path.name for path in tmp_path.iterdir()} == {*undisturbed, "manifest.json"}
     assert len(states(tmp_path)) == 12
+
+
+def test_shards_that_still_run_are_not_merged(data, undisturbed, tmp_path, caplog):
+    for shard_id in range(2):
+        assert run_shard(data, tmp_path, shard_id, 2) == 0
+    scratch = ViewFolder(str(tmp_path), ".npy", (3, 4, 40, 40), 30, (1, 2)).scratch
+    scratch.mkdir()
+    lock = take_lock(scratch / "lock")
+    assert x3d_preprocess.main(keys(data, tmp_path)) == 2
+    assert f"{scratch / 'lock'} is in use by another run" in caplog.text
+    os.close(lock)
+    assert x3d_preprocess.main(keys(data, tmp_path)) == 0
+    assert {path.name for path in tmp_path.iterdir()} == {*undisturbed, "manifest.json"}
 
 
 def test_shards_of_their_own_folders_merge(data, undisturbed, tmp_path):

@@ -5,6 +5,7 @@ import importlib.util
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -32,6 +33,8 @@ pytestmark = pytest.mark.skipif(
 )
 
 NUM_VIDEOS = 24
+with socket.create_server(("127.0.0.1", 0)) as free:
+    CLIENT_PORT = free.getsockname()[1]
 
 
 @pytest.fixture(scope="module")
@@ -64,7 +67,7 @@ def three_nodes(**head: Any) -> Iterator[Any]:
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[Any]:
     """A cluster that tests leave as it is."""
-    with three_nodes(ray_client_server_port=10001) as made:
+    with three_nodes(ray_client_server_port=CLIENT_PORT) as made:
         yield made
 
 
@@ -126,7 +129,7 @@ def test_a_node_that_dies_costs_nothing(data, evaluation, own_cluster, tmp_path)
     check_evaluation(process, tmp_path, evaluation)
 
 
-@pytest.mark.parametrize("address", ["auto", "ray://127.0.0.1:10001"])
+@pytest.mark.parametrize("address", ["auto", f"ray://127.0.0.1:{CLIENT_PORT}"])
 def test_a_cluster_is_found_by_other_addresses(address, data, evaluation, cluster, tmp_path):
     process = start("x3d_evaluate.py", data, *evaluation[0], "X3D_EVALUATE.OUTPUT_PATH", str(tmp_path), address=address)
     check_evaluation(process, tmp_path, evaluation)
