@@ -225,21 +225,6 @@ def test_twenty_killed_runs_resume_to_the_same_rows(data, small_onnx, tmp_path):
     assert (rows(out).tobytes(), said) == (rows(tmp_path / "undisturbed").tobytes(), undisturbed)
 
 
-def test_workers_end_with_a_driver_that_is_killed(data, small_onnx, tmp_path):
-    process = start(data, small_onnx, tmp_path)
-    while not num_rows(tmp_path):
-        assert process.poll() is None
-        time.sleep(0.005)
-    workers = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
-    assert workers
-    process.kill()
-    process.communicate()
-    deadline = time.monotonic() + 5
-    while any(Path(f"/proc/{worker}/cmdline").exists() for worker in workers):
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
-
-
 @pytest.mark.parametrize("spoil", ["torn", "flipped"])
 def test_a_torn_or_damaged_row_is_redone(spoil, data, small_onnx, undisturbed, tmp_path, caplog, capsys):
     assert x3d_evaluate.main(keys(data, small_onnx, tmp_path / "eval")) == 0

@@ -184,11 +184,15 @@ def test_twenty_killed_runs_resume_to_the_same_bytes(data, undisturbed, tmp_path
     assert {path.name for path in (tmp_path / "out").iterdir()} == {*undisturbed, "manifest.json"}
 
 
-def test_a_dead_parents_workers_end(data, tmp_path):
-    process = start(data, tmp_path / "out")
+def test_a_dead_parents_workers_end_one_that_hangs_too(data, tmp_path):
+    hanging = tmp_path / "data"
+    shutil.copytree(data / "val", hanging / "val", copy_function=os.link)
+    os.mkfifo(hanging / "val" / "pipe.mp4")
+    (hanging / "test.csv").write_text("pipe.mp4 0\n" + (data / "test.csv").read_text())
+    process = start(hanging, tmp_path / "out")
     wait_for_view(tmp_path / "out", process)
     os.kill(process.pid, signal.SIGKILL)
-    process.communicate()
+    process.communicate(timeout=30)
     deadline = time.monotonic() + 30
     while True:
         try:
