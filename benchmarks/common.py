@@ -44,19 +44,27 @@ def build_parser(description: str | None, with_videos: bool = False) -> argparse
     return parser
 
 
-def time_in_turn(actions: Mapping[str, Callable[[], Any]], rounds: int, warm_ups: int = 1) -> dict[str, list[float]]:
+def time_in_turn(
+    actions: Mapping[str, Callable[[], Any]],
+    rounds: int,
+    warm_ups: int = 1,
+    clock: Callable[[], float] = time.perf_counter,
+) -> dict[str, list[float]]:
     """Time several actions one after the other, round by round, so that a noisy machine disturbs all alike.
 
+    Args:
+        warm_ups: rounds before those that count.
+        clock: tells seconds.
     Returns:
         Seconds of each round, by action; warm-ups are not in it.
     """
     seconds: dict[str, list[float]] = {name: [] for name in actions}
     for number in range(warm_ups + rounds):
         for name, action in actions.items():
-            start = time.perf_counter()
+            start = clock()
             action()
             if number >= warm_ups:
-                seconds[name].append(time.perf_counter() - start)
+                seconds[name].append(clock() - start)
     return seconds
 
 
