@@ -225,6 +225,11 @@ def sample_videos() -> list[str]:
     return [str(folder / name) for name in ("bikes.mp4", "carphone_pristine.mp4", "bigbuckbunny.mp4")]
 
 
+def load_results(folder: Path) -> dict[str, Any]:
+    """Read every result of a folder, by its file's name."""
+    return {path.stem: json.loads(path.read_text()) for path in sorted(folder.glob("*.json"))}
+
+
 def write_results(name: str, args: argparse.Namespace, figures: Mapping[str, Any]) -> None:
     """Print a benchmark's figures, and write them with the machine they were taken on."""
     json.dump(figures, sys.stdout, indent=1)

@@ -10,8 +10,8 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
-from benchmarks.common import RESULTS
-from benchmarks.tables import ENGINES, WORKER_KINDS, counted, load_results
+from benchmarks.common import RESULTS, load_results
+from benchmarks.result_tables import ENGINES, WORKER_KINDS, counted
 
 COLOURS = ("#0072b2", "#d55e00", "#009e73")
 """Told apart by readers with any colour vision (Okabe and Ito)."""

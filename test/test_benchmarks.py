@@ -12,8 +12,8 @@ from xml.etree import ElementTree
 
 import pytest
 
-from benchmarks import plot, tables
-from benchmarks.common import Cost, make_video, median_ratio, run_measured, time_in_turn
+from benchmarks import plot, result_tables, tables
+from benchmarks.common import Cost, load_results, make_video, median_ratio, run_measured, time_in_turn
 from test.conftest import ROOT
 
 WITH_VIDEOS = ("preprocess", "end_to_end", "scaling")
@@ -50,19 +50,19 @@ def test_every_result_says_what_it_was_taken_on(results):
 
 
 def test_every_table_is_made_of_them(results):
-    read = tables.load_results(results)
-    for name, made in tables.TABLES.items():
+    read = load_results(results)
+    for name, made in result_tables.TABLES.items():
         if name not in ("parity", "networks"):
             assert made(read).count("|") > 20, name
-    assert "| 600 |" in tables.scoring(read)
-    assert "OpenVINO | 2 |" in tables.inference(read)
-    assert "not measured yet" in tables.preprocess(read) or "pyslowfast_seconds" in read["preprocess"]["total"]
+    assert "| 600 |" in result_tables.scoring(read)
+    assert "OpenVINO | 2 |" in result_tables.inference(read)
+    assert "not measured yet" in result_tables.preprocess(read) or "pyslowfast_seconds" in read["preprocess"]["total"]
 
 
 def test_every_table_says_what_is_not_measured():
-    for made in tables.TABLES.values():
-        assert tables.NOT_MEASURED in made({})
-    assert "not measured here | 333.2 | 381.6 | 386.8 | 365.2 | 358.9 | 354.9 |" in tables.batches({})
+    for made in result_tables.TABLES.values():
+        assert result_tables.NOT_MEASURED in made({})
+    assert "not measured here | 333.2 | 381.6 | 386.8 | 365.2 | 358.9 | 354.9 |" in result_tables.batches({})
 
 
 def test_figures_are_svg(results, tmp_path):
@@ -77,7 +77,7 @@ def test_figures_are_svg(results, tmp_path):
 def test_the_documents_hold_the_tables_of_the_results():
     assert tables.main(["--check"]) == 0
     shown = {name for text in documents() for name in re.findall(r"<!-- table: (\w+) -->", text)}
-    assert shown == set(tables.TABLES)
+    assert shown == set(result_tables.TABLES)
 
 
 def test_the_figures_of_the_documents_are_there():
