@@ -141,7 +141,7 @@ def end_to_end(results: Results) -> str:
             if key in result:
                 times = result["streaming"]["views_a_second"] / result[key]["views_a_second"]
                 rows.append(f"streaming, times {ROUTES[key]} |  | {times:.2f}")
-    return table("route | videos/h | views/s", rows, result)
+    return table("route | videos/h | views/s", rows, result) + figure(results, "end_to_end")
 
 
 def scaling(results: Results) -> str:
@@ -196,7 +196,7 @@ def overview(results: Results) -> str:
         row.format(**results[name]) if name in results else f"{row.split(' | ')[0]} | {NOT_MEASURED}"
         for name, row in OVERVIEW
     ]
-    return table("question | measured", rows)
+    return table("question | measured", rows) + figure(results, "end_to_end")
 
 
 def parity(results: Results) -> str:

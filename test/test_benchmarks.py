@@ -13,7 +13,8 @@ from xml.etree import ElementTree
 import pytest
 
 from benchmarks import plot, result_tables, tables
-from benchmarks.common import Cost, load_results, make_video, median_ratio, run_measured, time_in_turn
+from benchmarks.common import RESULTS, Cost, load_results, make_video, median_ratio, run_measured, time_in_turn
+from benchmarks.inference import time_calls
 from test.conftest import ROOT
 
 WITH_VIDEOS = ("preprocess", "end_to_end", "scaling")
@@ -65,13 +66,26 @@ def test_every_table_says_what_is_not_measured():
     assert "not measured here | 333.2 | 381.6 | 386.8 | 365.2 | 358.9 | 354.9 |" in result_tables.batches({})
 
 
-def test_figures_are_svg(results, tmp_path):
-    plot.main(["--results", str(results), "--output", str(tmp_path)])
-    assert {path.stem for path in tmp_path.iterdir()} == set(plot.FIGURES)
+def test_figures_are_svg_of_the_same_bytes_each_time(results, tmp_path):
+    for name in ("first", "second"):
+        (tmp_path / name).mkdir()
+        plot.main(["--results", str(results), "--output", str(tmp_path / name)])
+    assert {path.stem for path in (tmp_path / "first").iterdir()} == set(plot.FIGURES)
+    for path in (tmp_path / "first").iterdir():
+        assert ElementTree.parse(path).getroot().tag.endswith("svg")
+        assert path.read_bytes() == (tmp_path / "second" / path.name).read_bytes()
+
+
+def test_the_figures_show_the_results(tmp_path):
+    plot.main(["--output", str(tmp_path)])
     for path in tmp_path.iterdir():
-        root = ElementTree.parse(path).getroot()
-        assert root.tag.endswith("svg")
-        assert all(float(bar.get("height", "0")) >= 0 for bar in root.iter("{http://www.w3.org/2000/svg}rect"))
+        assert texts(path) == texts(RESULTS / path.name), f"{path.name}: run python -m benchmarks.plot"
+    assert "Ascend 310P3: published by the original recipe, not measured here" in texts(RESULTS / "inference.svg")
+
+
+def texts(figure: Path) -> list[str]:
+    """What a figure says: matplotlib draws letters as outlines, and their text beside them as a comment."""
+    return re.findall(r"<!-- (.*?) -->", figure.read_text())
 
 
 def test_the_documents_hold_the_tables_of_the_results():
@@ -121,6 +135,13 @@ def test_actions_take_turns():
     seconds = time_in_turn({"a": lambda: taken.append("a"), "b": lambda: taken.append("b")}, 2)
     assert "".join(taken) == "ababab"
     assert [len(rounds) for rounds in seconds.values()] == [2, 2]
+
+
+def test_calls_take_turns_after_one_of_each_that_is_not_timed():
+    taken = []
+    seconds = time_calls({"a": (lambda: taken.append("a"), 2), "b": (lambda: taken.append("b"), 1)}, 2)
+    assert "".join(taken) == "abaabaab"
+    assert {name: [len(calls) for calls in rounds] for name, rounds in seconds.items()} == {"a": [2, 2], "b": [1, 1]}
 
 
 def test_ratios_are_of_the_same_round():
