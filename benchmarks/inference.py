@@ -26,7 +26,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
-from fvcore.nn import FlopCountAnalysis
 
 from benchmarks.common import ROUNDS, build_parser, make_model, median_ratio, write_results
 from demo.small import SMALL
@@ -51,6 +50,8 @@ ENGINES = (*ONNX_ENGINES, "pytorch")
 
 def count_macs(cfg: "CfgNode") -> float:
     """Count the multiply-adds of one view as fvcore does, BatchNorm among them."""
+    from fvcore.nn import FlopCountAnalysis
+
     logging.getLogger("fvcore.nn.jit_analysis").setLevel(logging.ERROR)
     return FlopCountAnalysis(X3D(cfg).eval(), torch.zeros(1, *view_shape(cfg))).total()
 
