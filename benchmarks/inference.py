@@ -3,28 +3,35 @@
     python -m benchmarks.inference [--quick] [--batch_sizes 1 4 8 16 32 64]
 
 OpenVINO, ONNX Runtime and PyTorch eager run the same synthetic weights, BatchNorm folded, in float32 with one thread a
-core, in turn. Each takes its turn with one untimed call, then the timed ones. The matrix-product rate is torch's for
-two square float32 matrices, with as many threads, measured in the same rounds; so is OpenVINO's throughput mode.
+core. For each batch size everything below is called once untimed, then timed in five rounds of this order:
+
+1. torch's product of two square float32 matrices, five times, of which the median counts;
+2. OpenVINO on a batch of random values, as often as the batch fits into 40 views, and at least twice;
+3. OpenVINO's own throughput mode, on as many views, one by one, without waiting for any but the last;
+4. ONNX Runtime and 5. PyTorch, each as OpenVINO.
+
+A rate is the views of a round over its seconds, the median of the rounds; a ratio is the median of the rounds' ratios;
+latencies are over the calls of all rounds.
 """
 
+import itertools
 import logging
 import os
 import statistics
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
-from fvcore.nn import FlopCountAnalysis
 
 from benchmarks.common import ROUNDS, build_parser, make_model, median_ratio, write_results
 from demo.small import SMALL
 from x3d.cli import DEFAULT_CFG
 from x3d.config import load_cfg
-from x3d.engine import open_engine
+from x3d.engine import ONNX_ENGINES, open_engine
 from x3d.model import X3D
 from x3d.transform import view_shape
 
@@ -35,25 +42,18 @@ if TYPE_CHECKING:
 BATCH_SIZES = [1, 4, 8, 16, 32, 64]
 VIEWS_A_ROUND = 40
 LEAST_CALLS = 2
+PRODUCTS_A_ROUND = 5
 MATRIX_SIZE, QUICK_MATRIX_SIZE = 2048, 64
 PERCENTILES = (50, 90, 99)
+ENGINES = (*ONNX_ENGINES, "pytorch")
 
 
 def count_macs(cfg: "CfgNode") -> float:
     """Count the multiply-adds of one view as fvcore does, BatchNorm among them."""
+    from fvcore.nn import FlopCountAnalysis
+
     logging.getLogger("fvcore.nn.jit_analysis").setLevel(logging.ERROR)
     return FlopCountAnalysis(X3D(cfg).eval(), torch.zeros(1, *view_shape(cfg))).total()
-
-
-def call_seconds(call: Callable[[], Any], num_calls: int) -> list[float]:
-    """Time each of several calls, after one that is not timed."""
-    seconds = []
-    for number in range(1 + num_calls):
-        start = time.perf_counter()
-        call()
-        if number:
-            seconds.append(time.perf_counter() - start)
-    return seconds
 
 
 class ThroughputMode:
@@ -67,64 +67,78 @@ class ThroughputMode:
         model.reshape([1, *shape])
         settings = {"PERFORMANCE_HINT": "THROUGHPUT", "INFERENCE_PRECISION_HINT": "f32"}
         compiled = core.compile_model(model, "CPU", settings | {"INFERENCE_NUM_THREADS": num_threads})
-        self.queue = openvino.AsyncInferQueue(compiled)
-        self.view = np.random.RandomState(0).standard_normal((1, *shape)).astype(np.float32)
+        self._queue = openvino.AsyncInferQueue(compiled)
 
-    def __call__(self) -> None:
-        """Run VIEWS_A_ROUND views."""
-        for _ in range(VIEWS_A_ROUND):
-            self.queue.start_async([self.view], share_inputs=True)
-        self.queue.wait_all()
+    def run(self, batch: np.ndarray, num_calls: int) -> None:
+        """Run the views of a batch, as often as asked for."""
+        for _ in range(num_calls):
+            for number in range(len(batch)):
+                self._queue.start_async([batch[number : number + 1]], share_inputs=True)
+        self._queue.wait_all()
 
 
+def time_calls(actions: Mapping[str, tuple[Callable[[], Any], int]], rounds: int) -> dict[str, list[list[float]]]:
+    """Time several actions in turn, round by round, after one untimed call of each.
+
+    Args:
+        actions: each with the number of its calls in a round.
+    Returns:
+        Seconds of each call of each round, by action.
+    """
+    for call, _ in actions.values():
+        call()
+    seconds: dict[str, list[list[float]]] = {name: [] for name in actions}
+    for _ in range(rounds):
+        for name, (call, num_calls) in actions.items():
+            times = [time.perf_counter()]
+            for _ in range(num_calls):
+                call()
+                times.append(time.perf_counter())
+            seconds[name].append([end - start for start, end in itertools.pairwise(times)])
+    return seconds
+
+
+@torch.inference_mode()
 def measure_batch(
-    model: "nn.Module", onnx_path: str, batch: np.ndarray, num_threads: int, rounds: int, size: int
-) -> dict[str, Any]:
-    """Time one batch size: each engine, OpenVINO's throughput mode and the matrix product, in turn.
+    model: "nn.Module", onnx_path: str, queued: ThroughputMode, batch: np.ndarray, size: int, rounds: int
+) -> dict[str, list[list[float]]]:
+    """Time the matrix product, each engine and the throughput mode on one batch size.
 
     Args:
         batch: (N, 3, T, C, C) float32.
         size: rows and columns of the matrices.
     Returns:
-        Per engine the seconds of each call of each round; of each round the views a second of the throughput mode and
-        the matrix-product rate.
+        Seconds of each call of each round.
     """
-    engines = {name: open_engine(onnx_path, name, num_threads=num_threads) for name in ("openvino", "onnxruntime")}
+    openvino, onnxruntime = (open_engine(onnx_path, name, num_threads=torch.get_num_threads()) for name in ONNX_ENGINES)
     tensor, square = torch.from_numpy(batch), torch.rand(size, size)
-    calls: dict[str, Callable[[], Any]] = {
-        "openvino": lambda: engines["openvino"].infer(batch),
-        "onnxruntime": lambda: engines["onnxruntime"].infer(batch),
-        "pytorch": lambda: model(tensor),
-    }
-    queued = ThroughputMode(onnx_path, batch.shape[1:], num_threads)
     num_calls = max(LEAST_CALLS, VIEWS_A_ROUND // len(batch))
-    seconds: dict[str, list[list[float]]] = {name: [] for name in calls}
-    products, queued_rates = [], []
-    with torch.inference_mode():
-        for _ in range(rounds):
-            products.append(statistics.median(call_seconds(lambda: square @ square, 5)))
-            for name, call in calls.items():
-                seconds[name].append(call_seconds(call, num_calls))
-            queued_rates.append(VIEWS_A_ROUND / call_seconds(queued, 1)[0])
-    rates = [2 * size**3 / product for product in products]
-    return {"seconds": seconds, "flop_a_second": rates, "queued_views_a_second": queued_rates}
+    actions: dict[str, tuple[Callable[[], Any], int]] = {
+        "product": (lambda: square @ square, PRODUCTS_A_ROUND),
+        "openvino": (lambda: openvino.infer(batch), num_calls),
+        "throughput_mode": (lambda: queued.run(batch, num_calls), 1),
+        "onnxruntime": (lambda: onnxruntime.infer(batch), num_calls),
+        "pytorch": (lambda: model(tensor), num_calls),
+    }
+    return time_calls(actions, rounds)
 
 
-def summarise(measured: dict[str, Any], batch_size: int, macs: float) -> dict[str, Any]:
+def summarise(seconds: Mapping[str, list[list[float]]], batch_size: int, macs: float, size: int) -> dict[str, Any]:
     """Turn one batch size's seconds into what the table shows."""
-    rate = statistics.median(measured["flop_a_second"])
-    queued = measured["queued_views_a_second"]
+    products = [2 * size**3 / statistics.median(calls) for calls in seconds["product"]]
+    num_views = batch_size * len(seconds["openvino"][0])
+    queued = [num_views / sum(calls) for calls in seconds["throughput_mode"]]
     row: dict[str, Any] = {
         "batch_size": batch_size,
-        "gemm_gflop_a_second": rate / 1e9,
+        "gemm_gflop_a_second": statistics.median(products) / 1e9,
         "openvino_throughput_mode_views_a_second": statistics.median(queued),
     }
-    for name, rounds in measured["seconds"].items():
-        rates = [batch_size * len(calls) / sum(calls) for calls in rounds]
-        latencies = [seconds for calls in rounds for seconds in calls]
+    for name in ENGINES:
+        rates = [num_views / sum(calls) for calls in seconds[name]]
+        latencies = list(itertools.chain(*seconds[name]))
         row[name] = {
             "views_a_second": statistics.median(rates),
-            "share_of_gemm": median_ratio([2 * macs * rate for rate in rates], measured["flop_a_second"]),
+            "share_of_gemm": median_ratio([2 * macs * rate for rate in rates], products),
             "over_throughput_mode": median_ratio(rates, queued),
             "calls": len(latencies),
             "latency_ms": {f"p{p}": 1000 * float(np.percentile(latencies, p)) for p in PERCENTILES},
@@ -145,10 +159,11 @@ def main(argv: Sequence[str] | None = None) -> None:
     rows = []
     with tempfile.TemporaryDirectory() as scratch:
         model, onnx_path = make_model(cfg, Path(scratch))
+        queued = ThroughputMode(onnx_path, shape, num_threads)
         for batch_size in args.batch_sizes or ([2] if args.quick else BATCH_SIZES):
             batch = np.random.RandomState(0).standard_normal((batch_size, *shape)).astype(np.float32)
-            measured = measure_batch(model, onnx_path, batch, num_threads, rounds, size)
-            rows.append(summarise(measured, batch_size, macs))
+            seconds = measure_batch(model, onnx_path, queued, batch, size, rounds)
+            rows.append(summarise(seconds, batch_size, macs, size))
     figures = {
         "threads": num_threads,
         "rounds": rounds,

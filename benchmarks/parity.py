@@ -3,8 +3,9 @@
     PYTHONPATH=SlowFast taskset -c 0 python -m benchmarks.parity [--quick] [--cfg FILE] [VIDEO ...]
 
 PYTHONPATH names a clone of PySlowFast with x3d.patch. Both routes make the same views of the same videos, into memory,
-in turn. Seconds are of processor time, so that other work on the machine hardly shows. Both networks get the same
-synthetic weights and the same two views.
+in turn, in five rounds after one that is not counted. Seconds are of processor time, so that other work on the machine
+hardly shows. Both networks get the same synthetic weights and the same two views. Figures of X3D_S.yaml go to
+benchmarks/results/parity_S.json.
 """
 
 import copy
@@ -12,7 +13,7 @@ import functools
 import statistics
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,7 +22,7 @@ import cv2
 import numpy as np
 import torch
 
-from benchmarks.common import build_parser, sample_videos, write_results
+from benchmarks.common import ROUNDS, build_parser, sample_videos, time_in_turn, write_results
 from demo.synthetic import synthetic_state
 from x3d.annotations import Video
 from x3d.cli import DEFAULT_CFG
@@ -47,27 +48,16 @@ class Kept:
         self.views: dict[int, np.ndarray] = {}
 
     def write(self, video: Video, views: Iterable[tuple[int, np.ndarray]]) -> str:
-        for number, view in views:
-            self.views[number] = view.copy()
+        self.views = {number: view.copy() for number, view in views}
         return ""
 
 
-def timed(work: Callable[..., Any], video: Video) -> tuple[dict[int, np.ndarray], float]:
-    """Make a video's views; hand them back with the seconds of processor time it took."""
-    kept, start = Kept(), time.process_time()
-    work(video, folder=kept)
-    return kept.views, time.process_time() - start
-
-
-def measure_video(path: str, native: Callable[..., Any], reference: Callable[..., Any], rounds: int) -> dict[str, Any]:
-    """Compare and time one video, both routes in turn."""
-    video = Video(0, path, path, 0)
-    seconds: dict[str, list[float]] = {"native": [], "pyslowfast": []}
-    for _ in range(rounds):
-        ours, native_seconds = timed(native, video)
-        theirs, reference_seconds = timed(reference, video)
-        seconds["native"].append(native_seconds)
-        seconds["pyslowfast"].append(reference_seconds)
+def measure_video(path: str, routes: Mapping[str, Callable[..., Any]], rounds: int, warm_ups: int) -> dict[str, Any]:
+    """Compare the views of one video by both routes, and time them in turn."""
+    video, kept = Video(0, path, path, 0), {name: Kept() for name in routes}
+    actions = {name: functools.partial(route, video, folder=kept[name]) for name, route in routes.items()}
+    seconds = time_in_turn(actions, rounds, warm_ups, time.process_time)
+    ours, theirs = kept["native"].views, kept["pyslowfast"].views
     if ours.keys() != theirs.keys():
         raise ValueError(f"{path}: {len(ours)} views against PySlowFast's {len(theirs)}")
     return {
@@ -123,9 +113,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     torch.set_num_threads(1)
     cv2.setNumThreads(1)
     native = functools.partial(write_views, sampling=Sampling.from_cfg(cfg), transform=Transform.from_cfg(cfg))
-    reference = functools.partial(write_reference_views, cfg=cfg)
-    rounds = 1 if args.quick else 3
-    per_video = [measure_video(path, native, reference, rounds) for path in args.videos or sample_videos()]
+    routes = {"native": native, "pyslowfast": functools.partial(write_reference_views, cfg=cfg)}
+    rounds, warm_ups = (1, 0) if args.quick else (ROUNDS, 1)
+    per_video = [measure_video(path, routes, rounds, warm_ups) for path in args.videos or sample_videos()]
     with tempfile.TemporaryDirectory() as folder:
         networks = compare_networks(cfg, Path(folder))
     total = {key: sum(video[key] for video in per_video) for key in ("views", "native_seconds", "pyslowfast_seconds")}
@@ -134,13 +124,14 @@ def main(argv: Sequence[str] | None = None) -> None:
         "pyslowfast": COMMIT,
         "torchvision": version("torchvision"),
         "rounds": rounds,
+        "threads": 1,
         "networks": networks,
         "per_video": per_video,
         "native_views_a_second": total["views"] / total["native_seconds"],
         "pyslowfast_views_a_second": total["views"] / total["pyslowfast_seconds"],
         "native_over_pyslowfast": total["pyslowfast_seconds"] / total["native_seconds"],
     }
-    write_results("parity", args, figures)
+    write_results(f"parity_{Path(args.cfg).stem.removeprefix('X3D_')}", args, figures)
 
 
 if __name__ == "__main__":

@@ -1,129 +1,187 @@
 """Draw the results as figures: benchmarks/results/<name>.svg from <name>.json, for those that are there.
 
-python -m benchmarks.plot [--results DIR] [--output DIR]
+    python -m benchmarks.plot [--results DIR] [--output DIR]
+
+The same results give the same bytes. What was published by others, and not measured here, is hollow and grey.
 """
 
 import argparse
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from html import escape
+import statistics
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks.common import RESULTS
-from benchmarks.tables import ENGINES, WORKER_KINDS, counted, load_results
+from matplotlib import style
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
-COLOURS = ("#0072b2", "#d55e00", "#009e73")
+from benchmarks.common import RESULTS, load_results
+from benchmarks.result_tables import ENGINES, PUBLISHED, SCRIPTS, WORKER_KINDS, Results, conditions, counted
+
+BLUE, ORANGE, GREEN, GREY = "#0072b2", "#d55e00", "#009e73", "#6e6e6e"
 """Told apart by readers with any colour vision (Okabe and Ito)."""
-WIDTH, HEIGHT, LEFT, TOP, BOTTOM = 800, 380, 56, 64, 44
-LEAST_NOTED = 18
-"""Height of a bar that has room for a note."""
-
-Results = Mapping[str, Any]
-
-
-@dataclass(frozen=True)
-class Bars:
-    """A figure of bars in groups, one colour a series.
-
-    Attributes:
-        values: of each series, one a group.
-        notes: written into the bars, as values.
-        line: a level to compare with, and what it is.
-    """
-
-    title: str
-    groups: Sequence[str]
-    values: Mapping[str, Sequence[float]]
-    notes: Mapping[str, Sequence[str]] = field(default_factory=dict)
-    line: tuple[float, str] | None = None
+MARKERS = {BLUE: "o", ORANGE: "s", GREEN: "^"}
+WIDTH_INCHES = 8
+STYLE = {
+    "svg.hashsalt": "x3d",
+    "svg.fonttype": "path",
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.titlelocation": "left",
+    "axes.titlesize": "medium",
+    "axes.axisbelow": True,
+    "figure.titlesize": "large",
+    "grid.color": "#dddddd",
+    "legend.frameon": False,
+}
 
 
-def text(x: float, y: float, content: str, **attributes: str) -> str:
-    """Spell a text element; `text_anchor="middle"` says text-anchor."""
-    spelled = "".join(f' {name.replace("_", "-")}="{value}"' for name, value in attributes.items())
-    return f'<text x="{x:.1f}" y="{y:.1f}"{spelled}>{escape(content)}</text>'
+def new_figure(title: str, result: Results, height_inches: float) -> Figure:
+    """Make a figure with a title above and the conditions of its result below."""
+    figure = Figure((WIDTH_INCHES, height_inches), layout="constrained")
+    figure.suptitle(title, x=0.01, ha="left", weight="bold")
+    figure.supxlabel(conditions(result).split("; Python")[0], x=0.99, ha="right", size="small", color=GREY)
+    return figure
 
 
-def draw(bars: Bars) -> str:
-    """Draw a figure as SVG."""
-    highest = max([*(value for values in bars.values.values() for value in values), bars.line[0] if bars.line else 0])
-    scale = (HEIGHT - TOP - BOTTOM) / (1.1 * highest)
-    base, group_width = HEIGHT - BOTTOM, (WIDTH - LEFT - 16) / len(bars.groups)
-    bar_width = 0.84 * group_width / len(bars.values)
-    parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" font-family="sans-serif" '
-        'font-size="12">',
-        f'<rect width="{WIDTH}" height="{HEIGHT}" fill="white"/>',
-        text(LEFT, 24, bars.title, font_size="16"),
-    ]
-    for number, (name, values) in enumerate(bars.values.items()):
-        parts.append(f'<rect x="{LEFT + 180 * number}" y="36" width="12" height="12" fill="{COLOURS[number]}"/>')
-        parts.append(text(LEFT + 180 * number + 18, 46, name))
-        for group, value in enumerate(values):
-            x = LEFT + (group + 0.08) * group_width + number * bar_width
-            y, middle = base - scale * value, x + bar_width / 2
-            parts.append(
-                f'<rect x="{x:.1f}" y="{y:.1f}" width="{bar_width - 2:.1f}" height="{base - y:.1f}" '
-                f'fill="{COLOURS[number]}"/>'
-            )
-            parts.append(text(middle, y - 4, f"{value:.3g}", text_anchor="middle"))
-            if name in bars.notes and base - y > LEAST_NOTED:
-                note = bars.notes[name][group]
-                parts.append(text(middle, base - 6, note, text_anchor="middle", fill="white", font_size="11"))
-    for group, name in enumerate(bars.groups):
-        parts.append(text(LEFT + (group + 0.5) * group_width, base + 18, name, text_anchor="middle"))
-    parts.append(f'<path d="M{LEFT} {base}H{WIDTH - 16}" stroke="black"/>')
-    if bars.line:
-        level, meaning = bars.line
-        y = base - scale * level
-        parts.append(f'<path d="M{LEFT} {y:.1f}H{WIDTH - 16}" stroke="black" stroke-dasharray="6 4"/>')
-        parts.append(text(WIDTH - 16, y - 5, meaning, text_anchor="end"))
-    return "\n".join([*parts, "</svg>\n"])
+def label(axes: Axes, text: str, point: tuple[float, float], offset: tuple[float, float], **how: Any) -> None:
+    """Write beside a point of the data, so many printer's points away from it."""
+    axes.annotate(text, point, offset, textcoords="offset points", **{"size": "small", "va": "center", **how})
 
 
-def inference(results: Results) -> Bars:
-    """Views a second by batch and engine, beside what the matrix-product rate would give."""
-    rows = results["batches"]
-    gflop = sorted(row["gemm_gflop_a_second"] for row in rows)[len(rows) // 2]
-    return Bars(
-        "X3D-S on the host: views a second by batch size, and share of the matrix-product rate",
-        [str(row["batch_size"]) for row in rows],
-        {label: [row[name]["views_a_second"] for row in rows] for name, label in ENGINES.items()},
-        {label: [f"{row[name]['share_of_gemm']:.0%}" for row in rows] for name, label in ENGINES.items()},
-        (gflop / (2 * results["gmac_a_view"]), f"float32 matrix products: {gflop:.0f} GFLOP/s"),
-    )
+def legend_above(axes: Axes) -> None:
+    axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=3, borderaxespad=0, handletextpad=0.4)
 
 
-def preprocess(results: Results) -> Bars:
-    """Seconds a video, beside the floor."""
-    rows = results["per_video"]
-    return Bars(
-        "30 views of a video: seconds, beside decoding and saving alone",
-        [row["video"] for row in rows],
-        {
-            "decode and save alone": [row["floor_seconds"] for row in rows],
-            "this suite": [row["ours_seconds"] for row in rows],
-        },
-        {"this suite": [f"{row['ours_over_floor']:.2f} times" for row in rows]},
-    )
+def plain_ticks(axis: Any, ticks: Sequence[float]) -> None:
+    """Give an axis, a logarithmic one too, these ticks only, spelled as plain numbers."""
+    axis.set_major_locator(FixedLocator(ticks))
+    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axis.set_minor_locator(NullLocator())
 
 
-def scaling(results: Results) -> Bars:
-    """Speed-up by workers and by Ray nodes."""
-    names = {"x3d_preprocess": "x3d_preprocess.py", "x3d_evaluate": "x3d_evaluate.py"}
-    first = results["x3d_evaluate"]
-    return Bars(
-        "Speed-up over one worker, and over one Ray node of one core",
-        [counted(row["number"], noun) for kind, noun in WORKER_KINDS.items() for row in first[kind]],
-        {
-            label: [row["speed_up"] for kind in WORKER_KINDS for row in results[name][kind]]
-            for name, label in names.items()
-        },
-    )
+def inference(result: Results) -> Figure:
+    """Views a second by batch size: each engine's, the published ones, and what the matrix-product rate would give."""
+    figure = new_figure("X3D-S: views a second by batch size", result, 4.8)
+    axes = figure.add_subplot(xscale="log", yscale="log", xlabel="batch size, views")
+    axes.set_ylabel("views a second (logarithmic)")
+    draw_engines(axes, result["batches"])
+    draw_published(axes)
+    product = statistics.median(row["gemm_gflop_a_second"] for row in result["batches"])
+    bound = product / (2 * result["gmac_a_view"])
+    axes.axhline(bound, color="black", linewidth=1, linestyle=":")
+    text = f"this host's matrix-product rate, {product:.0f} GFLOP/s, would give {bound:.0f}"
+    label(axes, text, (min(PUBLISHED), bound), (0, 7))
+    plain_ticks(axes.xaxis, sorted(PUBLISHED.keys() | {row["batch_size"] for row in result["batches"]}))
+    decades = [10.0**power for power in range(-3, 7)]
+    plain_ticks(axes.yaxis, decades)
+    low, high = axes.dataLim.intervaly
+    axes.set_ylim(max(level for level in decades if level < low), min(level for level in decades if level > high))
+    axes.grid(axis="y")
+    return figure
 
 
-FIGURES: dict[str, Callable[[Results], Bars]] = {"inference": inference, "preprocess": preprocess, "scaling": scaling}
+def draw_engines(axes: Axes, rows: Sequence[Results]) -> None:
+    """Draw a line an engine; the lowest rate of a batch size is written below its mark, the others above."""
+    sizes = [row["batch_size"] for row in rows]
+    lowest = [min(row[name]["views_a_second"] for name in ENGINES) for row in rows]
+    for (name, engine), colour in zip(ENGINES.items(), MARKERS, strict=True):
+        rates = [row[name]["views_a_second"] for row in rows]
+        axes.plot(sizes, rates, color=colour, marker=MARKERS[colour])
+        label(axes, engine, (sizes[-1], rates[-1]), (12, 0), color=colour, size="medium")
+        for size, rate, least in zip(sizes, rates, lowest, strict=True):
+            label(axes, f"{rate:.1f}", (size, rate), (0, -10 if rate == least else 10), ha="center", color=colour)
+
+
+def draw_published(axes: Axes) -> None:
+    """Draw what the original recipe reports, as what it is."""
+    sizes, rates = list(PUBLISHED), list(PUBLISHED.values())
+    axes.plot(sizes, rates, color=GREY, linestyle="--", marker="D", markerfacecolor="white")
+    for size, rate in PUBLISHED.items():
+        label(axes, f"{rate:.0f}", (size, rate), (0, -11), ha="center", color=GREY)
+    text = "Ascend 310P3: published by the original recipe, not measured here"
+    label(axes, text, (sizes[0], rates[0]), (0, 18), color=GREY, size="medium")
+
+
+def preprocess(result: Results) -> Figure:
+    """Seconds a video: the floor, this suite, PySlowFast."""
+    rows = result["per_video"]
+    figure = new_figure("30 views of a video: seconds in one process", result, 2 + 0.6 * len(rows))
+    axes = figure.add_subplot(xscale="log", xlabel="seconds a video (logarithmic)")
+    series = {
+        "floor": (GREEN, "floor: decode every frame, save the views", ""),
+        "ours": (BLUE, "this suite", "{ours_over_floor:.2f} times the floor"),
+        "pyslowfast": (ORANGE, "PySlowFast's loader", "{pyslowfast_over_ours:.0f} times this suite"),
+    }
+    for key, (colour, name, note) in series.items():
+        places = {place: row[f"{key}_seconds"] for place, row in enumerate(rows) if f"{key}_seconds" in row}
+        if not places:
+            continue
+        axes.plot(list(places.values()), list(places), color=colour, marker=MARKERS[colour], linestyle="", label=name)
+        for place, seconds in places.items():
+            label(axes, f"{seconds:.2g}", (seconds, place), (0, 11), ha="center", color=colour)
+            label(axes, note.format(**rows[place]), (seconds, place), (0, -11), ha="center", color=colour)
+    axes.set_yticks(range(len(rows)), [row["video"] for row in rows])
+    axes.set_ylim(len(rows) - 0.4, -0.6)
+    plain_ticks(axes.xaxis, [0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100])
+    axes.margins(x=0.12)
+    axes.grid(axis="x")
+    legend_above(axes)
+    return figure
+
+
+def end_to_end(result: Results) -> Figure:
+    """Views a second by route, each as a part of what inference alone reaches."""
+    routes = {
+        "inference_alone": ("inference alone", GREY),
+        "streaming": ("streaming:\nx3d_evaluate.py", BLUE),
+        "files": ("by files: x3d_preprocess.py,\nx3d_infer.py, x3d_postprocess.py", BLUE),
+        "pyslowfast": ("by files, with PySlowFast's code\n(BACKEND slowfast)", ORANGE),
+    }
+    figure = new_figure("From videos to accuracy: views a second by route", result, 3.4)
+    axes = figure.add_subplot(xlabel="views a second")
+    bound = result["inference_alone"]["views_a_second"]
+    taken = {key: result[key] for key in routes if key in result}
+    for place, (key, route) in enumerate(taken.items()):
+        rate = route["views_a_second"]
+        axes.barh(place, bound, height=0.6, color="#e8e8e8")
+        axes.barh(place, rate, height=0.6, color=routes[key][1])
+        text = f"{rate:.1f} views/s, {route['videos_an_hour']:.0f} videos/h"
+        if key == "streaming":
+            text += f"\n{result['streaming_share_of_inference_alone']:.0%} of inference alone"
+        label(axes, text, (max(rate, bound), place), (8, 0))
+    axes.set_yticks(range(len(taken)), [routes[key][0] for key in taken])
+    axes.invert_yaxis()
+    axes.tick_params(axis="y", length=0)
+    return figure
+
+
+def scaling(result: Results) -> Figure:
+    """Speed-up by workers and by Ray nodes, below all that the cores can give."""
+    cores = result["machine"]["cores"]
+    numbers = [(row["number"], noun) for kind, noun in WORKER_KINDS.items() for row in result["x3d_evaluate"][kind]]
+    figure = new_figure("Speed-up over one worker, and over one Ray node of one core", result, 3.6)
+    axes = figure.add_subplot(ylabel="times as fast")
+    for shift, colour, (name, script) in zip((-0.2, 0.2), (BLUE, ORANGE), SCRIPTS.items(), strict=True):
+        speed_ups = [row["speed_up"] for kind in WORKER_KINDS for row in result[name][kind]]
+        places = [place + shift for place in range(len(speed_ups))]
+        bars = axes.bar(places, speed_ups, width=0.36, color=colour, label=script)
+        axes.bar_label(bars, fmt="%.2f", fontsize="small", padding=2)
+    for place, (number, _) in enumerate(numbers):
+        name = "" if place else f"all that {counted(cores, 'core')} can give"
+        axes.hlines(min(number, cores), place - 0.4, place + 0.4, color="black", linestyle=":", label=name)
+    axes.set_xticks(range(len(numbers)), [counted(*number) for number in numbers])
+    axes.tick_params(axis="x", length=0)
+    plain_ticks(axes.yaxis, range(cores + 1))
+    axes.margins(y=0.1)
+    legend_above(axes)
+    return figure
+
+
+FIGURES: dict[str, Callable[[Results], Figure]] = {
+    made.__name__: made for made in (inference, preprocess, end_to_end, scaling)
+}
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -131,11 +189,12 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--results", type=Path, default=RESULTS, help="folder of results (default: benchmarks/results)")
     parser.add_argument("--output", type=Path, help="folder for the figures (default: that of the results)")
     args = parser.parse_args(argv)
-    results = load_results(args.results)
-    for name in FIGURES.keys() & results.keys():
-        path = (args.output or args.results) / f"{name}.svg"
-        path.write_text(draw(FIGURES[name](results[name])))
-        print(path)
+    for name, result in load_results(args.results).items():
+        if name in FIGURES:
+            path = (args.output or args.results) / f"{name}.svg"
+            with style.context(["default", STYLE]):
+                FIGURES[name](result).savefig(path, metadata={"Date": None})
+            print(path)
 
 
 if __name__ == "__main__":

@@ -120,7 +120,7 @@ def measure_workers(
             for name in folder.names(outcome.video):
                 (folder.path / name).unlink()
 
-    seconds = time_in_turn({"one": lambda: run(1), "two": lambda: run(2)}, rounds, warm_ups=0)
+    seconds = time_in_turn({"one": lambda: run(1), "two": lambda: run(2)}, rounds)
     return {
         "videos": len(videos),
         "one_worker_views_a_second": 30 * len(videos) / statistics.median(seconds["one"]),
@@ -140,7 +140,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     with tempfile.TemporaryDirectory() as name:
         scratch = Path(name)
         per_video = [measure_video(path, work, reference, view_shape(cfg), scratch, rounds) for path in paths]
-        workers = measure_workers(paths, work, view_shape(cfg), scratch, 1 if args.quick else 5, copies)
+        workers = measure_workers(paths, work, view_shape(cfg), scratch, rounds, copies)
     keys = [key for key in per_video[0] if key.endswith("_seconds")]
     totals = {key: sum(video[key] for video in per_video) for key in keys}
     total = {"ours_over_floor": totals["ours_seconds"] / totals["floor_seconds"], **totals}

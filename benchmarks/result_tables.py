@@ -1,0 +1,242 @@
+"""The tables of the documents, one function a table: every result by its file's name -> Markdown.
+
+What was not measured says so. Below a table stand the conditions of its result, and its figure.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+PUBLISHED = {1: 333.2, 4: 381.6, 8: 386.8, 16: 365.2, 32: 358.9, 64: 354.9}
+"""Views a second on Ascend 310P3 by batch size, as the original recipe reports; not measured here."""
+ENGINES = {"openvino": "OpenVINO", "onnxruntime": "ONNX Runtime", "pytorch": "PyTorch eager"}
+SCRIPTS = {"x3d_preprocess": "x3d_preprocess.py", "x3d_evaluate": "x3d_evaluate.py"}
+WORKER_KINDS = {"workers": "worker", "ray_nodes": "Ray node"}
+ROUTES = {
+    "streaming": "x3d_evaluate.py",
+    "files": "x3d_preprocess.py, x3d_infer.py, x3d_postprocess.py",
+    "inference_alone": "inference alone, in as many processes",
+    "pyslowfast": "files, BACKEND slowfast",
+}
+NOT_MEASURED = "not measured yet"
+
+Results = Mapping[str, Any]
+
+
+def table(header: str, rows: Iterable[str], result: Results | None = None) -> str:
+    """Spell a table, and the conditions of the result it shows below it.
+
+    Args:
+        header, rows: cells with " | " between them.
+    """
+    num_columns = header.count("|") + 1
+    rows = list(rows) or [NOT_MEASURED + " | " * (num_columns - 1)]
+    lines = [header, " | ".join(["---"] * num_columns), *rows]
+    spelled = "".join(f"| {line} |\n" for line in lines)
+    return spelled + (f"\n{conditions(result)}\n" if result else "")
+
+
+def conditions(result: Results) -> str:
+    """Say what a result's figures were taken on."""
+    machine = result["machine"]
+    versions = ", ".join(f"{name} {version}" for name, version in machine["versions"].items())
+    rounds = f"medians of {result['rounds']} rounds" if result["rounds"] > 1 else "one round"
+    counts = [counted(machine["cores"], "core")]
+    if "threads" in result:
+        counts.append(counted(result["threads"], "thread"))
+    if "threads_a_worker" in result:
+        counts.append(f"{counted(result['threads_a_worker'], 'thread')} a worker")
+    return f"{machine['processor']}, {', '.join(counts)}; {rounds}; Python {machine['python']}, {versions}."
+
+
+def counted(number: int, noun: str) -> str:
+    """Spell a number of things: 1 worker, 2 workers."""
+    return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
+def figure(results: Results, name: str) -> str:
+    """Show a figure; FIGURES stands for its folder, which each document names in its own way."""
+    return f"\n![{name}](FIGURES/{name}.svg)\n" if name in results else ""
+
+
+def batches(results: Results) -> str:
+    """Views a second by batch size: published for the NPU, measured for the host."""
+    measured = {row["batch_size"]: row for row in results.get("inference", {"batches": ()})["batches"]}
+    sizes = sorted(PUBLISHED.keys() | measured.keys())
+    published = " | ".join(str(PUBLISHED.get(size, "")) for size in sizes)
+    rows = [f"views/s on Ascend 310P3, as the original recipe reports; not measured here | {published}"]
+    for name, label in ENGINES.items():
+        rates = [f"{measured[size][name]['views_a_second']:.1f}" if size in measured else "" for size in sizes]
+        rates[0] = rates[0] if measured else NOT_MEASURED
+        rows.append(f"views/s on the host, {label} | {' | '.join(rates)}")
+    header = " | ".join(["batch", *map(str, sizes)])
+    return table(header, rows, results.get("inference")) + figure(results, "inference")
+
+
+def inference(results: Results) -> str:
+    """Rate, latency and share of the matrix-product rate, by engine and batch size."""
+    result = results.get("inference", {})
+    row = (
+        "{label} | {batch_size} | {views_a_second:.1f} | "
+        "{latency_ms[p50]:.1f} | {latency_ms[p90]:.1f} | {latency_ms[p99]:.1f} | {calls} | "
+        "{share_of_gemm:.0%} of {gemm_gflop_a_second:.0f} GFLOP/s | "
+        "{over_throughput_mode:.2f} of {openvino_throughput_mode_views_a_second:.1f} views/s"
+    )
+    return table(
+        "engine | batch | views/s | latency ms: median | 90 % | 99 % | calls | "
+        "of the matrix-product rate | times OpenVINO's throughput mode",
+        [
+            row.format(label=label, **batch, **batch[name])
+            for name, label in ENGINES.items()
+            for batch in result.get("batches", ())
+        ],
+        result,
+    )
+
+
+def preprocess(results: Results) -> str:
+    """Time a video against the floor."""
+    result = results.get("preprocess", {})
+    row = "{video} | {floor_seconds:.3f} | {ours_seconds:.3f} | {ours_over_floor:.2f} | {rate} | "
+    rows = []
+    for taken in result.get("per_video", ()):
+        rows.append(row.format(rate=f"{taken['ours_views_a_second']:.1f}", **taken) + _pyslowfast_seconds(taken))
+    if result:
+        total, pool = result["total"], result["workers"]
+        rows.append(row.format(video="all", rate="", **total) + _pyslowfast_seconds(total))
+        for key, workers in {"one_worker": "one worker", "two_workers": "two workers"}.items():
+            rate = f"{pool[f'{key}_views_a_second']:.1f}"
+            rows.append(f"{pool['videos']} in all, {workers}, start-up included |  |  |  | {rate} | ")
+    header = "video | floor, s | this suite, s | times the floor | views/s | PySlowFast, s"
+    return table(header, rows, result) + figure(results, "preprocess")
+
+
+def _pyslowfast_seconds(taken: Results) -> str:
+    return f"{taken['pyslowfast_seconds']:.1f}" if "pyslowfast_seconds" in taken else NOT_MEASURED
+
+
+def scoring(results: Results) -> str:
+    """Time and memory of scoring against reading."""
+    result = results.get("scoring", {})
+    rows = []
+    if result:
+        row = "{} | {} | {seconds:.1f} | {peak_megabytes:.0f}"
+        rows.append(row.format("list and read every file", result["files"], **result["floor"]))
+        rows.append(row.format("x3d_postprocess.py", result["files"], **result["ours"]))
+        rows.append(f"ratio |  | {result['ours_over_floor']:.2f} | ")
+    return table(" | files | seconds | peak memory, MB", rows, result)
+
+
+def end_to_end(results: Results) -> str:
+    """Rates from videos to accuracy, by route."""
+    result = results.get("end_to_end", {})
+    rows = []
+    if result:
+        for key, label in ROUTES.items():
+            row = "{} | {videos_an_hour:.0f} | {views_a_second:.2f}" if key in result else f"{{}} | {NOT_MEASURED} | "
+            rows.append(row.format(label, **result.get(key, {})))
+        share = result["streaming_share_of_inference_alone"]
+        rows.append(f"share of inference alone that streaming reaches |  | {share:.0%}")
+        for key in ("files", "pyslowfast"):
+            if key in result:
+                times = result["streaming"]["views_a_second"] / result[key]["views_a_second"]
+                rows.append(f"streaming, times {ROUTES[key]} |  | {times:.2f}")
+    return table("route | videos/h | views/s", rows, result) + figure(results, "end_to_end")
+
+
+def scaling(results: Results) -> str:
+    """Rate by workers and by Ray nodes."""
+    result = results.get("scaling", {})
+    row = "{} | {} | {seconds:.1f} | {views_a_second:.1f} | {speed_up:.2f}"
+    rows = [
+        row.format(script, counted(taken["number"], noun), **taken)
+        for name, script in SCRIPTS.items()
+        for kind, noun in WORKER_KINDS.items()
+        for taken in result.get(name, {}).get(kind, ())
+    ]
+    return table("script | on | seconds | views/s | speed-up", rows, result) + figure(results, "scaling")
+
+
+def lengths(results: Results) -> str:
+    """Time and the driver's memory by the number of videos."""
+    result = results.get("scaling", {})
+    rows = []
+    for name, script in SCRIPTS.items():
+        taken = result.get(name, {}).get("videos", [])
+        for before, row in zip([None, *taken], taken, strict=False):
+            further = ""
+            if before:
+                seconds = (row["seconds"] - before["seconds"]) / (row["number"] - before["number"])
+                further = f"{1000 * seconds:.0f}"
+            memory = f"{row['driver_peak_megabytes']:.0f}"
+            rows.append(f"{script} | {row['number']} | {row['seconds']:.1f} | {further} | {memory}")
+    return table("script | videos | seconds | ms a further video | driver's peak memory, MB", rows, result)
+
+
+OVERVIEW = (
+    (
+        "preprocess",
+        "preprocessing, times decoding each frame once and saving the views | {total[ours_over_floor]:.2f}",
+    ),
+    ("parity_S", "PySlowFast's loader, times this suite's processor time | {native_over_pyslowfast:.1f}"),
+    (
+        "end_to_end",
+        "`x3d_evaluate.py`, videos an hour (views a second) | "
+        "{streaming[videos_an_hour]:.0f} ({streaming[views_a_second]:.1f})",
+    ),
+    ("end_to_end", "`x3d_evaluate.py`, share of inference alone | {streaming_share_of_inference_alone:.0%}"),
+    ("scoring", "scoring, times reading the files | {ours_over_floor:.2f} ({files} files)"),
+    ("scoring", "scoring, peak memory | {ours[peak_megabytes]:.0f} MB"),
+)
+
+
+def overview(results: Results) -> str:
+    """What the README says of speed, a line a question."""
+    rows = [
+        row.format(**results[name]) if name in results else f"{row.split(' | ')[0]} | {NOT_MEASURED}"
+        for name, row in OVERVIEW
+    ]
+    return table("question | measured", rows) + figure(results, "end_to_end")
+
+
+def parity(results: Results) -> str:
+    """How far the views of both routes are apart, and the rate of one core."""
+    rows, found = [], _parities(results)
+    for size, result in found.items():
+        videos = result["per_video"]
+        apart = " | ".join(f"{video['largest_difference']:.1e}" for video in videos)
+        rows.append(f"X3D-{size} | largest difference | {apart} | ")
+        for key, label in {"native": "native", "pyslowfast": "PySlowFast"}.items():
+            rates = " | ".join(f"{video['views'] / video[f'{key}_seconds']:.1f}" for video in videos)
+            rows.append(f" | {label}, views/s | {rates} | {result[f'{key}_views_a_second']:.1f}")
+        rows.append(f" | ratio{' | ' * len(videos)} | {result['native_over_pyslowfast']:.1f}")
+    first = next(iter(found.values()), {})
+    names = [Path(video["video"]).stem for video in first.get("per_video", ())]
+    return table(" | ".join(["", "", *names, "all"]), rows, first)
+
+
+def networks(results: Results) -> str:
+    """How far the networks of both routes are apart."""
+    found = _parities(results)
+    labels = {
+        "torch": "the two torch networks",
+        "onnxruntime_between": "the two ONNX files, ONNX Runtime",
+        "openvino_between": "the two ONNX files, OpenVINO",
+        "onnxruntime_from_torch": "either ONNX file in ONNX Runtime, from PySlowFast's torch network",
+        "openvino_from_torch": "either ONNX file in OpenVINO, from PySlowFast's torch network",
+        "largest_probability": "(largest probability)",
+    }
+    rows = []
+    for key, label in labels.items():
+        rows.append(" | ".join([label, *(f"{result['networks'][key]:.2g}" for result in found.values())]))
+    return table(" | ".join(["", *(f"X3D-{size}" for size in found)]), rows if found else ())
+
+
+def _parities(results: Results) -> dict[str, Results]:
+    return {size: results[f"parity_{size}"] for size in ("XS", "S", "M") if f"parity_{size}" in results}
+
+
+TABLES: dict[str, Callable[[Results], str]] = {
+    made.__name__: made
+    for made in (batches, inference, preprocess, scoring, end_to_end, scaling, lengths, overview, parity, networks)
+}
