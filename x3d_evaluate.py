@@ -147,9 +147,9 @@ def record(
     manifest: "Manifest",
 ) -> None:
     """Write what becomes of videos as it comes: rows to the journal, failures to the manifest."""
-    from tqdm import tqdm
+    from x3d.outcome import progress_bar
 
-    with tqdm(total=num_videos, desc="videos", unit="video", smoothing=0.05) as progress:
+    with progress_bar(num_videos) as progress:
         for outcome in outcomes:
             video = outcome.video
             if outcome.value is not None:

@@ -79,14 +79,13 @@ def run(cfg: "CfgNode", args: argparse.Namespace) -> int:
 
 def decode(cfg: "CfgNode", todo: Sequence["Video"], folder: "ViewFolder", manifest: "Manifest") -> None:
     """Decode videos in worker processes and note what became of each."""
-    from tqdm import tqdm
-
     from x3d.facts import Needs
+    from x3d.outcome import progress_bar
     from x3d.workers import run_configured
 
     needs = Needs.of([cfg.DATA.PATH_PREFIX, str(folder.scratch)])
     outcomes = run_configured(cfg, view_writer(cfg, folder), todo, needs)
-    with tqdm(total=len(todo), desc="videos", unit="video", smoothing=0.05) as progress:
+    with progress_bar(len(todo)) as progress:
         for outcome in outcomes:
             video = outcome.video
             if outcome.value is not None:

@@ -62,10 +62,9 @@ def run(cfg: "CfgNode", args: argparse.Namespace) -> int:
 
 def inspect_all(cfg: "CfgNode", videos: Sequence["Video"]) -> Iterator["Outcome[Inspection]"]:
     """Inspect videos in worker processes; outcomes come in the order of the list."""
-    from tqdm import tqdm
-
     from x3d.facts import Needs
     from x3d.inspection import inspect_video
+    from x3d.outcome import progress_bar
     from x3d.sampling import Sampling
     from x3d.workers import run_configured
 
@@ -74,11 +73,13 @@ def inspect_all(cfg: "CfgNode", videos: Sequence["Video"]) -> Iterator["Outcome[
     early: dict[int, Outcome[Inspection]] = {}
     order = iter([video.index for video in videos])
     wanted = next(order, None)
-    for outcome in tqdm(outcomes, total=len(videos), desc="videos", unit="video"):
-        early[outcome.video.index] = outcome
-        while wanted in early:
-            yield early.pop(wanted)
-            wanted = next(order, None)
+    with progress_bar(len(videos)) as progress:
+        for outcome in outcomes:
+            progress.update()
+            early[outcome.video.index] = outcome
+            while wanted in early:
+                yield early.pop(wanted)
+                wanted = next(order, None)
 
 
 def report_row(outcome: "Outcome[Inspection]") -> list[str]:

@@ -173,14 +173,19 @@ def make_video(path: Path, num_frames: int) -> str:
     return str(path)
 
 
-def reference_is_there(cfg: "CfgNode") -> bool:
-    """Find out whether PySlowFast with x3d.patch can be used: what Python finds, or the clone SLOWFAST_DIR names."""
+def find_reference() -> None:
+    """Let Python find the clone of PySlowFast that SLOWFAST_DIR names, in the commands it starts too."""
     folder = os.environ.get("SLOWFAST_DIR")
     if folder and os.path.abspath(folder) not in sys.path:
         sys.path.insert(0, os.path.abspath(folder))
         os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [sys.path[0], os.environ.get("PYTHONPATH")]))
+
+
+def reference_is_there(cfg: "CfgNode") -> bool:
+    """Find out whether PySlowFast with x3d.patch can be used: what Python finds, or the clone SLOWFAST_DIR names."""
     from x3d.reference import check_reference
 
+    find_reference()
     try:
         check_reference(cfg)
     except ValueError as error:

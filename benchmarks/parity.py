@@ -1,10 +1,10 @@
 """How far the views and the networks of both routes are apart, and how fast one core makes the views.
 
-    PYTHONPATH=SlowFast taskset -c 0 python -m benchmarks.parity [--quick] [--cfg FILE] [VIDEO ...]
+    SLOWFAST_DIR=SlowFast taskset -c 0 python -m benchmarks.parity [--quick] [--cfg FILE] [VIDEO ...]
 
-PYTHONPATH names a clone of PySlowFast with x3d.patch. Both routes make the same views of the same videos, into memory,
-in turn, in five rounds after one that is not counted. Seconds are of processor time, so that other work on the machine
-hardly shows. Both networks get the same synthetic weights and the same two views. Figures of X3D_S.yaml go to
+SLOWFAST_DIR names a clone of PySlowFast with x3d.patch. Both routes make the same views of the same videos, into
+memory, in turn, in five rounds after one that is not counted. Seconds are of processor time, so that other work on the
+machine hardly shows. Both networks get the same synthetic weights and the same two views. Figures of X3D_S.yaml go to
 benchmarks/results/parity_S.json.
 """
 
@@ -22,7 +22,7 @@ import cv2
 import numpy as np
 import torch
 
-from benchmarks.common import ROUNDS, build_parser, sample_videos, time_in_turn, write_results
+from benchmarks.common import ROUNDS, build_parser, find_reference, sample_videos, time_in_turn, write_results
 from demo.synthetic import synthetic_state
 from x3d.annotations import Video
 from x3d.cli import DEFAULT_CFG
@@ -109,6 +109,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--cfg", default=str(DEFAULT_CFG), metavar="FILE", help="yaml file (default: X3D_S.yaml)")
     args = parser.parse_args(argv)
     cfg = load_cfg(args.cfg)
+    find_reference()
     check_reference(cfg)
     torch.set_num_threads(1)
     cv2.setNumThreads(1)

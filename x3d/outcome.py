@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
+from tqdm import tqdm
+
 from x3d.annotations import Video
 from x3d.video import REASONS
 
@@ -41,6 +43,12 @@ class Outcome(Generic[T]):
             "reason": self.reason,
             "text": self.text,
         }
+
+
+def progress_bar(num_videos: int) -> "tqdm[Any]":
+    """Show on stderr how many videos are done, how many a second, and when the rest will be."""
+    shown = "{l_bar}{bar}| {n_fmt}/{total_fmt} [{elapsed}<{remaining}, {rate_noinv_fmt}]"
+    return tqdm(total=num_videos, desc="videos", unit=" videos", smoothing=0.05, bar_format=shown)
 
 
 def log_failures(failed: Sequence[Mapping[str, Any]]) -> None:
