@@ -53,7 +53,7 @@ def run(cfg: "CfgNode", args: argparse.Namespace) -> int:
     from x3d.engine import open_engine
     from x3d.eval_folder import open_shard, read_rows
     from x3d.facts import Needs, evaluation_facts
-    from x3d.outcome import GOES_ON, log_failures
+    from x3d.outcome import log_failures
     from x3d.report import score_table
     from x3d.workers import run_configured
 
@@ -68,21 +68,12 @@ def run(cfg: "CfgNode", args: argparse.Namespace) -> int:
     num_workers = count_workers(cfg, engine)
     del engine
     manifest, journal = open_shard(options.OUTPUT_PATH, (args.shard_id, args.num_shards), facts, cfg.MODEL.NUM_CLASSES)
-    with journal:
+    with journal, manifest.kept():
         done = set(journal.done.tolist())
         todo = [video for video in videos if video.index not in done]
         place = cfg.X3D_WORKERS.RAY_ADDRESS or f"{num_workers} workers"
         logger.info("%d videos, %d to do, %s, batches of %d", len(videos), len(todo), place, work.batch_size)
-        try:
-            outcomes = run_configured(cfg, work, todo, needs, num_workers, resources)
-            record(cfg, outcomes, len(todo), journal, manifest)
-        except OSError as error:
-            return fail(f"{options.OUTPUT_PATH} cannot be written: {error}; {GOES_ON}", EXIT_INCOMPLETE)
-        except BaseException:
-            logger.error("stopped; %s", GOES_ON)
-            raise
-        finally:
-            manifest.save_or_say()
+        record(cfg, run_configured(cfg, work, todo, needs, num_workers, resources), len(todo), journal, manifest)
     failed = [manifest.videos[index] for index in sorted(manifest.videos)]
     log_failures(failed)
     status = EXIT_INCOMPLETE if failed else EXIT_DONE

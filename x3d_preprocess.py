@@ -9,6 +9,7 @@ A stopped run goes on where it was. A video that cannot be used is listed with i
 """
 
 import argparse
+import contextlib
 import functools
 import logging
 import os
@@ -39,7 +40,6 @@ def run(cfg: "CfgNode", args: argparse.Namespace) -> int:
 
     from x3d.annotations import read_list, shard, views_per_video
     from x3d.facts import view_facts
-    from x3d.outcome import GOES_ON
     from x3d.transform import view_shape
     from x3d.view_folder import ViewFolder
 
@@ -55,7 +55,7 @@ def run(cfg: "CfgNode", args: argparse.Namespace) -> int:
     path = os.path.abspath(options.DATA_OUTPUT_PATH) if on_cluster else options.DATA_OUTPUT_PATH
     folder = ViewFolder(path, f".{options.FORMAT}", shape, num_views, (args.shard_id, args.num_shards))
     manifest = folder.open(view_facts(cfg, listed), videos, options.OVERWRITE)
-    try:
+    with contextlib.closing(folder), manifest.kept():
         todo = [video for video in videos if video.index not in manifest.videos]
         needed = len(todo) * num_views * folder.view_bytes
         free = shutil.disk_usage(folder.path).free
@@ -66,14 +66,6 @@ def run(cfg: "CfgNode", args: argparse.Namespace) -> int:
         if needed > free:
             return fail(f"{folder.path} lacks {(needed - free) / 1e9:.2f} GB for {len(todo) * num_views} views")
         decode(cfg, todo, folder, manifest)
-    except OSError as error:
-        return fail(f"{folder.path} cannot be written: {error}; {GOES_ON}", EXIT_INCOMPLETE)
-    except BaseException:
-        logger.error("stopped; %s", GOES_ON)
-        raise
-    finally:
-        manifest.save_or_say()
-        folder.close()
     return sum_up(videos, manifest, num_views)
 
 

@@ -1,16 +1,19 @@
 """The record of a run: what its folder was made from, and the state of every video."""
 
+import contextlib
 import logging
 import os
 import re
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from x3d.cli import RunError
 from x3d.facts import facts_differ
 from x3d.files import read_json, write_json
 
+GOES_ON = "the same command goes on from here"
 SAVE_EVERY_SECONDS = 2
 
 logger = logging.getLogger(__name__)
@@ -53,7 +56,24 @@ class Manifest:
         write_json(self.path, {"facts": self.facts, "videos": {str(i): self.videos[i] for i in sorted(self.videos)}})
         self._saved = time.monotonic()
 
-    def save_or_say(self) -> None:
+    @contextlib.contextmanager
+    def kept(self) -> Iterator[None]:
+        """Write the file however the work within ends; of work that is cut short, say that it can go on.
+
+        Raises:
+            RunError: from an OSError within: the folder cannot be written.
+        """
+        try:
+            yield
+        except OSError as error:
+            raise RunError(f"{self.path.parent} cannot be written: {error}; {GOES_ON}") from error
+        except BaseException:
+            logger.error("stopped; %s", GOES_ON)
+            raise
+        finally:
+            self._save_or_say()
+
+    def _save_or_say(self) -> None:
         """Write the file, or log why not: a full disk must not hide the error that came first."""
         try:
             self.save()

@@ -20,7 +20,6 @@ ALL_REASONS = {
     "internal_error": "an error of this program, not of the video",
 }
 TRIES = 2
-GOES_ON = "the same command goes on from here"
 
 T = TypeVar("T")
 
