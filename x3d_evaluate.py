@@ -11,10 +11,11 @@ scores the folder when all shards are in it.
 """
 
 import argparse
+import contextlib
 import logging
 import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from x3d.cli import EXIT_DONE, EXIT_INCOMPLETE, fail, script_main
@@ -33,8 +34,10 @@ logger = logging.getLogger("x3d_evaluate")
 
 LARGEST_CPU_BATCH = 8
 WORKERS_A_DEVICE = 4
-RAY_RESOURCES = {"CUDA": "GPU", "Tensorrt": "GPU", "ROCM": "GPU", "MIGraphX": "GPU", "GPU": "GPU"}
-RAY_RESOURCES |= {"CANN": "NPU", "NPU": "NPU"}
+RAY_RESOURCES = {
+    **dict.fromkeys(("CUDA", "Tensorrt", "ROCM", "MIGraphX", "GPU"), "GPU"),
+    **dict.fromkeys(("CANN", "NPU"), "NPU"),
+}
 """What Ray calls the device of an engine."""
 
 
@@ -49,37 +52,39 @@ def run(cfg: "CfgNode", args: argparse.Namespace) -> int:
                 f"{node}.BACKEND {cfg[node].BACKEND}: PySlowFast's route goes by files; set {node}.BACKEND native"
             )
 
-    from x3d.annotations import read_list, shard
+    from x3d.annotations import first_present, read_list, shard
     from x3d.engine import open_engine
     from x3d.eval_folder import open_shard, read_rows
     from x3d.facts import Needs, evaluation_facts
-    from x3d.outcome import log_failures
+    from x3d.outcome import follow
     from x3d.report import score_table
-    from x3d.workers import run_configured
+    from x3d.workers import open_workers
 
     listed = read_list(cfg)
     videos = shard(listed, args.shard_id, args.num_shards)
     engine = open_engine(options.MODEL_PATH, options.ENGINE, options.DEVICE)
     check_model(cfg, engine)
     work = plan_work(cfg, engine)
-    facts = evaluation_facts(cfg, listed, options.MODEL_PATH, engine)
-    needs = Needs.of([cfg.DATA.PATH_PREFIX], engine.packages, options.MODEL_PATH)
-    resources = task_resources(engine)
-    num_workers = count_workers(cfg, engine)
+    facts = evaluation_facts(cfg, listed, options.MODEL_PATH, engine, work.batch_size)
+    needs = Needs.of([cfg.DATA.PATH_PREFIX, first_present(videos)], engine.packages, options.MODEL_PATH)
+    resources, num_workers = task_resources(engine), count_workers(cfg, engine)
     del engine
-    manifest, journal = open_shard(options.OUTPUT_PATH, (args.shard_id, args.num_shards), facts, cfg.MODEL.NUM_CLASSES)
-    with journal, manifest.kept():
+    with contextlib.ExitStack() as opened:
+        workers = opened.enter_context(open_workers(cfg, needs, num_workers, resources))
+        shard_of_folder = (args.shard_id, args.num_shards)
+        manifest, journal = open_shard(options.OUTPUT_PATH, shard_of_folder, facts, cfg.MODEL.NUM_CLASSES)
+        opened.enter_context(journal)
+        opened.enter_context(manifest.kept())
         done = set(journal.done.tolist())
         todo = [video for video in videos if video.index not in done]
         place = cfg.X3D_WORKERS.RAY_ADDRESS or f"{num_workers} workers"
         logger.info("%d videos, %d to do, %s, batches of %d", len(videos), len(todo), place, work.batch_size)
-        record(cfg, run_configured(cfg, work, todo, needs, num_workers, resources), len(todo), journal, manifest)
-    failed = [manifest.videos[index] for index in sorted(manifest.videos)]
-    log_failures(failed)
-    status = EXIT_INCOMPLETE if failed else EXIT_DONE
+        for outcome in follow(workers.run(work, todo), len(todo), cfg.X3D_PREPROCESS.ON_ERROR):
+            record(outcome, journal, manifest)
+    status = sum_up(len(videos), journal.num_rows, manifest)
     if args.num_shards == 1:
         return max(status, score_table(cfg, options.OUTPUT_PATH, read_rows(cfg, options.OUTPUT_PATH)))
-    logger.info("shard %d of %d is done; x3d_postprocess.py scores the folder of all", args.shard_id, args.num_shards)
+    logger.info("x3d_postprocess.py scores the folder of all %d shards", args.num_shards)
     return status
 
 
@@ -130,28 +135,27 @@ def task_resources(engine: "Engine") -> dict[str, float]:
     return {"CPU": 1.0} | ({resource: 1 / WORKERS_A_DEVICE} if resource else {})
 
 
-def record(
-    cfg: "CfgNode",
-    outcomes: "Iterator[Outcome[np.ndarray]]",
-    num_videos: int,
-    journal: "Journal",
-    manifest: "Manifest",
-) -> None:
-    """Write what becomes of videos as it comes: rows to the journal, failures to the manifest."""
-    from x3d.outcome import progress_bar
+def record(outcome: "Outcome[np.ndarray]", journal: "Journal", manifest: "Manifest") -> None:
+    """Write what became of a video: a row to the journal, a failure to the manifest."""
+    video = outcome.video
+    if outcome.value is None:
+        manifest.record(video.index, outcome.failure())
+    else:
+        journal.append(video.index, video.label, outcome.value)
+        manifest.videos.pop(video.index, None)
 
-    with progress_bar(num_videos) as progress:
-        for outcome in outcomes:
-            video = outcome.video
-            if outcome.value is not None:
-                journal.append(video.index, video.label, outcome.value)
-            else:
-                progress.write(f"{outcome.reason}: {outcome.text}", file=progress.fp)
-                manifest.record(video.index, outcome.failure())
-                if cfg.X3D_PREPROCESS.ON_ERROR == "raise":
-                    logger.error("X3D_PREPROCESS.ON_ERROR is raise: stopping at the first failure")
-                    return
-            progress.update()
+
+def sum_up(num_videos: int, num_done: int, manifest: "Manifest") -> int:
+    """Log counts, which add up to the list, and every failure."""
+    from x3d.outcome import log_failures
+
+    failed = [manifest.videos[index] for index in sorted(manifest.videos)]
+    not_reached = num_videos - num_done - len(failed)
+    logger.info("%d videos done, %d failed; manifest: %s", num_done, len(failed), manifest.path)
+    if not_reached:
+        logger.error("%d videos not reached", not_reached)
+    log_failures(failed)
+    return EXIT_INCOMPLETE if failed or not_reached else EXIT_DONE
 
 
 def main(argv: Sequence[str] | None = None) -> int:

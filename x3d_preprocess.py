@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from x3d.annotations import Video
     from x3d.manifest import Manifest
+    from x3d.outcome import Outcome
     from x3d.view_folder import ViewFolder
 
 logger = logging.getLogger("x3d_preprocess")
@@ -38,10 +39,12 @@ def run(cfg: "CfgNode", args: argparse.Namespace) -> int:
     if not options.DATA_OUTPUT_PATH:
         return fail("X3D_PREPROCESS.DATA_OUTPUT_PATH is empty; give the folder for the views")
 
-    from x3d.annotations import read_list, shard, views_per_video
-    from x3d.facts import view_facts
+    from x3d.annotations import first_present, read_list, shard, views_per_video
+    from x3d.facts import Needs, view_facts
+    from x3d.outcome import follow
     from x3d.transform import view_shape
     from x3d.view_folder import ViewFolder
+    from x3d.workers import open_workers
 
     if options.BACKEND == "slowfast":
         from x3d.reference import check_reference
@@ -54,9 +57,12 @@ def run(cfg: "CfgNode", args: argparse.Namespace) -> int:
     on_cluster = bool(cfg.X3D_WORKERS.RAY_ADDRESS)
     path = os.path.abspath(options.DATA_OUTPUT_PATH) if on_cluster else options.DATA_OUTPUT_PATH
     folder = ViewFolder(path, f".{options.FORMAT}", shape, num_views, (args.shard_id, args.num_shards))
-    manifest = folder.open(view_facts(cfg, listed), videos, options.OVERWRITE)
-    with contextlib.closing(folder), manifest.kept():
-        todo = [video for video in videos if video.index not in manifest.videos]
+    with contextlib.ExitStack() as opened:
+        workers = opened.enter_context(open_workers(cfg, Needs.of([cfg.DATA.PATH_PREFIX, first_present(videos)])))
+        manifest = folder.open(view_facts(cfg, listed), videos, options.OVERWRITE)
+        opened.callback(folder.close)
+        opened.enter_context(manifest.kept())
+        todo = [video for video in videos if not manifest.is_done(video.index)]
         needed = len(todo) * num_views * folder.view_bytes
         free = shutil.disk_usage(folder.path).free
         logger.info(
@@ -65,31 +71,15 @@ def run(cfg: "CfgNode", args: argparse.Namespace) -> int:
         )
         if needed > free:
             return fail(f"{folder.path} lacks {(needed - free) / 1e9:.2f} GB for {len(todo) * num_views} views")
-        decode(cfg, todo, folder, manifest)
+        outcomes = workers.run(view_writer(cfg, folder), todo)
+        for outcome in follow(outcomes, len(todo), options.ON_ERROR):
+            manifest.record(outcome.video.index, outcome.failure() if outcome.reason else written(outcome))
     return sum_up(videos, manifest, num_views)
 
 
-def decode(cfg: "CfgNode", todo: Sequence["Video"], folder: "ViewFolder", manifest: "Manifest") -> None:
-    """Decode videos in worker processes and note what became of each."""
-    from x3d.facts import Needs
-    from x3d.outcome import progress_bar
-    from x3d.workers import run_configured
-
-    needs = Needs.of([cfg.DATA.PATH_PREFIX, str(folder.scratch)])
-    outcomes = run_configured(cfg, view_writer(cfg, folder), todo, needs)
-    with progress_bar(len(todo)) as progress:
-        for outcome in outcomes:
-            video = outcome.video
-            if outcome.value is not None:
-                entry = {"path": video.listed, "label": video.label, "state": "done", **outcome.value}
-            else:
-                entry = outcome.failure()
-                progress.write(f"{outcome.reason}: {outcome.text}", file=progress.fp)
-            manifest.record(video.index, entry)
-            progress.update()
-            if outcome.value is None and cfg.X3D_PREPROCESS.ON_ERROR == "raise":
-                logger.error("X3D_PREPROCESS.ON_ERROR is raise: stopping at the first failure")
-                return
+def written(outcome: "Outcome[dict[str, Any]]") -> dict[str, Any]:
+    """Make the manifest's entry of a video whose views are there."""
+    return {"path": outcome.video.listed, "label": outcome.video.label, "state": "done", **(outcome.value or {})}
 
 
 def view_writer(cfg: "CfgNode", folder: "ViewFolder") -> Callable[["Video"], dict[str, Any]]:

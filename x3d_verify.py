@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from x3d.annotations import Video
     from x3d.inspection import Inspection
-    from x3d.workers import Outcome
+    from x3d.workers import Outcome, Runner
 
 logger = logging.getLogger("x3d_verify")
 
@@ -42,7 +42,9 @@ KNOWN_SETS = {
 
 def run(cfg: "CfgNode", args: argparse.Namespace) -> int:
     """Check the list, then every video of it, and sum up."""
-    from x3d.annotations import list_path, scan_list
+    from x3d.annotations import first_present, list_path, scan_list
+    from x3d.facts import Needs
+    from x3d.workers import open_workers
 
     videos, faults = scan_list(cfg)
     for fault in faults:
@@ -50,26 +52,25 @@ def run(cfg: "CfgNode", args: argparse.Namespace) -> int:
     logger.info("%d videos listed: %s", len(videos), KNOWN_SETS.get(len(videos), "no known copy of the validation set"))
     unlisted = find_unlisted(cfg, videos)
     counts: collections.Counter[str] = collections.Counter()
-    with open(REPORT, "w", newline="") as file:
+    needs = Needs.of([cfg.DATA.PATH_PREFIX, first_present(videos)])
+    with open_workers(cfg, needs) as workers, open(REPORT, "w", newline="") as file:
         rows = csv.writer(file)
         rows.writerow(COLUMNS)
-        for outcome in inspect_all(cfg, videos):
+        for outcome in inspect_all(cfg, workers, videos):
             row = report_row(outcome)
             rows.writerow(row)
             counts[row[COLUMNS.index("reason")]] += 1
     return sum_up(counts, len(faults), unlisted)
 
 
-def inspect_all(cfg: "CfgNode", videos: Sequence["Video"]) -> Iterator["Outcome[Inspection]"]:
+def inspect_all(cfg: "CfgNode", workers: "Runner", videos: Sequence["Video"]) -> Iterator["Outcome[Inspection]"]:
     """Inspect videos in worker processes; outcomes come in the order of the list."""
-    from x3d.facts import Needs
     from x3d.inspection import inspect_video
     from x3d.outcome import progress_bar
     from x3d.sampling import Sampling
-    from x3d.workers import run_configured
 
     work = functools.partial(inspect_video, sampling=Sampling.from_cfg(cfg))
-    outcomes = run_configured(cfg, work, videos, Needs.of([cfg.DATA.PATH_PREFIX]))
+    outcomes = workers.run(work, videos)
     early: dict[int, Outcome[Inspection]] = {}
     order = iter([video.index for video in videos])
     wanted = next(order, None)

@@ -38,7 +38,7 @@ from x3d.annotations import Video, views_per_video
 from x3d.cli import DEFAULT_CFG
 from x3d.config import load_cfg
 from x3d.engine import infer_padded, open_engine
-from x3d.workers import run_on_videos
+from x3d.workers import Workers
 
 BATCH_SIZE = 8
 """What x3d_evaluate.py takes on a CPU."""
@@ -92,9 +92,10 @@ class Routes:
 
     def inference_alone(self) -> None:
         videos = [Video(number, "", "", 0) for number in range(self.num_videos)]
-        for outcome in run_on_videos(InferenceAlone(self.model_path, self.num_views), videos, 0, 3600):
-            if outcome.reason:
-                raise ValueError(outcome.text)
+        with Workers(0, 3600) as workers:
+            for outcome in workers.run(InferenceAlone(self.model_path, self.num_views), videos):
+                if outcome.reason:
+                    raise ValueError(outcome.text)
 
     def rates(self, seconds: Sequence[float]) -> dict[str, float]:
         """Say a route's seconds as rates."""

@@ -37,7 +37,7 @@ from x3d.transform import Transform, view_shape
 from x3d.video import VideoReader
 from x3d.view_folder import ViewFolder
 from x3d.views import video_views, write_views
-from x3d.workers import run_on_videos
+from x3d.workers import Workers
 
 
 def decode_all(path: str) -> None:
@@ -114,11 +114,12 @@ def measure_workers(
 
     def run(num_workers: int) -> None:
         folder = make_folder(scratch / "pool", shape)
-        for outcome in run_on_videos(functools.partial(work, folder=folder), videos, num_workers, 120):
-            if outcome.reason:
-                raise ValueError(outcome.text)
-            for name in folder.names(outcome.video):
-                (folder.path / name).unlink()
+        with Workers(num_workers, 120) as workers:
+            for outcome in workers.run(functools.partial(work, folder=folder), videos):
+                if outcome.reason:
+                    raise ValueError(outcome.text)
+                for name in folder.names(outcome.video):
+                    (folder.path / name).unlink()
 
     seconds = time_in_turn({"one": lambda: run(1), "two": lambda: run(2)}, rounds)
     return {

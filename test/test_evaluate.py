@@ -22,12 +22,14 @@ import x3d_pth2onnx
 from test.conftest import ROOT, SMALL
 from test.videos import write_video
 from x3d.annotations import Video
-from x3d.engine import infer_padded, open_engine
+from x3d.cli import RunError
+from x3d.engine import EngineError, infer_padded, open_engine
 from x3d.evaluation import Evaluation
 from x3d.facts import model_digest
 from x3d.journal import Journal, read_journal, record_type
 from x3d.sampling import Sampling
 from x3d.transform import Transform
+from x3d.workers import Workers
 
 NUM_VIDEOS = 10
 ONE_CROP = ["TEST.NUM_SPATIAL_CROPS", "1", "DATA.TEST_CROP_SIZE", "32"]
@@ -308,6 +310,29 @@ def test_a_failed_video_is_listed_and_never_scored_silently(data, small_onnx, tm
     assert (details["videos_scored"], details["videos_listed"], details["incomplete_videos"]) == (9, 10, [4])
     shutil.copy(data / "val/class 1/4.mp4", spoilt / "val/class 1/4.mp4")
     assert x3d_evaluate.main(keys(spoilt, small_onnx, tmp_path / "eval")) == 0
+
+
+def test_on_error_raise_stops_at_the_first_and_says_what_was_not_reached(data, small_onnx, tmp_path, caplog, capsys):
+    spoilt = tmp_path / "data"
+    shutil.copytree(data, spoilt)
+    (spoilt / "val/class 0/0.mp4").write_bytes(b"")
+    shard = ["--shard_id", "0", "--num_shards", "2"]
+    stop = keys(spoilt, small_onnx, tmp_path / "eval", "X3D_PREPROCESS.ON_ERROR", "raise")
+    assert x3d_evaluate.main([*shard, *stop]) == 1
+    assert "stopping at the first failure" in caplog.text
+    assert "4 videos not reached" in caplog.text
+    assert capsys.readouterr().out == ""
+
+
+def test_an_engine_that_does_not_start_ends_the_run(small_onnx):
+    work = Evaluation(str(small_onnx), "openvino", "NOSUCH", 1, 8, *[None] * 2, "sum")
+    with pytest.raises(RunError, match=r"cannot load .* on NOSUCH"), Workers(1, 60) as workers:
+        list(workers.run(work, [Video(0, "", "", 0)]))
+
+
+def test_a_batch_that_the_engine_refuses_is_the_engines_fault(small_onnx):
+    with pytest.raises(EngineError, match="engine openvino failed on CPU: "):
+        infer_padded(open_engine(str(small_onnx)), np.zeros((1, 3, 1, 1, 1), dtype=np.float32))
 
 
 def resident_kilobytes(process_id: int) -> int | None:

@@ -28,7 +28,7 @@ from x3d.sampling import Sampling
 from x3d.transform import Transform
 from x3d.view_folder import ViewFolder
 from x3d.views import write_views
-from x3d.workers import run_on_videos
+from x3d.workers import Workers
 
 
 def write_list(folder: Path, names: list[str]) -> None:
@@ -260,7 +260,8 @@ def test_a_crash_and_a_hang_cost_one_video_each(data, small_cfg, tmp_path):
         write_views, sampling=Sampling.from_cfg(small_cfg), transform=Transform.from_cfg(small_cfg), folder=folder
     )
     videos = [Video(i, "", str(data / "val" / f"class {i % 3}/{i}.mp4"), {3: 1, 5: 2}.get(i, 0)) for i in range(8)]
-    outcomes = list(run_on_videos(functools.partial(misbehave, work=work), videos, 2, timeout_seconds=2))
+    with Workers(2, timeout_seconds=2) as workers:
+        outcomes = list(workers.run(functools.partial(misbehave, work=work), videos))
     assert {o.video.index: o.reason for o in outcomes} == {
         i: {3: "crashed", 5: "timed_out"}.get(i, "") for i in range(8)
     }
@@ -300,12 +301,32 @@ def test_a_second_run_does_only_what_is_missing(data, undisturbed, tmp_path, cap
     assert {int(name.split("_")[0]) // 30 for name in redone} == {1, 2}
 
 
-def test_a_failed_video_is_tried_again_and_its_reason_kept(tmp_path):
+def test_a_failed_video_is_tried_again_and_its_reason_kept(tmp_path, monkeypatch):
     write_video(tmp_path / "val" / "a.mp4", 20)
     write_list(tmp_path, ["a.mp4", "b.mp4"])
     assert x3d_preprocess.main(keys(tmp_path, tmp_path / "out")) == 1
+    assert states(tmp_path / "out")["1"]["reason"] == "missing"
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: shutil._ntuple_diskusage(0, 0, 0))
+    assert x3d_preprocess.main(keys(tmp_path, tmp_path / "out")) == 2
+    assert states(tmp_path / "out")["1"]["reason"] == "missing"
+    monkeypatch.undo()
     write_video(tmp_path / "val" / "b.mp4", 20)
     assert x3d_preprocess.main(keys(tmp_path, tmp_path / "out")) == 0
+    assert states(tmp_path / "out")["1"]["state"] == "done"
+
+
+def process_number(video: Video) -> int:
+    return os.getpid()
+
+
+def test_a_worker_that_dies_between_two_videos_is_replaced():
+    videos = [Video(0, "", "", 0)]
+    with Workers(1, timeout_seconds=20) as workers:
+        [first] = workers.run(process_number, videos)
+        os.kill(first.value or 0, signal.SIGKILL)
+        time.sleep(1)
+        [second] = workers.run(process_number, videos)
+    assert second.value not in (None, first.value)
 
 
 @pytest.mark.parametrize(

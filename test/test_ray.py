@@ -23,9 +23,11 @@ import x3d_preprocess
 from test.conftest import ROOT, SMALL
 from test.videos import write_video
 from x3d.annotations import Video
+from x3d.cli import RunError
+from x3d.engine import EngineError
 from x3d.facts import Needs
 from x3d.journal import read_journal, record_type
-from x3d.ray_workers import run_on_ray
+from x3d.ray_workers import RayWorkers
 from x3d.video import VideoError
 
 pytestmark = pytest.mark.skipif(
@@ -177,8 +179,8 @@ def misbehave(video: Video) -> int:
 
 def outcomes_of(function: Any, num_videos: int, address: str, resources: dict[str, float], needs: Needs) -> dict:
     videos = [Video(number, "", f"{number}.mp4", 0) for number in range(num_videos)]
-    outcomes = run_on_ray(function, videos, address, 2, resources, needs)
-    return {outcome.video.index: outcome.reason or outcome.value for outcome in outcomes}
+    with RayWorkers(address, 2, resources, needs) as workers:
+        return {outcome.video.index: outcome.reason or outcome.value for outcome in workers.run(function, videos)}
 
 
 def test_a_hang_or_a_crash_costs_one_video(cluster):
@@ -212,14 +214,27 @@ class NeedsNoMark(Needs):
 
 def test_a_node_that_joins_later_and_lacks_something_is_left_out_and_said_once(own_cluster, caplog):
     videos = [Video(number, "", f"{number}.mp4", 0) for number in range(40)]
-    needs = NeedsNoMark((), (), ())
-    outcomes = run_on_ray(take_a_moment, videos, own_cluster.address, 10, {"CPU": 1}, needs)
-    seen = [next(outcomes).video.index]
-    own_cluster.add_node(num_cpus=2, env_vars={"MARKED": "1"})
-    own_cluster.wait_for_nodes()
-    seen += [outcome.video.index for outcome in outcomes]
+    with RayWorkers(own_cluster.address, 10, {"CPU": 1}, NeedsNoMark((), (), ())) as workers:
+        outcomes = workers.run(take_a_moment, videos)
+        seen = [next(outcomes).video.index]
+        own_cluster.add_node(num_cpus=2, env_vars={"MARKED": "1"})
+        own_cluster.wait_for_nodes()
+        seen += [outcome.video.index for outcome in outcomes]
     assert sorted(seen) == list(range(40))
     assert caplog.text.count("is left out: is marked") == 1
+    with pytest.raises(ValueError, match="is marked") as refused:
+        RayWorkers(own_cluster.address, 10, {"CPU": 1}, NeedsNoMark((), (), ()))
+    assert str(refused.value).count("is marked") == 1
+
+
+def fail_to_start(video: Video) -> int:
+    raise EngineError("no driver")
+
+
+def test_a_run_ends_when_no_node_can_do_the_work(cluster, caplog):
+    with pytest.raises(RunError, match=r"no node of .* is left that can do the work"):
+        outcomes_of(fail_to_start, 9, cluster.address, {"CPU": 1}, Needs.of([]))
+    assert caplog.text.count("is left out: no driver") == 3
 
 
 def take_a_moment(video: Video) -> int:
@@ -239,14 +254,15 @@ def test_a_node_with_another_version_or_model_is_named(cluster, small_onnx):
         outcomes_of(misbehave, 1, cluster.address, {"CPU": 1}, missing)
 
 
-def test_a_path_that_a_node_does_not_see_is_said_once(data, small_onnx, cluster, tmp_path):
+def test_a_path_is_asked_of_each_node_once_before_anything_starts(data, small_onnx, cluster, tmp_path):
     model = ["X3D_EVALUATE.MODEL_PATH", str(small_onnx), "X3D_EVALUATE.OUTPUT_PATH", str(tmp_path / "eval")]
     keys = [*model, "DATA.PATH_PREFIX", str(tmp_path / "nowhere")]
     process = start("x3d_evaluate.py", data, *keys, address=cluster.address)
     _, errors = process.communicate(timeout=120)
     assert process.returncode == 2
-    assert f"does not see {tmp_path / 'nowhere'}" in errors
-    assert errors.count("does not see") <= 3
+    assert errors.count(f"does not see {tmp_path / 'nowhere'}") == 3
+    assert "goes on from here" not in errors
+    assert not (tmp_path / "eval").exists()
 
 
 def test_a_cluster_that_is_not_there_is_named(data, small_onnx, tmp_path):

@@ -126,6 +126,11 @@ def shorten(lines: Sequence[str]) -> str:
     return "\n".join([*lines[:SHOWN_FAULTS], *more])
 
 
+def first_present(videos: Sequence[Video]) -> str:
+    """Find the first video that is there, whose path other machines are asked for; empty when none is."""
+    return next((video.path for video in videos if os.path.exists(video.path)), "")
+
+
 def shard(videos: Sequence[Video], shard_id: int, num_shards: int) -> list[Video]:
     """Take every num_shards-th video, starting at shard_id; indices stay those of the whole list."""
     return list(videos[shard_id::num_shards])

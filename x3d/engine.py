@@ -1,6 +1,7 @@
 """Run a converted model: one small class an engine, one interface.
 
-Every engine takes (N, 3, T, C, C) float32 and gives (N, NUM_CLASSES) float32, computed in float32.
+Every engine takes (N, 3, T, C, C) float32 and gives (N, NUM_CLASSES) float32. It computes in float32 on a CPU, with
+CUDA and with CANN; an .om computes in what its conversion was told.
 """
 
 import math
@@ -102,7 +103,10 @@ _PROVIDER = "ExecutionProvider"
 
 
 class OnnxRuntimeEngine:
-    """ONNX Runtime with one execution provider; it is an error when the provider cannot run the model."""
+    """ONNX Runtime with one execution provider; it is an error when that one does not start.
+
+    Operators that the provider does not know run on the CPU, as ONNX Runtime does it.
+    """
 
     name = "onnxruntime"
     packages: ClassVar = {"onnxruntime": "onnxruntime"}
@@ -217,9 +221,14 @@ def open_engine(model_path: str, engine: str = "auto", device: str = "", num_thr
 
 
 def infer_padded(engine: Engine, batch: np.ndarray) -> list[np.ndarray]:
-    """Run a batch that may be shorter than the model's fixed one; it is padded, and the padding's outputs dropped."""
+    """Run a batch that may be shorter than the model's fixed one; it is padded, and the padding's outputs dropped.
+
+    Raises:
+        EngineError: the engine fails; every batch has the same shape, so it is not the batch that is at fault.
+    """
     missing = (engine.batch_size or len(batch)) - len(batch)
-    if not missing:
-        return engine.infer(batch)
-    padded = np.concatenate([batch, np.repeat(batch[:1], missing, axis=0)])
-    return [output[: len(batch)] for output in engine.infer(padded)]
+    padded = np.concatenate([batch, np.repeat(batch[:1], missing, axis=0)]) if missing else batch
+    try:
+        return [output[: len(batch)] for output in engine.infer(padded)]
+    except Exception as error:
+        raise EngineError(f"engine {engine.name} failed on {engine.device}: {error}") from error

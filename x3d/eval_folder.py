@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from fvcore.common.config import CfgNode
 
 JOURNAL_SUFFIX = ".rows"
+EVALUATED_WITH = ("engine", "device", "batch_size", "model_digest", "list_digest", "versions")
+"""Facts that the conditions of an accuracy repeat."""
 
 
 def journal_path(manifest: Path) -> Path:
@@ -37,26 +39,37 @@ def open_shard(
     Raises:
         ValueError: the folder was made from something else, holds another sharding, or is in use.
     """
-    root = Path(folder)
     try:
-        root.mkdir(parents=True, exist_ok=True)
+        Path(folder).mkdir(parents=True, exist_ok=True)
+        return _open_shard(Path(folder), shard, facts, num_classes)
     except OSError as error:
         raise ValueError(f"X3D_EVALUATE.OUTPUT_PATH {folder}: {error.strerror}") from error
+
+
+def _open_shard(
+    root: Path, shard: tuple[int, int], facts: Mapping[str, Any], num_classes: int
+) -> tuple[Manifest, Journal]:
     own = root / manifest_name(*shard)
+    manifest = Manifest(own, facts, {})
     for path in find_manifests(root):
         if shard_of(path)[1] != shard[1]:
             raise ValueError(f"{path} is of another sharding than --num_shards {shard[1]}; give another folder")
-        differences = facts_differ(Manifest.load(path).facts, facts)
+        found = Manifest.load(path)
+        differences = facts_differ(found.facts, facts)
         if differences:
             raise ValueError(
                 f"{path} was made from something else: {'; '.join(differences)}. Give another X3D_EVALUATE.OUTPUT_PATH"
             )
+        manifest = found if path == own else manifest
     rows = journal_path(own)
     if not own.exists() and rows.exists() and rows.stat().st_size:
         raise ValueError(f"{rows} holds rows without {own.name}, so of unknown origin; give another folder")
     journal = Journal(rows, num_classes)
-    manifest = Manifest(own, facts, {})
-    manifest.save()
+    try:
+        manifest.save()
+    except BaseException:
+        journal.close()
+        raise
     return manifest, journal
 
 
@@ -107,7 +120,9 @@ def _table(
         source = str(list_path(cfg))
         faults += _list_faults(videos, labels, num_videos, [video.label for video in read_list(cfg)], source)
     conditions = {**facts["config"], "MODEL.NUM_CLASSES": facts["num_classes"]}
-    conditions |= {key: facts[key] for key in ("engine", "device", "model_digest", "list_digest", "versions")}
+    conditions |= {
+        key: facts[key] for key in ("engine", "device", "batch_size", "model_digest", "list_digest", "versions")
+    }
     return Table(rows["scores"], labels, source, conditions, incomplete, missing, faults)
 
 

@@ -45,7 +45,9 @@ def view_facts(cfg: "CfgNode", videos: Sequence[Video]) -> dict[str, Any]:
     }
 
 
-def evaluation_facts(cfg: "CfgNode", videos: Sequence[Video], model_path: str, engine: "Engine") -> dict[str, Any]:
+def evaluation_facts(
+    cfg: "CfgNode", videos: Sequence[Video], model_path: str, engine: "Engine", batch_size: int
+) -> dict[str, Any]:
     """Collect what decides the rows of an evaluation: that of the views, how they are joined, model and engine."""
     facts = view_facts(cfg, videos)
     for key in ("X3D_PREPROCESS.FORMAT", "X3D_PREPROCESS.BACKEND"):
@@ -58,6 +60,7 @@ def evaluation_facts(cfg: "CfgNode", videos: Sequence[Video], model_path: str, e
         "num_classes": cfg.MODEL.NUM_CLASSES,
         "engine": engine.name,
         "device": engine.device,
+        "batch_size": batch_size,
     }
 
 

@@ -60,6 +60,7 @@ class Journal:
 
     Attributes:
         done: (n,) int64, the videos whose rows were there.
+        num_rows: those and the ones appended since.
     Raises:
         ValueError: another process appends to it, or it cannot be read.
     """
@@ -75,6 +76,7 @@ class Journal:
         size = path.stat().st_size
         os.truncate(self._descriptor, size - size % self._kind.itemsize)
         self.done = records["video"]
+        self.num_rows = len(records)
 
     def append(self, video: int, label: int, scores: np.ndarray) -> None:
         """Add a video's joined scores, (num_classes,) float32.
@@ -86,9 +88,14 @@ class Journal:
         record["video"], record["label"], record["scores"] = video, label, scores
         record["check"] = _check(record)
         write_all(self._descriptor, record.tobytes())
+        self.num_rows += 1
+
+    def close(self) -> None:
+        """Let another process append."""
+        os.close(self._descriptor)
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *error: object) -> None:
-        os.close(self._descriptor)
+        self.close()

@@ -51,6 +51,10 @@ class Manifest:
         if time.monotonic() - self._saved > SAVE_EVERY_SECONDS:
             self.save()
 
+    def is_done(self, index: int) -> bool:
+        """Tell whether a video's views are there; one that failed is tried again."""
+        return self.videos.get(index, {}).get("state") == "done"
+
     def save(self) -> None:
         """Write the file, atomically."""
         write_json(self.path, {"facts": self.facts, "videos": {str(i): self.videos[i] for i in sorted(self.videos)}})

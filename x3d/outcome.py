@@ -2,7 +2,7 @@
 
 import collections
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
@@ -48,6 +48,23 @@ def progress_bar(num_videos: int) -> "tqdm[Any]":
     """Show on stderr how many videos are done, how many a second, and when the rest will be."""
     shown = "{l_bar}{bar}| {n_fmt}/{total_fmt} [{elapsed}<{remaining}, {rate_noinv_fmt}]"
     return tqdm(total=num_videos, desc="videos", unit=" videos", smoothing=0.05, bar_format=shown)
+
+
+def follow(outcomes: Iterator[Outcome[T]], num_videos: int, on_error: str) -> Iterator[Outcome[T]]:
+    """Hand outcomes on, with a progress bar and a line for each failure.
+
+    Args:
+        on_error: skip, or raise: the first failure is the last outcome.
+    """
+    with progress_bar(num_videos) as progress:
+        for outcome in outcomes:
+            if outcome.reason:
+                progress.write(f"{outcome.reason}: {outcome.text}", file=progress.fp)
+            yield outcome
+            progress.update()
+            if outcome.reason and on_error == "raise":
+                logger.error("X3D_PREPROCESS.ON_ERROR is raise: stopping at the first failure")
+                return
 
 
 def log_failures(failed: Sequence[Mapping[str, Any]]) -> None:

@@ -5,15 +5,15 @@ hangs and the time limit mean the same.
 """
 
 import dataclasses
-import functools
 import logging
 import os
+import pickle
 import signal
 import socket
 from collections import deque
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, Self, TypeVar
 
 from x3d.annotations import Video
 from x3d.cli import RunError
@@ -30,36 +30,146 @@ NODE_ID_LABEL = "ray.io/node-id"
 T = TypeVar("T")
 
 
-def run_on_ray(
-    function: Callable[[Video], T],
-    videos: Sequence[Video],
-    address: str,
-    timeout_seconds: float,
-    resources: Mapping[str, float],
-    needs: Needs,
-) -> Iterator[Outcome[T]]:
-    """Run a function on every video, as x3d.workers.run_on_videos does, on the nodes of a cluster.
+class RayWorkers:
+    """The nodes of a cluster that have what a task holds and what it needs."""
 
-    Args:
-        function: picklable. A VideoError it raises becomes an outcome; an OSError ends the run.
-        address: auto, host:port or ray://host:port.
-        resources: what a task holds, by Ray's names: CPU, GPU, NPU.
-        needs: what a node must have. One that lacks it at the start is an error; one that joins later is left out.
-    Raises:
-        ValueError: Ray is not installed, the cluster cannot be reached or has none of a resource, or a node lacks what
-            is needed; the text names it.
-        OSError: from the function, such as a full disk.
-        RunError: no node is left that can do the work.
-    """
-    ray = _connect(address)
-    try:
-        lacking = [name for name, amount in resources.items() if ray.cluster_resources().get(name, 0) < amount]
-        if lacking:
-            raise ValueError(f"no node of {address} has a {' or a '.join(lacking)} (`ray status` shows what they have)")
-        _check_nodes(ray, needs)
-        yield from _run_tasks(ray, (ray.put(function), timeout_seconds, needs), videos, resources)
-    finally:
-        ray.shutdown()
+    def __init__(self, address: str, timeout_seconds: float, resources: Mapping[str, float], needs: Needs) -> None:
+        """Connect, and ask each node that can run a task whether it has what is needed.
+
+        Args:
+            address: auto, host:port or ray://host:port.
+            timeout_seconds: that one video may take.
+            resources: what a task holds, by Ray's names: CPU, GPU, NPU.
+            needs: what a node must have. One that lacks it now is an error; one that joins later is left out.
+        Raises:
+            ValueError: Ray is not installed, the cluster cannot be reached, or no node has the resources, or one
+                lacks what is needed; the text names it.
+        """
+        self._address, self._timeout_seconds = address, timeout_seconds
+        self._resources, self._needs = resources, needs
+        self._unfit: set[str] = set()
+        self._ray = _connect(address)
+        try:
+            self._check_nodes()
+        except BaseException:
+            self.close()
+            raise
+
+    def run(self, function: Callable[[Video], T], videos: Sequence[Video]) -> Iterator[Outcome[T]]:
+        """Run a function on every video, as x3d.workers.Workers.run does.
+
+        As many tasks are under way as the nodes have room for, so that nothing piles up here.
+
+        Raises:
+            OSError: from the function, such as a full disk.
+            RunError: no node is left that can do the work, or the cluster is lost.
+        """
+        try:
+            yield from self._run(function, videos)
+        except ConnectionError as error:
+            raise RunError(f"the cluster {self._address} was lost: {error}") from error
+
+    def close(self) -> None:
+        """Leave the cluster; what still runs there for this process ends."""
+        self._ray.shutdown()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
+
+    def _run(self, function: Callable[[Video], T], videos: Sequence[Video]) -> Iterator[Outcome[T]]:
+        waiting = deque(dataclasses.replace(video, path=os.path.abspath(video.path)) for video in videos)
+        running: dict[Any, Video] = {}
+        task = self._task()
+        while waiting or running:
+            room = self._room()
+            if not room:
+                raise RunError(f"no node of {self._address} is left that can do the work")
+            while waiting and len(running) < QUEUED_A_WORKER * room:
+                video = waiting.popleft()
+                call = run_one, (function, self._timeout_seconds, self._needs, video)
+                running[task.remote(pickle.dumps(call))] = video
+            for ref in self._ray.wait(list(running), num_returns=1, timeout=1)[0]:
+                video = running.pop(ref)
+                outcome = self._outcome(ref, video)
+                if isinstance(outcome, Outcome):
+                    yield outcome
+                    continue
+                waiting.append(video)
+                if outcome.node_id not in self._unfit:
+                    self._unfit.add(outcome.node_id)
+                    logger.error("node %s is left out: %s", outcome.name, outcome.faults)
+                    task = self._task()
+
+    def _task(self) -> Any:
+        """Make the task that Ray runs, on any node but the unfit ones."""
+        others = {name: amount for name, amount in self._resources.items() if name not in ("CPU", "GPU")}
+        return self._ray.remote(max_calls=0)(_make_task()).options(
+            num_cpus=self._resources.get("CPU", 1),
+            num_gpus=self._resources.get("GPU", 0),
+            resources=others,
+            max_retries=NODE_RETRIES,
+            label_selector={NODE_ID_LABEL: f"!in({','.join(self._unfit)})"} if self._unfit else None,
+        )
+
+    def _able(self) -> list[Mapping[str, Any]]:
+        """List the living nodes that have the resources of a task and are not unfit."""
+        return [
+            node
+            for node in self._ray.nodes()
+            if node["Alive"] and node["NodeID"] not in self._unfit and _capacity(node, self._resources)
+        ]
+
+    def _room(self) -> int:
+        """Count the tasks that can run at once."""
+        return sum(_capacity(node, self._resources) for node in self._able())
+
+    def _check_nodes(self) -> None:
+        from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+        able = self._able()
+        if not able:
+            needed = " and a ".join(sorted(self._resources, reverse=True))
+            raise ValueError(f"no node of {self._address} has a {needed} (`ray status` shows what there is)")
+        ask = self._ray.remote(_make_task())
+        asked = {}
+        for node in able:
+            there = NodeAffinitySchedulingStrategy(node["NodeID"], soft=False)
+            ref = ask.options(num_cpus=0, scheduling_strategy=there).remote(pickle.dumps((lacking, (self._needs,))))
+            asked[node["NodeID"]] = node["NodeManagerAddress"], ref
+        faults = [f"node {name}: {fault}" for name, ref in asked.values() if (fault := self._answer(ref))]
+        if faults:
+            raise ValueError("; ".join(faults) + ". Data, model, output and versions must be the same on every node")
+
+    def _answer(self, ref: Any) -> str:
+        try:
+            answer = self._ray.get(ref)
+        except self._ray.exceptions.RayError as error:
+            return f"does not answer: {type(error).__name__}"
+        return answer if isinstance(answer, str) else Unfit(*answer).faults
+
+    def _outcome(self, ref: Any, video: Video) -> "Outcome[Any] | Unfit":
+        try:
+            outcome = self._ray.get(ref)
+        except self._ray.exceptions.RayTaskError as error:
+            if isinstance(error.cause, OSError):
+                raise error.cause from error
+            return Outcome(video, reason="internal_error", text=f"{video.path}: {error.cause!r}")
+        except self._ray.exceptions.RuntimeEnvSetupError as error:
+            raise RunError(f"a node cannot set up this suite: {error}") from error
+        except self._ray.exceptions.RayError as error:
+            return Outcome(video, reason="crashed", text=f"{video.path}: {type(error).__name__}")
+        return outcome if isinstance(outcome, Outcome) else Unfit(*outcome)
+
+
+class Unfit(NamedTuple):
+    """A node that cannot do the work, and why."""
+
+    node_id: str
+    name: str
+    faults: str
 
 
 def _connect(address: str) -> Any:
@@ -87,115 +197,68 @@ def _knock(address: str) -> None:
         socket.create_connection((host, int(port)), timeout=10).close()
 
 
-@dataclasses.dataclass(frozen=True)
-class _Unfit:
-    """A node that cannot do the work, and why."""
-
-    node_id: str
-    name: str
-    faults: str
+def _capacity(node: Mapping[str, Any], resources: Mapping[str, float]) -> int:
+    """Count the tasks that a node has the resources for."""
+    return int(min(node["Resources"].get(name, 0) / amount for name, amount in resources.items()))
 
 
-def _run_one(function: Callable[[Video], T], timeout_seconds: float, needs: Needs, video: Video) -> Outcome[T] | _Unfit:
-    import ray
+def _make_task() -> Callable[[bytes], Any]:
+    """Make what Ray sends to a node; it imports nothing of this suite, so that a node that cannot import it says so."""
 
-    context = ray.get_runtime_context()
-    faults = _lacking(needs)
-    if not faults:
-        devices = repr(context.get_accelerator_ids())
+    def call(pickled: bytes) -> Any:
+        import pickle
+
+        import ray
+
         try:
-            [outcome] = _workers(timeout_seconds, devices).run(function, [video])
-            return outcome
-        except RunError as error:
-            faults = str(error)
-    return _Unfit(context.get_node_id(), ray.util.get_node_ip_address(), faults)
+            function, arguments = pickle.loads(pickled)
+        except ImportError as error:
+            context = ray.get_runtime_context()
+            return context.get_node_id(), ray.util.get_node_ip_address(), f"cannot import what it needs: {error}"
+        return function(*arguments)
+
+    return call
 
 
-@functools.cache
-def _lacking(needs: Needs) -> str:
+def lacking(needs: Needs) -> str:
+    """On a node: say what it lacks, empty when nothing."""
     return ", ".join(needs.lacking())
 
 
-@functools.cache
-def _workers(timeout_seconds: float, devices: str) -> Workers:
-    """Start the process beneath this one, once for each set of devices that Ray hands out: it keeps its model there."""
-    return Workers(1, timeout_seconds)
+def run_one(
+    function: Callable[[Video], T], timeout_seconds: float, needs: Needs, video: Video
+) -> Outcome[T] | tuple[str, str, str]:
+    """On a node: run a function on one video, or say why this node cannot, as Unfit does."""
+    import ray
+
+    context = ray.get_runtime_context()
+    workers = _workers_for(timeout_seconds, repr(context.get_accelerator_ids()), needs)
+    faults = workers.faults
+    if not faults:
+        try:
+            [outcome] = workers.run(function, [video])
+            return outcome
+        except RunError as error:
+            faults = str(error)
+    return context.get_node_id(), ray.util.get_node_ip_address(), faults
 
 
-def _task(ray: Any, resources: Mapping[str, float], unfit: Collection[str]) -> Any:
-    """Make the task that Ray runs, on any node but the unfit ones."""
-    others = {name: amount for name, amount in resources.items() if name not in ("CPU", "GPU")}
-    return ray.remote(max_calls=0)(_run_one).options(
-        num_cpus=resources.get("CPU", 1),
-        num_gpus=resources.get("GPU", 0),
-        resources=others,
-        max_retries=NODE_RETRIES,
-        label_selector={NODE_ID_LABEL: f"!in({','.join(unfit)})"} if unfit else None,
-    )
+class _CheckedWorkers(Workers):
+    """One process beneath Ray's worker, for the devices that Ray handed out, and what its node lacks."""
+
+    def __init__(self, timeout_seconds: float, devices: str, needs: Needs) -> None:
+        super().__init__(1, timeout_seconds)
+        self.made_for = timeout_seconds, devices, needs
+        self.faults = lacking(needs)
 
 
-def _check_nodes(ray: Any, needs: Needs) -> None:
-    """Ask each node once whether it has what is needed."""
-    from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
-
-    ask = ray.remote(_lacking.__wrapped__)
-    asked = {}
-    for node in ray.nodes():
-        if node["Alive"]:
-            there = NodeAffinitySchedulingStrategy(node["NodeID"], soft=False)
-            asked[node["NodeID"]] = (
-                node["NodeManagerAddress"],
-                ask.options(num_cpus=0, scheduling_strategy=there).remote(needs),
-            )
-    faults = [f"node {name}: {fault}" for name, ref in asked.values() if (fault := ray.get(ref))]
-    if faults:
-        raise ValueError("; ".join(faults) + ". Data, model, output and versions must be the same on every node")
+_held: list[_CheckedWorkers] = []
 
 
-def _run_tasks(
-    ray: Any, common: tuple[Any, ...], videos: Sequence[Video], resources: Mapping[str, float]
-) -> Iterator[Outcome[Any]]:
-    """Keep as many tasks under way as the cluster has room for, so that nothing piles up on the driver.
-
-    Args:
-        common: what every task is given before its video.
-    """
-    task = _task(ray, resources, ())
-    waiting = deque(dataclasses.replace(video, path=os.path.abspath(video.path)) for video in videos)
-    running: dict[Any, Video] = {}
-    unfit: dict[str, _Unfit] = {}
-    while waiting or running:
-        while waiting and len(running) < QUEUED_A_WORKER * _room(ray, resources):
-            video = waiting.popleft()
-            running[task.remote(*common, video)] = video
-        for ref in ray.wait(list(running), num_returns=1, timeout=1)[0]:
-            video = running.pop(ref)
-            outcome = _outcome(ray, ref, video)
-            if not isinstance(outcome, _Unfit):
-                yield outcome
-                continue
-            waiting.append(video)
-            if outcome.node_id not in unfit:
-                unfit[outcome.node_id] = outcome
-                logger.error("node %s is left out: %s", outcome.name, outcome.faults)
-                task = _task(ray, resources, unfit)
-        if unfit and not any(node["Alive"] and node["NodeID"] not in unfit for node in ray.nodes()):
-            raise RunError("no node is left that can do the work")
-
-
-def _room(ray: Any, resources: Mapping[str, float]) -> int:
-    """Count the tasks the cluster can run at once, at least one so that a cluster that grows is used."""
-    total = ray.cluster_resources()
-    wanted = {"CPU": 1.0, **resources}
-    return max(1, int(min(total.get(name, 0) / amount for name, amount in wanted.items() if amount)))
-
-
-def _outcome(ray: Any, ref: Any, video: Video) -> Outcome[Any] | _Unfit:
-    try:
-        return ray.get(ref)
-    except ray.exceptions.RayTaskError as error:
-        if isinstance(error.cause, OSError):
-            raise error.cause from error
-        return Outcome(video, reason="internal_error", text=f"{video.path}: {error.cause!r}")
-    except ray.exceptions.RayError as error:
-        return Outcome(video, reason="crashed", text=f"{video.path}: {type(error).__name__}")
+def _workers_for(timeout_seconds: float, devices: str, needs: Needs) -> _CheckedWorkers:
+    """Take the process of this worker's last video, or a new one when Ray has handed out other devices."""
+    if _held and _held[0].made_for != (timeout_seconds, devices, needs):
+        _held.pop().close()
+    if not _held:
+        _held.append(_CheckedWorkers(timeout_seconds, devices, needs))
+    return _held[0]

@@ -93,7 +93,7 @@ SCHEMA: dict[str, dict[str, Any]] = {
         "BACKEND": "native",  # native, or slowfast: the reference route
         "FORMAT": "npy",  # npy, or bin: the same bytes without a header
         "ON_ERROR": "skip",  # skip: go on, list every failure, exit 1; raise: stop at the first
-        "TIMEOUT": 120,  # seconds one video may take
+        "TIMEOUT": 120,  # seconds one video may take, a worker's first with loading the model
         "OVERWRITE": False,  # False: resume, keep what a manifest of the same config vouches for
     },
     "X3D_PTH2ONNX": {
@@ -118,7 +118,7 @@ SCHEMA: dict[str, dict[str, Any]] = {
         "DEVICE": "",  # as the engine names it; empty: its default
     },
     "X3D_WORKERS": {
-        "NUM": 0,  # worker processes; 0: one a core
+        "NUM": 0,  # worker processes here; 0: one a core, at most four on a device
         "RAY_ADDRESS": "",  # an address: run on that Ray cluster
     },
 }

@@ -50,9 +50,9 @@ class ViewFolder:
         try:
             self.path.mkdir(parents=True, exist_ok=True)
             self.scratch.mkdir(exist_ok=True)
+            self._lock = take_lock(self.scratch / "lock")
         except OSError as error:
             raise ValueError(f"X3D_PREPROCESS.DATA_OUTPUT_PATH {self.path}: {error.strerror}") from error
-        self._lock = take_lock(self.scratch / "lock")
         try:
             return self._open_manifest(facts, videos, overwrite)
         except BaseException:
@@ -122,13 +122,10 @@ class ViewFolder:
         """Forget videos whose views are not all there in full, and remove views of videos that are not done."""
         sizes = {entry.name: entry.stat().st_size for entry in os.scandir(self.path) if entry.is_file()}
         for video in videos:
-            entry = manifest.videos.get(video.index)
-            if entry is None:
-                continue
             whole = all(sizes.get(name) == self.view_bytes for name in self.names(video))
-            if entry["state"] != "done" or not whole:
+            if manifest.is_done(video.index) and not whole:
                 del manifest.videos[video.index]
-        vouched = {name for video in videos if video.index in manifest.videos for name in self.names(video)}
+        vouched = {name for video in videos if manifest.is_done(video.index) for name in self.names(video)}
         self._remove(name for name in self._own_views() if name not in vouched)
 
     def _inputs(self) -> Iterator[str]:

@@ -9,7 +9,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from concurrent.futures.process import BrokenProcessPool
-from typing import TYPE_CHECKING, Self, TypeVar
+from typing import TYPE_CHECKING, Protocol, Self, TypeVar
 
 from pebble import ProcessExpired, ProcessPool
 
@@ -26,19 +26,37 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 QUEUED_A_WORKER = 2
+LOOK_SECONDS = 1
+"""Time after which a pool is looked at though no video has ended: it may have broken while idle."""
 PR_SET_PDEATHSIG = 1
 """Of Linux's prctl: the signal that a process gets when its parent dies."""
 
 T = TypeVar("T")
 
 
+class Runner(Protocol):
+    """What runs a function on videos: Workers here, RayWorkers on a cluster."""
+
+    def run(self, function: Callable[[Video], T], videos: Sequence[Video]) -> Iterator[Outcome[T]]: ...
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(self, *error: object) -> None: ...
+
+
 class Workers:
     """Spawned processes, each with one decoding thread; they end with this process, however it ends."""
 
     def __init__(self, num_workers: int, timeout_seconds: float) -> None:
-        self._num_workers = num_workers
+        """Set up processes that start when they are needed.
+
+        Args:
+            num_workers: 0: one for each core this process may use.
+            timeout_seconds: that one video may take.
+        """
+        self._num_workers = num_workers or len(os.sched_getaffinity(0))
         self._timeout_seconds = timeout_seconds
-        self._pool = self._start()
+        self._pool: ProcessPool | None = None
 
     def run(self, function: Callable[[Video], T], videos: Sequence[Video]) -> Iterator[Outcome[T]]:
         """Run a function on every video; outcomes come as they are ready, in no fixed order.
@@ -49,20 +67,22 @@ class Workers:
             function: picklable. A VideoError it raises becomes an outcome.
         Raises:
             OSError: from the function, such as a full disk.
-            RunError: the function's engine does not start.
+            RunError: the function's engine does not start, or fails.
         """
+        num_workers = min(self._num_workers, max(len(videos), 1))
         waiting = deque((video, 1) for video in videos)
         running: dict[Future[T], tuple[Video, int]] = {}
         while waiting or running:
-            while waiting and len(running) < QUEUED_A_WORKER * self._num_workers:
+            if self._pool is None or not self._pool.active:
+                self.close()
+                self._pool = _start_pool(num_workers)
+                waiting.extend(running.pop(future) for future in list(running) if not future.done())
+            while waiting and len(running) < QUEUED_A_WORKER * num_workers:
                 video, attempt = waiting.popleft()
                 started = self._pool.schedule(function, args=[video], timeout=self._timeout_seconds)
                 running[started] = (video, attempt)
-            for future in wait(running, return_when=FIRST_COMPLETED).done:
+            for future in wait(running, timeout=LOOK_SECONDS, return_when=FIRST_COMPLETED).done:
                 video, attempt = running.pop(future)
-                if isinstance(future.exception(), BrokenProcessPool) and not self._pool.active:
-                    self.close()
-                    self._pool = self._start()
                 outcome = _outcome(future, video, self._timeout_seconds)
                 if outcome.reason in ("crashed", "timed_out") and attempt < TRIES:
                     logger.warning("%s: %s; trying once more", video.path, outcome.text)
@@ -70,14 +90,11 @@ class Workers:
                 else:
                     yield outcome
 
-    def _start(self) -> ProcessPool:
-        context = multiprocessing.get_context("spawn")
-        return ProcessPool(max_workers=self._num_workers, context=context, initializer=_start_worker)
-
     def close(self) -> None:
         """End the processes, whatever they do."""
-        self._pool.stop()
-        self._pool.join()
+        if self._pool is not None:
+            self._pool.stop()
+            self._pool.join()
 
     def __enter__(self) -> Self:
         return self
@@ -86,43 +103,24 @@ class Workers:
         self.close()
 
 
-def run_on_videos(
-    function: Callable[[Video], T], videos: Sequence[Video], num_workers: int, timeout_seconds: float
-) -> Iterator[Outcome[T]]:
-    """Run a function on every video in processes here, as Workers.run does.
-
-    Leaving the iteration early, by an exception too, ends the workers.
+def open_workers(
+    cfg: "CfgNode", needs: Needs, num_workers: int = 0, resources: Mapping[str, float] | None = None
+) -> Runner:
+    """Make ready what runs functions on videos where X3D_WORKERS says: processes here, or a Ray cluster.
 
     Args:
-        num_workers: 0: one for each core this process may use.
-    """
-    num_workers = min(num_workers or len(os.sched_getaffinity(0)), max(len(videos), 1))
-    with Workers(num_workers, timeout_seconds) as workers:
-        yield from workers.run(function, videos)
-
-
-def run_configured(
-    cfg: "CfgNode",
-    function: Callable[[Video], T],
-    videos: Sequence[Video],
-    needs: Needs,
-    num_workers: int = 0,
-    resources: Mapping[str, float] | None = None,
-) -> Iterator[Outcome[T]]:
-    """Run a function on every video where X3D_WORKERS says: in processes here, or on a Ray cluster.
-
-    Args:
-        function: as Workers.run takes it.
         needs: what every node of a cluster must have.
         num_workers: processes here; 0: X3D_WORKERS.NUM.
         resources: what a task on Ray holds, by Ray's names (default: one CPU).
+    Raises:
+        ValueError: the cluster cannot be reached, or cannot do the work.
     """
     timeout = cfg.X3D_PREPROCESS.TIMEOUT
     if not cfg.X3D_WORKERS.RAY_ADDRESS:
-        return run_on_videos(function, videos, num_workers or cfg.X3D_WORKERS.NUM, timeout)
-    from x3d.ray_workers import run_on_ray
+        return Workers(num_workers or cfg.X3D_WORKERS.NUM, timeout)
+    from x3d.ray_workers import RayWorkers
 
-    return run_on_ray(function, videos, cfg.X3D_WORKERS.RAY_ADDRESS, timeout, resources or {"CPU": 1}, needs)
+    return RayWorkers(cfg.X3D_WORKERS.RAY_ADDRESS, timeout, resources or {"CPU": 1}, needs)
 
 
 def _outcome(future: "Future[T]", video: Video, timeout_seconds: float) -> Outcome[T]:
@@ -131,16 +129,21 @@ def _outcome(future: "Future[T]", video: Video, timeout_seconds: float) -> Outco
         return Outcome(video, future.result())
     if isinstance(error, VideoError):
         return Outcome(video, reason=error.reason, text=str(error))
+    if isinstance(error, OSError) and isinstance(error.errno, int):
+        raise error
     if isinstance(error, TimeoutError):
         return Outcome(video, reason="timed_out", text=f"{video.path}: not done in {timeout_seconds:g} s")
     if isinstance(error, (ProcessExpired, BrokenProcessPool)):
         return Outcome(video, reason="crashed", text=f"{video.path}: worker died ({error!r})")
-    if isinstance(error, OSError):
-        raise error
     if isinstance(error, EngineError):
         raise RunError(str(error)) from error
     logger.debug("%s", video.path, exc_info=error)
     return Outcome(video, reason="internal_error", text=f"{video.path}: {error!r}")
+
+
+def _start_pool(num_workers: int) -> ProcessPool:
+    context = multiprocessing.get_context("spawn")
+    return ProcessPool(max_workers=num_workers, context=context, initializer=_start_worker)
 
 
 def _start_worker() -> None:
