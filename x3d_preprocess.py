@@ -58,9 +58,10 @@ def run(cfg: "CfgNode", args: argparse.Namespace) -> int:
     path = os.path.abspath(options.DATA_OUTPUT_PATH) if on_cluster else options.DATA_OUTPUT_PATH
     folder = ViewFolder(path, f".{options.FORMAT}", shape, num_views, (args.shard_id, args.num_shards))
     with contextlib.ExitStack() as opened:
-        workers = opened.enter_context(open_workers(cfg, Needs.of([cfg.DATA.PATH_PREFIX, first_present(videos)])))
         manifest = folder.open(view_facts(cfg, listed), videos, options.OVERWRITE)
         opened.callback(folder.close)
+        needs = Needs.of([cfg.DATA.PATH_PREFIX, first_present(videos), str(folder.scratch)])
+        workers = opened.enter_context(open_workers(cfg, needs))
         opened.enter_context(manifest.kept())
         todo = [video for video in videos if not manifest.is_done(video.index)]
         needed = len(todo) * num_views * folder.view_bytes

@@ -316,12 +316,21 @@ def test_on_error_raise_stops_at_the_first_and_says_what_was_not_reached(data, s
     spoilt = tmp_path / "data"
     shutil.copytree(data, spoilt)
     (spoilt / "val/class 0/0.mp4").write_bytes(b"")
-    shard = ["--shard_id", "0", "--num_shards", "2"]
     stop = keys(spoilt, small_onnx, tmp_path / "eval", "X3D_PREPROCESS.ON_ERROR", "raise")
-    assert x3d_evaluate.main([*shard, *stop]) == 1
+    assert x3d_evaluate.main(stop) == 1
     assert "stopping at the first failure" in caplog.text
-    assert "4 videos not reached" in caplog.text
+    assert "9 videos not reached" in caplog.text
     assert capsys.readouterr().out == ""
+
+
+def test_a_row_counts_though_the_manifest_still_says_failed(data, small_onnx, tmp_path):
+    assert x3d_evaluate.main(keys(data, small_onnx, tmp_path / "eval")) == 0
+    manifest = tmp_path / "eval" / "manifest.json"
+    content = json.loads(manifest.read_text())
+    content["videos"]["4"] = {"path": "", "label": 4, "state": "failed", "reason": "empty", "text": "before the kill"}
+    manifest.write_text(json.dumps(content))
+    assert x3d_evaluate.main(keys(data, small_onnx, tmp_path / "eval")) == 0
+    assert json.loads(manifest.read_text())["videos"] == {}
 
 
 def test_an_engine_that_does_not_start_ends_the_run(small_onnx):

@@ -23,6 +23,7 @@ from test.conftest import ROOT, SMALL
 from test.faults import write_corpus
 from test.videos import write_video
 from x3d.annotations import Video
+from x3d.cli import RunError
 from x3d.files import take_lock
 from x3d.sampling import Sampling
 from x3d.transform import Transform
@@ -317,6 +318,36 @@ def test_a_failed_video_is_tried_again_and_its_reason_kept(tmp_path, monkeypatch
 
 def process_number(video: Video) -> int:
     return os.getpid()
+
+
+def kill_another_worker(video: Video) -> int:
+    """Kill every other worker on the first video, and take a moment."""
+    if video.index == 0 and not os.path.exists(video.path):
+        Path(video.path).touch()
+        parent = os.getppid()
+        for child in Path(f"/proc/{parent}/task/{parent}/children").read_text().split():
+            if "spawn_main" in Path(f"/proc/{child}/cmdline").read_text() and int(child) != os.getpid():
+                os.kill(int(child), signal.SIGKILL)
+    time.sleep(0.3)
+    return video.index
+
+
+def test_workers_that_die_idle_cost_no_video(tmp_path):
+    videos = [Video(number, "", str(tmp_path / str(number)), 0) for number in range(2)]
+    with Workers(2, timeout_seconds=20) as workers:
+        for _ in range(3):
+            assert sorted(outcome.value for outcome in workers.run(kill_another_worker, videos)) == [0, 1]
+            (tmp_path / "0").unlink()
+
+
+def die_at_once() -> None:
+    os._exit(7)
+
+
+def test_workers_that_never_start_end_the_run(monkeypatch):
+    monkeypatch.setattr("x3d.workers._start_worker", die_at_once)
+    with Workers(2, timeout_seconds=20) as workers, pytest.raises(RunError, match="end before they do any work"):
+        list(workers.run(process_number, [Video(number, "", "", 0) for number in range(9)]))
 
 
 def test_a_worker_that_dies_between_two_videos_is_replaced():

@@ -224,7 +224,7 @@ def infer_padded(engine: Engine, batch: np.ndarray) -> list[np.ndarray]:
     """Run a batch that may be shorter than the model's fixed one; it is padded, and the padding's outputs dropped.
 
     Raises:
-        EngineError: the engine fails; every batch has the same shape, so it is not the batch that is at fault.
+        EngineError: the engine fails.
     """
     missing = (engine.batch_size or len(batch)) - len(batch)
     padded = np.concatenate([batch, np.repeat(batch[:1], missing, axis=0)]) if missing else batch

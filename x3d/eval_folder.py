@@ -65,6 +65,8 @@ def _open_shard(
     if not own.exists() and rows.exists() and rows.stat().st_size:
         raise ValueError(f"{rows} holds rows without {own.name}, so of unknown origin; give another folder")
     journal = Journal(rows, num_classes)
+    for index in journal.done.tolist():
+        manifest.videos.pop(index, None)
     try:
         manifest.save()
     except BaseException:
@@ -120,9 +122,7 @@ def _table(
         source = str(list_path(cfg))
         faults += _list_faults(videos, labels, num_videos, [video.label for video in read_list(cfg)], source)
     conditions = {**facts["config"], "MODEL.NUM_CLASSES": facts["num_classes"]}
-    conditions |= {
-        key: facts[key] for key in ("engine", "device", "batch_size", "model_digest", "list_digest", "versions")
-    }
+    conditions |= {key: facts.get(key) for key in EVALUATED_WITH}
     return Table(rows["scores"], labels, source, conditions, incomplete, missing, faults)
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from x3d.annotations import Video
-from x3d.engine import Engine, infer_padded, open_engine
+from x3d.engine import Engine, EngineError, infer_padded, open_engine
 from x3d.sampling import Sampling
 from x3d.scoring import join_views
 from x3d.transform import Transform
@@ -40,9 +40,14 @@ class Evaluation:
             (num_classes,) float32, joined over its views.
         Raises:
             VideoError: the video cannot be used.
+            EngineError: the model cannot be loaded or run; the next call loads it anew.
         """
-        engine = _open_once(self.model_path, self.engine, self.device, self.num_threads)
-        return join_views(self.view_scores(video, engine), self.method)
+        try:
+            engine = _open_once(self.model_path, self.engine, self.device, self.num_threads)
+            return join_views(self.view_scores(video, engine), self.method)
+        except EngineError:
+            _open_once.cache_clear()
+            raise
 
     def view_scores(self, video: Video, engine: Engine) -> np.ndarray:
         """Run every view of a video.

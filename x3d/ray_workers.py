@@ -62,7 +62,7 @@ class RayWorkers:
 
         Raises:
             OSError: from the function, such as a full disk.
-            RunError: no node is left that can do the work, or the cluster is lost.
+            RunError: no node is left that can do the work, one cannot set up this suite, or the cluster is lost.
         """
         try:
             yield from self._run(function, videos)
@@ -85,13 +85,14 @@ class RayWorkers:
         task = self._task()
         while waiting or running:
             room = self._room()
-            if not room:
-                raise RunError(f"no node of {self._address} is left that can do the work")
             while waiting and len(running) < QUEUED_A_WORKER * room:
                 video = waiting.popleft()
                 call = run_one, (function, self._timeout_seconds, self._needs, video)
                 running[task.remote(pickle.dumps(call))] = video
-            for ref in self._ray.wait(list(running), num_returns=1, timeout=1)[0]:
+            ready = self._ray.wait(list(running), num_returns=1, timeout=1)[0] if running else []
+            if not ready and not room:
+                raise RunError(f"no node of {self._address} is left that can do the work")
+            for ref in ready:
                 video = running.pop(ref)
                 outcome = self._outcome(ref, video)
                 if isinstance(outcome, Outcome):

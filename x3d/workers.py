@@ -61,34 +61,40 @@ class Workers:
     def run(self, function: Callable[[Video], T], videos: Sequence[Video]) -> Iterator[Outcome[T]]:
         """Run a function on every video; outcomes come as they are ready, in no fixed order.
 
-        A video whose worker crashes or exceeds the time limit is tried once more.
+        A video whose worker crashes or exceeds the time limit, or whose engine fails, is tried once more.
 
         Args:
             function: picklable. A VideoError it raises becomes an outcome.
         Raises:
             OSError: from the function, such as a full disk.
-            RunError: the function's engine does not start, or fails.
+            RunError: the function's engine does not start or fails, or worker processes do not start.
         """
         num_workers = min(self._num_workers, max(len(videos), 1))
         waiting = deque((video, 1) for video in videos)
         running: dict[Future[T], tuple[Video, int]] = {}
+        num_broken = 0
         while waiting or running:
             if self._pool is None or not self._pool.active:
+                lost = [running.pop(future) for future in list(running) if not future.done()]
+                waiting.extend(lost)
                 self.close()
                 self._pool = _start_pool(num_workers)
-                waiting.extend(running.pop(future) for future in list(running) if not future.done())
             while waiting and len(running) < QUEUED_A_WORKER * num_workers:
                 video, attempt = waiting.popleft()
                 started = self._pool.schedule(function, args=[video], timeout=self._timeout_seconds)
                 running[started] = (video, attempt)
-            for future in wait(running, timeout=LOOK_SECONDS, return_when=FIRST_COMPLETED).done:
+            done = wait(running, timeout=LOOK_SECONDS, return_when=FIRST_COMPLETED).done
+            broken = {future for future in done if isinstance(future.exception(), BrokenProcessPool)}
+            num_broken = num_broken + 1 if broken else 0 if done else num_broken
+            if num_broken > TRIES:
+                raise RunError("worker processes end before they do any work")
+            for future in done:
                 video, attempt = running.pop(future)
-                outcome = _outcome(future, video, self._timeout_seconds)
-                if outcome.reason in ("crashed", "timed_out") and attempt < TRIES:
-                    logger.warning("%s: %s; trying once more", video.path, outcome.text)
-                    waiting.append((video, attempt + 1))
-                else:
+                outcome = None if future in broken else _outcome(future, video, self._timeout_seconds, attempt)
+                if outcome:
                     yield outcome
+                else:
+                    waiting.append((video, attempt + (future not in broken)))
 
     def close(self) -> None:
         """End the processes, whatever they do."""
@@ -123,7 +129,12 @@ def open_workers(
     return RayWorkers(cfg.X3D_WORKERS.RAY_ADDRESS, timeout, resources or {"CPU": 1}, needs)
 
 
-def _outcome(future: "Future[T]", video: Video, timeout_seconds: float) -> Outcome[T]:
+def _outcome(future: "Future[T]", video: Video, timeout_seconds: float, attempt: int) -> Outcome[T] | None:
+    """Say what became of a video, None when it is to be tried once more.
+
+    Raises:
+        OSError, RunError: as Workers.run.
+    """
     error = future.exception()
     if error is None:
         return Outcome(video, future.result())
@@ -132,13 +143,20 @@ def _outcome(future: "Future[T]", video: Video, timeout_seconds: float) -> Outco
     if isinstance(error, OSError) and isinstance(error.errno, int):
         raise error
     if isinstance(error, TimeoutError):
-        return Outcome(video, reason="timed_out", text=f"{video.path}: not done in {timeout_seconds:g} s")
-    if isinstance(error, (ProcessExpired, BrokenProcessPool)):
-        return Outcome(video, reason="crashed", text=f"{video.path}: worker died ({error!r})")
+        outcome = Outcome[T](video, reason="timed_out", text=f"{video.path}: not done in {timeout_seconds:g} s")
+    elif isinstance(error, ProcessExpired):
+        outcome = Outcome(video, reason="crashed", text=f"{video.path}: worker died ({error!r})")
+    elif isinstance(error, EngineError):
+        outcome = Outcome(video, text=str(error))
+    else:
+        logger.debug("%s", video.path, exc_info=error)
+        return Outcome(video, reason="internal_error", text=f"{video.path}: {error!r}")
+    if attempt < TRIES:
+        logger.warning("%s; trying once more", outcome.text)
+        return None
     if isinstance(error, EngineError):
         raise RunError(str(error)) from error
-    logger.debug("%s", video.path, exc_info=error)
-    return Outcome(video, reason="internal_error", text=f"{video.path}: {error!r}")
+    return outcome
 
 
 def _start_pool(num_workers: int) -> ProcessPool:
