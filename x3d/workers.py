@@ -5,6 +5,7 @@ import logging
 import multiprocessing
 import os
 import signal
+import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
@@ -30,6 +31,9 @@ LOOK_SECONDS = 1
 """Time after which a pool is looked at though no video has ended: it may have broken while idle."""
 PR_SET_PDEATHSIG = 1
 """Of Linux's prctl: the signal that a process gets when its parent dies."""
+STALL_SECONDS = 30
+"""Time over a video's limit without any outcome after which a pool is replaced: an idle worker that is killed may leave
+the others waiting for a lock that it held."""
 
 T = TypeVar("T")
 
@@ -72,9 +76,12 @@ class Workers:
         num_workers = min(self._num_workers, max(len(videos), 1))
         waiting = deque((video, 1) for video in videos)
         running: dict[Future[T], tuple[Video, int]] = {}
-        num_broken = 0
+        num_broken, last_done = 0, time.monotonic()
         while waiting or running:
-            if self._pool is None or not self._pool.active:
+            stalled = time.monotonic() - last_done > self._timeout_seconds + STALL_SECONDS
+            num_broken += stalled
+            if self._pool is None or not self._pool.active or stalled:
+                last_done = time.monotonic()
                 lost = [running.pop(future) for future in list(running) if not future.done()]
                 waiting.extend(lost)
                 self.close()
@@ -85,7 +92,8 @@ class Workers:
                 running[started] = (video, attempt)
             done = wait(running, timeout=LOOK_SECONDS, return_when=FIRST_COMPLETED).done
             broken = {future for future in done if isinstance(future.exception(), BrokenProcessPool)}
-            num_broken = num_broken + 1 if broken else 0 if done else num_broken
+            if done:
+                num_broken, last_done = num_broken + 1 if broken else 0, time.monotonic()
             if num_broken > TRIES:
                 raise RunError("worker processes end before they do any work")
             for future in done:
@@ -160,8 +168,16 @@ def _outcome(future: "Future[T]", video: Video, timeout_seconds: float, attempt:
 
 
 def _start_pool(num_workers: int) -> ProcessPool:
+    """Start processes, which inherit that Ctrl-C is held back, so that it does not end one that is still starting."""
     context = multiprocessing.get_context("spawn")
-    return ProcessPool(max_workers=num_workers, context=context, initializer=_start_worker)
+    pool = ProcessPool(max_workers=num_workers, context=context, initializer=_start_worker)
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        if not pool.active:  # asking starts it
+            raise RunError("worker processes cannot be started")
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+    return pool
 
 
 def _start_worker() -> None:
