@@ -10,6 +10,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from concurrent.futures.process import BrokenProcessPool
+from multiprocessing import resource_tracker
 from typing import TYPE_CHECKING, Protocol, Self, TypeVar
 
 from pebble import ProcessExpired, ProcessPool
@@ -171,6 +172,7 @@ def _start_pool(num_workers: int) -> ProcessPool:
     """Start processes, which inherit that Ctrl-C is held back, so that it does not end one that is still starting."""
     context = multiprocessing.get_context("spawn")
     pool = ProcessPool(max_workers=num_workers, context=context, initializer=_start_worker)
+    resource_tracker.ensure_running()  # which lets signals through again when it starts
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         if not pool.active:  # asking starts it
