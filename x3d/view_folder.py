@@ -122,8 +122,7 @@ class ViewFolder:
         """Forget videos whose views are not all there in full, and remove views of videos that are not done."""
         sizes = {entry.name: entry.stat().st_size for entry in os.scandir(self.path) if entry.is_file()}
         for video in videos:
-            whole = all(sizes.get(name) == self.view_bytes for name in self.names(video))
-            if manifest.is_done(video.index) and not whole:
+            if manifest.is_done(video.index) and any(sizes.get(name) != self.view_bytes for name in self.names(video)):
                 del manifest.videos[video.index]
         vouched = {name for video in videos if manifest.is_done(video.index) for name in self.names(video)}
         self._remove(name for name in self._own_views() if name not in vouched)
