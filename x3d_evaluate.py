@@ -24,11 +24,11 @@ if TYPE_CHECKING:
     import numpy as np
     from fvcore.common.config import CfgNode
 
-    from x3d.engine import Engine
-    from x3d.evaluation import Evaluation
-    from x3d.journal import Journal
-    from x3d.manifest import Manifest
-    from x3d.outcome import Outcome
+    from x3d.execution.outcome import Outcome
+    from x3d.network.engine import Engine
+    from x3d.pipeline.evaluation import Evaluation
+    from x3d.storage.manifest import Manifest
+    from x3d.storage.score_rows import Journal
 
 logger = logging.getLogger("x3d_evaluate")
 
@@ -52,13 +52,13 @@ def run(cfg: "CfgNode", args: argparse.Namespace) -> int:
                 f"{node}.BACKEND {cfg[node].BACKEND}: PySlowFast's route goes by files; set {node}.BACKEND native"
             )
 
-    from x3d.annotations import first_present, read_list, shard
-    from x3d.engine import open_engine
-    from x3d.eval_folder import open_shard, read_rows
-    from x3d.facts import Needs, evaluation_facts
-    from x3d.outcome import follow
-    from x3d.report import score_table
-    from x3d.workers import open_workers
+    from x3d.dataset.annotations import first_present, read_list, shard
+    from x3d.execution.outcome import follow
+    from x3d.execution.process_pool import open_workers
+    from x3d.network.engine import open_engine
+    from x3d.pipeline.scoring_run import score_table
+    from x3d.storage.evaluation_folder import open_shard, read_rows
+    from x3d.storage.provenance import Needs, evaluation_facts
 
     listed = read_list(cfg)
     videos = shard(listed, args.shard_id, args.num_shards)
@@ -90,7 +90,7 @@ def run(cfg: "CfgNode", args: argparse.Namespace) -> int:
 
 def check_model(cfg: "CfgNode", engine: "Engine") -> None:
     """See that the model takes the configured views and gives the configured classes."""
-    from x3d.transform import view_shape
+    from x3d.video.transform import view_shape
 
     if tuple(engine.view_shape) != view_shape(cfg) or engine.num_classes != cfg.MODEL.NUM_CLASSES:
         raise ValueError(
@@ -101,10 +101,10 @@ def check_model(cfg: "CfgNode", engine: "Engine") -> None:
 
 def plan_work(cfg: "CfgNode", engine: "Engine") -> "Evaluation":
     """Decide what each worker does: on a CPU one core each, and small batches, as fast and of less memory."""
-    from x3d.annotations import views_per_video
-    from x3d.evaluation import Evaluation
-    from x3d.sampling import Sampling
-    from x3d.transform import Transform
+    from x3d.dataset.annotations import views_per_video
+    from x3d.pipeline.evaluation import Evaluation
+    from x3d.video.sampling import Sampling
+    from x3d.video.transform import Transform
 
     largest = min(cfg.TEST.BATCH_SIZE, LARGEST_CPU_BATCH if engine.device == "CPU" else views_per_video(cfg))
     device, on_cluster = cfg.X3D_EVALUATE.DEVICE, bool(cfg.X3D_WORKERS.RAY_ADDRESS)
@@ -147,7 +147,7 @@ def record(outcome: "Outcome[np.ndarray]", journal: "Journal", manifest: "Manife
 
 def sum_up(num_videos: int, num_done: int, manifest: "Manifest") -> int:
     """Log counts, which add up to the list, and every failure."""
-    from x3d.outcome import log_failures
+    from x3d.execution.outcome import log_failures
 
     failed = [manifest.videos[index] for index in sorted(manifest.videos)]
     not_reached = num_videos - num_done - len(failed)

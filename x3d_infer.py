@@ -22,8 +22,8 @@ from x3d.cli import EXIT_DONE, fail, guarded
 if TYPE_CHECKING:
     import numpy as np
 
-    from x3d.engine import Engine
-    from x3d.summary import Summary
+    from x3d.network.engine import Engine
+    from x3d.storage.ais_bench_summary import Summary
 
 logger = logging.getLogger("x3d_infer")
 
@@ -65,9 +65,9 @@ def run(args: argparse.Namespace) -> int:
         return fail("--loop and --batchsize are at least 1, --warmup_count at least 0")
     folder = result_folder(args)
 
-    from x3d.engine import open_engine
-    from x3d.inputs import check_inputs, list_inputs
-    from x3d.summary import Summary
+    from x3d.network.engine import open_engine
+    from x3d.storage.ais_bench_summary import Summary
+    from x3d.storage.view_reader import check_inputs, list_inputs
 
     paths = list_inputs(args.input) if args.input else []
     engine = open_engine(args.model, args.engine, args.device)
@@ -114,8 +114,8 @@ def infer_files(
     """
     from tqdm import tqdm
 
-    from x3d.inputs import batched, read_batch, result_stem
-    from x3d.results import write_result
+    from x3d.storage.result_folder import write_result
+    from x3d.storage.view_reader import batched, read_batch, result_stem
 
     partial = folder and folder.with_name(f"{folder.name}.partial")
     if partial:

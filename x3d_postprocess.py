@@ -27,8 +27,8 @@ def run(cfg: "CfgNode", args: argparse.Namespace) -> int:
     if not cfg.X3D_POSTPROCESS.ENABLE:
         logger.info("X3D_POSTPROCESS.ENABLE is False: nothing to do")
         return EXIT_DONE
-    from x3d.eval_folder import is_eval_folder, read_rows
-    from x3d.report import read_results, score_table
+    from x3d.pipeline.scoring_run import read_results, score_table
+    from x3d.storage.evaluation_folder import is_eval_folder, read_rows
 
     folder = cfg.X3D_POSTPROCESS.OM_OUTPUT_PATH
     read = read_rows if is_eval_folder(folder) else read_results

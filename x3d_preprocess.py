@@ -22,10 +22,10 @@ from x3d.cli import EXIT_DONE, EXIT_INCOMPLETE, fail, script_main
 if TYPE_CHECKING:
     from fvcore.common.config import CfgNode
 
-    from x3d.annotations import Video
-    from x3d.manifest import Manifest
-    from x3d.outcome import Outcome
-    from x3d.view_folder import ViewFolder
+    from x3d.dataset.annotations import Video
+    from x3d.execution.outcome import Outcome
+    from x3d.storage.manifest import Manifest
+    from x3d.storage.view_folder import ViewFolder
 
 logger = logging.getLogger("x3d_preprocess")
 
@@ -39,15 +39,15 @@ def run(cfg: "CfgNode", args: argparse.Namespace) -> int:
     if not options.DATA_OUTPUT_PATH:
         return fail("X3D_PREPROCESS.DATA_OUTPUT_PATH is empty; give the folder for the views")
 
-    from x3d.annotations import first_present, read_list, shard, views_per_video
-    from x3d.facts import Needs, view_facts
-    from x3d.outcome import follow
-    from x3d.transform import view_shape
-    from x3d.view_folder import ViewFolder
-    from x3d.workers import open_workers
+    from x3d.dataset.annotations import first_present, read_list, shard, views_per_video
+    from x3d.execution.outcome import follow
+    from x3d.execution.process_pool import open_workers
+    from x3d.storage.provenance import Needs, view_facts
+    from x3d.storage.view_folder import ViewFolder
+    from x3d.video.transform import view_shape
 
     if options.BACKEND == "slowfast":
-        from x3d.reference import check_reference
+        from x3d.slowfast import check_reference
 
         check_reference(cfg)
     listed = read_list(cfg)
@@ -86,13 +86,13 @@ def written(outcome: "Outcome[dict[str, Any]]") -> dict[str, Any]:
 def view_writer(cfg: "CfgNode", folder: "ViewFolder") -> Callable[["Video"], dict[str, Any]]:
     """Choose by X3D_PREPROCESS.BACKEND what decodes a video and writes its views."""
     if cfg.X3D_PREPROCESS.BACKEND == "slowfast":
-        from x3d.reference import write_reference_views
+        from x3d.slowfast import write_reference_views
 
         return functools.partial(write_reference_views, cfg=cfg, folder=folder)
 
-    from x3d.sampling import Sampling
-    from x3d.transform import Transform
-    from x3d.views import write_views
+    from x3d.video.sampling import Sampling
+    from x3d.video.transform import Transform
+    from x3d.video.views import write_views
 
     return functools.partial(
         write_views, sampling=Sampling.from_cfg(cfg), transform=Transform.from_cfg(cfg), folder=folder
@@ -101,7 +101,7 @@ def view_writer(cfg: "CfgNode", folder: "ViewFolder") -> Callable[["Video"], dic
 
 def sum_up(videos: Sequence["Video"], manifest: "Manifest", num_views: int) -> int:
     """Log counts by state and reason, and every failure; the counts add up to the list."""
-    from x3d.outcome import log_failures
+    from x3d.execution.outcome import log_failures
 
     states = [manifest.videos.get(video.index, {"state": "not_reached"}) for video in videos]
     failed = [state for state in states if state["state"] == "failed"]

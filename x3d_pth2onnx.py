@@ -41,8 +41,8 @@ def run(cfg: "CfgNode", args: argparse.Namespace) -> int:
 
     import copy
 
-    from x3d.export import fold_batch_norm, prove, write_onnx
-    from x3d.transform import view_shape
+    from x3d.network.export import fold_batch_norm, prove, write_onnx
+    from x3d.video.transform import view_shape
 
     checkpoint = options.CHECKPOINT_FILE_PATH or cfg.TEST.CHECKPOINT_FILE_PATH
     model = load_model(cfg, checkpoint)
@@ -74,12 +74,12 @@ def run(cfg: "CfgNode", args: argparse.Namespace) -> int:
 def load_model(cfg: "CfgNode", checkpoint: str) -> "nn.Module":
     """Build the network of X3D_PTH2ONNX.BACKEND in eval mode and fill it with the checkpoint."""
     if cfg.X3D_PTH2ONNX.BACKEND == "slowfast":
-        from x3d.reference import load_reference_model
+        from x3d.slowfast import load_reference_model
 
         return load_reference_model(cfg, checkpoint)
 
-    from x3d.checkpoint import load_checkpoint
-    from x3d.model import X3D
+    from x3d.network.checkpoint import load_checkpoint
+    from x3d.network.model import X3D
 
     model = X3D(cfg).eval()
     load_checkpoint(model, checkpoint)

@@ -23,9 +23,9 @@ from x3d.cli import EXIT_DONE, EXIT_INCOMPLETE, script_main
 if TYPE_CHECKING:
     from fvcore.common.config import CfgNode
 
-    from x3d.annotations import Video
-    from x3d.inspection import Inspection
-    from x3d.workers import Outcome, Runner
+    from x3d.dataset.annotations import Video
+    from x3d.execution.process_pool import Outcome, Runner
+    from x3d.video.inspection import Inspection
 
 logger = logging.getLogger("x3d_verify")
 
@@ -42,9 +42,9 @@ KNOWN_SETS = {
 
 def run(cfg: "CfgNode", args: argparse.Namespace) -> int:
     """Check the list, then every video of it, and sum up."""
-    from x3d.annotations import first_present, list_path, scan_list
-    from x3d.facts import Needs
-    from x3d.workers import open_workers
+    from x3d.dataset.annotations import first_present, list_path, scan_list
+    from x3d.execution.process_pool import open_workers
+    from x3d.storage.provenance import Needs
 
     videos, faults = scan_list(cfg)
     for fault in faults:
@@ -65,9 +65,9 @@ def run(cfg: "CfgNode", args: argparse.Namespace) -> int:
 
 def inspect_all(cfg: "CfgNode", workers: "Runner", videos: Sequence["Video"]) -> Iterator["Outcome[Inspection]"]:
     """Inspect videos in worker processes; outcomes come in the order of the list."""
-    from x3d.inspection import inspect_video
-    from x3d.outcome import progress_bar
-    from x3d.sampling import Sampling
+    from x3d.execution.outcome import progress_bar
+    from x3d.video.inspection import inspect_video
+    from x3d.video.sampling import Sampling
 
     work = functools.partial(inspect_video, sampling=Sampling.from_cfg(cfg))
     outcomes = workers.run(work, videos)
@@ -85,7 +85,7 @@ def inspect_all(cfg: "CfgNode", workers: "Runner", videos: Sequence["Video"]) ->
 
 def report_row(outcome: "Outcome[Inspection]") -> list[str]:
     """Make a video's row of verify.csv, and log what is wrong with it."""
-    from x3d.inspection import Inspection
+    from x3d.video.inspection import Inspection
 
     video = outcome.video
     found = outcome.value or Inspection(outcome.reason, outcome.text)
@@ -109,8 +109,8 @@ def find_unlisted(cfg: "CfgNode", videos: Sequence["Video"]) -> list[str]:
 
 def sum_up(counts: "collections.Counter[str]", num_faults: int, unlisted: Sequence[str]) -> int:
     """Log the counts; they add up to the list."""
-    from x3d.annotations import shorten
-    from x3d.outcome import ALL_REASONS
+    from x3d.dataset.annotations import shorten
+    from x3d.execution.outcome import ALL_REASONS
 
     if unlisted:
         logger.warning("%d files are not listed:\n%s", len(unlisted), shorten(unlisted))

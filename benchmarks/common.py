@@ -17,7 +17,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from x3d.files import write_json
+from x3d.storage.atomic import write_json
 
 if TYPE_CHECKING:
     from fvcore.common.config import CfgNode
@@ -134,9 +134,9 @@ def make_model(cfg: "CfgNode", folder: Path) -> "tuple[nn.Module, str]":
         The module in eval mode with BatchNorm folded, as the ONNX file has it, and the file's path.
     """
     from demo.synthetic import synthetic_state
-    from x3d.export import fold_batch_norm, write_onnx
-    from x3d.model import X3D
-    from x3d.transform import view_shape
+    from x3d.network.export import fold_batch_norm, write_onnx
+    from x3d.network.model import X3D
+    from x3d.video.transform import view_shape
 
     model = X3D(cfg).eval()
     model.load_state_dict(synthetic_state(model, seed=0))
@@ -183,7 +183,7 @@ def find_reference() -> None:
 
 def reference_is_there(cfg: "CfgNode") -> bool:
     """Find out whether PySlowFast with x3d.patch can be used: what Python finds, or the clone SLOWFAST_DIR names."""
-    from x3d.reference import check_reference
+    from x3d.slowfast import check_reference
 
     find_reference()
     try:

@@ -34,11 +34,11 @@ from benchmarks.common import (
     write_results,
 )
 from demo.small import SMALL
-from x3d.annotations import Video, views_per_video
 from x3d.cli import DEFAULT_CFG
-from x3d.config import load_cfg
-from x3d.engine import infer_padded, open_engine
-from x3d.workers import Workers
+from x3d.config.loading import load_cfg
+from x3d.dataset.annotations import Video, views_per_video
+from x3d.execution.process_pool import Workers
+from x3d.network.engine import infer_padded, open_engine
 
 BATCH_SIZE = 8
 """What x3d_evaluate.py takes on a CPU."""

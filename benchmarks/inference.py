@@ -30,10 +30,10 @@ import torch
 from benchmarks.common import ROUNDS, build_parser, make_model, median_ratio, write_results
 from demo.small import SMALL
 from x3d.cli import DEFAULT_CFG
-from x3d.config import load_cfg
-from x3d.engine import ONNX_ENGINES, open_engine
-from x3d.model import X3D
-from x3d.transform import view_shape
+from x3d.config.loading import load_cfg
+from x3d.network.engine import ONNX_ENGINES, open_engine
+from x3d.network.model import X3D
+from x3d.video.transform import view_shape
 
 if TYPE_CHECKING:
     from fvcore.common.config import CfgNode

@@ -24,16 +24,16 @@ import torch
 
 from benchmarks.common import ROUNDS, build_parser, find_reference, sample_videos, time_in_turn, write_results
 from demo.synthetic import synthetic_state
-from x3d.annotations import Video
 from x3d.cli import DEFAULT_CFG
-from x3d.config import load_cfg
-from x3d.engine import ONNX_ENGINES, open_engine
-from x3d.export import fold_batch_norm, write_onnx
-from x3d.model import X3D
-from x3d.reference import COMMIT, check_reference, load_reference_model, write_reference_views
-from x3d.sampling import Sampling
-from x3d.transform import Transform, view_shape
-from x3d.views import write_views
+from x3d.config.loading import load_cfg
+from x3d.dataset.annotations import Video
+from x3d.network.engine import ONNX_ENGINES, open_engine
+from x3d.network.export import fold_batch_norm, write_onnx
+from x3d.network.model import X3D
+from x3d.slowfast import COMMIT, check_reference, load_reference_model, write_reference_views
+from x3d.video.sampling import Sampling
+from x3d.video.transform import Transform, view_shape
+from x3d.video.views import write_views
 
 if TYPE_CHECKING:
     from fvcore.common.config import CfgNode

@@ -28,16 +28,16 @@ from benchmarks.common import (
     write_results,
 )
 from demo.small import SMALL
-from x3d.annotations import Video
 from x3d.cli import DEFAULT_CFG
-from x3d.config import load_cfg
-from x3d.reference import write_reference_views
-from x3d.sampling import Sampling
-from x3d.transform import Transform, view_shape
-from x3d.video import VideoReader
-from x3d.view_folder import ViewFolder
-from x3d.views import video_views, write_views
-from x3d.workers import Workers
+from x3d.config.loading import load_cfg
+from x3d.dataset.annotations import Video
+from x3d.execution.process_pool import Workers
+from x3d.slowfast import write_reference_views
+from x3d.storage.view_folder import ViewFolder
+from x3d.video.reader import VideoReader
+from x3d.video.sampling import Sampling
+from x3d.video.transform import Transform, view_shape
+from x3d.video.views import video_views, write_views
 
 
 def decode_all(path: str) -> None:

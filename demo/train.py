@@ -55,9 +55,9 @@ def read_clips(cfg: "CfgNode", folder: str, rows: Sequence[tuple[str, int]]) -> 
     """
     import numpy as np
 
-    from x3d.sampling import Sampling
-    from x3d.transform import Transform, prepare_frame
-    from x3d.video import VideoReader
+    from x3d.video.reader import VideoReader
+    from x3d.video.sampling import Sampling
+    from x3d.video.transform import Transform, prepare_frame
 
     sampling = Sampling(cfg.DATA.NUM_FRAMES, cfg.DATA.SAMPLING_RATE, cfg.DATA.TARGET_FPS, CLIPS_A_VIDEO)
     resize_only = Transform((0.0,) * 3, (1 / 255,) * 3, cfg.DATA.TEST_CROP_SIZE, cfg.DATA.TEST_CROP_SIZE, 3)
@@ -182,8 +182,8 @@ def run(args: argparse.Namespace) -> int:
     import numpy as np
     import torch
 
-    from x3d.config import load_cfg
-    from x3d.model import X3D
+    from x3d.config.loading import load_cfg
+    from x3d.network.model import X3D
 
     started = time.perf_counter()
     torch.set_num_threads(args.threads)

@@ -11,8 +11,8 @@ from fvcore.common.config import CfgNode
 
 from demo.small import SMALL
 from demo.synthetic import synthetic_state
-from x3d.config import load_cfg
-from x3d.model import X3D
+from x3d.config.loading import load_cfg
+from x3d.network.model import X3D
 
 ROOT = Path(__file__).parent.parent
 GOLDEN = Path(__file__).parent / "golden"

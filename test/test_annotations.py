@@ -1,8 +1,8 @@
 import pytest
 
 from test.conftest import ROOT
-from x3d.annotations import parse_view_stem, read_list, shard, view_stem
-from x3d.config import load_cfg
+from x3d.config.loading import load_cfg
+from x3d.dataset.annotations import parse_view_stem, read_list, shard, view_stem
 
 
 def read(tmp_path, text, *opts):

@@ -3,8 +3,8 @@ import re
 import pytest
 
 from test.conftest import ROOT, read_golden
-from x3d.config import get_cfg, load_cfg
-from x3d.schema import SCHEMA, UNREAD
+from x3d.config.loading import get_cfg, load_cfg
+from x3d.config.schema import SCHEMA, UNREAD
 
 MODELS = ("X3D_XS", "X3D_S", "X3D_M", "X3D_L")
 S = str(ROOT / "configs/X3D_S.yaml")

@@ -21,15 +21,15 @@ import x3d_preprocess
 import x3d_pth2onnx
 from test.conftest import ROOT, SMALL
 from test.videos import write_video
-from x3d.annotations import Video
 from x3d.cli import RunError
-from x3d.engine import EngineError, infer_padded, open_engine
-from x3d.evaluation import Evaluation
-from x3d.facts import model_digest
-from x3d.journal import Journal, read_journal, record_type
-from x3d.sampling import Sampling
-from x3d.transform import Transform
-from x3d.workers import Workers
+from x3d.dataset.annotations import Video
+from x3d.execution.process_pool import Workers
+from x3d.network.engine import EngineError, infer_padded, open_engine
+from x3d.pipeline.evaluation import Evaluation
+from x3d.storage.provenance import model_digest
+from x3d.storage.score_rows import Journal, read_journal, record_type
+from x3d.video.sampling import Sampling
+from x3d.video.transform import Transform
 
 NUM_VIDEOS = 10
 ONE_CROP = ["TEST.NUM_SPATIAL_CROPS", "1", "DATA.TEST_CROP_SIZE", "32"]

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import x3d_infer
-from x3d.engine import open_engine
+from x3d.network.engine import open_engine
 
 VIEW = (3, 4, 40, 40)
 

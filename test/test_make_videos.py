@@ -22,9 +22,9 @@ from demo.make_videos import (
     make_scene,
     render,
 )
-from x3d.annotations import read_list
-from x3d.config import get_cfg
-from x3d.video import VideoReader
+from x3d.config.loading import get_cfg
+from x3d.dataset.annotations import read_list
+from x3d.video.reader import VideoReader
 
 
 @pytest.fixture(scope="module")

@@ -5,12 +5,12 @@ import torch
 
 from demo.synthetic import synthetic_state
 from test.conftest import ROOT, SMALL, read_golden
-from x3d.checkpoint import load_checkpoint
-from x3d.config import load_cfg
-from x3d.engine import open_engine
-from x3d.export import ATC_OPERATORS, fold_batch_norm, write_onnx
-from x3d.model import X3D, round_width, stage_widths
-from x3d.transform import view_shape
+from x3d.config.loading import load_cfg
+from x3d.network.checkpoint import load_checkpoint
+from x3d.network.engine import open_engine
+from x3d.network.export import ATC_OPERATORS, fold_batch_norm, write_onnx
+from x3d.network.model import X3D, round_width, stage_widths
+from x3d.video.transform import view_shape
 
 GOLDEN = read_golden("slowfast_model.json")
 S = str(ROOT / "configs/X3D_S.yaml")

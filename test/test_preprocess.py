@@ -22,14 +22,14 @@ import x3d_verify
 from test.conftest import ROOT, SMALL
 from test.faults import write_corpus
 from test.videos import write_video
-from x3d.annotations import Video
 from x3d.cli import RunError
-from x3d.files import take_lock
-from x3d.sampling import Sampling
-from x3d.transform import Transform
-from x3d.view_folder import ViewFolder
-from x3d.views import write_views
-from x3d.workers import Workers
+from x3d.dataset.annotations import Video
+from x3d.execution.process_pool import Workers
+from x3d.storage.atomic import take_lock
+from x3d.storage.view_folder import ViewFolder
+from x3d.video.sampling import Sampling
+from x3d.video.transform import Transform
+from x3d.video.views import write_views
 
 
 def write_list(folder: Path, names: list[str]) -> None:
@@ -333,7 +333,7 @@ def kill_another_worker(video: Video) -> int:
 
 
 def test_workers_that_die_idle_cost_no_video(tmp_path, monkeypatch):
-    monkeypatch.setattr("x3d.workers.STALL_SECONDS", 4)
+    monkeypatch.setattr("x3d.execution.process_pool.STALL_SECONDS", 4)
     videos = [Video(number, "", str(tmp_path / str(number)), 0) for number in range(2)]
     with Workers(2, timeout_seconds=4) as workers:
         assert sorted(outcome.value for outcome in workers.run(kill_another_worker, videos)) == [0, 1]
@@ -344,7 +344,7 @@ def die_at_once() -> None:
 
 
 def test_workers_that_never_start_end_the_run(monkeypatch):
-    monkeypatch.setattr("x3d.workers._start_worker", die_at_once)
+    monkeypatch.setattr("x3d.execution.process_pool._start_worker", die_at_once)
     with Workers(2, timeout_seconds=20) as workers, pytest.raises(RunError, match="end before they do any work"):
         list(workers.run(process_number, [Video(number, "", "", 0) for number in range(9)]))
 
@@ -383,7 +383,7 @@ def test_a_folder_of_another_list_or_version_is_refused(data, tmp_path, caplog, 
     (other / "test.csv").write_text((data / "test.csv").read_text().replace("0.mp4 0", "0.mp4 8"))
     assert x3d_preprocess.main(keys(other, tmp_path)) == 2
     assert "list_digest was" in caplog.text
-    monkeypatch.setattr("x3d.facts.__version__", "9.9")
+    monkeypatch.setattr("x3d.storage.provenance.__version__", "9.9")
     assert x3d_preprocess.main(keys(data, tmp_path)) == 2
     assert "versions: x3d was" in caplog.text
 

@@ -12,9 +12,9 @@ import pytest
 import x3d_infer
 from test.conftest import ROOT
 from x3d.cli import build_parser
-from x3d.config import load_cfg
-from x3d.outcome import ALL_REASONS
-from x3d.schema import SCHEMA
+from x3d.config.loading import load_cfg
+from x3d.config.schema import SCHEMA
+from x3d.execution.outcome import ALL_REASONS
 
 README = (ROOT / "README.md").read_text()
 SCRIPTS = sorted(path.name for path in ROOT.glob("x3d_*.py"))
@@ -74,7 +74,7 @@ def test_help_does_not_import_what_is_slow(script):
 def schema_comments() -> Iterator[tuple[str, str, str]]:
     """Key, default and comment of every line of the schema."""
     section = ""
-    for line in (ROOT / "x3d/schema.py").read_text().splitlines():
+    for line in (ROOT / "x3d/config/schema.py").read_text().splitlines():
         if match := re.fullmatch(r'    "(\w+)": \{', line):
             section = match[1]
         elif match := re.fullmatch(r'        "(\w+)": (.*?),(?:  # (.*))?', line):
@@ -92,7 +92,7 @@ def test_every_key_has_a_comment_and_this_suites_are_in_the_readme():
 
 
 def test_the_readme_and_help_name_no_place_of_one_machine():
-    for path in [*ROOT.glob("*.md"), *ROOT.glob("*.py"), *ROOT.glob("x3d/*.py"), *ROOT.glob("*.sh")]:
+    for path in [*ROOT.glob("*.md"), *ROOT.glob("*.py"), *ROOT.glob("x3d/**/*.py"), *ROOT.glob("*.sh")]:
         assert not re.search(r"/(root|work|home|tmp)/", path.read_text()), path
 
 

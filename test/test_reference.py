@@ -24,12 +24,12 @@ import x3d_preprocess
 import x3d_pth2onnx
 from demo.synthetic import synthetic_state
 from test.conftest import ROOT, SMALL
-from x3d.config import load_cfg
-from x3d.engine import open_engine
-from x3d.model import X3D
-from x3d.reference import COMMIT, check_reference
-from x3d.schema import SCHEMA
-from x3d.transform import view_shape
+from x3d.config.loading import load_cfg
+from x3d.config.schema import SCHEMA
+from x3d.network.engine import open_engine
+from x3d.network.model import X3D
+from x3d.slowfast import COMMIT, check_reference
+from x3d.video.transform import view_shape
 
 PATCH = ROOT / "x3d.patch"
 TOLERANCE = 1e-5

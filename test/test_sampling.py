@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from x3d.sampling import Header, Sampling, clip_window, linspace_float32, plan_clips
+from x3d.video.sampling import Header, Sampling, clip_window, linspace_float32, plan_clips
 
 S = Sampling(num_frames=13, sampling_rate=6, target_fps=30, num_clips=10)
 

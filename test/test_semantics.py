@@ -12,14 +12,14 @@ import pytest
 
 import x3d_pth2onnx
 from demo.make_videos import make_videos
-from x3d.annotations import read_list, view_stem
-from x3d.config import load_cfg
-from x3d.engine import open_engine
-from x3d.sampling import Sampling
-from x3d.scoring import count_top_k, join_views
-from x3d.transform import Transform
-from x3d.video import VideoReader
-from x3d.views import video_views
+from x3d.config.loading import load_cfg
+from x3d.dataset.annotations import read_list, view_stem
+from x3d.network.engine import open_engine
+from x3d.scoring.accuracy import count_top_k, join_views
+from x3d.video.reader import VideoReader
+from x3d.video.sampling import Sampling
+from x3d.video.transform import Transform
+from x3d.video.views import video_views
 
 ROOT = Path(__file__).parent.parent
 NUM_VIDEOS, SEED = 16, 2024

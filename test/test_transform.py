@@ -3,7 +3,7 @@ import pytest
 import torch
 import torch.nn.functional as F  # noqa: N812
 
-from x3d.transform import Transform, assemble_view, crop_offsets, prepare_frame, resized_size
+from x3d.video.transform import Transform, assemble_view, crop_offsets, prepare_frame, resized_size
 
 GREY = Transform(mean=(0.45,) * 3, std=(0.225,) * 3, short_side=182, crop_size=182, num_crops=3)
 

@@ -10,11 +10,11 @@ import pytest
 
 from test.conftest import ROOT, read_golden
 from test.videos import frame_numbers, remux, write_audio, write_video
-from x3d.config import load_cfg
-from x3d.sampling import Sampling, plan_clips
-from x3d.transform import Transform
-from x3d.video import VideoError, VideoReader
-from x3d.views import video_views
+from x3d.config.loading import load_cfg
+from x3d.video.reader import VideoError, VideoReader
+from x3d.video.sampling import Sampling, plan_clips
+from x3d.video.transform import Transform
+from x3d.video.views import video_views
 
 S = Sampling(num_frames=13, sampling_rate=6, target_fps=30, num_clips=10)
 
@@ -122,7 +122,7 @@ def test_a_file_is_opened_and_each_frame_decoded_once(tmp_path, monkeypatch):
 def test_frames_that_come_otherwise_than_foretold_are_still_the_right_ones(tmp_path, monkeypatch):
     path = write_video(tmp_path / "video.mp4", 200)
     expected = read_clips(path)
-    monkeypatch.setattr("x3d.video._time", lambda packet: packet.dts // 3)
+    monkeypatch.setattr("x3d.video.reader._time", lambda packet: packet.dts // 3)
     assert read_clips(path) == expected
 
 
@@ -192,7 +192,7 @@ def test_an_edit_list_costs_no_second_pass(tmp_path, monkeypatch):
 
 def test_frames_that_come_otherwise_cost_one_more_pass(tmp_path, monkeypatch):
     path = write_video(tmp_path / "video.mp4", 200)
-    monkeypatch.setattr("x3d.video._time", lambda packet: packet.dts // 3)
+    monkeypatch.setattr("x3d.video.reader._time", lambda packet: packet.dts // 3)
     assert len(count_decoded(path, monkeypatch)) == 2
 
 
@@ -201,8 +201,9 @@ def test_ten_seconds_of_1080p_stay_below_600_mb(suffix, tmp_path):
     path = write_video(tmp_path / f"video{suffix}", 250, width=1920, height=1080, options={"preset": "ultrafast"})
     code = (
         "import sys\n"
-        "from x3d.config import load_cfg\nfrom x3d.sampling import Sampling\nfrom x3d.transform import Transform\n"
-        "from x3d.video import VideoReader\nfrom x3d.views import video_views\n"
+        "from x3d.config.loading import load_cfg\nfrom x3d.video.sampling import Sampling\n"
+        "from x3d.video.transform import Transform\n"
+        "from x3d.video.reader import VideoReader\nfrom x3d.video.views import video_views\n"
         "cfg = load_cfg('configs/X3D_L.yaml')\n"
         "with VideoReader(sys.argv[1]) as reader:\n"
         "    print(sum(1 for _ in video_views(reader, Sampling.from_cfg(cfg), Transform.from_cfg(cfg))))\n"

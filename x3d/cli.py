@@ -58,7 +58,7 @@ def script_main(
         )
 
     def configured() -> int:
-        from x3d.config import changed_keys, load_cfg
+        from x3d.config.loading import changed_keys, load_cfg
 
         cfg = load_cfg(args.cfg, args.opts)
         logger.info("configuration: %s", changed_keys(cfg))

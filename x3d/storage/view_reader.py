@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from natsort import natsorted, ns
 
-from x3d.annotations import VIEW_SUFFIXES, shorten
+from x3d.dataset.annotations import VIEW_SUFFIXES, shorten
 
 
 def list_inputs(source: str) -> list[str]:

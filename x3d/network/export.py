@@ -10,7 +10,7 @@ import torch
 from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from x3d.engine import ONNX_ENGINES, open_engine
+from x3d.network.engine import ONNX_ENGINES, open_engine
 
 INPUT, OUTPUT = "image", "class"
 

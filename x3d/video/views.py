@@ -5,11 +5,11 @@ from typing import Any
 
 import numpy as np
 
-from x3d.annotations import Video
-from x3d.sampling import Sampling
-from x3d.transform import Transform, assemble_view, prepare_frame
-from x3d.video import VideoReader
-from x3d.view_folder import ViewFolder
+from x3d.dataset.annotations import Video
+from x3d.storage.view_folder import ViewFolder
+from x3d.video.reader import VideoReader
+from x3d.video.sampling import Sampling
+from x3d.video.transform import Transform, assemble_view, prepare_frame
 
 
 def video_views(reader: VideoReader, sampling: Sampling, transform: Transform) -> Iterator[tuple[int, np.ndarray]]:

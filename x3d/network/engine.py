@@ -25,7 +25,7 @@ class Engine(Protocol):
 
     name: str
     packages: ClassVar[Mapping[str, str]]
-    """Packages that decide its outputs, as x3d.facts.versions takes them."""
+    """Packages that decide its outputs, as x3d.storage.provenance.versions takes them."""
     device: str
     """The kind of device it runs on, without a number: CPU, GPU, CUDA, CANN, NPU."""
     batch_size: int | None

@@ -5,13 +5,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from x3d.annotations import Video
-from x3d.engine import Engine, EngineError, infer_padded, open_engine
-from x3d.sampling import Sampling
-from x3d.scoring import join_views
-from x3d.transform import Transform
-from x3d.video import VideoReader
-from x3d.views import video_views
+from x3d.dataset.annotations import Video
+from x3d.network.engine import Engine, EngineError, infer_padded, open_engine
+from x3d.scoring.accuracy import join_views
+from x3d.video.reader import VideoReader
+from x3d.video.sampling import Sampling
+from x3d.video.transform import Transform
+from x3d.video.views import video_views
 
 
 @dataclass(frozen=True)

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from x3d.annotations import list_path, read_list
-from x3d.facts import facts_differ
-from x3d.journal import Journal, read_journal
-from x3d.manifest import Manifest, check_shards, find_manifests, manifest_name, shard_of
-from x3d.report import Table
+from x3d.dataset.annotations import list_path, read_list
+from x3d.pipeline.scoring_run import Table
+from x3d.storage.manifest import Manifest, check_shards, find_manifests, manifest_name, shard_of
+from x3d.storage.provenance import facts_differ
+from x3d.storage.score_rows import Journal, read_journal
 
 if TYPE_CHECKING:
     from fvcore.common.config import CfgNode

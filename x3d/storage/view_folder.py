@@ -17,10 +17,10 @@ from typing import Any
 import numpy as np
 import xxhash
 
-from x3d.annotations import VIEW_SUFFIXES, Video, parse_view_stem, view_stem
-from x3d.facts import facts_differ
-from x3d.files import take_lock, write_all
-from x3d.manifest import Manifest, find_manifests, manifest_name, merge_shards, shard_of
+from x3d.dataset.annotations import VIEW_SUFFIXES, Video, parse_view_stem, view_stem
+from x3d.storage.atomic import take_lock, write_all
+from x3d.storage.manifest import Manifest, find_manifests, manifest_name, merge_shards, shard_of
+from x3d.storage.provenance import facts_differ
 
 
 class ViewFolder:

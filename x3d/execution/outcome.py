@@ -8,8 +8,8 @@ from typing import Any, Generic, TypeVar
 
 from tqdm import tqdm
 
-from x3d.annotations import Video
-from x3d.video import REASONS
+from x3d.dataset.annotations import Video
+from x3d.video.reader import REASONS
 
 logger = logging.getLogger(__name__)
 

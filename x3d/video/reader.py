@@ -10,7 +10,7 @@ import av
 import numpy as np
 from av.video.reformatter import VideoReformatter
 
-from x3d.sampling import Header, Plan, Sampling, plan_clips
+from x3d.video.sampling import Header, Plan, Sampling, plan_clips
 
 logger = logging.getLogger(__name__)
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 import torch
 from torch import nn
 
-from x3d.annotations import shorten
+from x3d.dataset.annotations import shorten
 
 
 def load_checkpoint(model: nn.Module, path: str) -> None:

@@ -20,11 +20,11 @@ import torch
 from fvcore.common.config import CfgNode
 from torch import nn
 
-from x3d.annotations import Video, views_per_video
-from x3d.checkpoint import load_checkpoint
-from x3d.schema import SCHEMA
-from x3d.video import VideoError
-from x3d.view_folder import ViewFolder
+from x3d.config.schema import SCHEMA
+from x3d.dataset.annotations import Video, views_per_video
+from x3d.network.checkpoint import load_checkpoint
+from x3d.storage.view_folder import ViewFolder
+from x3d.video.reader import VideoError
 
 COMMIT = "9839d1318c0ae17bd82c6a121e5640aebc67f126"
 

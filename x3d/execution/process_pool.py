@@ -15,12 +15,12 @@ from typing import TYPE_CHECKING, Protocol, Self, TypeVar
 
 from pebble import ProcessExpired, ProcessPool
 
-from x3d.annotations import Video
 from x3d.cli import RunError
-from x3d.engine import EngineError
-from x3d.facts import Needs
-from x3d.outcome import TRIES, Outcome
-from x3d.video import VideoError
+from x3d.dataset.annotations import Video
+from x3d.execution.outcome import TRIES, Outcome
+from x3d.network.engine import EngineError
+from x3d.storage.provenance import Needs
+from x3d.video.reader import VideoError
 
 if TYPE_CHECKING:
     from fvcore.common.config import CfgNode
@@ -133,7 +133,7 @@ def open_workers(
     timeout = cfg.X3D_PREPROCESS.TIMEOUT
     if not cfg.X3D_WORKERS.RAY_ADDRESS:
         return Workers(num_workers or cfg.X3D_WORKERS.NUM, timeout)
-    from x3d.ray_workers import RayWorkers
+    from x3d.execution.ray_cluster import RayWorkers
 
     return RayWorkers(cfg.X3D_WORKERS.RAY_ADDRESS, timeout, resources or {"CPU": 1}, needs)
 

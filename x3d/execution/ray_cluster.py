@@ -15,11 +15,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, Self, TypeVar
 
-from x3d.annotations import Video
 from x3d.cli import RunError
-from x3d.facts import Needs
-from x3d.outcome import Outcome
-from x3d.workers import QUEUED_A_WORKER, Workers
+from x3d.dataset.annotations import Video
+from x3d.execution.outcome import Outcome
+from x3d.execution.process_pool import QUEUED_A_WORKER, Workers
+from x3d.storage.provenance import Needs
 
 logger = logging.getLogger(__name__)
 
@@ -56,7 +56,7 @@ class RayWorkers:
             raise
 
     def run(self, function: Callable[[Video], T], videos: Sequence[Video]) -> Iterator[Outcome[T]]:
-        """Run a function on every video, as x3d.workers.Workers.run does.
+        """Run a function on every video, as x3d.execution.process_pool.Workers.run does.
 
         As many tasks are under way as the nodes have room for, so that nothing piles up here.
 
@@ -179,7 +179,7 @@ def _connect(address: str) -> Any:
     except ImportError as error:
         raise ValueError("X3D_WORKERS.RAY_ADDRESS needs Ray: pip install -r requirements-ray.txt") from error
 
-    package = str(Path(__file__).parent)
+    package = str(Path(__file__).parents[1])
     environment = {"py_modules": [package], "env_vars": {"PYTHONWARNINGS": "ignore"}}
     on_terminate = signal.getsignal(signal.SIGTERM)
     try:

@@ -12,7 +12,7 @@ from typing import Any
 
 from fvcore.common.config import CfgNode
 
-from x3d.schema import CHOICES, LISTS, MINIMUM, SCHEMA, UNREAD
+from x3d.config.schema import CHOICES, LISTS, MINIMUM, SCHEMA, UNREAD
 
 
 def get_cfg() -> CfgNode:

@@ -15,15 +15,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from tqdm import tqdm
 
-from x3d.annotations import list_path, read_list, shorten, views_per_video
 from x3d.cli import EXIT_DONE, EXIT_INCOMPLETE, fail
-from x3d.results import Result, ScoreReader, find_results, summary_results
-from x3d.scoring import Audit, audit_views, count_top_k, join_views, majority_labels, percent, stats
+from x3d.dataset.annotations import list_path, read_list, shorten, views_per_video
+from x3d.scoring.accuracy import Audit, audit_views, count_top_k, join_views, majority_labels, percent, stats
+from x3d.storage.result_folder import Result, ScoreReader, find_results, summary_results
 
 if TYPE_CHECKING:
     from fvcore.common.config import CfgNode
 
-    from x3d.reference import ReferenceMeter
+    from x3d.slowfast import ReferenceMeter
 
 logger = logging.getLogger(__name__)
 
@@ -139,7 +139,7 @@ def _reference_meter(cfg: "CfgNode", num_videos: int) -> "ReferenceMeter | None"
     """Make PySlowFast's meter when X3D_POSTPROCESS.BACKEND asks for it."""
     if cfg.X3D_POSTPROCESS.BACKEND != "slowfast":
         return None
-    from x3d.reference import ReferenceMeter
+    from x3d.slowfast import ReferenceMeter
 
     return ReferenceMeter(cfg, num_videos)
 

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from x3d.cli import RunError
-from x3d.facts import facts_differ
-from x3d.files import read_json, write_json
+from x3d.storage.atomic import read_json, write_json
+from x3d.storage.provenance import facts_differ
 
 GOES_ON = "the same command goes on from here"
 SAVE_EVERY_SECONDS = 2

@@ -12,7 +12,7 @@ from typing import Self
 import numpy as np
 import xxhash
 
-from x3d.files import take_lock, write_all
+from x3d.storage.atomic import take_lock, write_all
 
 logger = logging.getLogger(__name__)
 

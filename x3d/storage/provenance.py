@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Any
 import xxhash
 
 from x3d import __version__
-from x3d.annotations import Video, views_per_video
+from x3d.dataset.annotations import Video, views_per_video
 
 if TYPE_CHECKING:
     from fvcore.common.config import CfgNode
 
-    from x3d.engine import Engine
+    from x3d.network.engine import Engine
 
 VIEW_KEYS = {
     "DATA": (

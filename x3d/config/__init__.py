@@ -1,0 +1,1 @@
+"""The configuration's keys, and loading and checking them."""

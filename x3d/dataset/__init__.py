@@ -1,0 +1,1 @@
+"""The annotation list, and the numbering of views that follows from it."""

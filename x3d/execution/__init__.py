@@ -1,0 +1,1 @@
+"""Run a function over videos: worker processes here, or a Ray cluster."""

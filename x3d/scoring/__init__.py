@@ -1,0 +1,1 @@
+"""From scores of views to accuracy: pure functions."""

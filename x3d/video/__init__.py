@@ -1,0 +1,1 @@
+"""From a video file to views: sampling, decoding, transform."""
