@@ -52,16 +52,19 @@ def run(cfg: "CfgNode", args: argparse.Namespace) -> int:
                 f"{node}.BACKEND {cfg[node].BACKEND}: PySlowFast's route goes by files; set {node}.BACKEND native"
             )
 
-    from x3d.dataset.annotations import first_present, read_list, shard
-    from x3d.execution.outcome import follow
-    from x3d.execution.process_pool import open_workers
+    from x3d.dataset.annotations import first_present, read_list
+    from x3d.dataset.naming import Shard
+    from x3d.execution.progress import with_progress
+    from x3d.execution.requirements import Needs
+    from x3d.execution.runner import open_workers
     from x3d.network.engine import open_engine
     from x3d.pipeline.scoring_run import score_table
     from x3d.storage.evaluation_folder import open_shard, read_rows
-    from x3d.storage.provenance import Needs, evaluation_facts
+    from x3d.storage.provenance import evaluation_facts
 
     listed = read_list(cfg)
-    videos = shard(listed, args.shard_id, args.num_shards)
+    shard = Shard(args.shard_id, args.num_shards)
+    videos = shard.select(listed)
     engine = open_engine(options.MODEL_PATH, options.ENGINE, options.DEVICE)
     check_model(cfg, engine)
     work = plan_work(cfg, engine)
@@ -71,15 +74,14 @@ def run(cfg: "CfgNode", args: argparse.Namespace) -> int:
     del engine
     with contextlib.ExitStack() as opened:
         workers = opened.enter_context(open_workers(cfg, needs, num_workers, resources))
-        shard_of_folder = (args.shard_id, args.num_shards)
-        manifest, journal = open_shard(options.OUTPUT_PATH, shard_of_folder, facts, cfg.MODEL.NUM_CLASSES)
+        manifest, journal = open_shard(options.OUTPUT_PATH, shard, facts, cfg.MODEL.NUM_CLASSES)
         opened.enter_context(journal)
         opened.enter_context(manifest.kept())
         done = set(journal.done.tolist())
         todo = [video for video in videos if video.index not in done]
         place = cfg.X3D_WORKERS.RAY_ADDRESS or f"{num_workers} workers"
         logger.info("%d videos, %d to do, %s, batches of %d", len(videos), len(todo), place, work.batch_size)
-        for outcome in follow(workers.run(work, todo), len(todo), cfg.X3D_PREPROCESS.ON_ERROR):
+        for outcome in with_progress(workers.run(work, todo), len(todo), cfg.X3D_PREPROCESS.ON_ERROR):
             record(outcome, journal, manifest)
     status = sum_up(len(videos), journal.num_rows, manifest)
     if args.num_shards == 1:
@@ -101,7 +103,7 @@ def check_model(cfg: "CfgNode", engine: "Engine") -> None:
 
 def plan_work(cfg: "CfgNode", engine: "Engine") -> "Evaluation":
     """Decide what each worker does: on a CPU one core each, and small batches, as fast and of less memory."""
-    from x3d.dataset.annotations import views_per_video
+    from x3d.dataset.naming import views_per_video
     from x3d.pipeline.evaluation import Evaluation
     from x3d.video.sampling import Sampling
     from x3d.video.transform import Transform
@@ -147,7 +149,7 @@ def record(outcome: "Outcome[np.ndarray]", journal: "Journal", manifest: "Manife
 
 def sum_up(num_videos: int, num_done: int, manifest: "Manifest") -> int:
     """Log counts, which add up to the list, and every failure."""
-    from x3d.execution.outcome import log_failures
+    from x3d.execution.progress import log_failures
 
     failed = [manifest.videos[index] for index in sorted(manifest.videos)]
     not_reached = num_videos - num_done - len(failed)

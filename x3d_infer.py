@@ -114,8 +114,9 @@ def infer_files(
     """
     from tqdm import tqdm
 
+    from x3d.dataset.naming import result_stem
     from x3d.storage.result_folder import write_result
-    from x3d.storage.view_reader import batched, read_batch, result_stem
+    from x3d.storage.view_reader import batched, read_batch
 
     partial = folder and folder.with_name(f"{folder.name}.partial")
     if partial:

@@ -39,10 +39,12 @@ def run(cfg: "CfgNode", args: argparse.Namespace) -> int:
     if not options.DATA_OUTPUT_PATH:
         return fail("X3D_PREPROCESS.DATA_OUTPUT_PATH is empty; give the folder for the views")
 
-    from x3d.dataset.annotations import first_present, read_list, shard, views_per_video
-    from x3d.execution.outcome import follow
-    from x3d.execution.process_pool import open_workers
-    from x3d.storage.provenance import Needs, view_facts
+    from x3d.dataset.annotations import first_present, read_list
+    from x3d.dataset.naming import Shard, views_per_video
+    from x3d.execution.progress import with_progress
+    from x3d.execution.requirements import Needs
+    from x3d.execution.runner import open_workers
+    from x3d.storage.provenance import view_facts
     from x3d.storage.view_folder import ViewFolder
     from x3d.video.transform import view_shape
 
@@ -51,12 +53,13 @@ def run(cfg: "CfgNode", args: argparse.Namespace) -> int:
 
         check_reference(cfg)
     listed = read_list(cfg)
-    videos = shard(listed, args.shard_id, args.num_shards)
+    shard = Shard(args.shard_id, args.num_shards)
+    videos = shard.select(listed)
     num_views = views_per_video(cfg)
     shape = view_shape(cfg)
     on_cluster = bool(cfg.X3D_WORKERS.RAY_ADDRESS)
     path = os.path.abspath(options.DATA_OUTPUT_PATH) if on_cluster else options.DATA_OUTPUT_PATH
-    folder = ViewFolder(path, f".{options.FORMAT}", shape, num_views, (args.shard_id, args.num_shards))
+    folder = ViewFolder(path, f".{options.FORMAT}", shape, num_views, shard)
     with contextlib.ExitStack() as opened:
         manifest = folder.open(view_facts(cfg, listed), videos, options.OVERWRITE)
         opened.callback(folder.close)
@@ -73,7 +76,7 @@ def run(cfg: "CfgNode", args: argparse.Namespace) -> int:
         if needed > free:
             return fail(f"{folder.path} lacks {(needed - free) / 1e9:.2f} GB for {len(todo) * num_views} views")
         outcomes = workers.run(view_writer(cfg, folder), todo)
-        for outcome in follow(outcomes, len(todo), options.ON_ERROR):
+        for outcome in with_progress(outcomes, len(todo), options.ON_ERROR):
             manifest.record(outcome.video.index, outcome.failure() if outcome.reason else written(outcome))
     return sum_up(videos, manifest, num_views)
 
@@ -90,9 +93,9 @@ def view_writer(cfg: "CfgNode", folder: "ViewFolder") -> Callable[["Video"], dic
 
         return functools.partial(write_reference_views, cfg=cfg, folder=folder)
 
+    from x3d.pipeline.view_writing import write_views
     from x3d.video.sampling import Sampling
     from x3d.video.transform import Transform
-    from x3d.video.views import write_views
 
     return functools.partial(
         write_views, sampling=Sampling.from_cfg(cfg), transform=Transform.from_cfg(cfg), folder=folder
@@ -101,7 +104,7 @@ def view_writer(cfg: "CfgNode", folder: "ViewFolder") -> Callable[["Video"], dic
 
 def sum_up(videos: Sequence["Video"], manifest: "Manifest", num_views: int) -> int:
     """Log counts by state and reason, and every failure; the counts add up to the list."""
-    from x3d.execution.outcome import log_failures
+    from x3d.execution.progress import log_failures
 
     states = [manifest.videos.get(video.index, {"state": "not_reached"}) for video in videos]
     failed = [state for state in states if state["state"] == "failed"]

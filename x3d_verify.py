@@ -24,7 +24,8 @@ if TYPE_CHECKING:
     from fvcore.common.config import CfgNode
 
     from x3d.dataset.annotations import Video
-    from x3d.execution.process_pool import Outcome, Runner
+    from x3d.execution.outcome import Outcome
+    from x3d.execution.runner import Runner
     from x3d.video.inspection import Inspection
 
 logger = logging.getLogger("x3d_verify")
@@ -43,8 +44,8 @@ KNOWN_SETS = {
 def run(cfg: "CfgNode", args: argparse.Namespace) -> int:
     """Check the list, then every video of it, and sum up."""
     from x3d.dataset.annotations import first_present, list_path, scan_list
-    from x3d.execution.process_pool import open_workers
-    from x3d.storage.provenance import Needs
+    from x3d.execution.requirements import Needs
+    from x3d.execution.runner import open_workers
 
     videos, faults = scan_list(cfg)
     for fault in faults:
@@ -65,7 +66,7 @@ def run(cfg: "CfgNode", args: argparse.Namespace) -> int:
 
 def inspect_all(cfg: "CfgNode", workers: "Runner", videos: Sequence["Video"]) -> Iterator["Outcome[Inspection]"]:
     """Inspect videos in worker processes; outcomes come in the order of the list."""
-    from x3d.execution.outcome import progress_bar
+    from x3d.execution.progress import progress_bar
     from x3d.video.inspection import inspect_video
     from x3d.video.sampling import Sampling
 
@@ -109,15 +110,14 @@ def find_unlisted(cfg: "CfgNode", videos: Sequence["Video"]) -> list[str]:
 
 def sum_up(counts: "collections.Counter[str]", num_faults: int, unlisted: Sequence[str]) -> int:
     """Log the counts; they add up to the list."""
-    from x3d.dataset.annotations import shorten
-    from x3d.execution.outcome import ALL_REASONS
+    from x3d.errors import REASONS, format_problems
 
     if unlisted:
-        logger.warning("%d files are not listed:\n%s", len(unlisted), shorten(unlisted))
+        logger.warning("%d files are not listed:\n%s", len(unlisted), format_problems(unlisted))
     num_bad = sum(counts.values()) - counts[""]
     logger.info("%d videos good, %d bad, %d faults in the list; rows: %s", counts[""], num_bad, num_faults, REPORT)
     for reason in sorted(set(counts) - {""}):
-        logger.error("%d videos %s: %s", counts[reason], reason, ALL_REASONS[reason])
+        logger.error("%d videos %s: %s", counts[reason], reason, REASONS[reason])
     return EXIT_INCOMPLETE if num_bad or num_faults else EXIT_DONE
 
 

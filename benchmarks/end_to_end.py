@@ -36,7 +36,8 @@ from benchmarks.common import (
 from demo.small import SMALL
 from x3d.cli import DEFAULT_CFG
 from x3d.config.loading import load_cfg
-from x3d.dataset.annotations import Video, views_per_video
+from x3d.dataset.annotations import Video
+from x3d.dataset.naming import views_per_video
 from x3d.execution.process_pool import Workers
 from x3d.network.engine import infer_padded, open_engine
 

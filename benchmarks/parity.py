@@ -30,10 +30,10 @@ from x3d.dataset.annotations import Video
 from x3d.network.engine import ONNX_ENGINES, open_engine
 from x3d.network.export import fold_batch_norm, write_onnx
 from x3d.network.model import X3D
+from x3d.pipeline.view_writing import write_views
 from x3d.slowfast import COMMIT, check_reference, load_reference_model, write_reference_views
 from x3d.video.sampling import Sampling
 from x3d.video.transform import Transform, view_shape
-from x3d.video.views import write_views
 
 if TYPE_CHECKING:
     from fvcore.common.config import CfgNode

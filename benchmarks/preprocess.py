@@ -32,12 +32,13 @@ from x3d.cli import DEFAULT_CFG
 from x3d.config.loading import load_cfg
 from x3d.dataset.annotations import Video
 from x3d.execution.process_pool import Workers
+from x3d.pipeline.view_writing import write_views
 from x3d.slowfast import write_reference_views
 from x3d.storage.view_folder import ViewFolder
 from x3d.video.reader import VideoReader
 from x3d.video.sampling import Sampling
 from x3d.video.transform import Transform, view_shape
-from x3d.video.views import video_views, write_views
+from x3d.video.views import video_views
 
 
 def decode_all(path: str) -> None:

@@ -35,7 +35,7 @@ from benchmarks.common import (
 from demo.small import SMALL
 from x3d.cli import DEFAULT_CFG
 from x3d.config.loading import load_cfg
-from x3d.dataset.annotations import views_per_video
+from x3d.dataset.naming import views_per_video
 
 WORKERS, NODES, NUM_VIDEOS = (1, 2), (1, 2, 4), (20, 100, 500)
 OUTPUTS = {"x3d_preprocess.py": "X3D_PREPROCESS__DATA_OUTPUT_PATH", "x3d_evaluate.py": "X3D_EVALUATE__OUTPUT_PATH"}

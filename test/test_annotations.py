@@ -2,7 +2,8 @@ import pytest
 
 from test.conftest import ROOT
 from x3d.config.loading import load_cfg
-from x3d.dataset.annotations import parse_view_stem, read_list, shard, view_stem
+from x3d.dataset.annotations import read_list
+from x3d.dataset.naming import Shard, parse_view_stem, view_stem
 
 
 def read(tmp_path, text, *opts):
@@ -60,5 +61,5 @@ def test_a_name_gives_back_view_and_label():
 
 def test_shards_part_the_list_and_keep_its_indices(tmp_path):
     videos = read(tmp_path, "".join(f"{n}.mp4 0\n" for n in range(7)))
-    parts = [shard(videos, i, 3) for i in range(3)]
+    parts = [Shard(i, 3).select(videos) for i in range(3)]
     assert [[v.index for v in part] for part in parts] == [[0, 3, 6], [1, 4], [2, 5]]

@@ -21,10 +21,10 @@ import x3d_preprocess
 import x3d_pth2onnx
 from test.conftest import ROOT, SMALL
 from test.videos import write_video
-from x3d.cli import RunError
 from x3d.dataset.annotations import Video
+from x3d.errors import EngineError, RunError
 from x3d.execution.process_pool import Workers
-from x3d.network.engine import EngineError, infer_padded, open_engine
+from x3d.network.engine import infer_padded, open_engine
 from x3d.pipeline.evaluation import Evaluation
 from x3d.storage.provenance import model_digest
 from x3d.storage.score_rows import Journal, read_journal, record_type

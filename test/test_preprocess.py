@@ -22,14 +22,15 @@ import x3d_verify
 from test.conftest import ROOT, SMALL
 from test.faults import write_corpus
 from test.videos import write_video
-from x3d.cli import RunError
 from x3d.dataset.annotations import Video
+from x3d.dataset.naming import Shard
+from x3d.errors import RunError
 from x3d.execution.process_pool import Workers
+from x3d.pipeline.view_writing import write_views
 from x3d.storage.atomic import take_lock
 from x3d.storage.view_folder import ViewFolder
 from x3d.video.sampling import Sampling
 from x3d.video.transform import Transform
-from x3d.video.views import write_views
 
 
 def write_list(folder: Path, names: list[str]) -> None:
@@ -425,7 +426,7 @@ def test_shards_share_a_folder_and_merge_into_the_whole(num_shards, data, undist
 def test_shards_that_still_run_are_not_merged(data, undisturbed, tmp_path, caplog):
     for shard_id in range(2):
         assert run_shard(data, tmp_path, shard_id, 2) == 0
-    scratch = ViewFolder(str(tmp_path), ".npy", (3, 4, 40, 40), 30, (1, 2)).scratch
+    scratch = ViewFolder(str(tmp_path), ".npy", (3, 4, 40, 40), 30, Shard(1, 2)).scratch
     scratch.mkdir()
     lock = take_lock(scratch / "lock")
     assert x3d_preprocess.main(keys(data, tmp_path)) == 2

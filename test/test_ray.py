@@ -22,13 +22,11 @@ import x3d_evaluate
 import x3d_preprocess
 from test.conftest import ROOT, SMALL
 from test.videos import write_video
-from x3d.cli import RunError
 from x3d.dataset.annotations import Video
+from x3d.errors import EngineError, RunError, VideoError
 from x3d.execution.ray_cluster import RayWorkers
-from x3d.network.engine import EngineError
-from x3d.storage.provenance import Needs
+from x3d.execution.requirements import Needs
 from x3d.storage.score_rows import read_journal, record_type
-from x3d.video.reader import VideoError
 
 pytestmark = pytest.mark.skipif(
     importlib.util.find_spec("ray") is None, reason="Ray is not installed: pip install -r requirements-ray.txt"

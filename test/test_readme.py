@@ -14,7 +14,7 @@ from test.conftest import ROOT
 from x3d.cli import build_parser
 from x3d.config.loading import load_cfg
 from x3d.config.schema import SCHEMA
-from x3d.execution.outcome import ALL_REASONS
+from x3d.errors import REASONS
 
 README = (ROOT / "README.md").read_text()
 SCRIPTS = sorted(path.name for path in ROOT.glob("x3d_*.py"))
@@ -97,5 +97,5 @@ def test_the_readme_and_help_name_no_place_of_one_machine():
 
 
 def test_every_reason_is_in_the_readme():
-    for reason, meaning in ALL_REASONS.items():
+    for reason, meaning in REASONS.items():
         assert f"| `{reason}` | {meaning} |" in README

@@ -13,7 +13,8 @@ import pytest
 import x3d_pth2onnx
 from demo.make_videos import make_videos
 from x3d.config.loading import load_cfg
-from x3d.dataset.annotations import read_list, view_stem
+from x3d.dataset.annotations import read_list
+from x3d.dataset.naming import view_stem
 from x3d.network.engine import open_engine
 from x3d.scoring.accuracy import count_top_k, join_views
 from x3d.video.reader import VideoReader

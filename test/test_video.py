@@ -11,7 +11,8 @@ import pytest
 from test.conftest import ROOT, read_golden
 from test.videos import frame_numbers, remux, write_audio, write_video
 from x3d.config.loading import load_cfg
-from x3d.video.reader import VideoError, VideoReader
+from x3d.errors import VideoError
+from x3d.video.reader import VideoReader
 from x3d.video.sampling import Sampling, plan_clips
 from x3d.video.transform import Transform
 from x3d.video.views import video_views

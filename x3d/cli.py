@@ -10,6 +10,8 @@ from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING
 
+from x3d.errors import RunError
+
 if TYPE_CHECKING:
     from fvcore.common.config import CfgNode
 
@@ -19,10 +21,6 @@ EXIT_DONE, EXIT_INCOMPLETE, EXIT_USAGE = 0, 1, 2
 EXIT_INTERRUPTED, EXIT_TERMINATED = 130, 143
 
 DEFAULT_CFG = Path(__file__).parent.parent / "configs" / "X3D_S.yaml"
-
-
-class RunError(Exception):
-    """A run that started and cannot go on; what it has done is kept."""
 
 
 def build_parser(description: str, with_shards: bool = False) -> argparse.ArgumentParser:

@@ -21,10 +21,11 @@ from fvcore.common.config import CfgNode
 from torch import nn
 
 from x3d.config.schema import SCHEMA
-from x3d.dataset.annotations import Video, views_per_video
+from x3d.dataset.annotations import Video
+from x3d.dataset.naming import views_per_video
+from x3d.errors import VideoError
 from x3d.network.checkpoint import load_checkpoint
 from x3d.storage.view_folder import ViewFolder
-from x3d.video.reader import VideoError
 
 COMMIT = "9839d1318c0ae17bd82c6a121e5640aebc67f126"
 

@@ -1,8 +1,4 @@
-"""The list of videos, the numbering of their views, and the names of files that carry it.
-
-Video i of the list has the global views i*V to i*V + V - 1, with V views a video. A view's file is named
-`<view>_<label>`, so that its identity is in its name.
-"""
+"""Read and check the annotation list, `test.csv`."""
 
 import os
 import re
@@ -11,14 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from x3d.errors import format_problems
+
 if TYPE_CHECKING:
     from fvcore.common.config import CfgNode
 
 UNLABELLED = -1
-SHOWN_FAULTS = 20
-VIEW_SUFFIXES = (".npy", ".bin")
-
-_VIEW_STEM = re.compile(r"(\d{1,12})_(-?\d{1,9})")
 
 
 @dataclass(frozen=True)
@@ -48,7 +42,7 @@ def read_list(cfg: "CfgNode") -> list[Video]:
     lines = _read_lines(path)
     videos, faults = _parse_rows(lines, cfg)
     if faults:
-        raise ValueError(f"{path} has {len(faults)} bad lines of {len(lines)}\n" + shorten(faults))
+        raise ValueError(f"{path} has {len(faults)} bad lines of {len(lines)}\n" + format_problems(faults))
     return videos
 
 
@@ -120,33 +114,6 @@ def _row_advice(line: str, separator: str) -> str:
     return f"no whole number after the last {separator!r}, so no label (a header?)"
 
 
-def shorten(lines: Sequence[str]) -> str:
-    """Join lines for a message, the first 20 and the number of the others."""
-    more = [f"... and {len(lines) - SHOWN_FAULTS} more"] if len(lines) > SHOWN_FAULTS else []
-    return "\n".join([*lines[:SHOWN_FAULTS], *more])
-
-
 def first_present(videos: Sequence[Video]) -> str:
     """Find the first video that is there, whose path other machines are asked for; empty when none is."""
     return next((video.path for video in videos if os.path.exists(video.path)), "")
-
-
-def shard(videos: Sequence[Video], shard_id: int, num_shards: int) -> list[Video]:
-    """Take every num_shards-th video, starting at shard_id; indices stay those of the whole list."""
-    return list(videos[shard_id::num_shards])
-
-
-def views_per_video(cfg: "CfgNode") -> int:
-    """Count the views of a video: clips times crops."""
-    return cfg.TEST.NUM_ENSEMBLE_VIEWS * cfg.TEST.NUM_SPATIAL_CROPS
-
-
-def view_stem(view: int, label: int) -> str:
-    """Name a view's file, without suffix: view 61 of class 7 is `61_7`."""
-    return f"{view}_{label}"
-
-
-def parse_view_stem(stem: str) -> tuple[int, int] | None:
-    """Read a view's number and label from its name, None when it is not such a name."""
-    match = _VIEW_STEM.fullmatch(stem)
-    return (int(match[1]), int(match[2])) if match else None

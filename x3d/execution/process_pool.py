@@ -7,23 +7,17 @@ import os
 import signal
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import resource_tracker
-from typing import TYPE_CHECKING, Protocol, Self, TypeVar
+from typing import Self, TypeVar
 
 from pebble import ProcessExpired, ProcessPool
 
-from x3d.cli import RunError
 from x3d.dataset.annotations import Video
+from x3d.errors import EngineError, RunError, VideoError
 from x3d.execution.outcome import TRIES, Outcome
-from x3d.network.engine import EngineError
-from x3d.storage.provenance import Needs
-from x3d.video.reader import VideoError
-
-if TYPE_CHECKING:
-    from fvcore.common.config import CfgNode
 
 logger = logging.getLogger(__name__)
 
@@ -37,16 +31,6 @@ STALL_SECONDS = 30
 the others waiting for a lock that it held."""
 
 T = TypeVar("T")
-
-
-class Runner(Protocol):
-    """What runs a function on videos: Workers here, RayWorkers on a cluster."""
-
-    def run(self, function: Callable[[Video], T], videos: Sequence[Video]) -> Iterator[Outcome[T]]: ...
-
-    def __enter__(self) -> Self: ...
-
-    def __exit__(self, *error: object) -> None: ...
 
 
 class Workers:
@@ -116,26 +100,6 @@ class Workers:
 
     def __exit__(self, *error: object) -> None:
         self.close()
-
-
-def open_workers(
-    cfg: "CfgNode", needs: Needs, num_workers: int = 0, resources: Mapping[str, float] | None = None
-) -> Runner:
-    """Make ready what runs functions on videos where X3D_WORKERS says: processes here, or a Ray cluster.
-
-    Args:
-        needs: what every node of a cluster must have.
-        num_workers: processes here; 0: X3D_WORKERS.NUM.
-        resources: what a task on Ray holds, by Ray's names (default: one CPU).
-    Raises:
-        ValueError: the cluster cannot be reached, or cannot do the work.
-    """
-    timeout = cfg.X3D_PREPROCESS.TIMEOUT
-    if not cfg.X3D_WORKERS.RAY_ADDRESS:
-        return Workers(num_workers or cfg.X3D_WORKERS.NUM, timeout)
-    from x3d.execution.ray_cluster import RayWorkers
-
-    return RayWorkers(cfg.X3D_WORKERS.RAY_ADDRESS, timeout, resources or {"CPU": 1}, needs)
 
 
 def _outcome(future: "Future[T]", video: Video, timeout_seconds: float, attempt: int) -> Outcome[T] | None:

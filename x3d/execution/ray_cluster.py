@@ -15,11 +15,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, Self, TypeVar
 
-from x3d.cli import RunError
 from x3d.dataset.annotations import Video
+from x3d.errors import RunError
 from x3d.execution.outcome import Outcome
 from x3d.execution.process_pool import QUEUED_A_WORKER, Workers
-from x3d.storage.provenance import Needs
+from x3d.execution.requirements import Needs
 
 logger = logging.getLogger(__name__)
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 import torch
 from torch import nn
 
-from x3d.dataset.annotations import shorten
+from x3d.errors import format_problems
 
 
 def load_checkpoint(model: nn.Module, path: str) -> None:
@@ -33,7 +33,8 @@ def load_checkpoint(model: nn.Module, path: str) -> None:
     faults = state_faults(model, state)
     if faults:
         raise ValueError(
-            f"checkpoint {path} does not fit the configured network in {len(faults)} entries\n" + shorten(faults)
+            f"checkpoint {path} does not fit the configured network in {len(faults)} entries\n"
+            + format_problems(faults)
         )
     model.load_state_dict(state)
 

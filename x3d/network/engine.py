@@ -12,12 +12,10 @@ from typing import Any, ClassVar, Protocol
 
 import numpy as np
 
+from x3d.errors import EngineError
+
 FLOAT32_ONLY = {"CUDA": {"use_tf32": "0"}, "CANN": {"precision_mode": "must_keep_origin_dtype"}}
 """Settings of ONNX Runtime's providers that would otherwise compute float32 in a narrower type."""
-
-
-class EngineError(ValueError):
-    """An engine that cannot be had here, or cannot load or run a model; the text names file and device."""
 
 
 class Engine(Protocol):

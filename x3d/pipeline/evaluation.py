@@ -6,7 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from x3d.dataset.annotations import Video
-from x3d.network.engine import Engine, EngineError, infer_padded, open_engine
+from x3d.errors import EngineError
+from x3d.network.engine import Engine, infer_padded, open_engine
 from x3d.scoring.accuracy import join_views
 from x3d.video.reader import VideoReader
 from x3d.video.sampling import Sampling

@@ -7,8 +7,7 @@ joined scores, and from there to the same line.
 import json
 import logging
 import os
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,8 +15,11 @@ import numpy as np
 from tqdm import tqdm
 
 from x3d.cli import EXIT_DONE, EXIT_INCOMPLETE, fail
-from x3d.dataset.annotations import list_path, read_list, shorten, views_per_video
+from x3d.dataset.annotations import list_path, read_list
+from x3d.dataset.naming import views_per_video
+from x3d.errors import format_problems
 from x3d.scoring.accuracy import Audit, audit_views, count_top_k, join_views, majority_labels, percent, stats
+from x3d.scoring.table import ScoreTable
 from x3d.storage.result_folder import Result, ScoreReader, find_results, summary_results
 
 if TYPE_CHECKING:
@@ -30,32 +32,7 @@ logger = logging.getLogger(__name__)
 TOP_K = (1, 5)
 
 
-@dataclass
-class Table:
-    """Joined scores of the complete videos, and what is wrong or missing.
-
-    Attributes:
-        scores: (n, num_classes) float32.
-        labels: (n,) int64.
-        source: who says what should be there.
-        conditions: what the scores were made and joined with.
-        incomplete: videos that should be there and are not, or not in full.
-        missing: what is missing of them, one text each.
-        faults: what should not be there; a table with faults is not scored.
-        reference_line: the final line as PySlowFast's meter gives it, with X3D_POSTPROCESS.BACKEND slowfast.
-    """
-
-    scores: np.ndarray
-    labels: np.ndarray
-    source: str
-    conditions: Mapping[str, Any]
-    incomplete: list[int] = field(default_factory=list)
-    missing: list[str] = field(default_factory=list)
-    faults: list[str] = field(default_factory=list)
-    reference_line: dict[str, str] | None = None
-
-
-def score_table(cfg: "CfgNode", folder: str, table: Table) -> int:
+def score_table(cfg: "CfgNode", folder: str, table: ScoreTable) -> int:
     """Print the line of a table, or say why not; counts and conditions go to stderr and to a file beside the folder.
 
     Returns:
@@ -63,7 +40,7 @@ def score_table(cfg: "CfgNode", folder: str, table: Table) -> int:
     """
     faults = table.faults + ([] if cfg.X3D_POSTPROCESS.ALLOW_MISSING else table.missing)
     if faults:
-        return fail(f"{folder} is not scored, {len(faults)} faults:\n{shorten(faults)}", EXIT_INCOMPLETE)
+        return fail(f"{folder} is not scored, {len(faults)} faults:\n{format_problems(faults)}", EXIT_INCOMPLETE)
     if not len(table.labels):
         return fail(f"{folder} is not scored: no video has all its views", EXIT_INCOMPLETE)
     scored, listed = len(table.labels), len(table.labels) + len(table.incomplete)
@@ -94,7 +71,7 @@ def score_table(cfg: "CfgNode", folder: str, table: Table) -> int:
     return EXIT_INCOMPLETE if table.incomplete else EXIT_DONE
 
 
-def read_results(cfg: "CfgNode", folder: str) -> Table:
+def read_results(cfg: "CfgNode", folder: str) -> ScoreTable:
     """Read and join a folder of results, one file a view.
 
     Raises:
@@ -123,7 +100,7 @@ def read_results(cfg: "CfgNode", folder: str) -> Table:
         scores, faults = _join_results(cfg, results, views, audit, meter)
     labels = labels[np.searchsorted(views, audit.complete * num_views)] if len(scores) else labels[:0]
     line = meter.stats(TOP_K) if meter and len(scores) else None
-    return Table(scores, labels, source, _conditions(cfg), audit.incomplete.tolist(), missing, faults, line)
+    return ScoreTable(scores, labels, source, _conditions(cfg), audit.incomplete.tolist(), missing, faults, line)
 
 
 def _conditions(cfg: "CfgNode") -> dict[str, Any]:

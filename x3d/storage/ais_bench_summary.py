@@ -3,9 +3,12 @@
 import json
 import os
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+
+from x3d.dataset.naming import parse_result_name
 
 PERCENTILE = 99
 
@@ -71,3 +74,21 @@ def _statistics(times_ms: Sequence[float]) -> dict[str, float]:
 def _line(name: str, statistics: dict[str, float]) -> str:
     values = ", ".join(f"{key} = {value}" for key, value in statistics.items() if key != "count")
     return f"[INFO] {name} (ms): {values}"
+
+
+def read_summary(path: Path) -> list[tuple[int, int]]:
+    """Read view and label of each output a summary names; a sample is cut down to that while it is read."""
+
+    def shrink(pairs: list[tuple[str, Any]]) -> Any:
+        content = dict(pairs)
+        if "outfiles" not in content:
+            return content
+        names = (parse_result_name(os.path.basename(name)) for name in content["outfiles"])
+        return [identity for identity in names if identity]
+
+    try:
+        with open(path) as file:
+            samples = json.load(file, object_pairs_hook=shrink)["filesinfo"]
+        return [view for sample in samples.values() for view in sample]
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise ValueError(f"{path} is not a summary of ais_bench: {error!r}; remove it") from error

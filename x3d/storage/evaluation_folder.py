@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from x3d.dataset.annotations import list_path, read_list
-from x3d.pipeline.scoring_run import Table
+from x3d.dataset.naming import Shard
+from x3d.scoring.table import ScoreTable
 from x3d.storage.manifest import Manifest, check_shards, find_manifests, manifest_name, shard_of
 from x3d.storage.provenance import facts_differ
 from x3d.storage.score_rows import Journal, read_journal
@@ -31,9 +32,7 @@ def is_eval_folder(folder: str) -> bool:
     return bool(folder) and root.is_dir() and any(journal_path(path).exists() for path in find_manifests(root))
 
 
-def open_shard(
-    folder: str, shard: tuple[int, int], facts: Mapping[str, Any], num_classes: int
-) -> tuple[Manifest, Journal]:
+def open_shard(folder: str, shard: Shard, facts: Mapping[str, Any], num_classes: int) -> tuple[Manifest, Journal]:
     """Make a shard of a folder ready: new, or as an earlier run of the same facts left it.
 
     Raises:
@@ -46,14 +45,12 @@ def open_shard(
         raise ValueError(f"X3D_EVALUATE.OUTPUT_PATH {folder}: {error.strerror}") from error
 
 
-def _open_shard(
-    root: Path, shard: tuple[int, int], facts: Mapping[str, Any], num_classes: int
-) -> tuple[Manifest, Journal]:
-    own = root / manifest_name(*shard)
+def _open_shard(root: Path, shard: Shard, facts: Mapping[str, Any], num_classes: int) -> tuple[Manifest, Journal]:
+    own = root / manifest_name(shard)
     manifest = Manifest(own, facts, {})
     for path in find_manifests(root):
-        if shard_of(path)[1] != shard[1]:
-            raise ValueError(f"{path} is of another sharding than --num_shards {shard[1]}; give another folder")
+        if shard_of(path).num_shards != shard.num_shards:
+            raise ValueError(f"{path} is of another sharding than --num_shards {shard.num_shards}; give another folder")
         found = Manifest.load(path)
         differences = facts_differ(found.facts, facts)
         if differences:
@@ -75,7 +72,7 @@ def _open_shard(
     return manifest, journal
 
 
-def read_rows(cfg: "CfgNode", folder: str) -> Table:
+def read_rows(cfg: "CfgNode", folder: str) -> ScoreTable:
     """Read the rows of all shards of a folder.
 
     Raises:
@@ -94,11 +91,11 @@ def read_rows(cfg: "CfgNode", folder: str) -> Table:
         raise ValueError(f"{folder} holds {facts['num_classes']} classes: set MODEL.NUM_CLASSES {facts['num_classes']}")
     journals = [read_journal(journal_path(path), cfg.MODEL.NUM_CLASSES) for path in paths]
     for path, journal in zip(paths, journals, strict=True):
-        shard_id, num_shards = shard_of(path)
-        foreign = journal["video"][journal["video"] % num_shards != shard_id]
-        if len(foreign):
+        shard = shard_of(path)
+        foreign = [video for video in journal["video"].tolist() if not shard.owns(video)]
+        if foreign:
             raise ValueError(
-                f"{journal_path(path)} holds video {foreign[0]}, which is shard {foreign[0] % num_shards}'s"
+                f"{journal_path(path)} holds video {foreign[0]}, which is shard {foreign[0] % shard.num_shards}'s"
             )
     rows = np.concatenate(journals)
     rows = rows[np.argsort(rows["video"], kind="stable")]
@@ -108,7 +105,7 @@ def read_rows(cfg: "CfgNode", folder: str) -> Table:
 
 def _table(
     cfg: "CfgNode", rows: np.ndarray, failed: Mapping[int, Mapping[str, Any]], facts: Mapping[str, Any], folder: str
-) -> Table:
+) -> ScoreTable:
     videos, labels, num_videos = rows["video"], rows["label"], facts["num_videos"]
     incomplete = np.setdiff1d(np.arange(num_videos), videos).tolist()
     missing = [f"video {video}: {failed.get(video, {}).get('text', 'not evaluated')}" for video in incomplete]
@@ -123,7 +120,7 @@ def _table(
         faults += _list_faults(videos, labels, num_videos, [video.label for video in read_list(cfg)], source)
     conditions = {**facts["config"], "MODEL.NUM_CLASSES": facts["num_classes"]}
     conditions |= {key: facts.get(key) for key in EVALUATED_WITH}
-    return Table(rows["scores"], labels, source, conditions, incomplete, missing, faults)
+    return ScoreTable(rows["scores"], labels, source, conditions, incomplete, missing, faults)
 
 
 def _list_faults(

@@ -9,7 +9,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from x3d.cli import RunError
+from x3d.dataset.naming import WHOLE, Shard
+from x3d.errors import RunError
 from x3d.storage.atomic import read_json, write_json
 from x3d.storage.provenance import facts_differ
 
@@ -88,17 +89,17 @@ class Manifest:
 _NAME = re.compile(r"manifest(?:-(\d+)of(\d+))?\.json")
 
 
-def manifest_name(shard_id: int, num_shards: int) -> str:
+def manifest_name(shard: Shard) -> str:
     """Name the manifest of a folder, or of one shard of it."""
-    return "manifest.json" if num_shards == 1 else f"manifest-{shard_id}of{num_shards}.json"
+    return "manifest.json" if shard.num_shards == 1 else f"manifest-{shard.shard_id}of{shard.num_shards}.json"
 
 
-def shard_of(path: Path) -> tuple[int, int]:
-    """Read a manifest's shard from its name: its number and the number of shards."""
+def shard_of(path: Path) -> Shard:
+    """Read a manifest's shard from its name: its number and how many there are."""
     match = _NAME.fullmatch(path.name)
     if not match:
         raise ValueError(f"{path} is not named as a manifest is")
-    return (int(match[1]), int(match[2])) if match[1] else (0, 1)
+    return Shard(int(match[1]), int(match[2])) if match[1] else WHOLE
 
 
 def find_manifests(folder: Path) -> list[Path]:
@@ -114,19 +115,19 @@ def check_shards(paths: Sequence[Path]) -> list[Manifest]:
         ValueError: a shard is missing or doubled, the shards were made from different things, or one vouches for a
             video that is not its own; the text names file and video.
     """
-    num_shards = shard_of(paths[0])[1]
-    missing = {paths[0].with_name(manifest_name(i, num_shards)) for i in range(num_shards)} - set(paths)
+    num_shards = shard_of(paths[0]).num_shards
+    missing = {paths[0].with_name(manifest_name(Shard(i, num_shards))) for i in range(num_shards)} - set(paths)
     if missing:
         raise ValueError(f"{min(missing)} is missing: all {num_shards} shards are needed to merge them")
     manifests = [Manifest.load(path) for path in paths]
     for path, manifest in zip(paths, manifests, strict=True):
-        shard_id, of = shard_of(path)
-        if of != num_shards:
-            raise ValueError(f"{path} is of {of} shards, {paths[0]} of {num_shards}")
+        shard = shard_of(path)
+        if shard.num_shards != num_shards:
+            raise ValueError(f"{path} is of {shard.num_shards} shards, {paths[0]} of {num_shards}")
         differences = facts_differ(manifests[0].facts, manifest.facts)
         if differences:
             raise ValueError(f"{path} and {paths[0]} were made from different things: {'; '.join(differences)}")
-        foreign = [index for index in manifest.videos if index % num_shards != shard_id]
+        foreign = [index for index in manifest.videos if not shard.owns(index)]
         if foreign:
             raise ValueError(f"{path} vouches for video {foreign[0]}, which is shard {foreign[0] % num_shards}'s")
     return manifests

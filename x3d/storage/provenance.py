@@ -3,17 +3,16 @@
 import hashlib
 import importlib
 import json
-import os
 import platform
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import xxhash
 
 from x3d import __version__
-from x3d.dataset.annotations import Video, views_per_video
+from x3d.dataset.annotations import Video
+from x3d.dataset.naming import views_per_video
 
 if TYPE_CHECKING:
     from fvcore.common.config import CfgNode
@@ -104,45 +103,3 @@ def facts_differ(old: Mapping[str, Any], new: Mapping[str, Any], prefix: str = "
         elif before != after and not key.endswith("config_digest"):
             texts.append(f"{prefix}{key} was {before!r}, is {after!r}")
     return texts
-
-
-@dataclass(frozen=True)
-class Needs:
-    """What another machine must have in common with this one to do a part of its work.
-
-    Attributes:
-        paths: files and folders, absolute.
-        modules: as `versions` takes them, in pairs.
-        versions: of them here, in pairs.
-        model_path, model_digest: empty where no model is run.
-    """
-
-    paths: tuple[str, ...]
-    modules: tuple[tuple[str, str], ...]
-    versions: tuple[tuple[str, str], ...]
-    model_path: str = ""
-    model_digest: str = ""
-
-    @classmethod
-    def of(cls, paths: Sequence[str], packages: Mapping[str, str] | None = None, model_path: str = "") -> "Needs":
-        """Note what is here: paths (empty ones left out), versions, and the model's digest."""
-        modules = {**DECODING, **(packages or {})}
-        return cls(
-            tuple(os.path.abspath(path) for path in [*paths, model_path] if path),
-            tuple(modules.items()),
-            tuple(versions(modules).items()),
-            os.path.abspath(model_path) if model_path else "",
-            model_digest(model_path) if model_path else "",
-        )
-
-    def lacking(self) -> list[str]:
-        """Say what of it this machine lacks or has otherwise."""
-        faults = [f"does not see {path}" for path in self.paths if not os.path.exists(path)]
-        try:
-            found = versions(dict(self.modules))
-        except ImportError as error:
-            return [*faults, f"cannot import what it needs: {error}"]
-        faults += [f"has {name} {found[name]}, not {wanted}" for name, wanted in self.versions if found[name] != wanted]
-        if not faults and self.model_path and model_digest(self.model_path) != self.model_digest:
-            faults.append(f"has another {self.model_path}")
-        return faults

@@ -1,16 +1,17 @@
 """Read and write a folder of results, as `python -m ais_bench` lays it out: `<view>_<label>_<output>.bin`."""
 
-import json
 import os
 import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
+from x3d.dataset.naming import parse_result_name
+from x3d.storage.ais_bench_summary import read_summary
+
 _DEVICE_FOLDER = re.compile(r"device\d+")
-_RESULT_NAME = re.compile(r"(\d{1,12})_(-?\d{1,9})_0\.(?:bin|npy|txt)", re.IGNORECASE)
 
 
 class Result(NamedTuple):
@@ -37,9 +38,9 @@ def find_results(folder: str) -> tuple[list[Result], list[str]]:
         )
     results, foreign = [], []
     for entry in _files(root):
-        match = _RESULT_NAME.fullmatch(entry.name)
-        if match:
-            results.append(Result(int(match[1]), int(match[2]), entry.path))
+        identity = parse_result_name(entry.name)
+        if identity:
+            results.append(Result(*identity, entry.path))
         elif not entry.name.endswith("_summary.json"):
             foreign.append(os.path.relpath(entry.path, root))
     results.sort()
@@ -70,29 +71,11 @@ def summary_results(folder: str) -> dict[int, int] | None:
         return None
     expected: dict[int, int] = {}
     for path in paths:
-        for view, label in _summary_views(path):
+        for view, label in read_summary(path):
             if view in expected:
                 raise ValueError(f"{path} names view {view} twice")
             expected[view] = label
     return expected or None
-
-
-def _summary_views(path: Path) -> list[tuple[int, int]]:
-    """Read view and label of each output a summary names; a sample is cut down to that while it is read."""
-
-    def shrink(pairs: list[tuple[str, Any]]) -> Any:
-        content = dict(pairs)
-        if "outfiles" not in content:
-            return content
-        names = (_RESULT_NAME.fullmatch(os.path.basename(name)) for name in content["outfiles"])
-        return [(int(match[1]), int(match[2])) for match in names if match]
-
-    try:
-        with open(path) as file:
-            samples = json.load(file, object_pairs_hook=shrink)["filesinfo"]
-        return [view for sample in samples.values() for view in sample]
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise ValueError(f"{path} is not a summary of ais_bench: {error!r}; remove it") from error
 
 
 class ScoreReader:

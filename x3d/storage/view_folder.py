@@ -17,7 +17,8 @@ from typing import Any
 import numpy as np
 import xxhash
 
-from x3d.dataset.annotations import VIEW_SUFFIXES, Video, parse_view_stem, view_stem
+from x3d.dataset.annotations import Video
+from x3d.dataset.naming import VIEW_SUFFIXES, WHOLE, Shard, parse_view_stem, view_stem
 from x3d.storage.atomic import take_lock, write_all
 from x3d.storage.manifest import Manifest, find_manifests, manifest_name, merge_shards, shard_of
 from x3d.storage.provenance import facts_differ
@@ -27,14 +28,14 @@ class ViewFolder:
     """One shard's part of a folder of views (the whole of it when there is one shard)."""
 
     def __init__(
-        self, path: str, suffix: str, view_shape: tuple[int, ...], views_per_video: int, shard: tuple[int, int] = (0, 1)
+        self, path: str, suffix: str, view_shape: tuple[int, ...], views_per_video: int, shard: Shard = WHOLE
     ) -> None:
         self.path = Path(path)
         self.suffix = suffix
         self.view_bytes = _npy_header_bytes((1, *view_shape), suffix) + 4 * math.prod(view_shape)
         self.views_per_video = views_per_video
         self.shard = shard
-        self.manifest_path = self.path / manifest_name(*shard)
+        self.manifest_path = self.path / manifest_name(shard)
         self.scratch = _scratch_of(self.manifest_path)
 
     def open(self, facts: Mapping[str, Any], videos: Sequence[Video], overwrite: bool) -> Manifest:
@@ -88,14 +89,14 @@ class ViewFolder:
             if parse_view_stem(os.path.splitext(name)[0]) is None:
                 raise ValueError(f"{self.path / name} is not a view, and ais_bench would read it; move it elsewhere")
         others = [path for path in find_manifests(self.path) if path != self.manifest_path]
-        if others and self.shard[1] == 1 and not overwrite:
+        if others and self.shard.num_shards == 1 and not overwrite:
             self._check_facts(self._merge(others), facts, "X3D_PREPROCESS.OVERWRITE True to start anew")
             return
         for path in others:
-            if shard_of(path)[1] != self.shard[1]:
+            if shard_of(path).num_shards != self.shard.num_shards:
                 raise ValueError(
-                    f"{path} is of another sharding than --num_shards {self.shard[1]}; finish or remove that one, or "
-                    "give another X3D_PREPROCESS.DATA_OUTPUT_PATH"
+                    f"{path} is of another sharding than --num_shards {self.shard.num_shards}; finish or remove "
+                    "that one, or give another X3D_PREPROCESS.DATA_OUTPUT_PATH"
                 )
             self._check_facts(Manifest.load(path), facts, "remove it and its views")
 
@@ -133,11 +134,10 @@ class ViewFolder:
 
     def _own_views(self) -> list[str]:
         """Names of the views of this shard's videos."""
-        shard_id, num_shards = self.shard
         own = []
         for name in self._inputs():
             identity = parse_view_stem(os.path.splitext(name)[0])
-            if identity and identity[0] // self.views_per_video % num_shards == shard_id:
+            if identity and self.shard.owns(identity[0] // self.views_per_video):
                 own.append(name)
         return own
 

@@ -7,7 +7,8 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from natsort import natsorted, ns
 
-from x3d.dataset.annotations import VIEW_SUFFIXES, shorten
+from x3d.dataset.naming import VIEW_SUFFIXES, result_stem
+from x3d.errors import format_problems
 
 
 def list_inputs(source: str) -> list[str]:
@@ -44,12 +45,7 @@ def check_inputs(paths: Sequence[str], view_shape: tuple[int, ...]) -> None:
         if first != path:
             faults.append(f"{path} and {first} would write the same result")
     if faults:
-        raise ValueError(f"--input: {len(faults)} files are not views of this model\n" + shorten(faults))
-
-
-def result_stem(path: str) -> str:
-    """Name a file's results as ais_bench does: its name up to the first dot."""
-    return os.path.basename(path).split(".")[0]
+        raise ValueError(f"--input: {len(faults)} files are not views of this model\n" + format_problems(faults))
 
 
 def _fault(path: str, view_shape: tuple[int, ...]) -> str:

@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 
 from x3d.dataset.annotations import Video
-from x3d.video.reader import VideoError, VideoReader
+from x3d.errors import VideoError
+from x3d.video.reader import VideoReader
 from x3d.video.sampling import Sampling, plan_clips
 
 LEAST_SHARE_OF_PROMISED = 0.9
@@ -14,7 +15,7 @@ class Inspection:
     """What decoding a whole file showed; empty or 0 where it was not reached.
 
     Attributes:
-        reason: a code out of x3d.video.reader.REASONS, empty when every frame and every clip can be had.
+        reason: a code out of x3d.errors.REASONS, empty when every frame and every clip can be had.
         num_frames: decoded.
         fps: average, as the header says.
         duration_seconds: as the header says.

@@ -10,6 +10,7 @@ import av
 import numpy as np
 from av.video.reformatter import VideoReformatter
 
+from x3d.errors import VideoError
 from x3d.video.sampling import Header, Plan, Sampling, plan_clips
 
 logger = logging.getLogger(__name__)
@@ -17,35 +18,6 @@ logger = logging.getLogger(__name__)
 NO_CLIPS = Plan(np.empty((0, 0), dtype=np.int64), 0)
 
 T = TypeVar("T")
-
-REASONS = {
-    "missing": "no such file",
-    "unreadable": "the file is there but cannot be opened or read",
-    "empty": "the file has no bytes",
-    "not_a_video": "no container that FFmpeg knows, or one whose index (moov) is missing",
-    "no_video_stream": "sound or other data only",
-    "no_decoder": "FFmpeg has no decoder for the stream",
-    "no_frame_rate": "the stream has no average frame rate",
-    "no_frames": "a video stream without a frame",
-    "no_timestamps": "frames without a presentation timestamp",
-    "damaged": "the decoder or the container reader gave up before the last frame needed",
-    "truncated": "the file ends before the last clip's frames",
-    "size_changes": "frames of more than one size",
-    "reference_failed": "PySlowFast gave it up (BACKEND slowfast)",
-}
-
-
-class VideoError(Exception):
-    """A video that cannot be used: a reason code out of REASONS, the file, and the detail."""
-
-    def __init__(self, reason: str, path: str, detail: str = "") -> None:
-        super().__init__(reason, path, detail)
-        self.reason = reason
-        self.path = path
-        self.detail = detail
-
-    def __str__(self) -> str:
-        return f"{self.path}: {REASONS[self.reason]}" + (f" ({self.detail})" if self.detail else "")
 
 
 @dataclass(frozen=True)

@@ -1,12 +1,9 @@
 """One video in, its views out: sampling, decoding and transform put together."""
 
 from collections.abc import Iterator
-from typing import Any
 
 import numpy as np
 
-from x3d.dataset.annotations import Video
-from x3d.storage.view_folder import ViewFolder
 from x3d.video.reader import VideoReader
 from x3d.video.sampling import Sampling
 from x3d.video.transform import Transform, assemble_view, prepare_frame
@@ -27,17 +24,3 @@ def video_views(reader: VideoReader, sampling: Sampling, transform: Transform) -
         for place, crop in enumerate(crops):
             assemble_view(frames, crop, view)
             yield clip * len(crops) + place, view
-
-
-def write_views(video: Video, sampling: Sampling, transform: Transform, folder: ViewFolder) -> dict[str, Any]:
-    """Decode a video and write its views, all or none.
-
-    Returns:
-        The hash of its views, and its rotation metadata in degrees.
-    Raises:
-        VideoError: the video cannot be used.
-        OSError: the views cannot be written.
-    """
-    with VideoReader(video.path) as reader:
-        digest = folder.write(video, video_views(reader, sampling, transform))
-        return {"hash": digest, "rotation": reader.rotation}

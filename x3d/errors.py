@@ -1,0 +1,53 @@
+"""Every exception of the suite, the reasons why a video fails, and how a list of problems is spelled."""
+
+from collections.abc import Sequence
+
+MAX_LISTED_PROBLEMS = 20
+
+REASONS = {
+    "missing": "no such file",
+    "unreadable": "the file is there but cannot be opened or read",
+    "empty": "the file has no bytes",
+    "not_a_video": "no container that FFmpeg knows, or one whose index (moov) is missing",
+    "no_video_stream": "sound or other data only",
+    "no_decoder": "FFmpeg has no decoder for the stream",
+    "no_frame_rate": "the stream has no average frame rate",
+    "no_frames": "a video stream without a frame",
+    "no_timestamps": "frames without a presentation timestamp",
+    "damaged": "the decoder or the container reader gave up before the last frame needed",
+    "truncated": "the file ends before the last clip's frames",
+    "size_changes": "frames of more than one size",
+    "reference_failed": "PySlowFast gave it up (BACKEND slowfast)",
+    "crashed": "the worker process died, twice",
+    "timed_out": "it took longer than X3D_PREPROCESS.TIMEOUT, twice",
+    "internal_error": "an error of this program, not of the video",
+}
+"""Reason codes of a failed video, and what each means."""
+
+
+class RunError(Exception):
+    """A run that started and cannot continue; what it has done is kept."""
+
+
+class EngineError(ValueError):
+    """The engine is unavailable, or failed to load or run the model; the text names file and device."""
+
+
+class VideoError(Exception):
+    """A video that cannot be used: a reason code out of REASONS, the file, and the detail."""
+
+    def __init__(self, reason: str, path: str, detail: str = "") -> None:
+        super().__init__(reason, path, detail)
+        self.reason = reason
+        self.path = path
+        self.detail = detail
+
+    def __str__(self) -> str:
+        return f"{self.path}: {REASONS[self.reason]}" + (f" ({self.detail})" if self.detail else "")
+
+
+def format_problems(problems: Sequence[str]) -> str:
+    """Join problems into lines for a message: the first 20, then how many more there are."""
+    num_more = len(problems) - MAX_LISTED_PROBLEMS
+    more = [f"... and {num_more} more"] if num_more > 0 else []
+    return "\n".join([*problems[:MAX_LISTED_PROBLEMS], *more])
