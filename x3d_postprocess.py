@@ -1,12 +1,12 @@
 """Score a folder of results: top-1 and top-5 accuracy.
 
-Results of `python -m ais_bench` or `x3d_infer.py`, one file a view, or a folder of `x3d_evaluate.py` -> the accuracy as
-a JSON line on stdout, and counts and conditions in `<folder>_accuracy.json`.
+Results of `python -m ais_bench` or `x3d_infer.py`, one file per view, or a folder of `x3d_evaluate.py` -> the accuracy
+as a JSON line on stdout, and counts, intervals and conditions in `<folder>_accuracy.json`.
 
     python x3d_postprocess.py --cfg configs/X3D_S.yaml X3D_POSTPROCESS.OM_OUTPUT_PATH result_bs8
 
-The videos of DATA.PATH_TO_DATA_DIR's test.csv are expected when it is given; else what the summary beside the folder
-names; else videos 0 to the last one found. The shards of x3d_evaluate.py in one folder are merged.
+The expected videos are those of the test.csv in DATA.PATH_TO_DATA_DIR if it is set; else those that the summary beside
+the folder names; else videos 0 to the last one found. The shards of x3d_evaluate.py in one folder are merged.
 """
 
 import argparse
@@ -14,7 +14,7 @@ import logging
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from x3d.cli import EXIT_DONE, script_main
+from x3d.cli import EXIT_DONE, report_accuracy, script_main
 
 if TYPE_CHECKING:
     from fvcore.common.config import CfgNode
@@ -23,16 +23,15 @@ logger = logging.getLogger("x3d_postprocess")
 
 
 def run(cfg: "CfgNode", args: argparse.Namespace) -> int:
-    """Read the folder, whatever wrote it, and score it."""
+    """Score the folder, whatever wrote it, and report the accuracy."""
     if not cfg.X3D_POSTPROCESS.ENABLE:
         logger.info("X3D_POSTPROCESS.ENABLE is False: nothing to do")
         return EXIT_DONE
-    from x3d.pipeline.scoring_run import read_results, score_table
-    from x3d.storage.evaluation_folder import is_eval_folder, read_rows
+
+    from x3d.pipeline.postprocess import ScoringSettings, score_folder
 
     folder = cfg.X3D_POSTPROCESS.OM_OUTPUT_PATH
-    read = read_rows if is_eval_folder(folder) else read_results
-    return score_table(cfg, folder, read(cfg, folder))
+    return report_accuracy(score_folder(folder, ScoringSettings.from_cfg(cfg)), folder)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -1,4 +1,4 @@
-"""Export an X3D checkpoint to ONNX and prove the file equal to the checkpoint.
+"""Export an X3D checkpoint to ONNX and check that the file computes the same.
 
 A .pyth of PySlowFast's model zoo -> an .onnx with input `image` (N, 3, T, C, C) float32 and output `class`
 (N, NUM_CLASSES) float32 probabilities.
@@ -12,8 +12,6 @@ not even an earlier one of that name.
 
 import argparse
 import logging
-import os
-import pathlib
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -21,69 +19,29 @@ from x3d.cli import EXIT_DONE, EXIT_INCOMPLETE, fail, script_main
 
 if TYPE_CHECKING:
     from fvcore.common.config import CfgNode
-    from torch import nn
 
 logger = logging.getLogger("x3d_pth2onnx")
 
 
 def run(cfg: "CfgNode", args: argparse.Namespace) -> int:
-    """Load, export, prove; the file appears under its name only when it passed."""
-    options = cfg.X3D_PTH2ONNX
-    if not options.ENABLE:
+    """Export, and report whether the file passed."""
+    if not cfg.X3D_PTH2ONNX.ENABLE:
         logger.info("X3D_PTH2ONNX.ENABLE is False: nothing to do")
         return EXIT_DONE
-    target = options.ONNX_OUTPUT_PATH
-    if not target.endswith(".onnx"):
-        return fail(f"X3D_PTH2ONNX.ONNX_OUTPUT_PATH is {target!r}; give the .onnx file to write")
-    folder = os.path.dirname(os.path.abspath(target))
-    if not os.path.isdir(folder):
-        return fail(f"X3D_PTH2ONNX.ONNX_OUTPUT_PATH {target}: the folder {folder} is not there; make it first")
 
-    import copy
+    from x3d.pipeline.export import ExportSettings, export_checkpoint
 
-    from x3d.network.export import fold_batch_norm, prove, write_onnx
-    from x3d.video.transform import view_shape
-
-    checkpoint = options.CHECKPOINT_FILE_PATH or cfg.TEST.CHECKPOINT_FILE_PATH
-    model = load_model(cfg, checkpoint)
-    logger.info("%s fits, %.3f M parameters", checkpoint, sum(p.numel() for p in model.parameters()) / 1e6)
-    folded = copy.deepcopy(model)
-    fold_batch_norm(folded)
-
-    partial = f"{target}.partial.onnx"
-    pathlib.Path(target).unlink(missing_ok=True)
-    try:
-        write_onnx(folded, partial, view_shape(cfg), options.OPSET, options.BATCH_SIZE)
-        passed = True
-        for difference in prove(model, partial, view_shape(cfg), options.BATCH_SIZE):
-            logger.info(
-                "%s, batch %d: largest difference %.2e", difference.engine, difference.batch_size, difference.largest
-            )
-            passed = passed and difference.largest <= options.TOLERANCE
-        if not passed:
-            text = f"{target} differs from {checkpoint} by more than X3D_PTH2ONNX.TOLERANCE {options.TOLERANCE:.2e}"
-            return fail(f"{text}: it is not written", EXIT_INCOMPLETE)
-        os.replace(partial, target)
-    finally:
-        pathlib.Path(partial).unlink(missing_ok=True)
-    batch = options.BATCH_SIZE or "dynamic"
-    logger.info("%s: opset %d, batch %s, input (N, %s)", target, options.OPSET, batch, str(view_shape(cfg))[1:-1])
+    settings = ExportSettings.from_cfg(cfg)
+    result = export_checkpoint(settings)
+    if not result.passed:
+        return fail(
+            f"{result.path} differs from {settings.checkpoint} by more than X3D_PTH2ONNX.TOLERANCE "
+            f"{settings.tolerance:.2e}: it is not written",
+            EXIT_INCOMPLETE,
+        )
+    batch, shape = settings.batch_size or "dynamic", ", ".join(map(str, settings.view_shape))
+    logger.info("%s: opset %d, batch %s, input (N, %s)", result.path, settings.opset, batch, shape)
     return EXIT_DONE
-
-
-def load_model(cfg: "CfgNode", checkpoint: str) -> "nn.Module":
-    """Build the network of X3D_PTH2ONNX.BACKEND in eval mode and fill it with the checkpoint."""
-    if cfg.X3D_PTH2ONNX.BACKEND == "slowfast":
-        from x3d.slowfast import load_reference_model
-
-        return load_reference_model(cfg, checkpoint)
-
-    from x3d.network.checkpoint import load_checkpoint
-    from x3d.network.model import X3D
-
-    model = X3D(cfg).eval()
-    load_checkpoint(model, checkpoint)
-    return model
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -5,7 +5,17 @@ import pytest
 import torch
 
 from test.conftest import read_golden
-from x3d.scoring.accuracy import audit_views, count_top_k, join_views, majority_labels, percent, stats
+from x3d.errors import ScoringError
+from x3d.scoring import (
+    ScoreTable,
+    Share,
+    aggregate_views,
+    audit_views,
+    count_top_k,
+    final_line,
+    majority_labels,
+    measure_accuracy,
+)
 
 GOLDEN = read_golden("slowfast_meter.json")
 
@@ -17,9 +27,9 @@ def test_the_line_is_pyslowfasts(case):
     logits = random.standard_normal((case["videos"] * 30, 400))
     logits[np.arange(len(logits)), np.repeat(labels, 30)] += case["margin"]
     scores = torch.softmax(torch.from_numpy(logits), dim=1).numpy().astype(np.float32)
-    joined = np.stack([join_views(views, case["ensemble"]) for views in scores.reshape(-1, 30, 400)])
+    joined = np.stack([aggregate_views(views, case["ensemble"]) for views in scores.reshape(-1, 30, 400)])
     correct = {k: count_top_k(joined, labels, k) for k in (1, 5)}
-    assert json.dumps(stats(correct, len(labels))) == json.dumps(case["stats"])
+    assert json.dumps(final_line(correct, len(labels))) == json.dumps(case["stats"])
 
 
 def test_sums_are_taken_view_after_view_in_float32():
@@ -27,11 +37,11 @@ def test_sums_are_taken_view_after_view_in_float32():
     expected = np.zeros(5, dtype=np.float32)
     for view in views:
         expected += view
-    assert join_views(views, "sum").tobytes() == expected.tobytes()
+    assert aggregate_views(views, "sum").tobytes() == expected.tobytes()
 
 
 def test_the_maximum_starts_from_zero():
-    assert join_views(np.array([[-1, 2], [-3, 1]], dtype=np.float32), "max").tolist() == [0, 2]
+    assert aggregate_views(np.array([[-1, 2], [-3, 1]], dtype=np.float32), "max").tolist() == [0, 2]
 
 
 @pytest.mark.parametrize(
@@ -47,7 +57,7 @@ def test_percentages_are_rounded_as_torch_rounds_them():
     for total in (*range(1, 200), 19404, 19761, 19796, 19881):
         for correct in {0, 1, total // 3, total // 2, total - 1, total}:
             reference = torch.tensor(correct).float().sum() / total * 100.0
-            assert percent(correct, total) == f"{reference:.2f}"
+            assert Share(correct, total).percent == f"{reference:.2f}"
 
 
 def audit(views, labels, num_videos=2, video_labels=(3, 4), num_views=2):
@@ -55,22 +65,22 @@ def audit(views, labels, num_videos=2, video_labels=(3, 4), num_views=2):
     return audit_views(np.array(views), np.array(labels), expected, np.repeat(video_labels, num_views), num_views)
 
 
-def test_a_whole_set_has_no_faults():
+def test_a_whole_set_has_no_problems():
     found = audit([0, 1, 2, 3], [3, 3, 4, 4])
-    assert (found.complete.tolist(), found.missing.tolist(), found.faults) == ([0, 1], [], [])
+    assert (found.complete.tolist(), found.missing.tolist(), found.problems) == ([0, 1], [], [])
 
 
 @pytest.mark.parametrize(
-    ("views", "labels", "fault"),
+    ("views", "labels", "problem"),
     [
-        ([0, 1, 2, 2, 3], [3, 3, 4, 4, 4], "view 2 is there more than once"),
-        ([0, 1, 2, 3, 4], [3, 3, 4, 4, 4], "view 4 (label 4) was not expected"),
+        ([0, 1, 2, 2, 3], [3, 3, 4, 4, 4], "view 2 has more than one result"),
+        ([0, 1, 2, 3, 4], [3, 3, 4, 4, 4], "view 4 (label 4) is not expected"),
         ([0, 1, 2, 3], [3, 3, 4, 5], "view 3 has label 5, its video 1 has label 4"),
         ([0, 1, 2, 3], [-1, -1, 4, 4], "video 0 is unlabelled (-1)"),
     ],
 )
-def test_each_fault_names_its_view(views, labels, fault):
-    assert fault in audit(views, labels).faults
+def test_each_problem_names_its_view(views, labels, problem):
+    assert problem in audit(views, labels).problems
 
 
 def test_missing_views_leave_the_complete_videos():
@@ -81,3 +91,74 @@ def test_missing_views_leave_the_complete_videos():
 def test_the_majority_decides_a_videos_label():
     views = np.array([0, 1, 2, 3, 4, 5])
     assert majority_labels(views, np.array([7, 9, 7, 1, 1, 0]), 3).tolist() == [7, 7, 7, 1, 1, 1]
+
+
+@pytest.mark.parametrize(
+    ("correct", "total", "low", "high"),
+    [(37, 49, 61.9, 85.4), (0, 10, 0.0, 27.8), (10, 10, 72.2, 100.0), (1, 2, 9.5, 90.5), (14574, 19761, 73.1, 74.4)],
+)
+def test_intervals_are_wilsons(correct, total, low, high):
+    assert Share(correct, total).interval == pytest.approx((low, high), abs=0.05)
+
+
+def test_the_interval_holds_the_bounds_at_which_a_score_test_rejects():
+    low, high = Share(37, 49).interval
+    for bound in (low / 100, high / 100):
+        assert abs(37 / 49 - bound) / (bound * (1 - bound) / 49) ** 0.5 == pytest.approx(1.959964, abs=1e-6)
+
+
+def table(num_videos: int = 4, **more) -> ScoreTable:
+    """Video v is labelled v and scored right, but for the last, whose label comes second."""
+    scores = np.eye(num_videos, 9, dtype=np.float32)
+    scores[-1, :2] = 2, 0
+    return ScoreTable("eval", scores, np.arange(num_videos), "test.csv", {"engine": "openvino"}, **more)
+
+
+def test_an_accuracy_counts_the_videos_scored_and_those_listed():
+    accuracy = measure_accuracy(table(incomplete=[4], missing=["video 4: empty"]), allow_missing=True)
+    assert (accuracy.num_correct, accuracy.num_scored, accuracy.num_listed) == ({1: 3, 5: 4}, 4, 5)
+    assert (accuracy.of_scored(1).percent, accuracy.of_listed(1).percent) == ("75.00", "60.00")
+    assert accuracy.line == {"split": "test_final", "top1_acc": "75.00", "top5_acc": "100.00"}
+    assert not accuracy.complete
+    assert accuracy.to_dict() == {
+        "split": "test_final",
+        "top1_acc": "75.00",
+        "top5_acc": "100.00",
+        "correct": {"top1": 3, "top5": 4},
+        "interval": {"top1_acc": list(Share(3, 4).interval), "top5_acc": list(Share(4, 4).interval)},
+        "videos_scored": 4,
+        "videos_listed": 5,
+        "of_listed": {"top1_acc": "60.00", "top5_acc": "80.00"},
+        "incomplete_videos": [4],
+        "missing": ["video 4: empty"],
+        "expected_from": "test.csv",
+        "conditions": {"engine": "openvino"},
+    }
+
+
+def test_a_complete_table_is_scored_without_allowing_anything():
+    accuracy = measure_accuracy(table())
+    assert (accuracy.complete, accuracy.num_listed) == (True, 4)
+
+
+def test_the_reference_line_replaces_our_own():
+    assert measure_accuracy(table(reference_line={"split": "theirs"})).line == {"split": "theirs"}
+
+
+@pytest.mark.parametrize(
+    ("more", "allow_missing", "text"),
+    [
+        ({"incomplete": [4], "missing": ["video 4: empty"]}, False, r"eval is not scored, 1 problem:\nvideo 4: empty"),
+        ({"problems": ["a", "b"]}, False, r"eval is not scored, 2 problems:\na\nb"),
+        ({"problems": ["a"], "missing": ["b"]}, True, r"eval is not scored, 1 problem:\na$"),
+    ],
+)
+def test_a_table_with_problems_is_not_scored(more, allow_missing, text):
+    with pytest.raises(ScoringError, match=text):
+        measure_accuracy(table(**more), allow_missing)
+
+
+def test_no_complete_video_is_not_scored():
+    empty = ScoreTable("eval", np.zeros((0, 9), np.float32), np.zeros(0, np.int64), "test.csv", incomplete=[0])
+    with pytest.raises(ScoringError, match="no video has all its views"):
+        measure_accuracy(empty, allow_missing=True)

@@ -16,7 +16,7 @@ from x3d.config.loading import load_cfg
 from x3d.dataset.annotations import read_list
 from x3d.dataset.naming import view_stem
 from x3d.network.engine import open_engine
-from x3d.scoring.accuracy import count_top_k, join_views
+from x3d.scoring import aggregate_views, count_top_k
 from x3d.video.reader import VideoReader
 from x3d.video.sampling import Sampling
 from x3d.video.transform import Transform
@@ -63,7 +63,7 @@ def scores(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, np.ndarr
 
 def top1(views: np.ndarray, labels: np.ndarray) -> float:
     """Score (N, V, K) views in percent."""
-    joined = np.stack([join_views(video, "sum") for video in views])
+    joined = np.stack([aggregate_views(video, "sum") for video in views])
     return 100 * count_top_k(joined, labels, 1) / len(labels)
 
 

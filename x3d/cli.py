@@ -1,6 +1,7 @@
-"""What the scripts share: command line, logging, exit status."""
+"""What the scripts share: command line, logging, reporting, exit status."""
 
 import argparse
+import json
 import logging
 import os
 import signal
@@ -8,12 +9,15 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 from x3d.errors import RunError
 
 if TYPE_CHECKING:
     from fvcore.common.config import CfgNode
+
+    from x3d.pipeline.summary import RunSummary
+    from x3d.scoring import Accuracy
 
 logger = logging.getLogger(__name__)
 
@@ -78,22 +82,18 @@ def guarded(action: Callable[[], int]) -> int:
         return fail(str(error), EXIT_INCOMPLETE)
     except KeyboardInterrupt:
         return fail("stopped by Ctrl-C", EXIT_INTERRUPTED)
-    except _Terminated:
-        return fail("stopped by SIGTERM", EXIT_TERMINATED)
     finally:
         signal.signal(signal.SIGTERM, on_terminate)
 
 
-class _Terminated(BaseException):
-    """SIGTERM arrived."""
-
-
-def _terminate(signum: int, frame: FrameType | None) -> None:
-    raise _Terminated
+def _terminate(signum: int, frame: FrameType | None) -> NoReturn:
+    """End as Ctrl-C does, so that what the run holds is saved and released."""
+    logger.error("stopped by SIGTERM")
+    raise SystemExit(EXIT_TERMINATED)
 
 
 def fail(text: str, status: int = EXIT_USAGE) -> int:
-    """Say what is wrong on stderr and hand back an exit status."""
+    """Log an error and return an exit status."""
     setup_logging()
     logger.error(text)
     return status
@@ -104,3 +104,42 @@ def setup_logging() -> None:
     logging.basicConfig(stream=sys.stderr, format="[%(levelname)s] %(message)s")
     level = os.environ.get("X3D_LOG_LEVEL", "INFO").upper()
     logging.getLogger().setLevel(level if level in logging.getLevelNamesMapping() else "INFO")
+
+
+def report_run(summary: "RunSummary") -> int:
+    """Log a run's counts and failures.
+
+    Returns:
+        The exit status.
+    """
+    from x3d.execution.progress import log_failures
+
+    logger.info("%d of %d videos done; manifest: %s", summary.num_done, summary.num_videos, summary.manifest)
+    if summary.num_rotated:
+        logger.info("%d videos have rotation metadata, which is not applied, as in PySlowFast", summary.num_rotated)
+    if summary.num_not_reached:
+        logger.error("%d videos not reached", summary.num_not_reached)
+    log_failures(summary.failed)
+    return EXIT_DONE if summary.complete else EXIT_INCOMPLETE
+
+
+def report_accuracy(accuracy: "Accuracy", folder: str) -> int:
+    """Print the accuracy as a JSON line; log counts and intervals, and write them beside the folder.
+
+    Returns:
+        The exit status.
+    """
+    from x3d.storage.atomic import write_json
+
+    for k in accuracy.num_correct:
+        logger.info("top-%d of the videos scored: %s", k, accuracy.of_scored(k))
+        if not accuracy.complete:
+            logger.warning("top-%d of the videos listed: %s", k, accuracy.of_listed(k))
+    path = Path(os.path.abspath(folder) + "_accuracy.json")
+    try:
+        write_json(path, accuracy.to_dict())
+        logger.info("counts, intervals and conditions: %s", path)
+    except OSError as error:
+        logger.warning("%s cannot be written: %s", path, error.strerror)
+    print(json.dumps(dict(accuracy.line)), flush=True)
+    return EXIT_DONE if accuracy.complete else EXIT_INCOMPLETE

@@ -29,6 +29,10 @@ class RunError(Exception):
     """A run that started and cannot continue; what it has done is kept."""
 
 
+class ScoringError(RunError):
+    """Scores that are not scored: views are missing, unexpected or unusable; the text lists them."""
+
+
 class EngineError(ValueError):
     """The engine is unavailable, or failed to load or run the model; the text names file and device."""
 

@@ -190,21 +190,21 @@ class ReferenceMeter:
             ensemble_method=cfg.DATA.ENSEMBLE_METHOD,
         )
 
-    def join(self, video: int, rows: np.ndarray, label: int) -> np.ndarray:
+    def aggregate(self, video: int, scores: np.ndarray, label: int) -> np.ndarray:
         """Add the views of one video.
 
         Args:
             video: its place among those scored, from 0.
-            rows: (V, num_classes) float32, in the order of the views.
+            scores: (V, num_classes) float32, in the order of the views.
         Returns:
-            (num_classes,) float32, the joined scores.
+            (num_classes,) float32.
         """
         views = video * self._num_views + torch.arange(self._num_views)
-        self._meter.update_stats(torch.from_numpy(rows), torch.full((self._num_views,), label), views)
-        joined: np.ndarray = self._meter.video_preds[video].numpy()
-        return joined
+        self._meter.update_stats(torch.from_numpy(scores), torch.full((self._num_views,), label), views)
+        aggregated: np.ndarray = self._meter.video_preds[video].numpy()
+        return aggregated
 
-    def stats(self, ks: Sequence[int]) -> dict[str, str]:
+    def final_line(self, ks: Sequence[int]) -> dict[str, str]:
         """Make the final line: the percentage of videos right within the top k, for each k."""
         self._meter.finalize_metrics(ks=tuple(ks))
         return dict(self._meter.stats)

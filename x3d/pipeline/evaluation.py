@@ -8,7 +8,7 @@ import numpy as np
 from x3d.dataset.annotations import Video
 from x3d.errors import EngineError
 from x3d.network.engine import Engine, infer_padded, open_engine
-from x3d.scoring.accuracy import join_views
+from x3d.scoring import aggregate_views
 from x3d.video.reader import VideoReader
 from x3d.video.sampling import Sampling
 from x3d.video.transform import Transform
@@ -45,7 +45,7 @@ class Evaluation:
         """
         try:
             engine = _open_once(self.model_path, self.engine, self.device, self.num_threads)
-            return join_views(self.view_scores(video, engine), self.method)
+            return aggregate_views(self.view_scores(video, engine), self.method)
         except EngineError:
             _open_once.cache_clear()
             raise

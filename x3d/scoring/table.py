@@ -1,32 +1,34 @@
 """Aggregated scores of the videos of a run, whatever they were read from."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
 
-@dataclass
+@dataclass(frozen=True)
 class ScoreTable:
-    """Joined scores of the complete videos, and what is wrong or missing.
+    """Aggregated scores of the complete videos, and what is wrong or missing.
 
     Attributes:
+        folder: what the scores were read from.
         scores: (n, num_classes) float32.
         labels: (n,) int64.
-        source: who says what should be there.
-        conditions: what the scores were made and joined with.
-        incomplete: videos that should be there and are not, or not in full.
-        missing: what is missing of them, one text each.
-        faults: what should not be there; a table with faults is not scored.
-        reference_line: the final line as PySlowFast's meter gives it, with X3D_POSTPROCESS.BACKEND slowfast.
+        expected_from: where the expected videos come from: test.csv, a summary, or the highest view found.
+        conditions: what the scores were made and aggregated with.
+        incomplete: indices of expected videos that lack scores or views.
+        missing: what each of them lacks, one text each.
+        problems: unexpected, contradictory or unusable content; a table with problems is not scored.
+        reference_line: the final line of PySlowFast's meter, with X3D_POSTPROCESS.BACKEND slowfast.
     """
 
+    folder: str
     scores: np.ndarray
     labels: np.ndarray
-    source: str
-    conditions: Mapping[str, Any]
-    incomplete: list[int] = field(default_factory=list)
-    missing: list[str] = field(default_factory=list)
-    faults: list[str] = field(default_factory=list)
-    reference_line: dict[str, str] | None = None
+    expected_from: str
+    conditions: Mapping[str, Any] = field(default_factory=dict)
+    incomplete: Sequence[int] = ()
+    missing: Sequence[str] = ()
+    problems: Sequence[str] = ()
+    reference_line: Mapping[str, str] | None = None

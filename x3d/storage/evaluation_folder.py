@@ -2,19 +2,15 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
-from x3d.dataset.annotations import list_path, read_list
 from x3d.dataset.naming import Shard
 from x3d.scoring.table import ScoreTable
 from x3d.storage.manifest import Manifest, check_shards, find_manifests, manifest_name, shard_of
 from x3d.storage.provenance import facts_differ
 from x3d.storage.score_rows import Journal, read_journal
-
-if TYPE_CHECKING:
-    from fvcore.common.config import CfgNode
 
 JOURNAL_SUFFIX = ".rows"
 EVALUATED_WITH = ("engine", "device", "batch_size", "model_digest", "list_digest", "versions")
@@ -72,24 +68,31 @@ def _open_shard(root: Path, shard: Shard, facts: Mapping[str, Any], num_classes:
     return manifest, journal
 
 
-def read_rows(cfg: "CfgNode", folder: str) -> ScoreTable:
+def read_rows(
+    folder: str,
+    num_classes: int,
+    ensemble_method: str,
+    labels: Sequence[int] | None = None,
+    annotations: str = "",
+) -> ScoreTable:
     """Read the rows of all shards of a folder.
 
+    Args:
+        labels: of the listed videos; None: those in the rows count.
+        annotations: path of the list that `labels` come from.
     Raises:
-        ValueError: a shard is missing, doubled or was made from other things, or the configuration to score with is
-            not the one the rows were made with; the text names the file.
+        ValueError: a shard is missing, duplicated or has another provenance, or the rows were made with other settings;
+            the text names the file.
     """
-    if cfg.X3D_POSTPROCESS.BACKEND != "native":
-        raise ValueError(f"{folder} holds joined rows; X3D_POSTPROCESS.BACKEND slowfast joins result files of views")
     paths = find_manifests(Path(folder))
     manifests = check_shards(paths)
     facts = manifests[0].facts
-    if facts["config"]["DATA.ENSEMBLE_METHOD"] != cfg.DATA.ENSEMBLE_METHOD:
+    if facts["config"]["DATA.ENSEMBLE_METHOD"] != ensemble_method:
         made = facts["config"]["DATA.ENSEMBLE_METHOD"]
         raise ValueError(f"{folder} holds views joined by {made}: set DATA.ENSEMBLE_METHOD {made}")
-    if facts["num_classes"] != cfg.MODEL.NUM_CLASSES:
+    if facts["num_classes"] != num_classes:
         raise ValueError(f"{folder} holds {facts['num_classes']} classes: set MODEL.NUM_CLASSES {facts['num_classes']}")
-    journals = [read_journal(journal_path(path), cfg.MODEL.NUM_CLASSES) for path in paths]
+    journals = [read_journal(journal_path(path), num_classes) for path in paths]
     for path, journal in zip(paths, journals, strict=True):
         shard = shard_of(path)
         foreign = [video for video in journal["video"].tolist() if not shard.owns(video)]
@@ -100,11 +103,16 @@ def read_rows(cfg: "CfgNode", folder: str) -> ScoreTable:
     rows = np.concatenate(journals)
     rows = rows[np.argsort(rows["video"], kind="stable")]
     failed = {index: entry for manifest in manifests for index, entry in manifest.videos.items()}
-    return _table(cfg, rows, failed, facts, folder)
+    return _table(rows, failed, facts, folder, labels, annotations)
 
 
 def _table(
-    cfg: "CfgNode", rows: np.ndarray, failed: Mapping[int, Mapping[str, Any]], facts: Mapping[str, Any], folder: str
+    rows: np.ndarray,
+    failed: Mapping[int, Mapping[str, Any]],
+    facts: Mapping[str, Any],
+    folder: str,
+    listed_labels: Sequence[int] | None,
+    annotations: str,
 ) -> ScoreTable:
     videos, labels, num_videos = rows["video"], rows["label"], facts["num_videos"]
     incomplete = np.setdiff1d(np.arange(num_videos), videos).tolist()
@@ -115,12 +123,12 @@ def _table(
         f"video {row['video']} has scores that are not finite" for row in rows if not np.isfinite(row["scores"]).all()
     ]
     source = folder
-    if cfg.DATA.PATH_TO_DATA_DIR:
-        source = str(list_path(cfg))
-        faults += _list_faults(videos, labels, num_videos, [video.label for video in read_list(cfg)], source)
+    if listed_labels is not None:
+        source = annotations
+        faults += _list_faults(videos, labels, num_videos, listed_labels, source)
     conditions = {**facts["config"], "MODEL.NUM_CLASSES": facts["num_classes"]}
     conditions |= {key: facts.get(key) for key in EVALUATED_WITH}
-    return ScoreTable(rows["scores"], labels, source, conditions, incomplete, missing, faults)
+    return ScoreTable(folder, rows["scores"], labels, source, conditions, incomplete, missing, faults)
 
 
 def _list_faults(

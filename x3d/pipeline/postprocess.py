@@ -1,0 +1,115 @@
+"""Score a folder: of results, one file per view, or of x3d_evaluate.py, one row per video."""
+
+import dataclasses
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from x3d.dataset.annotations import list_path, read_list
+from x3d.pipeline.result_table import ExpectedViews, aggregate_results, audit_results
+from x3d.scoring import Accuracy, ScoreTable, aggregate_views, measure_accuracy
+from x3d.scoring.accuracy import TOP_K
+from x3d.storage.evaluation_folder import is_eval_folder, read_rows
+
+if TYPE_CHECKING:
+    from fvcore.common.config import CfgNode
+
+
+@dataclass(frozen=True)
+class ScoringSettings:
+    """How the views of a run are aggregated and which videos are expected; the defaults are X3D's.
+
+    Attributes:
+        labels: of the listed videos; None: the folder tells which videos are expected.
+        annotations: path of the list that `labels` come from.
+        allow_missing: score the complete videos although others are incomplete.
+        slowfast_cfg: aggregate and count with PySlowFast's meter, which takes its whole configuration.
+    """
+
+    num_classes: int = 400
+    num_clips: int = 10
+    num_crops: int = 3
+    ensemble_method: str = "sum"
+    labels: Sequence[int] | None = None
+    annotations: str = ""
+    allow_missing: bool = False
+    slowfast_cfg: "CfgNode | None" = None
+
+    @classmethod
+    def from_cfg(cls, cfg: "CfgNode") -> "ScoringSettings":
+        """Read the keys that decide the scoring, and the list if DATA.PATH_TO_DATA_DIR names one.
+
+        Raises:
+            ValueError: the list cannot be read.
+        """
+        listed = bool(cfg.DATA.PATH_TO_DATA_DIR)
+        return cls(
+            num_classes=cfg.MODEL.NUM_CLASSES,
+            num_clips=cfg.TEST.NUM_ENSEMBLE_VIEWS,
+            num_crops=cfg.TEST.NUM_SPATIAL_CROPS,
+            ensemble_method=cfg.DATA.ENSEMBLE_METHOD,
+            labels=[video.label for video in read_list(cfg)] if listed else None,
+            annotations=str(list_path(cfg)) if listed else "",
+            allow_missing=cfg.X3D_POSTPROCESS.ALLOW_MISSING,
+            slowfast_cfg=cfg if cfg.X3D_POSTPROCESS.BACKEND == "slowfast" else None,
+        )
+
+    @property
+    def num_views(self) -> int:
+        """Views per video."""
+        return self.num_clips * self.num_crops
+
+
+DEFAULTS = ScoringSettings()
+
+
+def score_folder(folder: str, settings: ScoringSettings = DEFAULTS) -> Accuracy:
+    """Compute the accuracy of a folder of results, or of rows of x3d_evaluate.py.
+
+    Raises:
+        ValueError: no such folder, or it contradicts the settings.
+        ScoringError: views or videos are missing, unexpected or unusable.
+    """
+    read = _read_rows if is_eval_folder(folder) else _read_results
+    return measure_accuracy(read(folder, settings), settings.allow_missing)
+
+
+def _read_rows(folder: str, settings: ScoringSettings) -> ScoreTable:
+    if settings.slowfast_cfg is not None:
+        raise ValueError(
+            f"{folder} holds aggregated scores, and PySlowFast's meter takes those of views: set "
+            "X3D_POSTPROCESS.BACKEND native"
+        )
+    return read_rows(
+        folder, settings.num_classes, settings.ensemble_method, labels=settings.labels, annotations=settings.annotations
+    )
+
+
+def _read_results(folder: str, settings: ScoringSettings) -> ScoreTable:
+    num_views, num_classes = settings.num_views, settings.num_classes
+    expected = None
+    if settings.labels is not None:
+        expected = ExpectedViews.of_list(settings.labels, num_views, settings.annotations)
+    audited = audit_results(folder, num_views, num_classes, expected)
+    conditions = {
+        "DATA.ENSEMBLE_METHOD": settings.ensemble_method,
+        "MODEL.NUM_CLASSES": num_classes,
+        "TEST.NUM_ENSEMBLE_VIEWS": settings.num_clips,
+        "TEST.NUM_SPATIAL_CROPS": settings.num_crops,
+    }
+    if settings.slowfast_cfg is None:
+
+        def aggregate(video: int, scores: np.ndarray, label: int) -> np.ndarray:
+            return aggregate_views(scores, settings.ensemble_method)
+
+        table = aggregate_results(audited, num_views, num_classes, aggregate, settings.allow_missing)
+        return dataclasses.replace(table, conditions=conditions)
+
+    from x3d.slowfast import ReferenceMeter
+
+    meter = ReferenceMeter(settings.slowfast_cfg, len(audited.by_video))
+    table = aggregate_results(audited, num_views, num_classes, meter.aggregate, settings.allow_missing)
+    line = meter.final_line(TOP_K) if len(table.labels) and not table.problems else None
+    return dataclasses.replace(table, conditions=conditions, reference_line=line)

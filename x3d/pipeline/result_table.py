@@ -1,0 +1,158 @@
+"""Read a folder of results, one file per view, into a table of aggregated scores."""
+
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from tqdm import tqdm
+
+from x3d.scoring import Audit, ScoreTable, audit_views, majority_labels
+from x3d.storage.result_folder import Result, ScoreReader, find_results, summary_results
+
+logger = logging.getLogger(__name__)
+
+Aggregate = Callable[[int, np.ndarray, int], np.ndarray]
+"""Takes a video's place among those scored, its (V, num_classes) float32 scores and its label; returns (num_classes,)
+float32."""
+
+
+@dataclass(frozen=True)
+class ExpectedViews:
+    """The views there should be.
+
+    Attributes:
+        views: (n,) int64, sorted.
+        labels: (n,) int64, the label of each.
+        source: where they come from.
+    """
+
+    views: np.ndarray
+    labels: np.ndarray
+    source: str
+
+    @classmethod
+    def of_list(cls, labels: Sequence[int], num_views: int, source: str) -> "ExpectedViews":
+        """Expect all views of the listed videos, whose labels are given."""
+        per_view = np.repeat(np.array(labels, dtype=np.int64), num_views)
+        return cls(np.arange(len(per_view)), per_view, source)
+
+
+@dataclass(frozen=True)
+class AuditedResults:
+    """The results of a folder, compared with the expected views.
+
+    Attributes:
+        by_video: of each complete video, its results in order of the views.
+        incomplete: indices of the other expected videos.
+        missing: what each of those misses, one text each.
+        problems: unexpected, duplicate or contradictory results.
+        expected_from: where the expected views come from.
+    """
+
+    folder: str
+    by_video: Sequence[Sequence[Result]]
+    incomplete: Sequence[int]
+    missing: Sequence[str]
+    problems: Sequence[str]
+    expected_from: str
+
+
+def audit_results(
+    folder: str, num_views: int, num_classes: int, expected: ExpectedViews | None = None
+) -> AuditedResults:
+    """List the results that ais_bench or x3d_infer.py wrote, and compare them with the expected views.
+
+    Args:
+        num_views: per video.
+        expected: None: the views that the summary beside the folder names, else all up to the highest one found.
+    Raises:
+        ValueError: the folder does not exist or holds no results.
+    """
+    results, foreign = find_results(folder)
+    if not results:
+        raise ValueError(f"{folder} holds no results: files <view>_<label>_0 ending in .bin, .npy or .txt")
+    views = np.array([result.view for result in results])
+    labels = np.array([result.label for result in results])
+    expected = expected or _expected_from_folder(folder, num_views, views, labels)
+    audit = audit_views(views, labels, expected.views, expected.labels, num_views)
+    logger.info("%s: %d views expected, from %s; %d found", folder, len(expected.views), expected.source, len(results))
+    _warn_about_gaps(expected, num_views)
+    problems = [f"{name} is not the result of a view" for name in foreign] + audit.problems
+    problems += [
+        f"view {views[at]} has label {labels[at]}; MODEL.NUM_CLASSES is {num_classes}"
+        for at in np.flatnonzero(labels >= num_classes)
+    ]
+    return AuditedResults(
+        folder=folder,
+        by_video=[results[at : at + num_views] for at in np.searchsorted(views, audit.complete * num_views)],
+        incomplete=audit.incomplete.tolist(),
+        missing=_missing_views(audit, num_views),
+        problems=problems,
+        expected_from=expected.source,
+    )
+
+
+def aggregate_results(
+    audited: AuditedResults, num_views: int, num_classes: int, aggregate: Aggregate, allow_missing: bool = False
+) -> ScoreTable:
+    """Read and aggregate the views of each complete video; nothing is read if the results cannot be scored.
+
+    Args:
+        allow_missing: read the complete videos although others are incomplete.
+    """
+    problems = list(audited.problems)
+    readable = not problems and (allow_missing or not audited.missing)
+    by_video = audited.by_video if readable else []
+    reader = ScoreReader(num_views, num_classes)
+    scores = np.zeros((len(by_video), num_classes), dtype=np.float32)
+    for video, results in enumerate(tqdm(by_video, desc="videos", unit="video", disable=None)):
+        problems += reader.read(results)
+        scores[video] = aggregate(video, reader.rows, results[0].label)
+    return ScoreTable(
+        folder=audited.folder,
+        scores=scores,
+        labels=np.array([results[0].label for results in by_video], dtype=np.int64),
+        expected_from=audited.expected_from,
+        incomplete=audited.incomplete,
+        missing=audited.missing,
+        problems=problems,
+    )
+
+
+def _expected_from_folder(folder: str, num_views: int, views: np.ndarray, labels: np.ndarray) -> ExpectedViews:
+    summary = summary_results(folder)
+    if summary:
+        numbers = np.array(sorted(summary))
+        per_view = majority_labels(numbers, np.array([summary[view] for view in numbers]), num_views)
+        return ExpectedViews(numbers, per_view, "the summary")
+    num_videos = int(views.max()) // num_views + 1
+    if num_videos > len(views):
+        raise ValueError(
+            f"{folder} holds {len(views)} results, the last of video {num_videos - 1}, and no summary beside it; set "
+            "DATA.PATH_TO_DATA_DIR to the folder of test.csv, which names the expected videos"
+        )
+    per_view = np.full(num_videos * num_views, -1)
+    per_view[views] = majority_labels(views, labels, num_views)
+    return ExpectedViews(np.arange(len(per_view)), per_view, f"the highest view found, {views.max()}")
+
+
+def _warn_about_gaps(expected: ExpectedViews, num_views: int) -> None:
+    videos = expected.views // num_views
+    gaps = np.setdiff1d(np.arange(videos[-1]), videos)
+    if len(gaps):
+        logger.warning(
+            "%s: %d videos before its last one are not expected, such as video %d", expected.source, len(gaps), gaps[0]
+        )
+
+
+def _missing_views(audit: Audit, num_views: int) -> list[str]:
+    """Name the missing views, one text per video."""
+    if not len(audit.incomplete):
+        return []
+    texts = []
+    starts = np.searchsorted(audit.missing, audit.incomplete * num_views)
+    for video, missing in zip(audit.incomplete, np.split(audit.missing, starts[1:]), strict=True):
+        names = " ".join(map(str, missing)) if len(missing) < num_views else f"all {num_views}"
+        texts.append(f"video {video} misses views: {names} (X3D_POSTPROCESS.ALLOW_MISSING True scores the others)")
+    return texts

@@ -1,0 +1,18 @@
+"""Aggregate the scores of a video's views."""
+
+import numpy as np
+
+ENSEMBLE_METHODS = {"sum": np.add, "max": np.maximum}
+
+
+def aggregate_views(views: np.ndarray, method: str) -> np.ndarray:
+    """Aggregate the views of one video, as PySlowFast's TestMeter does (`slowfast/utils/meters.py`).
+
+    Args:
+        views: (V, num_classes) float32, in the order of the views, which fixes the rounding of the sum.
+        method: sum, or max: the maximum starting from zero.
+    Returns:
+        (num_classes,) float32.
+    """
+    scores: np.ndarray = ENSEMBLE_METHODS[method].reduce(views, axis=0, initial=np.float32(0))
+    return scores
