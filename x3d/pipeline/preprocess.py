@@ -9,16 +9,16 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from x3d.dataset.annotations import Video, first_present, read_list
+from x3d.config import view_config
+from x3d.dataset.annotations import Video, first_existing, read_list
 from x3d.dataset.naming import WHOLE, Shard
-from x3d.execution.outcome import Outcome
 from x3d.execution.progress import with_progress
-from x3d.execution.requirements import Needs
-from x3d.execution.runner import open_workers
+from x3d.execution.requirements import NodeRequirements
+from x3d.execution.runner import RunnerSettings, open_runner
 from x3d.pipeline.summary import RunSummary
 from x3d.storage.manifest import Manifest
-from x3d.storage.provenance import view_facts
-from x3d.storage.view_folder import ViewFolder
+from x3d.storage.provenance import view_provenance
+from x3d.storage.view_folder import ViewFolder, ViewWriter
 from x3d.video.reader import VideoReader
 from x3d.video.sampling import Sampling
 from x3d.video.transform import Transform
@@ -30,13 +30,134 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 
-def preprocess(cfg: "CfgNode", shard: Shard = WHOLE) -> RunSummary:
-    """Check the list and the folder, then decode the videos whose views are missing.
+@dataclass(frozen=True)
+class PreprocessSettings:
+    """Which views to make of which videos, and where they go.
+
+    Attributes:
+        videos: the whole list.
+        path_prefix: the folder the listed paths are relative to.
+        suffix: .npy or .bin.
+        overwrite: remove the views and the manifest of an earlier run first.
+        stop_at_first_failure: else every failure is listed.
+        view_config: the keys that decide the views, for the manifest.
+        slowfast_cfg: decode with PySlowFast, which takes its whole configuration.
+    """
+
+    videos: Sequence[Video]
+    path_prefix: str
+    sampling: Sampling
+    transform: Transform
+    output_path: str
+    suffix: str
+    overwrite: bool
+    stop_at_first_failure: bool
+    runner: RunnerSettings
+    view_config: Mapping[str, Any]
+    slowfast_cfg: "CfgNode | None" = None
+
+    @classmethod
+    def from_cfg(cls, cfg: "CfgNode") -> "PreprocessSettings":
+        """Read the list and the keys that decide a preprocessing run.
+
+        Raises:
+            ValueError: the list cannot be read, or no folder for the views is given.
+        """
+        options = cfg.X3D_PREPROCESS
+        if not options.DATA_OUTPUT_PATH:
+            raise ValueError("X3D_PREPROCESS.DATA_OUTPUT_PATH is empty; give the folder for the views")
+        runner = RunnerSettings.from_cfg(cfg)
+        path = options.DATA_OUTPUT_PATH
+        return cls(
+            videos=read_list(cfg),
+            path_prefix=cfg.DATA.PATH_PREFIX,
+            sampling=Sampling.from_cfg(cfg),
+            transform=Transform.from_cfg(cfg),
+            output_path=os.path.abspath(path) if runner.ray_address else path,
+            suffix=f".{options.FORMAT}",
+            overwrite=options.OVERWRITE,
+            stop_at_first_failure=cfg.X3D_WORKERS.ON_ERROR == "raise",
+            runner=runner,
+            view_config=view_config(cfg),
+            slowfast_cfg=cfg if options.BACKEND == "slowfast" else None,
+        )
+
+    @property
+    def num_views(self) -> int:
+        """Views per video."""
+        return self.sampling.num_clips * len(self.transform.crops())
+
+
+def preprocess(settings: PreprocessSettings, shard: Shard = WHOLE) -> RunSummary:
+    """Decode the shard's videos whose views are missing.
 
     Raises:
-        ValueError: list, folder or configuration cannot be used, or the views do not fit the disk; nothing is started.
+        ValueError: the folder cannot be used, or the views do not fit the disk; nothing is decoded.
         RunError: the folder cannot be written; the run can be resumed.
     """
-    options = cfg.X3D_PREPROCESS
-    if not options.DATA_OUTPUT_PATH:
-        raise ValueError("X3D_PREPROCESS.DATA_OUTPUT_PATH is empty; give the folder for the views")
+    if settings.slowfast_cfg is not None:
+        from x3d.slowfast import check_reference
+
+        check_reference(settings.slowfast_cfg)
+    videos = shard.select(settings.videos)
+    num_views = settings.num_views
+    provenance = view_provenance(settings.view_config, settings.videos, num_views)
+    folder = ViewFolder(settings.output_path, settings.suffix, settings.view_shape, num_views, shard)
+    with contextlib.ExitStack() as stack:
+        manifest = stack.enter_context(folder.open(provenance, videos, settings.overwrite))
+        requirements = NodeRequirements.of([settings.path_prefix, first_existing(videos), str(folder.scratch)])
+        runner = stack.enter_context(open_runner(settings.runner, requirements))
+        stack.enter_context(manifest.saved_on_exit())
+        todo = [video for video in videos if not manifest.is_done(video.index)]
+        _check_space(folder, len(videos), len(todo))
+        outcomes = runner.run(_video_writer(settings, folder.writer), todo)
+        for outcome in with_progress(outcomes, len(todo), settings.stop_at_first_failure):
+            manifest.record(outcome)
+    return _summarise(videos, manifest)
+
+
+def _check_space(folder: ViewFolder, num_videos: int, num_todo: int) -> None:
+    """Compare the bytes that the missing views need with the space on the disk."""
+    num_views = num_todo * folder.views_per_video
+    needed, free = num_views * folder.view_bytes, shutil.disk_usage(folder.path).free
+    logger.info(
+        "%d videos, %d to do: %d views, %.2f GB of %.2f GB free in %s",
+        *(num_videos, num_todo, num_views, needed / 1e9, free / 1e9, folder.path),
+    )
+    if needed > free:
+        raise ValueError(f"{folder.path} has {(needed - free) / 1e9:.2f} GB too little space for {num_views} views")
+
+
+def _video_function(settings: PreprocessSettings, writer: ViewWriter) -> Callable[[Video], dict[str, Any]]:
+    """Choose what decodes a video and writes its views: this suite, or PySlowFast."""
+    if settings.slowfast_cfg is not None:
+        from x3d.slowfast import write_reference_views
+
+        return functools.partial(write_reference_views, cfg=settings.slowfast_cfg, writer=writer)
+    return functools.partial(write_views, sampling=settings.sampling, transform=settings.transform, writer=writer)
+
+
+def write_views(video: Video, sampling: Sampling, transform: Transform, writer: ViewWriter) -> dict[str, Any]:
+    """Decode a video and write its views, all or none.
+
+    Returns:
+        The hash of its views, and its rotation metadata in degrees.
+    Raises:
+        VideoError: the video cannot be used.
+        OSError: the views cannot be written.
+    """
+    with VideoReader(video.path) as reader:
+        digest = writer.write(video, video_views(reader, sampling, transform))
+        return {"hash": digest, "rotation": reader.rotation}
+
+
+def _summarise(videos: Sequence[Video], manifest: Manifest) -> RunSummary:
+    entries = [manifest.videos[video.index] for video in videos if video.index in manifest.videos]
+    done = [entry for entry in entries if entry["state"] == "done"]
+    return RunSummary(
+        num_videos=len(videos),
+        num_done=len(done),
+        failed=[entry for entry in entries if entry["state"] == "failed"],
+        manifest=manifest.path,
+        num_rotated=sum(entry.get("rotation", 0) != 0 for entry in done),
+    )

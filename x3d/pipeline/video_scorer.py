@@ -1,4 +1,4 @@
-"""One video in, its joined scores out: decoding, inference and joining, with no view on disk."""
+"""Score one video: decode, run the model on its views, aggregate; no view touches the disk."""
 
 import functools
 from dataclasses import dataclass
@@ -16,13 +16,13 @@ from x3d.video.views import video_views
 
 
 @dataclass(frozen=True)
-class Evaluation:
-    """What a worker needs to score a video: call it with one. Each process loads the model once.
+class VideoScorer:
+    """A picklable function that scores a video; each process loads the model once.
 
     Attributes:
-        batch_size: views a batch; a video's last batch may be shorter.
+        batch_size: views per batch; a video's last batch may be shorter.
         num_threads: of a CPU engine.
-        method: sum or max.
+        ensemble_method: sum or max.
     """
 
     model_path: str
@@ -32,20 +32,20 @@ class Evaluation:
     batch_size: int
     sampling: Sampling
     transform: Transform
-    method: str
+    ensemble_method: str
 
     def __call__(self, video: Video) -> np.ndarray:
         """Score a video.
 
         Returns:
-            (num_classes,) float32, joined over its views.
+            (num_classes,) float32, aggregated over its views.
         Raises:
             VideoError: the video cannot be used.
             EngineError: the model cannot be loaded or run; the next call loads it anew.
         """
         try:
             engine = _open_once(self.model_path, self.engine, self.device, self.num_threads)
-            return aggregate_views(self.view_scores(video, engine), self.method)
+            return aggregate_views(self.view_scores(video, engine), self.ensemble_method)
         except EngineError:
             _open_once.cache_clear()
             raise

@@ -1,0 +1,194 @@
+"""Score videos with a model, with no view on disk."""
+
+import contextlib
+import logging
+import os
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from x3d.config import view_config
+from x3d.dataset.annotations import Video, first_existing, read_list
+from x3d.dataset.naming import WHOLE, Shard
+from x3d.execution.outcome import Outcome
+from x3d.execution.progress import with_progress
+from x3d.execution.requirements import NodeRequirements
+from x3d.execution.runner import RunnerSettings, open_runner
+from x3d.network.engine import Engine, open_engine
+from x3d.pipeline.summary import RunSummary
+from x3d.pipeline.video_scorer import VideoScorer
+from x3d.storage.evaluation_folder import open_shard
+from x3d.storage.manifest import Manifest
+from x3d.storage.provenance import evaluation_provenance
+from x3d.storage.score_rows import ScoreRows
+from x3d.video.sampling import Sampling
+from x3d.video.transform import Transform
+
+if TYPE_CHECKING:
+    from fvcore.common.config import CfgNode
+
+logger = logging.getLogger(__name__)
+
+MAX_CPU_BATCH_SIZE = 8
+WORKERS_PER_DEVICE = 4
+RAY_RESOURCES = {
+    **dict.fromkeys(("CUDA", "Tensorrt", "ROCM", "MIGraphX", "GPU"), "GPU"),
+    **dict.fromkeys(("CANN", "NPU"), "NPU"),
+}
+"""Ray's name for the device of an engine."""
+
+
+@dataclass(frozen=True)
+class EvaluateSettings:
+    """Which videos to score with which model, and where the scores go.
+
+    Attributes:
+        videos: the whole list.
+        path_prefix: the folder the listed paths are relative to.
+        engine, device: as open_engine takes them.
+        batch_size: views per batch, at most.
+        stop_at_first_failure: else every failure is listed.
+        view_config: the keys that decide the views, for the manifest.
+    """
+
+    videos: Sequence[Video]
+    path_prefix: str
+    sampling: Sampling
+    transform: Transform
+    ensemble_method: str
+    num_classes: int
+    model_path: str
+    engine: str
+    device: str
+    batch_size: int
+    output_path: str
+    stop_at_first_failure: bool
+    runner: RunnerSettings
+    view_config: Mapping[str, Any]
+
+    @classmethod
+    def from_cfg(cls, cfg: "CfgNode") -> "EvaluateSettings":
+        """Read the list and the keys that decide an evaluation.
+
+        Raises:
+            ValueError: the list cannot be read, no folder for the scores is given, or PySlowFast is asked for.
+        """
+        options = cfg.X3D_EVALUATE
+        if not options.OUTPUT_PATH:
+            raise ValueError("X3D_EVALUATE.OUTPUT_PATH is empty; give the folder for the scores")
+        for node in ("X3D_PREPROCESS", "X3D_POSTPROCESS"):
+            if cfg[node].BACKEND != "native":
+                raise ValueError(
+                    f"{node}.BACKEND {cfg[node].BACKEND}: PySlowFast's route goes by files; set {node}.BACKEND native"
+                )
+        return cls(
+            videos=read_list(cfg),
+            path_prefix=cfg.DATA.PATH_PREFIX,
+            sampling=Sampling.from_cfg(cfg),
+            transform=Transform.from_cfg(cfg),
+            ensemble_method=cfg.DATA.ENSEMBLE_METHOD,
+            num_classes=cfg.MODEL.NUM_CLASSES,
+            model_path=options.MODEL_PATH,
+            engine=options.ENGINE,
+            device=options.DEVICE,
+            batch_size=cfg.TEST.BATCH_SIZE,
+            output_path=options.OUTPUT_PATH,
+            stop_at_first_failure=cfg.X3D_WORKERS.ON_ERROR == "raise",
+            runner=RunnerSettings.from_cfg(cfg),
+            view_config=view_config(cfg),
+        )
+
+    @property
+    def num_views(self) -> int:
+        """Views per video."""
+        return self.sampling.num_clips * len(self.transform.crops())
+
+
+def evaluate(settings: EvaluateSettings, shard: Shard = WHOLE) -> RunSummary:
+    """Score the shard's videos that have no row yet; x3d.pipeline.postprocess scores the folder.
+
+    Raises:
+        ValueError: the model or the folder cannot be used; nothing is started.
+        RunError: the folder cannot be written, or the engine fails; the run can be resumed.
+    """
+    videos = shard.select(settings.videos)
+    engine = open_engine(settings.model_path, settings.engine, settings.device)
+    _check_model(settings, engine)
+    scorer = plan_scorer(settings, engine)
+    provenance = evaluation_provenance(
+        settings.view_config, settings.videos, settings.num_views, settings.ensemble_method, engine, scorer
+    )
+    requirements = NodeRequirements.of(
+        [settings.path_prefix, first_existing(videos)], engine.packages, settings.model_path, provenance["model_digest"]
+    )
+    resources, num_workers = task_resources(engine.device), count_workers(settings.runner, engine.device)
+    del engine
+    with contextlib.ExitStack() as stack:
+        runner = stack.enter_context(open_runner(settings.runner.with_workers(num_workers), requirements, resources))
+        manifest, rows = open_shard(settings.output_path, shard, provenance, settings.num_classes)
+        stack.enter_context(rows)
+        stack.enter_context(manifest.saved_on_exit())
+        done = set(rows.done.tolist())
+        todo = [video for video in videos if video.index not in done]
+        where = settings.runner.ray_address or f"{num_workers} workers"
+        logger.info("%d videos, %d to do, %s, batch size %d", len(videos), len(todo), where, scorer.batch_size)
+        for outcome in with_progress(runner.run(scorer, todo), len(todo), settings.stop_at_first_failure):
+            _record(outcome, rows, manifest)
+    failed = [manifest.videos[index] for index in sorted(manifest.videos)]
+    return RunSummary(len(videos), rows.num_rows, failed, manifest.path)
+
+
+def _check_model(settings: EvaluateSettings, engine: Engine) -> None:
+    """Check that the model takes the configured views and returns the configured classes."""
+    shape = settings.transform.view_shape(settings.sampling.num_frames)
+    if tuple(engine.view_shape) != shape or engine.num_classes != settings.num_classes:
+        raise ValueError(
+            f"X3D_EVALUATE.MODEL_PATH {settings.model_path} takes views of {engine.view_shape} and returns "
+            f"{engine.num_classes} classes; --cfg says {shape} and {settings.num_classes}"
+        )
+
+
+def plan_scorer(settings: EvaluateSettings, engine: Engine) -> VideoScorer:
+    """Decide what each worker does: on a CPU one core each and small batches, which are as fast and take less memory."""
+    on_cluster = bool(settings.runner.ray_address)
+    if on_cluster and re.search(r"[1-9]\d*$", settings.device):
+        raise ValueError(
+            f"X3D_EVALUATE.DEVICE {settings.device}: Ray chooses among a node's devices; leave the number out"
+        )
+    num_cores = 1 if on_cluster else len(os.sched_getaffinity(0))
+    largest = min(settings.batch_size, MAX_CPU_BATCH_SIZE if engine.device == "CPU" else settings.num_views)
+    return VideoScorer(
+        model_path=os.path.abspath(settings.model_path),
+        engine=engine.name,
+        device=settings.device,
+        num_threads=max(1, num_cores // count_workers(settings.runner, engine.device)),
+        batch_size=engine.batch_size or largest,
+        sampling=settings.sampling,
+        transform=settings.transform,
+        ensemble_method=settings.ensemble_method,
+    )
+
+
+def count_workers(runner: RunnerSettings, device: str) -> int:
+    """Count the worker processes: one per core; on a device at most four, which take turns on it."""
+    num_cores = len(os.sched_getaffinity(0))
+    return runner.num_workers or (num_cores if device == "CPU" else min(num_cores, WORKERS_PER_DEVICE))
+
+
+def task_resources(device: str) -> dict[str, float]:
+    """List what a task on a Ray cluster takes: a core, and a share of a GPU or NPU if the engine runs on one."""
+    resource = RAY_RESOURCES.get(device)
+    return {"CPU": 1.0} | ({resource: 1 / WORKERS_PER_DEVICE} if resource else {})
+
+
+def _record(outcome: Outcome[np.ndarray], rows: ScoreRows, manifest: Manifest) -> None:
+    """Record the result of a video: its scores as a row, or its failure in the manifest."""
+    video = outcome.video
+    if outcome.value is None:
+        manifest.record(video.index, outcome.failure())
+    else:
+        rows.append(video.index, video.label, outcome.value)
+        manifest.forget(video.index)

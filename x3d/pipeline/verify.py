@@ -1,0 +1,152 @@
+"""Check a data set: the list, and every video of it."""
+
+import collections
+import csv
+import functools
+import logging
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from x3d.dataset.annotations import Video, first_existing, list_path, scan_list
+from x3d.execution.outcome import Outcome
+from x3d.execution.progress import progress_bar
+from x3d.execution.requirements import NodeRequirements
+from x3d.execution.runner import Runner, RunnerSettings, open_runner
+from x3d.video.inspection import Inspection, inspect_video
+from x3d.video.sampling import Sampling
+
+if TYPE_CHECKING:
+    from fvcore.common.config import CfgNode
+
+logger = logging.getLogger(__name__)
+
+COLUMNS = ("path", "label", "reason", "frames", "fps", "duration", "codec", "size", "rotation")
+
+KNOWN_SETS = {
+    19761: "Non-local networks' and PaddleVideo's copy",
+    19796: "mmaction2's copy",
+    19881: "CVDF's copy",
+    19404: "GluonCV's copy",
+}
+
+
+@dataclass(frozen=True)
+class VerifySettings:
+    """Which list and videos to check.
+
+    Attributes:
+        annotations: path of the list.
+        videos: of its good rows.
+        list_problems: the other rows, and duplicates, one text each.
+        path_prefix: the folder the listed paths are relative to.
+    """
+
+    annotations: Path
+    videos: Sequence[Video]
+    list_problems: Sequence[str]
+    path_prefix: str
+    sampling: Sampling
+    runner: RunnerSettings
+
+    @classmethod
+    def from_cfg(cls, cfg: "CfgNode") -> "VerifySettings":
+        """Read the list and the keys that decide which frames are needed.
+
+        Raises:
+            ValueError: there is no list, or it is empty.
+        """
+        videos, problems = scan_list(cfg)
+        return cls(
+            annotations=list_path(cfg),
+            videos=videos,
+            list_problems=problems,
+            path_prefix=cfg.DATA.PATH_PREFIX,
+            sampling=Sampling.from_cfg(cfg),
+            runner=RunnerSettings.from_cfg(cfg),
+        )
+
+
+@dataclass(frozen=True)
+class Verification:
+    """What is wrong with a data set.
+
+    Attributes:
+        num_videos: by reason code; empty: good.
+        list_problems: as in VerifySettings.
+        unlisted: files under the path prefix that the list does not name.
+    """
+
+    num_videos: Mapping[str, int]
+    list_problems: Sequence[str]
+    unlisted: Sequence[str]
+
+    @property
+    def num_good(self) -> int:
+        """Videos of which every frame and every clip can be decoded."""
+        return self.num_videos.get("", 0)
+
+    @property
+    def num_bad(self) -> int:
+        """The other videos."""
+        return sum(self.num_videos.values()) - self.num_good
+
+    @property
+    def passed(self) -> bool:
+        """Tell whether every video and every row is good; unlisted files do no harm."""
+        return not self.num_bad and not self.list_problems
+
+
+def verify(settings: VerifySettings, report: Path) -> Verification:
+    """Decode every listed video whole, and write one csv row for each.
+
+    Raises:
+        ValueError: the Ray cluster cannot do the work.
+    """
+    videos = settings.videos
+    known = KNOWN_SETS.get(len(videos), "no known copy of the validation set")
+    logger.info("%d videos listed: %s", len(videos), known)
+    counts: collections.Counter[str] = collections.Counter()
+    requirements = NodeRequirements.of([settings.path_prefix, first_existing(videos)])
+    with open_runner(settings.runner, requirements) as runner, open(report, "w", newline="") as file:
+        rows = csv.writer(file)
+        rows.writerow(COLUMNS)
+        for outcome in _inspect(runner, videos, settings.sampling):
+            inspection = outcome.value or Inspection(outcome.reason, outcome.text)
+            if inspection.reason:
+                logger.error("%s: %s", inspection.reason, inspection.text)
+            rows.writerow(_row(outcome.video, inspection))
+            counts[inspection.reason] += 1
+    return Verification(counts, settings.list_problems, _find_unlisted(settings))
+
+
+def _inspect(runner: Runner, videos: Sequence[Video], sampling: Sampling) -> Iterator[Outcome[Inspection]]:
+    """Inspect videos in worker processes; yield the outcomes in the order of the list."""
+    outcomes = runner.run(functools.partial(inspect_video, sampling=sampling), videos)
+    early: dict[int, Outcome[Inspection]] = {}
+    order = iter([video.index for video in videos])
+    wanted = next(order, None)
+    with progress_bar(len(videos)) as progress:
+        for outcome in outcomes:
+            progress.update()
+            early[outcome.video.index] = outcome
+            while wanted in early:
+                yield early.pop(wanted)
+                wanted = next(order, None)
+
+
+def _row(video: Video, found: Inspection) -> list[str]:
+    size = f"{found.width}x{found.height}" if found.width else ""
+    values = [found.num_frames, f"{found.fps:.6g}", f"{found.duration_seconds:.6g}", found.codec, size, found.rotation]
+    return [video.listed, str(video.label), found.reason, *map(str, values)]
+
+
+def _find_unlisted(settings: VerifySettings) -> list[str]:
+    root = settings.path_prefix
+    if not root:
+        return []
+    known = {os.path.normpath(video.path) for video in settings.videos} | {os.path.normpath(settings.annotations)}
+    files = (os.path.join(folder, name) for folder, _, names in os.walk(root) for name in names)
+    return sorted(path for path in map(os.path.normpath, files) if path not in known)
