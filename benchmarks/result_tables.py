@@ -37,7 +37,7 @@ def table(header: str, rows: Iterable[str], result: Results | None = None) -> st
 
 
 def conditions(result: Results) -> str:
-    """Say what a result's figures were taken on."""
+    """Spell the machine, versions and rounds of a result."""
     machine = result["machine"]
     versions = ", ".join(f"{name} {version}" for name, version in machine["versions"].items())
     rounds = f"medians of {result['rounds']} rounds" if result["rounds"] > 1 else "one round"
@@ -45,7 +45,7 @@ def conditions(result: Results) -> str:
     if "threads" in result:
         counts.append(counted(result["threads"], "thread"))
     if "threads_a_worker" in result:
-        counts.append(f"{counted(result['threads_a_worker'], 'thread')} a worker")
+        counts.append(f"{counted(result['threads_a_worker'], 'thread')} per worker")
     return f"{machine['processor']}, {', '.join(counts)}; {rounds}; Python {machine['python']}, {versions}."
 
 
@@ -60,7 +60,7 @@ def figure(results: Results, name: str) -> str:
 
 
 def batches(results: Results) -> str:
-    """Views a second by batch size: published for the NPU, measured for the host."""
+    """Views per second by batch size: published for the NPU, measured for the host."""
     measured = {row["batch_size"]: row for row in results.get("inference", {"batches": ()})["batches"]}
     sizes = sorted(PUBLISHED.keys() | measured.keys())
     published = " | ".join(str(PUBLISHED.get(size, "")) for size in sizes)
@@ -84,7 +84,7 @@ def inference(results: Results) -> str:
     )
     return table(
         "engine | batch | views/s | latency ms: median | 90 % | 99 % | calls | "
-        "of the matrix-product rate | times OpenVINO's throughput mode",
+        "of the matrix-product rate | rate / OpenVINO's throughput mode",
         [
             row.format(label=label, **batch, **batch[name])
             for name, label in ENGINES.items()
@@ -95,7 +95,7 @@ def inference(results: Results) -> str:
 
 
 def preprocess(results: Results) -> str:
-    """Time a video against the floor."""
+    """Time per video, compared with the floor."""
     result = results.get("preprocess", {})
     row = "{video} | {floor_seconds:.3f} | {ours_seconds:.3f} | {ours_over_floor:.2f} | {rate} | "
     rows = []
@@ -107,7 +107,7 @@ def preprocess(results: Results) -> str:
         for key, workers in {"one_worker": "one worker", "two_workers": "two workers"}.items():
             rate = f"{pool[f'{key}_views_a_second']:.1f}"
             rows.append(f"{pool['videos']} in all, {workers}, start-up included |  |  |  | {rate} | ")
-    header = "video | floor, s | this suite, s | times the floor | views/s | PySlowFast, s"
+    header = "video | floor, s | this suite, s | suite / floor | views/s | PySlowFast, s"
     return table(header, rows, result) + figure(results, "preprocess")
 
 
@@ -116,7 +116,7 @@ def _pyslowfast_seconds(taken: Results) -> str:
 
 
 def scoring(results: Results) -> str:
-    """Time and memory of scoring against reading."""
+    """Time and memory of scoring, compared with reading."""
     result = results.get("scoring", {})
     rows = []
     if result:
@@ -136,11 +136,11 @@ def end_to_end(results: Results) -> str:
             row = "{} | {videos_an_hour:.0f} | {views_a_second:.2f}" if key in result else f"{{}} | {NOT_MEASURED} | "
             rows.append(row.format(label, **result.get(key, {})))
         share = result["streaming_share_of_inference_alone"]
-        rows.append(f"share of inference alone that streaming reaches |  | {share:.0%}")
+        rows.append(f"streaming / inference alone |  | {share:.0%}")
         for key in ("files", "pyslowfast"):
             if key in result:
                 times = result["streaming"]["views_a_second"] / result[key]["views_a_second"]
-                rows.append(f"streaming, times {ROUTES[key]} |  | {times:.2f}")
+                rows.append(f"streaming / {ROUTES[key]} |  | {times:.2f}")
     return table("route | videos/h | views/s", rows, result) + figure(results, "end_to_end")
 
 
@@ -170,28 +170,28 @@ def lengths(results: Results) -> str:
                 further = f"{1000 * seconds:.0f}"
             memory = f"{row['driver_peak_megabytes']:.0f}"
             rows.append(f"{script} | {row['number']} | {row['seconds']:.1f} | {further} | {memory}")
-    return table("script | videos | seconds | ms a further video | driver's peak memory, MB", rows, result)
+    return table("script | videos | seconds | ms per further video | driver's peak memory, MB", rows, result)
 
 
 OVERVIEW = (
     (
         "preprocess",
-        "preprocessing, times decoding each frame once and saving the views | {total[ours_over_floor]:.2f}",
+        "preprocessing time / (decode each frame once + save the views), lower is better | {total[ours_over_floor]:.2f}",
     ),
-    ("parity_S", "PySlowFast's loader, times this suite's processor time | {native_over_pyslowfast:.1f}"),
+    ("parity_S", "CPU time of PySlowFast's loader / ours | {native_over_pyslowfast:.1f}"),
     (
         "end_to_end",
-        "`x3d_evaluate.py`, videos an hour (views a second) | "
+        "`x3d_evaluate.py`, videos per hour (views per second) | "
         "{streaming[videos_an_hour]:.0f} ({streaming[views_a_second]:.1f})",
     ),
-    ("end_to_end", "`x3d_evaluate.py`, share of inference alone | {streaming_share_of_inference_alone:.0%}"),
-    ("scoring", "scoring, times reading the files | {ours_over_floor:.2f} ({files} files)"),
+    ("end_to_end", "`x3d_evaluate.py`, rate as a share of inference alone | {streaming_share_of_inference_alone:.0%}"),
+    ("scoring", "scoring time / (list and read the files) | {ours_over_floor:.2f} ({files} files)"),
     ("scoring", "scoring, peak memory | {ours[peak_megabytes]:.0f} MB"),
 )
 
 
 def overview(results: Results) -> str:
-    """What the README says of speed, a line a question."""
+    """Summarise the speed for the README, one line per question."""
     rows = [
         row.format(**results[name]) if name in results else f"{row.split(' | ')[0]} | {NOT_MEASURED}"
         for name, row in OVERVIEW
@@ -200,7 +200,7 @@ def overview(results: Results) -> str:
 
 
 def parity(results: Results) -> str:
-    """How far the views of both routes are apart, and the rate of one core."""
+    """Largest difference between the views of both routes, and the rate of one core."""
     rows, found = [], _parities(results)
     for size, result in found.items():
         videos = result["per_video"]
@@ -216,7 +216,7 @@ def parity(results: Results) -> str:
 
 
 def networks(results: Results) -> str:
-    """How far the networks of both routes are apart."""
+    """Largest difference between the networks of both routes."""
     found = _parities(results)
     labels = {
         "torch": "the two torch networks",

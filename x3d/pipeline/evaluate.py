@@ -152,7 +152,7 @@ def _check_model(settings: EvaluateSettings, engine: Engine) -> None:
 
 
 def plan_scorer(settings: EvaluateSettings, engine: Engine) -> VideoScorer:
-    """Decide what each worker does: on a CPU one core each and small batches, which are as fast and take less memory."""
+    """Decide what each worker does: on a CPU one core each, and small batches, as fast as large ones in less memory."""
     on_cluster = bool(settings.runner.ray_address)
     if on_cluster and re.search(r"[1-9]\d*$", settings.device):
         raise ValueError(

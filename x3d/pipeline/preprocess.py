@@ -110,7 +110,7 @@ def preprocess(settings: PreprocessSettings, shard: Shard = WHOLE) -> RunSummary
         stack.enter_context(manifest.saved_on_exit())
         todo = [video for video in videos if not manifest.is_done(video.index)]
         _check_space(folder, len(videos), len(todo))
-        outcomes = runner.run(_video_writer(settings, folder.writer), todo)
+        outcomes = runner.run(_video_function(settings, folder.writer), todo)
         for outcome in with_progress(outcomes, len(todo), settings.stop_at_first_failure):
             manifest.record(outcome)
     return _summarise(videos, manifest)
