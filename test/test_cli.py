@@ -1,0 +1,152 @@
+"""Exit statuses, logging and reporting of the scripts."""
+
+import argparse
+import json
+import logging
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from x3d import cli
+from x3d.errors import RunError, ScoringError
+from x3d.pipeline.summary import RunSummary
+from x3d.scoring import Accuracy, ScoreTable, measure_accuracy
+
+ROOT = Path(__file__).parent.parent
+
+
+def raise_(error: BaseException) -> int:
+    raise error
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "text"),
+    [
+        (ValueError("no such key"), 2, "no such key"),
+        (RunError("the disk is full"), 1, "the disk is full"),
+        (ScoringError("not scored"), 1, "not scored"),
+        (OSError(28, "No space left"), 1, "No space left"),
+        (KeyboardInterrupt(), 130, "stopped by Ctrl-C"),
+    ],
+)
+def test_an_error_becomes_a_status_and_a_sentence(error, status, text, caplog):
+    assert cli.guarded(lambda: raise_(error)) == status
+    assert [record.levelname for record in caplog.records] == ["ERROR"]
+    assert text in caplog.text
+
+
+def test_what_an_action_returns_is_the_status():
+    assert cli.guarded(lambda: 3) == 3
+
+
+def test_sigterm_ends_an_action_with_its_status_and_runs_its_clean_up(caplog):
+    cleaned = []
+
+    def action() -> int:
+        try:
+            os.kill(os.getpid(), signal.SIGTERM)
+        finally:
+            cleaned.append(True)
+        return 0
+
+    before = signal.getsignal(signal.SIGTERM)
+    with pytest.raises(SystemExit) as ended:
+        cli.guarded(action)
+    assert (ended.value.code, cleaned) == (143, [True])
+    assert "stopped by SIGTERM" in caplog.text
+    assert signal.getsignal(signal.SIGTERM) == before
+
+
+@pytest.mark.parametrize(
+    ("level", "shown"), [("", ["INFO", "ERROR"]), ("error", ["ERROR"]), ("nonsense", ["INFO", "ERROR"])]
+)
+def test_logs_go_to_stderr_from_the_level_of_the_environment(level, shown):
+    code = (
+        "import logging\nfrom x3d import cli\n"
+        "def action():\n    logging.info('a')\n    logging.error('b')\n    return 0\n"
+        "raise SystemExit(cli.guarded(action))"
+    )
+    environment = os.environ | {"X3D_LOG_LEVEL": level} if level else os.environ
+    ran = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, env=environment, capture_output=True, text=True, check=True, timeout=60
+    )
+    texts = {"INFO": "[INFO] a", "ERROR": "[ERROR] b"}
+    assert ran.stderr.splitlines() == [texts[name] for name in shown]
+    assert ran.stdout == ""
+
+
+@pytest.mark.parametrize(("shard_id", "num_shards"), [(3, 3), (-1, 2), (0, 0)])
+def test_a_shard_that_does_not_exist_is_refused(shard_id, num_shards, caplog):
+    argv = [f"--shard_id={shard_id}", f"--num_shards={num_shards}"]
+    assert cli.script_main("", lambda cfg, args: 0, argv, with_shards=True) == 2
+    assert f"--shard_id {shard_id} --num_shards {num_shards}: shards are numbered from 0" in caplog.text
+
+
+def test_the_configuration_is_loaded_logged_and_passed_on(caplog):
+    caplog.set_level(logging.INFO)
+    seen = []
+
+    def run(cfg: object, args: argparse.Namespace) -> int:
+        seen.append((cfg, args.shard_id))
+        return 1
+
+    assert cli.script_main("", run, ["--shard_id=1", "--num_shards=2", "TEST.BATCH_SIZE", "3"], with_shards=True) == 1
+    assert (seen[0][0].TEST.BATCH_SIZE, seen[0][1]) == (3, 1)
+    assert "TEST.BATCH_SIZE 3" in caplog.text
+
+
+def failed(reason: str) -> dict[str, str]:
+    return {"state": "failed", "reason": reason, "text": f"x.mp4: {reason}"}
+
+
+def test_a_run_is_reported_with_its_failures(caplog):
+    caplog.set_level(logging.INFO)
+    summary = RunSummary(9, 4, [failed("empty"), failed("empty"), failed("damaged")], Path("m.json"), num_rotated=2)
+    assert (summary.num_not_reached, summary.complete) == (2, False)
+    assert cli.report_run(summary) == 1
+    for text in (
+        "4 of 9 videos done; manifest: m.json",
+        "2 videos have rotation",
+        "2 videos not reached",
+        "x.mp4: damaged",
+    ):
+        assert text in caplog.text
+
+
+def test_a_complete_run_is_status_0_and_says_nothing_of_failures(caplog):
+    caplog.set_level(logging.INFO)
+    assert cli.report_run(RunSummary(9, 9, [], Path("m.json"))) == 0
+    assert [record.getMessage() for record in caplog.records] == ["9 of 9 videos done; manifest: m.json"]
+
+
+def accuracy(folder: str, num_missing: int = 0) -> Accuracy:
+    scores = np.eye(4, 9, dtype=np.float32)
+    missing = [f"video {4 + n}: empty" for n in range(num_missing)]
+    table = ScoreTable(folder, scores, np.arange(4), "test.csv", {}, list(range(4, 4 + num_missing)), missing)
+    return measure_accuracy(table, allow_missing=True)
+
+
+def test_an_accuracy_is_a_line_on_stdout_and_a_file_beside_the_folder(tmp_path, capsys, caplog):
+    caplog.set_level(logging.INFO)
+    folder = str(tmp_path / "res") + "/"
+    assert cli.report_accuracy(accuracy(folder), folder) == 0
+    assert capsys.readouterr().out == '{"split": "test_final", "top1_acc": "100.00", "top5_acc": "100.00"}\n'
+    assert "top-1 of the videos scored: 100.00 % (4 of 4, 95 % interval 51.01 to 100.00)" in caplog.text
+    assert "listed" not in caplog.text
+    assert json.loads((tmp_path / "res_accuracy.json").read_text()) == accuracy(folder).to_dict()
+
+
+def test_an_incomplete_accuracy_is_status_1_and_shows_both_denominators(tmp_path, caplog):
+    assert cli.report_accuracy(accuracy("res", num_missing=1), str(tmp_path / "res")) == 1
+    assert "top-1 of the videos listed: 80.00 % (4 of 5" in caplog.text
+
+
+def test_an_accuracy_that_cannot_be_written_is_still_printed(tmp_path, capsys, caplog):
+    assert cli.report_accuracy(accuracy("res"), str(tmp_path / "missing" / "res")) == 0
+    assert "res_accuracy.json cannot be written: No such file or directory" in caplog.text
+    assert "top1_acc" in capsys.readouterr().out
