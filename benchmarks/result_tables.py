@@ -176,7 +176,7 @@ def lengths(results: Results) -> str:
 OVERVIEW = (
     (
         "preprocess",
-        "preprocessing time / (decode each frame once + save the views), lower is better | {total[ours_over_floor]:.2f}",
+        "preprocessing time / (decode once + save), lower is better | {total[ours_over_floor]:.2f}",
     ),
     ("parity_S", "CPU time of PySlowFast's loader / ours | {native_over_pyslowfast:.1f}"),
     (
