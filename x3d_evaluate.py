@@ -32,6 +32,17 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("x3d_evaluate")
 
+READS = (
+    "DATA",
+    "TEST.BATCH_SIZE",
+    "TEST.NUM_ENSEMBLE_VIEWS",
+    "TEST.NUM_SPATIAL_CROPS",
+    "MODEL.NUM_CLASSES",
+    "X3D_POSTPROCESS.ALLOW_MISSING",
+    "X3D_EVALUATE",
+    "X3D_WORKERS",
+)
+
 LARGEST_CPU_BATCH = 8
 WORKERS_A_DEVICE = 4
 RAY_RESOURCES = {
@@ -81,7 +92,7 @@ def run(cfg: "CfgNode", args: argparse.Namespace) -> int:
         todo = [video for video in videos if video.index not in done]
         place = cfg.X3D_WORKERS.RAY_ADDRESS or f"{num_workers} workers"
         logger.info("%d videos, %d to do, %s, batches of %d", len(videos), len(todo), place, work.batch_size)
-        for outcome in with_progress(workers.run(work, todo), len(todo), cfg.X3D_PREPROCESS.ON_ERROR):
+        for outcome in with_progress(workers.run(work, todo), len(todo), cfg.X3D_WORKERS.ON_ERROR):
             record(outcome, journal, manifest)
     status = sum_up(len(videos), journal.num_rows, manifest)
     if args.num_shards == 1:
@@ -161,7 +172,7 @@ def sum_up(num_videos: int, num_done: int, manifest: "Manifest") -> int:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    return script_main(__doc__ or "", run, argv, with_shards=True)
+    return script_main(__doc__ or "", run, argv, with_shards=True, reads=READS)
 
 
 if __name__ == "__main__":

@@ -21,6 +21,16 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("x3d_postprocess")
 
+READS = (
+    "DATA.PATH_TO_DATA_DIR",
+    "DATA.PATH_LABEL_SEPARATOR",
+    "DATA.ENSEMBLE_METHOD",
+    "TEST.NUM_ENSEMBLE_VIEWS",
+    "TEST.NUM_SPATIAL_CROPS",
+    "MODEL.NUM_CLASSES",
+    "X3D_POSTPROCESS",
+)
+
 
 def run(cfg: "CfgNode", args: argparse.Namespace) -> int:
     """Read the folder, whatever wrote it, and score it."""
@@ -36,7 +46,7 @@ def run(cfg: "CfgNode", args: argparse.Namespace) -> int:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    return script_main(__doc__ or "", run, argv)
+    return script_main(__doc__ or "", run, argv, reads=READS)
 
 
 if __name__ == "__main__":

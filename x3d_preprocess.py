@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("x3d_preprocess")
 
+READS = ("DATA", "TEST.NUM_ENSEMBLE_VIEWS", "TEST.NUM_SPATIAL_CROPS", "X3D_PREPROCESS", "X3D_WORKERS")
+
 
 def run(cfg: "CfgNode", args: argparse.Namespace) -> int:
     """Check the list and the folder, decode what is missing, and sum up."""
@@ -76,7 +78,7 @@ def run(cfg: "CfgNode", args: argparse.Namespace) -> int:
         if needed > free:
             return fail(f"{folder.path} lacks {(needed - free) / 1e9:.2f} GB for {len(todo) * num_views} views")
         outcomes = workers.run(view_writer(cfg, folder), todo)
-        for outcome in with_progress(outcomes, len(todo), options.ON_ERROR):
+        for outcome in with_progress(outcomes, len(todo), cfg.X3D_WORKERS.ON_ERROR):
             manifest.record(outcome.video.index, outcome.failure() if outcome.reason else written(outcome))
     return sum_up(videos, manifest, num_views)
 
@@ -121,7 +123,7 @@ def sum_up(videos: Sequence["Video"], manifest: "Manifest", num_views: int) -> i
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    return script_main(__doc__ or "", run, argv, with_shards=True)
+    return script_main(__doc__ or "", run, argv, with_shards=True, reads=READS)
 
 
 if __name__ == "__main__":

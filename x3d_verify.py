@@ -30,6 +30,15 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("x3d_verify")
 
+READS = (
+    "DATA",
+    "MODEL.NUM_CLASSES",
+    "TEST.NUM_ENSEMBLE_VIEWS",
+    "X3D_WORKERS.NUM",
+    "X3D_WORKERS.RAY_ADDRESS",
+    "X3D_WORKERS.TIMEOUT",
+)
+
 REPORT = "verify.csv"
 COLUMNS = ("path", "label", "reason", "frames", "fps", "duration", "codec", "size", "rotation")
 
@@ -122,7 +131,7 @@ def sum_up(counts: "collections.Counter[str]", num_faults: int, unlisted: Sequen
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    return script_main(__doc__ or "", run, argv)
+    return script_main(__doc__ or "", run, argv, reads=READS)
 
 
 if __name__ == "__main__":
