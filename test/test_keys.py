@@ -1,8 +1,11 @@
 import re
+import subprocess
+import sys
 
 import pytest
 
-from test.conftest import read_golden
+from test.conftest import ROOT, read_golden
+from x3d.config import get_cfg
 from x3d.config.key import Key, spell
 from x3d.config.keys import KEYS, RENAMED, SECTIONS, UNREAD_SECTIONS, defaults, select_keys
 
@@ -77,7 +80,7 @@ def test_a_value_takes_the_type_of_the_default(default, given, parsed):
         *((1.0, given, "float") for given in ("True", True, None, "1e999", float("inf"), float("nan"), "nan", [1.0])),
         *((True, given, "bool") for given in ("true", "yes", 1, "0", None)),
         *(("", given, "str") for given in (["a"], {"a": 1})),
-        *(([1], given, "list") for given in ("1", 1, None, {"a": 1})),
+        *(([1], given, "list") for given in ("abc", "1", 1, None, {"a": 1})),
     ],
 )
 def test_a_value_of_another_type_is_refused(default, given, kind):
@@ -93,6 +96,7 @@ def test_a_value_of_another_type_is_refused(default, given, kind):
         (Key("N", [1], ""), "", [[], [1, "a"]], []),
         (Key("N", "a", "", allowed=("a", "b")), '"a" or "b"', ["a", "b"], ["", "c", "A"]),
         (Key("N", 1, "", allowed=(1, 2, 3)), "1, 2 or 3", [1, 3], [0, 4]),
+        (Key("N", "c", "", allowed=("a",)), '"a"', ["a"], ["c"]),
         (Key("N", False, "", allowed=(False,)), "False", [False], [True]),
         (Key("N", [3], "", allowed=([3],)), "[3]", [[3]], [[], [3, 3]]),
         (Key("N", 1, "", minimum=2), "at least 2", [2, 3], [1, -3]),
@@ -108,5 +112,41 @@ def test_limits_are_spelled_and_checked(key, limits, good, bad):
     assert [key.accepts(value) for value in bad] == [False] * len(bad)
 
 
+@pytest.mark.parametrize(
+    ("name", "accepted", "refused"),
+    [
+        ("DATA.NUM_FRAMES", [2], [1]),
+        ("DATA.TEST_CROP_SIZE", [32], [31]),
+        ("DATA.TRAIN_CROP_SIZE", [32], [31]),
+        ("DATA.STD", [[0.1, 1, 58.4]], [[0.1, 0, 0.1], [0.1, -0.1, 0.1]]),
+        ("TEST.NUM_SPATIAL_CROPS", [1, 2, 3], [0, 4]),
+        ("MODEL.HEAD_ACT", ["softmax", "sigmoid"], ["none"]),
+        ("X3D_PTH2ONNX.OPSET", [11, 17], [10, 18]),
+        ("X3D_PTH2ONNX.BATCH_SIZE", [0], [-1]),
+        ("X3D_PTH2ONNX.TOLERANCE", [0.0], [-1e-9]),
+        ("X3D_WORKERS.NUM", [0], [-1]),
+        ("X3D_WORKERS.TIMEOUT", [1], [0]),
+        ("X3D_WORKERS.ON_ERROR", ["skip", "raise"], ["stop"]),
+    ],
+)
+def test_limits_of_the_table(name, accepted, refused):
+    assert [KEYS[name].accepts(value) for value in accepted] == [True] * len(accepted)
+    assert [KEYS[name].accepts(value) for value in refused] == [False] * len(refused)
+
+
 def test_values_are_spelled_with_double_quotes():
     assert [spell(value) for value in ('a"', True, 1e-5, [0.5])] == ['"a\\""', "True", "1e-05", "[0.5]"]
+
+
+def test_changing_a_configuration_leaves_the_defaults():
+    get_cfg().DATA.MEAN.append(1.0)
+    defaults()["RESNET"]["SPATIAL_DILATIONS"][0].append(2)
+    assert get_cfg().DATA.MEAN == [0.45, 0.45, 0.45]
+    assert get_cfg().RESNET.SPATIAL_DILATIONS == [[1], [1], [1], [1]]
+    assert get_cfg().DATA.NUM_FRAMES == 8
+
+
+def test_importing_the_configuration_is_light():
+    code = "import sys, x3d.config; print([m for m in ('fvcore', 'yaml', 'numpy', 'torch') if m in sys.modules])"
+    shown = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert shown.stdout == "[]\n"

@@ -18,7 +18,7 @@ def check_cfg(cfg: "CfgNode") -> None:
     problems = []
     for name, key in KEYS.items():
         value = cfg[name.split(".")[0]][key.name]
-        if key.is_read and not key.accepts(value):
+        if not key.accepts(value):
             problems.append(f"{name} is {value!r}; allowed: {key.limits}")
     if not cfg.DATA.PATH_LABEL_SEPARATOR:
         problems.append("DATA.PATH_LABEL_SEPARATOR is empty; give the character between path and label")

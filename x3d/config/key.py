@@ -42,7 +42,7 @@ class Key:
             parsed = "" if value is None else value if isinstance(value, list | dict) else str(value)
         elif isinstance(value, str):
             with contextlib.suppress(ValueError, SyntaxError, TypeError):
-                parsed = ast.literal_eval(value.strip())
+                parsed = ast.literal_eval(value)
         if isinstance(self.default, float) and type(parsed) is int:
             parsed = float(parsed)
         if isinstance(self.default, list) and isinstance(parsed, tuple):

@@ -137,8 +137,6 @@ def _set_keys(cfg: "CfgNode", pairs: Iterable[tuple[str, object]], where: str) -
 def _check_known(name: str, where: str) -> None:
     if name in KEYS:
         return
-    section = name.split(".")[0]
-    inside = [known for known in KEYS if known.startswith(f"{section}.")]
-    candidates = {known.upper(): known for known in inside or [*SECTIONS, *sorted(UNREAD_SECTIONS), *KEYS]}
+    candidates = {known.upper(): known for known in [*SECTIONS, *sorted(UNREAD_SECTIONS), *KEYS] if known != name}
     nearest = difflib.get_close_matches(name.upper(), candidates, n=1, cutoff=0.0)[0]
     raise ValueError(f"{name} {where} is not a configuration key; the nearest is {candidates[nearest]}")
