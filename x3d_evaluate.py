@@ -22,6 +22,17 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("x3d_evaluate")
 
+READS = (
+    "DATA",
+    "TEST.BATCH_SIZE",
+    "TEST.NUM_ENSEMBLE_VIEWS",
+    "TEST.NUM_SPATIAL_CROPS",
+    "MODEL.NUM_CLASSES",
+    "X3D_POSTPROCESS.ALLOW_MISSING",
+    "X3D_EVALUATE",
+    "X3D_WORKERS",
+)
+
 
 def run(cfg: "CfgNode", args: argparse.Namespace) -> int:
     """Score the videos that have no row yet, then the whole folder if it has one shard."""
@@ -39,7 +50,7 @@ def run(cfg: "CfgNode", args: argparse.Namespace) -> int:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    return script_main(__doc__ or "", run, argv, with_shards=True)
+    return script_main(__doc__ or "", run, argv, with_shards=True, reads=READS)
 
 
 if __name__ == "__main__":

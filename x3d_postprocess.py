@@ -21,6 +21,16 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("x3d_postprocess")
 
+READS = (
+    "DATA.PATH_TO_DATA_DIR",
+    "DATA.PATH_LABEL_SEPARATOR",
+    "DATA.ENSEMBLE_METHOD",
+    "TEST.NUM_ENSEMBLE_VIEWS",
+    "TEST.NUM_SPATIAL_CROPS",
+    "MODEL.NUM_CLASSES",
+    "X3D_POSTPROCESS",
+)
+
 
 def run(cfg: "CfgNode", args: argparse.Namespace) -> int:
     """Score the folder, whatever wrote it, and report the accuracy."""
@@ -35,7 +45,7 @@ def run(cfg: "CfgNode", args: argparse.Namespace) -> int:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    return script_main(__doc__ or "", run, argv)
+    return script_main(__doc__ or "", run, argv, reads=READS)
 
 
 if __name__ == "__main__":

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("x3d_preprocess")
 
+READS = ("DATA", "TEST.NUM_ENSEMBLE_VIEWS", "TEST.NUM_SPATIAL_CROPS", "X3D_PREPROCESS", "X3D_WORKERS")
+
 
 def run(cfg: "CfgNode", args: argparse.Namespace) -> int:
     """Decode what is missing, and report what was done."""
@@ -34,7 +36,7 @@ def run(cfg: "CfgNode", args: argparse.Namespace) -> int:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    return script_main(__doc__ or "", run, argv, with_shards=True)
+    return script_main(__doc__ or "", run, argv, with_shards=True, reads=READS)
 
 
 if __name__ == "__main__":

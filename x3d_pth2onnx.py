@@ -22,6 +22,17 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("x3d_pth2onnx")
 
+READS = (
+    "DATA.NUM_FRAMES",
+    "DATA.TRAIN_CROP_SIZE",
+    "DATA.TEST_CROP_SIZE",
+    "TEST.CHECKPOINT_FILE_PATH",
+    "MODEL",
+    "X3D",
+    "RESNET",
+    "X3D_PTH2ONNX",
+)
+
 
 def run(cfg: "CfgNode", args: argparse.Namespace) -> int:
     """Export, and report whether the file passed."""
@@ -45,7 +56,7 @@ def run(cfg: "CfgNode", args: argparse.Namespace) -> int:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    return script_main(__doc__ or "", run, argv)
+    return script_main(__doc__ or "", run, argv, reads=READS)
 
 
 if __name__ == "__main__":

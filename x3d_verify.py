@@ -22,6 +22,15 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("x3d_verify")
 
+READS = (
+    "DATA",
+    "MODEL.NUM_CLASSES",
+    "TEST.NUM_ENSEMBLE_VIEWS",
+    "X3D_WORKERS.NUM",
+    "X3D_WORKERS.RAY_ADDRESS",
+    "X3D_WORKERS.TIMEOUT",
+)
+
 REPORT = Path("verify.csv")
 
 
@@ -45,7 +54,7 @@ def run(cfg: "CfgNode", args: argparse.Namespace) -> int:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    return script_main(__doc__ or "", run, argv)
+    return script_main(__doc__ or "", run, argv, reads=READS)
 
 
 if __name__ == "__main__":

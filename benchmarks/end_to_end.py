@@ -83,7 +83,7 @@ class Routes:
     def files(self, backend: str = "native") -> None:
         views, results = self.scratch / "views", self.scratch / "results"
         prep = {"X3D_PREPROCESS__DATA_OUTPUT_PATH": views, "X3D_PREPROCESS__BACKEND": backend}
-        run_measured(script("x3d_preprocess.py", self.keys, **self.listed, X3D_PREPROCESS__TIMEOUT=3600, **prep))
+        run_measured(script("x3d_preprocess.py", self.keys, **self.listed, X3D_WORKERS__TIMEOUT=3600, **prep))
         flags = ["--input", str(views), "--output", str(self.scratch), "--output_dirname", results.name]
         run_measured([*script("x3d_infer.py", []), "--model", self.model_path, *flags, "--batchsize", str(BATCH_SIZE)])
         post = {"X3D_POSTPROCESS__OM_OUTPUT_PATH": results, "X3D_POSTPROCESS__BACKEND": backend}

@@ -1,68 +1,77 @@
+import json
+import logging
 import re
 
 import pytest
 
 from test.conftest import ROOT, read_golden
-from x3d.config.loading import get_cfg, load_cfg
-from x3d.config.schema import SCHEMA, UNREAD
+from x3d.config import load_cfg
+from x3d.config.keys import KEYS, RENAMED, SECTIONS, UNREAD_SECTIONS, select_keys
+from x3d.config.loading import changed_keys, view_config
 
 MODELS = ("X3D_XS", "X3D_S", "X3D_M", "X3D_L")
 S = str(ROOT / "configs/X3D_S.yaml")
 
 
-def test_defaults_equal_the_references():
-    reference = read_golden("slowfast_config.json")["defaults"]
-    for section, keys in SCHEMA.items():
-        if not section.startswith("X3D_"):
-            assert keys == reference[section]
+def value_of(cfg, name):
+    section, key = name.split(".")
+    return cfg[section][key]
 
 
-def test_every_section_of_the_reference_is_strict_or_unread():
-    assert set(read_golden("slowfast_config.json")["defaults"]) == UNREAD | {k for k in SCHEMA if "X3D_" not in k}
+def write_yaml(folder, text):
+    path = folder / "own.yaml"
+    path.write_text(text)
+    return str(path)
 
 
 @pytest.mark.parametrize("model", MODELS)
-def test_configs_agree_with_pyslowfasts_files(model):
+def test_configs_hold_the_keys_of_pyslowfasts_files_that_are_read(model):
+    import yaml
+
     content = read_golden("slowfast_config.json")["files"][model]
-    cfg = load_cfg(str(ROOT / f"configs/{model}.yaml"))
-    for section in SCHEMA:
-        for key, value in content.get(section, {}).items():
-            assert cfg[section][key] == value, f"{section}.{key}"
+    ours = yaml.safe_load((ROOT / f"configs/{model}.yaml").read_text())
+    expected = {
+        section: {name: value for name, value in content[section].items() if KEYS[f"{section}.{name}"].is_read}
+        for section in content
+        if section in SECTIONS
+    }
+    assert ours == {section: values for section, values in expected.items() if values}
 
 
 @pytest.mark.parametrize("model", MODELS)
-def test_pyslowfasts_files_load(model, tmp_path):
-    def to_yaml(values, indent=""):
-        lines = []
-        for key, value in values.items():
-            if isinstance(value, dict):
-                lines += [f"{indent}{key}:", *to_yaml(value, indent + "  ")]
-            else:
-                lines.append(f"{indent}{key}: {value!r}")
-        return lines
-
-    path = tmp_path / "reference.yaml"
-    path.write_text("\n".join(to_yaml(read_golden("slowfast_config.json")["files"][model])))
-    ours = load_cfg(str(ROOT / f"configs/{model}.yaml"))
-    assert load_cfg(str(path)).dump() == ours.dump()
+def test_pyslowfasts_files_load_with_the_same_values(model, tmp_path):
+    path = write_yaml(tmp_path, json.dumps(read_golden("slowfast_config.json")["files"][model]))
+    theirs, ours = load_cfg(path), load_cfg(str(ROOT / f"configs/{model}.yaml"))
+    for name in select_keys(SECTIONS):
+        assert value_of(theirs, name) == value_of(ours, name), name
+    assert theirs.DATA.DECODING_BACKEND == "torchvision"
 
 
 @pytest.mark.parametrize(
     ("opts", "advice"),
     [
-        (["DATA.MEEN", "1"], "DATA.MEEN on the command line .* nearest is DATA.MEAN"),
-        (["DATTA.MEAN", "1"], "nearest is DATA"),
-        (["MEAN", "1"], "MEAN on the command line is not a configuration key"),
-        (["DATA.NUM_FRAMES", "many"], "DATA.NUM_FRAMES on the command line: int expected"),
+        (["DATA.MEEN", "1"], "DATA.MEEN on the command line .* nearest is DATA.MEAN$"),
+        (["DATTA.MEAN", "1"], "DATTA.MEAN .* nearest is DATA.MEAN$"),
+        (["MEAN", "1"], "MEAN on the command line is not a configuration key; the nearest is DATA.MEAN$"),
+        (["DATA", "1"], r"DATA on the command line is not a configuration key; the nearest is DATA\."),
+        (["NUM_GPU", "1"], "nearest is NUM_GPUS$"),
+        (["DATA.NUM_CLASSES", "1"], "nearest is MODEL.NUM_CLASSES$"),
+        (["DATA.TRAIN_JITTER_SCALES", "[]"], "SCALES is .*; allowed: 2 numbers, each at least 1$"),
+        (["DATA.TEST_CROP_SIZE", "200"], "set DATA.TEST_CROP_SIZE 182, or TEST.NUM_SPATIAL_CROPS 1"),
+        (["DATA.MEAN.0", "1"], "nearest is DATA.MEAN$"),
+        (["data.num_frames", "1"], "nearest is DATA.NUM_FRAMES$"),
+        (["x3d.channelwise_3X3X3", "1"], "nearest is X3D.CHANNELWISE_3x3x3$"),
+        (["DATA.NUM_FRAMES", "many"], r"DATA.NUM_FRAMES on the command line: int expected \(such as 8\), got 'many'"),
         (["DATA.NUM_FRAMES"], "KEY VALUE pairs expected, but 'DATA.NUM_FRAMES' stands alone"),
+        (["DATA.NUM_FRAMES", "4", "--cfg"], "KEY VALUE pairs expected, but '--cfg' stands alone"),
+        (["DATA.PATH_LABEL_SEPARATOR", ""], "DATA.PATH_LABEL_SEPARATOR is empty; give the character"),
         (["TEST.NUM_SPATIAL_CROPS", "1"], "set DATA.TEST_CROP_SIZE 160, or TEST.NUM_SPATIAL_CROPS 3"),
         (["DATA.TEST_CROP_SIZE", "160"], "set DATA.TEST_CROP_SIZE 182, or TEST.NUM_SPATIAL_CROPS 1"),
-        (["TEST.NUM_SPATIAL_CROPS", "4"], "TEST.NUM_SPATIAL_CROPS is 4; allowed: 1, 2, 3"),
-        (["DATA.ENSEMBLE_METHOD", "mean"], "DATA.ENSEMBLE_METHOD is 'mean'; allowed: 'sum', 'max'"),
-        (["MODEL.ARCH", "slowfast"], "MODEL.ARCH is 'slowfast'; allowed: 'x3d'"),
-        (["DATA.STD", "[1, 0, 1]"], "DATA.STD .* zero"),
-        (["DATA.MEAN", "[1.0]"], "DATA.MEAN .* 3 numbers"),
-        (["X3D_PREPROCESS.TIMEOUT", "0"], "X3D_PREPROCESS.TIMEOUT is 0; at least 1"),
+        (
+            ["TEST.NUM_SPATIAL_CROPS", "1", "DATA.TEST_CROP_SIZE", "160", "DATA.TRAIN_JITTER_SCALES", "[159, 182]"],
+            r"DATA.TRAIN_JITTER_SCALES\[0\] is 159, smaller than the crop: set it to at least 160",
+        ),
+        (["DATA.TRAIN_CROP_SIZE", "193"], r"DATA.TEST_CROP_SIZE is 182; the head pools over 193 pixels"),
     ],
 )
 def test_wrong_keys_and_values_are_refused_with_advice(opts, advice):
@@ -70,38 +79,163 @@ def test_wrong_keys_and_values_are_refused_with_advice(opts, advice):
         load_cfg(S, opts)
 
 
-def test_one_crop_of_160_pixels_is_accepted():
-    cfg = load_cfg(S, ["TEST.NUM_SPATIAL_CROPS", "1", "DATA.TEST_CROP_SIZE", "160"])
-    assert (cfg.TEST.NUM_SPATIAL_CROPS, cfg.DATA.TEST_CROP_SIZE) == (1, 160)
+@pytest.mark.parametrize(
+    "opts",
+    [
+        ["TEST.NUM_SPATIAL_CROPS", "1", "DATA.TEST_CROP_SIZE", "160"],
+        ["TEST.NUM_SPATIAL_CROPS", "1", "DATA.TEST_CROP_SIZE", "160", "DATA.TRAIN_JITTER_SCALES", "[160, 182]"],
+        ["TEST.NUM_SPATIAL_CROPS", "2"],
+        ["DATA.TRAIN_CROP_SIZE", "192"],
+    ],
+)
+def test_crops_that_fit_are_accepted(opts):
+    cfg = load_cfg(S, opts)
+    assert str(value_of(cfg, opts[0])) == opts[1]
 
 
-def test_a_misspelt_key_in_a_file_names_the_file(tmp_path):
-    path = tmp_path / "wrong.yaml"
-    path.write_text("DATA:\n  NUM_FRAME: 13\n")
-    with pytest.raises(ValueError, match=re.escape(f"DATA.NUM_FRAME in {path}") + ".*DATA.NUM_FRAMES"):
-        load_cfg(str(path))
+def test_the_command_line_overrides_the_file_and_its_last_value_counts():
+    assert load_cfg(S, ["DATA.NUM_FRAMES", "4", "DATA.NUM_FRAMES", "5"]).DATA.NUM_FRAMES == 5
+
+
+def test_keys_of_unread_sections_are_ignored(tmp_path):
+    path = write_yaml(tmp_path, (ROOT / "configs/X3D_S.yaml").read_text() + "TRAIN:\n  WRONG: 1\nNUM_GPUS: 8\n")
+    cfg = load_cfg(path, ["TRAIN.ENABLE", "False", "NUM_GPUS", "1", "DATA.PATH_PREFIX", "1e5"])
+    assert cfg.DATA.PATH_PREFIX == "1e5"
+    assert not UNREAD_SECTIONS & set(cfg)
+
+
+@pytest.mark.parametrize(
+    ("text", "advice"),
+    [
+        ("DATA:\n  NUM_FRAME: 13\n", "DATA.NUM_FRAME in {} is not a configuration key; the nearest is DATA.NUM_FRAMES"),
+        ("data:\n  NUM_FRAMES: 13\n", "data in {} is not a configuration key; the nearest is DATA\n"),
+        ("DATA:\n  num_frames: 13\n", "DATA.num_frames in {} is not a configuration key; the nearest is DATA.NUM_FR"),
+        ("DATA:\n  NUM_FRAMES:\n", "DATA.NUM_FRAMES in {}: int expected (such as 8), got None"),
+        ("DATA:\n  NUM_FRAMES: 13\n  NUM_FRAMES: 13\n", "DATA.NUM_FRAMES is in {} more than once; keep one"),
+        ("DATA: {{}}\nTEST: {{}}\nDATA: {{}}\n", "DATA is in {} more than once; keep one"),
+        ("DATA: 3\n", "DATA in {} must be a section of keys, got 3"),
+        ("DATA:\n", "DATA in {} must be a section of keys, got None"),
+        ("", "--cfg {} holds no sections; give a yaml file such as configs/X3D_S.yaml"),
+        ("- DATA\n", "--cfg {} holds no sections; give a yaml"),
+        ("text\n", "--cfg {} holds no sections; give a yaml"),
+        ("DATA: [\n", "--cfg {} is not plain yaml: "),
+    ],
+)
+def test_a_faulty_file_is_named_with_the_key(text, advice, tmp_path):
+    path = write_yaml(tmp_path, text.format())
+    with pytest.raises(
+        ValueError,
+        match=re.escape(advice.format(path)).replace(
+            r"\
+",
+            "$",
+        ),
+    ):
+        load_cfg(path)
+
+
+def test_the_same_key_in_two_sections_is_no_repetition(tmp_path):
+    path = write_yaml(tmp_path, (ROOT / "configs/X3D_S.yaml").read_text() + "X3D_PTH2ONNX:\n  BATCH_SIZE: 2\n")
+    assert load_cfg(path).X3D_PTH2ONNX.BATCH_SIZE == 2
+
+
+def test_a_file_can_build_on_another(tmp_path):
+    path = write_yaml(tmp_path, f"_BASE_: {S}\nX3D_WORKERS:\n  NUM: 2\n")
+    cfg = load_cfg(path)
+    assert (cfg.X3D_WORKERS.NUM, cfg.DATA.NUM_FRAMES) == (2, 13)
 
 
 def test_a_file_that_would_run_code_is_refused(tmp_path):
-    path = tmp_path / "unsafe.yaml"
-    path.write_text(f"DATA: !!python/object/apply:os.mkdir ['{tmp_path}/made']\n")
+    path = write_yaml(tmp_path, f"DATA: !!python/object/apply:os.mkdir ['{tmp_path}/made']\n")
     with pytest.raises(ValueError, match="not plain yaml"):
-        load_cfg(str(path))
+        load_cfg(path)
     assert not (tmp_path / "made").exists()
 
 
+def test_a_file_may_hold_any_language(tmp_path):
+    path = tmp_path / "own.yaml"
+    path.write_text(f"_BASE_: {S}\nDATA:\n  PATH_PREFIX: vidéos\n", encoding="utf-8")
+    assert load_cfg(str(path)).DATA.PATH_PREFIX == "vidéos"
+
+
 def test_a_missing_file_is_named():
-    with pytest.raises(ValueError, match=r"--cfg nowhere.yaml: No such file"):
+    with pytest.raises(ValueError, match=r"--cfg nowhere.yaml: No such file or directory; give a yaml file"):
         load_cfg("nowhere.yaml")
 
 
-def test_paths_stay_text_and_whole_numbers_fit_fractions():
-    cfg = load_cfg(S, ["DATA.PATH_PREFIX", "1e5", "X3D_PTH2ONNX.TOLERANCE", "1", "TRAIN.ENABLE", "False"])
-    assert (cfg.DATA.PATH_PREFIX, cfg.X3D_PTH2ONNX.TOLERANCE) == ("1e5", 1.0)
-
-
-def test_the_result_is_frozen_and_the_defaults_stay_as_they_are():
-    cfg = load_cfg(S)
+def test_the_result_is_frozen():
     with pytest.raises(AttributeError):
-        cfg.DATA.NUM_FRAMES = 1
-    assert get_cfg().DATA.NUM_FRAMES == 8
+        load_cfg(S).DATA.NUM_FRAMES = 1
+
+
+def outside(key):
+    """A value that a key with limits refuses, of its type."""
+    if key.length:
+        return [*key.default, 1]
+    if key.allowed:
+        return {bool: True, int: 99, str: "other", list: [7]}[type(key.default)]
+    return type(key.default)(key.minimum - 1)
+
+
+@pytest.mark.parametrize("name", [name for name, key in KEYS.items() if key.limits])
+def test_every_limit_is_checked_and_named(name):
+    value = outside(KEYS[name])
+    with pytest.raises(ValueError, match=re.escape(f"{name} is {value!r}; allowed: {KEYS[name].limits}")):
+        load_cfg(S, [name, str(value)])
+
+
+def test_every_problem_is_reported_at_once():
+    with pytest.raises(ValueError, match=r"^configuration: DATA\.NUM_FRAMES is 1; .*; X3D_WORKERS\.TIMEOUT is 0; "):
+        load_cfg(S, ["X3D_WORKERS.TIMEOUT", "0", "DATA.NUM_FRAMES", "1"])
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "value"), [(*pair, "9" if "TIME" in pair[0] else "raise") for pair in RENAMED.items()]
+)
+def test_an_old_name_is_accepted_with_a_note(old, new, value, tmp_path, caplog):
+    assert str(value_of(load_cfg(S, [old, value]), new)) == value
+    assert caplog.messages == [f"{old} on the command line is the old name of {new}"]
+    section, name = old.split(".")
+    path = write_yaml(tmp_path, (ROOT / "configs/X3D_S.yaml").read_text() + f"{section}:\n  {name}: {value}\n")
+    assert str(value_of(load_cfg(path), new)) == value
+    assert caplog.messages[1:] == [f"{old} in {path} is the old name of {new}"]
+    assert caplog.records[0].levelno == logging.WARNING
+
+
+@pytest.mark.parametrize("swap", [False, True])
+def test_a_key_and_its_old_name_must_agree(swap):
+    pairs = [["X3D_PREPROCESS.TIMEOUT", "5"], ["X3D_WORKERS.TIMEOUT", "6"]]
+    first, second = pairs[::-1] if swap else pairs
+    text = f"{first[0]} and {second[0]} on the command line differ and mean the same; give only X3D_WORKERS.TIMEOUT"
+    with pytest.raises(ValueError, match=text):
+        load_cfg(S, [*first, *second])
+    assert load_cfg(S, [first[0], "7", second[0], "7"]).X3D_WORKERS.TIMEOUT == 7
+    assert load_cfg(S, [*first, first[0], "7", second[0], "7"]).X3D_WORKERS.TIMEOUT == 7
+
+
+def test_the_command_line_overrides_an_old_name_in_the_file(tmp_path):
+    path = write_yaml(tmp_path, (ROOT / "configs/X3D_S.yaml").read_text() + "X3D_PREPROCESS:\n  TIMEOUT: 5\n")
+    assert load_cfg(path, ["X3D_WORKERS.TIMEOUT", "6"]).X3D_WORKERS.TIMEOUT == 6
+
+
+def test_a_wrong_value_is_reported_under_the_name_given():
+    with pytest.raises(ValueError, match=r"X3D_PREPROCESS.TIMEOUT on the command line: int expected"):
+        load_cfg(S, ["X3D_PREPROCESS.TIMEOUT", "long"])
+
+
+def test_the_keys_that_decide_the_views():
+    cfg = load_cfg(S, ["DATA.SAMPLING_RATE", "7"])
+    names = "NUM_FRAMES SAMPLING_RATE TARGET_FPS USE_OFFSET_SAMPLING MEAN STD TRAIN_JITTER_SCALES TEST_CROP_SIZE "
+    expected = [f"DATA.{name}" for name in (names + "REVERSE_INPUT_CHANNEL").split()]
+    expected += ["TEST.NUM_ENSEMBLE_VIEWS", "TEST.NUM_SPATIAL_CROPS", "X3D_PREPROCESS.FORMAT", "X3D_PREPROCESS.BACKEND"]
+    assert list(view_config(cfg)) == expected
+    assert view_config(cfg) == {name: value_of(cfg, name) for name in expected}
+    assert view_config(cfg)["DATA.SAMPLING_RATE"] == 7
+
+
+def test_the_keys_that_differ_from_their_defaults():
+    cfg = load_cfg(S, ["DATA.PATH_PREFIX", "val", "MODEL.DROPOUT_RATE", "0.1", "X3D_WORKERS.NUM", "2"])
+    assert changed_keys(cfg, ["DATA.PATH_PREFIX", "TEST", "MODEL", "X3D_EVALUATE"]) == (
+        "DATA.PATH_PREFIX 'val' TEST.BATCH_SIZE 64 MODEL.ARCH 'x3d' MODEL.MODEL_NAME 'X3D'"
+    )
+    assert changed_keys(cfg).endswith("RESNET.TRANS_FUNC 'x3d_transform' X3D_WORKERS.NUM 2")

@@ -316,7 +316,7 @@ def test_on_error_raise_stops_at_the_first_and_says_what_was_not_reached(data, s
     spoilt = tmp_path / "data"
     shutil.copytree(data, spoilt)
     (spoilt / "val/class 0/0.mp4").write_bytes(b"")
-    stop = keys(spoilt, small_onnx, tmp_path / "eval", "X3D_PREPROCESS.ON_ERROR", "raise")
+    stop = keys(spoilt, small_onnx, tmp_path / "eval", "X3D_WORKERS.ON_ERROR", "raise")
     assert x3d_evaluate.main(stop) == 1
     assert "stopping at the first failure" in caplog.text
     assert "9 videos not reached" in caplog.text

@@ -278,14 +278,14 @@ def test_a_file_that_never_opens_is_timed_out(data, tmp_path):
     os.mkfifo(pipe)
     shutil.copy(data / "val/class 0/0.mp4", pipe.parent / "good.mp4")
     write_list(tmp_path / "data", ["pipe.mp4", "good.mp4"])
-    assert x3d_preprocess.main(keys(tmp_path / "data", tmp_path / "out", "X3D_PREPROCESS.TIMEOUT", "2")) == 1
+    assert x3d_preprocess.main(keys(tmp_path / "data", tmp_path / "out", "X3D_WORKERS.TIMEOUT", "2")) == 1
     found = states(tmp_path / "out")
     assert [found["0"]["reason"], found["1"]["state"]] == ["timed_out", "done"]
 
 
 def test_on_error_raise_stops_at_the_first(corpus, tmp_path, caplog):
     data, _ = corpus
-    assert x3d_preprocess.main(keys(data, tmp_path, "X3D_PREPROCESS.ON_ERROR", "raise", "X3D_WORKERS.NUM", "1")) == 1
+    assert x3d_preprocess.main(keys(data, tmp_path, "X3D_WORKERS.ON_ERROR", "raise", "X3D_WORKERS.NUM", "1")) == 1
     assert "videos not reached" in caplog.text
     assert sum(state["state"] == "failed" for state in states(tmp_path).values()) == 1
 

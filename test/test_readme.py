@@ -1,5 +1,7 @@
 """The documents say what is true: commands parse, options and keys are described, help is quick."""
 
+import ast
+import importlib
 import re
 import shlex
 import subprocess
@@ -12,8 +14,9 @@ import pytest
 import x3d_infer
 from test.conftest import ROOT
 from x3d.cli import build_parser
+from x3d.config.keys import KEYS, RENAMED, SECTIONS, select_keys
 from x3d.config.loading import load_cfg
-from x3d.config.schema import SCHEMA
+from x3d.config.tables import keys_help
 from x3d.errors import REASONS
 
 README = (ROOT / "README.md").read_text()
@@ -71,24 +74,29 @@ def test_help_does_not_import_what_is_slow(script):
     assert shown.stdout.splitlines()[-1] == "[]"
 
 
-def schema_comments() -> Iterator[tuple[str, str, str]]:
-    """Key, default and comment of every line of the schema."""
-    section = ""
-    for line in (ROOT / "x3d/config/schema.py").read_text().splitlines():
-        if match := re.fullmatch(r'    "(\w+)": \{', line):
-            section = match[1]
-        elif match := re.fullmatch(r'        "(\w+)": (.*?),(?:  # (.*))?', line):
-            yield f"{section}.{match[1]}", match[2], match[3]
+@pytest.mark.parametrize("script", [script for script in SCRIPTS if script != "x3d_infer.py"])
+def test_help_lists_the_keys_that_the_script_reads(script):
+    reads = importlib.import_module(script.removesuffix(".py")).READS
+    shown = subprocess.run([sys.executable, script, "--help"], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert shown.stdout.endswith(f"\n\n{keys_help(reads)}\n")
+    listed = re.findall(r"^  (\w+\.\w+) \(default", shown.stdout, flags=re.MULTILINE)
+    assert listed == list(select_keys(reads))
+    used = {word for name, *command in commands() if name == script for word in command if word in KEYS}
+    assert used
+    assert used <= set(listed)
 
 
-def test_every_key_has_a_comment_and_this_suites_are_in_the_readme():
-    found = {key: (default, comment) for key, default, comment in schema_comments() if key.split(".")[0] in SCHEMA}
-    missing = {f"{s}.{k}" for s, keys in SCHEMA.items() for k in keys} - set(found)
-    assert missing <= {"DATA.TRAIN_PCA_EIGVEC"}
-    for key, (default, comment) in found.items():
-        assert comment, key
-        if key.startswith("X3D_"):
-            assert f"| {key} | {default} | {comment} |" in README
+def test_the_readme_lists_every_key_that_this_suite_reads():
+    rows = re.findall(r"^\| (\w+\.\w+) \| (.*?) \| (.*?) \| (.*) \|$", README, flags=re.MULTILINE)
+    assert [name for name, *_ in rows] == list(select_keys(SECTIONS))
+    for name, default, accepts, meaning in rows:
+        key = KEYS[name]
+        assert (ast.literal_eval(default), accepts, meaning) == (key.default, key.limits, key.description), name
+
+
+def test_the_readme_names_every_old_key():
+    for old, new in RENAMED.items():
+        assert re.search(rf"{old}\b.* accepted as .*{new}\b", README)
 
 
 def test_the_readme_and_help_name_no_place_of_one_machine():

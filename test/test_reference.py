@@ -24,8 +24,8 @@ import x3d_preprocess
 import x3d_pth2onnx
 from demo.synthetic import synthetic_state
 from test.conftest import ROOT, SMALL
+from x3d.config.keys import defaults as default_values
 from x3d.config.loading import load_cfg
-from x3d.config.schema import SCHEMA
 from x3d.network.engine import open_engine
 from x3d.network.model import X3D
 from x3d.slowfast import COMMIT, check_reference
@@ -44,8 +44,8 @@ def patch_nodes() -> dict[str, dict[str, object]]:
     return ast.literal_eval(added[start + len("X3D_NODES = ") : added.index("\n}\n", start) + 2])
 
 
-def test_the_patch_and_the_schema_have_the_same_nodes():
-    ours = {section: keys for section, keys in SCHEMA.items() if section.startswith("X3D_")}
+def test_the_patch_adds_the_nodes_of_the_key_table():
+    ours = {section: keys for section, keys in default_values().items() if section.startswith("X3D_")}
     assert repr(patch_nodes()) == repr(ours)
 
 
@@ -70,8 +70,8 @@ def defaults(schema: object) -> str:
     )
 
 
-WITHOUT_NODES = {section: keys for section, keys in SCHEMA.items() if not section.startswith("X3D_")}
-KNOWN = {**SCHEMA, "NUM_GPUS": 8}
+WITHOUT_NODES = {section: keys for section, keys in default_values().items() if not section.startswith("X3D_")}
+KNOWN = {**default_values(), "NUM_GPUS": 8}
 UNUSABLE = {
     "another project": ({}, "is not PySlowFast"),
     "no patch": ({"config/defaults.py": defaults(WITHOUT_NODES)}, r"without x3d\.patch; run: .*reset --hard .*patch"),

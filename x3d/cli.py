@@ -11,6 +11,7 @@ from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, NoReturn
 
+from x3d.config.tables import keys_help
 from x3d.errors import RunError
 
 if TYPE_CHECKING:
@@ -27,9 +28,15 @@ EXIT_INTERRUPTED, EXIT_TERMINATED = 130, 143
 DEFAULT_CFG = Path(__file__).parent.parent / "configs" / "X3D_S.yaml"
 
 
-def build_parser(description: str, with_shards: bool = False) -> argparse.ArgumentParser:
-    """Build the parser of a script that reads a configuration: `--cfg FILE KEY VALUE ...`."""
-    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
+def build_parser(description: str, with_shards: bool = False, reads: Sequence[str] = ()) -> argparse.ArgumentParser:
+    """Build the parser of a script that reads a configuration: `--cfg FILE KEY VALUE ...`.
+
+    Args:
+        reads: the configuration's sections and keys that the script reads; `--help` lists them.
+    """
+    parser = argparse.ArgumentParser(
+        description=description, epilog=keys_help(reads), formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument(
         "--cfg", metavar="FILE", default=str(DEFAULT_CFG), help="yaml file (default: configs/X3D_S.yaml)"
     )
@@ -45,15 +52,17 @@ def script_main(
     run: Callable[["CfgNode", argparse.Namespace], int],
     argv: Sequence[str] | None,
     with_shards: bool = False,
+    reads: Sequence[str] = (),
 ) -> int:
     """Parse the command line, load the configuration and run a script.
 
     Args:
         run: takes the frozen configuration and the parsed arguments, returns the exit status.
+        reads: the configuration's sections and keys that the script reads.
     Returns:
         The exit status: 0 done, 1 something failed or is missing, 2 nothing started, 130 or 143 stopped by a signal.
     """
-    args = build_parser(description, with_shards).parse_intermixed_args(argv)
+    args = build_parser(description, with_shards, reads).parse_intermixed_args(argv)
     if with_shards and not 0 <= args.shard_id < args.num_shards:
         return fail(
             f"--shard_id {args.shard_id} --num_shards {args.num_shards}: shards are numbered from 0 to one less"
@@ -63,7 +72,7 @@ def script_main(
         from x3d.config.loading import changed_keys, load_cfg
 
         cfg = load_cfg(args.cfg, args.opts)
-        logger.info("configuration: %s", changed_keys(cfg))
+        logger.info("configuration: %s", changed_keys(cfg, reads))
         logger.debug("whole configuration\n%s", cfg.dump())
         return run(cfg, args)
 

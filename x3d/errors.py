@@ -19,7 +19,7 @@ REASONS = {
     "size_changes": "frames of more than one size",
     "reference_failed": "PySlowFast gave it up (BACKEND slowfast)",
     "crashed": "the worker process died, twice",
-    "timed_out": "it took longer than X3D_PREPROCESS.TIMEOUT, twice",
+    "timed_out": "it took longer than X3D_WORKERS.TIMEOUT, twice",
     "internal_error": "an error of this program, not of the video",
 }
 """Reason codes of a failed video, and what each means."""

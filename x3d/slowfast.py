@@ -20,7 +20,7 @@ import torch
 from fvcore.common.config import CfgNode
 from torch import nn
 
-from x3d.config.schema import SCHEMA
+from x3d.config.keys import SECTIONS
 from x3d.dataset.annotations import Video
 from x3d.dataset.naming import views_per_video
 from x3d.errors import VideoError
@@ -59,7 +59,7 @@ def reference_cfg(cfg: CfgNode) -> CfgNode:
     defaults = _import("slowfast.config.defaults")
     theirs: CfgNode = defaults.get_cfg()
     place = Path(defaults.__file__).parents[2]
-    if any(section not in theirs for section in SCHEMA):
+    if any(section not in theirs for section in SECTIONS):
         raise ValueError(f"BACKEND slowfast: {place} is PySlowFast without x3d.patch; run: {_RESET} && {_PATCH}")
     try:
         theirs.merge_from_other_cfg(cfg)

@@ -1,26 +1,35 @@
-"""The configuration: PySlowFast's keys that evaluation knows, and this suite's own X3D_* nodes.
+"""Loading of a configuration: PySlowFast's keys that evaluation knows, and this suite's own X3D_* nodes.
 
-The sections of the schema are strict: a key that is not in it is an error. PySlowFast's other sections are accepted
-and not read, so its yaml files load unchanged.
+The sections of x3d/config/keys.py are strict: an unknown key in them is an error. PySlowFast's other sections are
+accepted and not read, so its yaml files load unchanged.
 """
 
 import difflib
-import json
-import math
-from collections.abc import Sequence
-from typing import Any
+import logging
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
 
-from fvcore.common.config import CfgNode
+from x3d.config.checks import check_cfg
+from x3d.config.key import Value
+from x3d.config.keys import KEYS, RENAMED, SECTIONS, UNREAD_SECTIONS, defaults, select_keys
 
-from x3d.config.schema import CHOICES, LISTS, MINIMUM, SCHEMA, UNREAD
+if TYPE_CHECKING:
+    from fvcore.common.config import CfgNode
+
+logger = logging.getLogger(__name__)
+
+_EXAMPLE = "give a yaml file such as configs/X3D_S.yaml"
 
 
-def get_cfg() -> CfgNode:
+def get_cfg() -> "CfgNode":
     """Build the default configuration: PySlowFast 9839d13's values and this suite's."""
-    return CfgNode(json.loads(json.dumps(SCHEMA)))
+    from fvcore.common.config import CfgNode
+
+    return CfgNode(defaults())
 
 
-def load_cfg(path: str, opts: Sequence[str] = ()) -> CfgNode:
+def load_cfg(path: str, opts: Sequence[str] = ()) -> "CfgNode":
     """Read a yaml file, apply `KEY VALUE` pairs over it, check the result and freeze it.
 
     Args:
@@ -30,123 +39,104 @@ def load_cfg(path: str, opts: Sequence[str] = ()) -> CfgNode:
         ValueError: unknown key, wrong type or value, or keys that contradict each other; the text
             names the key and what to write instead.
     """
-    try:
-        content = CfgNode.load_yaml_with_base(path)
-    except OSError as error:
-        raise ValueError(f"--cfg {path}: {error.strerror}; give a yaml such as configs/X3D_S.yaml") from error
-    except TypeError as error:
-        raise ValueError(f"--cfg {path} holds no sections; give a yaml such as configs/X3D_S.yaml") from error
-    except Exception as error:
-        raise ValueError(f"--cfg {path} is not plain yaml: {error}") from error
     cfg = get_cfg()
-    for section, values in content.items():
-        if section in UNREAD:
-            continue
-        if section in SCHEMA and not isinstance(values, dict):
-            raise ValueError(f"{section} in {path} must be a section of keys, got {values!r}")
-        if section not in SCHEMA:
-            _check_known(str(section), f"in {path}")
-        for name, value in values.items():
-            _set_key(cfg, f"{section}.{name}", value, f"in {path}")
-    _apply_opts(cfg, opts)
-    _validate(cfg)
+    _set_keys(cfg, _file_pairs(path), f"in {path}")
+    if len(opts) % 2:
+        raise ValueError(f"command line: KEY VALUE pairs expected, but {opts[-1]!r} stands alone")
+    pairs = zip(opts[::2], opts[1::2], strict=True)
+    _set_keys(cfg, (pair for pair in pairs if pair[0].split(".")[0] not in UNREAD_SECTIONS), "on the command line")
+    check_cfg(cfg)
     cfg.freeze()
     return cfg
 
 
-def changed_keys(cfg: CfgNode) -> str:
-    """Spell the keys that differ from the defaults, as they would stand on the command line."""
-    changed = (
-        f"{section}.{key} {cfg[section][key]!r}"
-        for section, keys in SCHEMA.items()
-        for key, default in keys.items()
-        if cfg[section][key] != default
-    )
-    return " ".join(changed)
+def changed_keys(cfg: "CfgNode", reads: Iterable[str] = SECTIONS) -> str:
+    """Spell the keys that differ from their defaults, as they would stand on the command line.
+
+    Args:
+        reads: the sections and keys that the caller reads, as for select_keys; others are left out.
+    """
+    values = {name: (key, cfg[name.split(".")[0]][key.name]) for name, key in select_keys(reads).items()}
+    return " ".join(f"{name} {value!r}" for name, (key, value) in values.items() if value != key.default)
 
 
-def _apply_opts(cfg: CfgNode, opts: Sequence[str]) -> None:
-    if len(opts) % 2:
-        raise ValueError(f"command line: KEY VALUE pairs expected, but {opts[-1]!r} stands alone")
-    for key, value in zip(opts[::2], opts[1::2], strict=True):
-        if key.split(".")[0] not in UNREAD:
-            _set_key(cfg, key, value, "on the command line")
+def view_config(cfg: "CfgNode") -> dict[str, Any]:
+    """Collect the values that decide the views, by SECTION.KEY."""
+    return {name: cfg[name.split(".")[0]][key.name] for name, key in KEYS.items() if key.decides_views}
 
 
-def _set_key(cfg: CfgNode, key: str, value: Any, where: str) -> None:
-    _check_known(key, where)
-    section, name = key.split(".")
-    default = SCHEMA[section][name]
-    if isinstance(default, str):
-        cfg[section][name] = "" if value is None else str(value)
-        return
+def _file_pairs(path: str) -> Iterator[tuple[str, object]]:
+    """Yield SECTION.KEY and value of everything in a yaml file that is not another tool's."""
+    for section, values in _read_yaml(path).items():
+        if section in UNREAD_SECTIONS:
+            continue
+        if section not in SECTIONS:
+            _check_known(str(section), f"in {path}")
+        if not isinstance(values, dict):
+            raise ValueError(f"{section} in {path} must be a section of keys, got {values!r}")
+        for name, value in values.items():
+            yield f"{section}.{name}", value
+
+
+def _read_yaml(path: str) -> dict[str, Any]:
+    """Read a yaml file of plain types, and the files that its _BASE_ names."""
+    import yaml
+    from fvcore.common.config import CfgNode
+
     try:
-        if isinstance(default, float):
-            value = float(value)
-        cfg.merge_from_list([key, value])
-    except (TypeError, ValueError, AssertionError) as error:
-        kind = type(default).__name__
-        raise ValueError(f"{key} {where}: {kind} expected (such as {default!r}), got {value!r}") from error
+        with open(path, encoding="utf-8") as file:
+            repeated = _repeated_keys(yaml.compose(file, yaml.SafeLoader))
+        content = None if repeated else CfgNode.load_yaml_with_base(path)
+    except OSError as error:
+        raise ValueError(f"--cfg {path}: {error.strerror}; {_EXAMPLE}") from error
+    except TypeError as error:
+        raise ValueError(f"--cfg {path} holds no sections; {_EXAMPLE}") from error
+    except Exception as error:
+        raise ValueError(f"--cfg {path} is not plain yaml: {error}") from error
+    if repeated:
+        raise ValueError(f"{repeated[0]} is in {path} more than once; keep one")
+    if not isinstance(content, dict):
+        raise ValueError(f"--cfg {path} holds no sections; {_EXAMPLE}")
+    return content
 
 
-def _check_known(key: str, where: str) -> None:
-    section, _, name = key.partition(".")
-    if section not in SCHEMA:
-        candidates = sorted([*SCHEMA, *UNREAD])
-    elif name not in SCHEMA[section]:
-        candidates = [f"{section}.{known}" for known in SCHEMA[section]]
-    else:
+def _repeated_keys(node: Any, prefix: str = "") -> list[str]:
+    """List the keys that a yaml mapping holds more than once, those of inner mappings too."""
+    if getattr(node, "id", "") != "mapping":
+        return []
+    names = [prefix + str(key.value) for key, _ in node.value]
+    repeated = [name for name, following in pairwise(sorted(names)) if name == following]
+    for name, (_, value) in zip(names, node.value, strict=True):
+        repeated += _repeated_keys(value, f"{name}.")
+    return repeated
+
+
+def _set_keys(cfg: "CfgNode", pairs: Iterable[tuple[str, object]], where: str) -> None:
+    """Set the keys that one source gives; of a key given twice the last counts.
+
+    Raises:
+        ValueError: unknown key, wrong type, or a key and its old name with different values.
+    """
+    given: dict[str, tuple[str, Value]] = {}
+    for name, text in pairs:
+        new_name = RENAMED.get(name, name)
+        _check_known(new_name, where)
+        try:
+            value = KEYS[new_name].parse(text)
+        except ValueError as error:
+            raise ValueError(f"{name} {where}: {error}") from error
+        other_name, other_value = given.setdefault(new_name, (name, value))
+        if other_name != name and other_value != value:
+            raise ValueError(f"{other_name} and {name} {where} differ and mean the same; give only {new_name}")
+        if new_name != name:
+            logger.warning("%s %s is the old name of %s", name, where, new_name)
+        given[new_name] = (name, value)
+        cfg[new_name.split(".")[0]][KEYS[new_name].name] = value
+
+
+def _check_known(name: str, where: str) -> None:
+    if name in KEYS:
         return
-    wrong = key if section in SCHEMA else section
-    near = difflib.get_close_matches(wrong, candidates, n=1, cutoff=0.0)
-    raise ValueError(f"{key} {where} is not a configuration key; the nearest is {near[0]}")
-
-
-def _validate(cfg: CfgNode) -> None:
-    def value_of(key: str) -> Any:
-        section, name = key.split(".")
-        return cfg[section][name]
-
-    faults = [
-        f"{key} is {value_of(key)!r}; allowed: {', '.join(map(repr, allowed))}"
-        for key, allowed in CHOICES.items()
-        if value_of(key) not in allowed
-    ]
-    faults += [
-        f"{key} is {value_of(key)!r}; at least {least} is needed"
-        for key, least in MINIMUM.items()
-        if not least <= value_of(key) < math.inf
-    ]
-    for key, length in LISTS.items():
-        if len(value_of(key)) != length or not all(isinstance(item, int | float) for item in value_of(key)):
-            faults.append(f"{key} is {value_of(key)!r}; {length} numbers are needed")
-    if 0 in cfg.DATA.STD:
-        faults.append(f"DATA.STD is {cfg.DATA.STD!r}; zero cannot be divided by")
-    if not cfg.DATA.PATH_LABEL_SEPARATOR:
-        faults.append("DATA.PATH_LABEL_SEPARATOR is empty; give the character between path and label")
-    faults = faults or _crop_faults(cfg)
-    if faults:
-        raise ValueError("configuration: " + "; ".join(faults))
-
-
-def _crop_faults(cfg: CfgNode) -> list[str]:
-    """Hold crop size and number of crops against each other, as X3D was trained and published."""
-    crop, one, several = cfg.DATA.TEST_CROP_SIZE, cfg.DATA.TRAIN_CROP_SIZE, cfg.DATA.TRAIN_JITTER_SCALES[0]
-    if cfg.TEST.NUM_SPATIAL_CROPS == 1:
-        if crop != one:
-            return [
-                f"DATA.TEST_CROP_SIZE is {crop} with TEST.NUM_SPATIAL_CROPS 1; one crop has DATA.TRAIN_CROP_SIZE "
-                f"pixels: set DATA.TEST_CROP_SIZE {one}, or TEST.NUM_SPATIAL_CROPS 3"
-            ]
-        if several < crop:
-            return [f"DATA.TRAIN_JITTER_SCALES[0] is {several}, smaller than the crop: set it to at least {crop}"]
-    elif crop != several:
-        return [
-            f"DATA.TEST_CROP_SIZE is {crop} with TEST.NUM_SPATIAL_CROPS {cfg.TEST.NUM_SPATIAL_CROPS}; several crops "
-            f"have DATA.TRAIN_JITTER_SCALES[0] pixels: set DATA.TEST_CROP_SIZE {several}, or TEST.NUM_SPATIAL_CROPS 1"
-        ]
-    if math.ceil(crop / 32) < math.ceil(one / 32):
-        return [
-            f"DATA.TEST_CROP_SIZE is {crop}; the head pools over {one} pixels (DATA.TRAIN_CROP_SIZE): set at least that"
-        ]
-    return []
+    candidates = {known.upper(): known for known in [*SECTIONS, *sorted(UNREAD_SECTIONS), *KEYS] if known != name}
+    nearest = difflib.get_close_matches(name.upper(), candidates, n=1, cutoff=0.0)[0]
+    raise ValueError(f"{name} {where} is not a configuration key; the nearest is {candidates[nearest]}")

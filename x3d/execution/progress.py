@@ -34,7 +34,7 @@ def with_progress(outcomes: Iterator[Outcome[T]], num_videos: int, on_error: str
             yield outcome
             progress.update()
             if outcome.reason and on_error == "raise":
-                logger.error("X3D_PREPROCESS.ON_ERROR is raise: stopping at the first failure")
+                logger.error("X3D_WORKERS.ON_ERROR is raise: stopping at the first failure")
                 return
 
 

@@ -36,7 +36,7 @@ def open_workers(
     Raises:
         ValueError: the cluster cannot be reached, or cannot do the work.
     """
-    timeout = cfg.X3D_PREPROCESS.TIMEOUT
+    timeout = cfg.X3D_WORKERS.TIMEOUT
     if not cfg.X3D_WORKERS.RAY_ADDRESS:
         return Workers(num_workers or cfg.X3D_WORKERS.NUM, timeout)
     from x3d.execution.ray_cluster import RayWorkers

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import xxhash
 
 from x3d import __version__
+from x3d.config.loading import view_config
 from x3d.dataset.annotations import Video
 from x3d.dataset.naming import views_per_video
 
@@ -19,21 +20,13 @@ if TYPE_CHECKING:
 
     from x3d.network.engine import Engine
 
-VIEW_KEYS = {
-    "DATA": (
-        "NUM_FRAMES SAMPLING_RATE TARGET_FPS USE_OFFSET_SAMPLING MEAN STD TRAIN_JITTER_SCALES TEST_CROP_SIZE "
-        "REVERSE_INPUT_CHANNEL"
-    ).split(),
-    "TEST": ["NUM_ENSEMBLE_VIEWS", "NUM_SPATIAL_CROPS"],
-    "X3D_PREPROCESS": ["FORMAT", "BACKEND"],
-}
 DECODING = {"av": "av", "opencv": "cv2"}
 """Packages that decide the views, by the name in the facts: the module that knows its version."""
 
 
 def view_facts(cfg: "CfgNode", videos: Sequence[Video]) -> dict[str, Any]:
     """Collect what decides the views of a list of videos: configuration, list and versions."""
-    config = {f"{section}.{key}": cfg[section][key] for section, keys in VIEW_KEYS.items() for key in keys}
+    config = view_config(cfg)
     return {
         "config": config,
         "config_digest": digest(config),

@@ -1,0 +1,31 @@
+from test.conftest import ROOT
+from x3d.config import tables
+
+
+def test_the_documents_show_the_table():
+    assert tables.main(["--check"]) == 0
+
+
+def test_documents_are_rewritten(tmp_path, monkeypatch, capsys):
+    patch = (ROOT / "x3d.patch").read_text()
+    stale = patch.replace('+        "TIMEOUT": 120,\n', "").replace("+5,41 @", "+5,40 @").replace("+47,3 @", "+46,3 @")
+    assert len(patch.splitlines()) - len(stale.splitlines()) == 1
+    (tmp_path / "x3d.patch").write_text(stale)
+    (tmp_path / "README.md").write_text("before\n<!-- configuration keys -->\nold\n<!-- end -->\nafter\n")
+    monkeypatch.setattr(tables, "ROOT", tmp_path)
+    assert tables.main(["--check"]) == 1
+    assert "not as in x3d/config/keys.py: README.md, x3d.patch; run python -m x3d.config" in capsys.readouterr().err
+    assert (tmp_path / "x3d.patch").read_text() == stale
+    assert tables.main([]) == 0
+    assert (tmp_path / "x3d.patch").read_text() == patch
+    text = (tmp_path / "README.md").read_text()
+    assert text == f"before\n<!-- configuration keys -->\n\n{tables.readme_table()}\n<!-- end -->\nafter\n"
+    assert '| X3D_WORKERS.ON_ERROR | "skip" | "skip" or "raise" | skip: list every failure' in text
+
+
+def test_help_of_keys():
+    assert tables.keys_help([]) == ""
+    assert tables.keys_help(["MODEL.NUM_CLASSES", "DATA.PATH_PREFIX"]) == (
+        'configuration keys:\n  DATA.PATH_PREFIX (default: "")\n        folder that the listed paths are relative to\n'
+        "  MODEL.NUM_CLASSES (default: 400; accepts at least 1)\n        classes, and the length of a row of scores"
+    )

@@ -1,0 +1,83 @@
+"""One configuration key: its default, its meaning and the values it accepts."""
+
+import ast
+import contextlib
+import json
+import math
+from dataclasses import dataclass
+from typing import TypeAlias, TypeGuard
+
+Value: TypeAlias = "bool | int | float | str | list[Value]"
+
+
+@dataclass(frozen=True)
+class Key:
+    """A configuration key; its type is that of the default.
+
+    Attributes:
+        allowed: the only values that are accepted; empty: all.
+        minimum: least value, of a list the least item.
+        length: how many numbers a list holds.
+        decides_views: views of different values are never mixed in one folder.
+        is_read: False: accepted and ignored, so that PySlowFast's yaml files load.
+    """
+
+    name: str
+    default: Value
+    description: str
+    allowed: tuple[Value, ...] = ()
+    minimum: float | None = None
+    length: int | None = None
+    decides_views: bool = False
+    is_read: bool = True
+
+    def parse(self, value: object) -> Value:
+        """Convert a value of a yaml file or a command line to the key's type.
+
+        Raises:
+            ValueError: it is of another type, or not finite; the text holds the type and the value.
+        """
+        parsed = value
+        if isinstance(self.default, str):
+            parsed = "" if value is None else value if isinstance(value, list | dict) else str(value)
+        elif isinstance(value, str):
+            with contextlib.suppress(ValueError, SyntaxError, TypeError):
+                parsed = ast.literal_eval(value)
+        if isinstance(self.default, float) and type(parsed) is int:
+            parsed = float(parsed)
+        if isinstance(self.default, list) and isinstance(parsed, tuple):
+            parsed = list(parsed)
+        kind = type(self.default)
+        if type(parsed) is not kind or (isinstance(parsed, float) and not math.isfinite(parsed)):
+            raise ValueError(f"{kind.__name__} expected (such as {self.default!r}), got {value!r}")
+        return parsed
+
+    def accepts(self, value: Value) -> bool:
+        """Check a parsed value against the key's limits."""
+        if self.allowed:
+            return value in self.allowed
+        if self.minimum is None and self.length is None:
+            return True
+        items = value if isinstance(value, list) else [value]
+        least = -math.inf if self.minimum is None else self.minimum
+        return len(items) == (self.length or 1) and all(_is_number(item) and least <= item < math.inf for item in items)
+
+    @property
+    def limits(self) -> str:
+        """Spell the values that are accepted: `"sum" or "max"`, `at least 1`, `3 numbers`; empty: all of the type."""
+        if self.allowed:
+            *others, last = map(spell, self.allowed)
+            return f"{', '.join(others)} or {last}" if others else last
+        least = "" if self.minimum is None else f"at least {self.minimum:g}"
+        if self.length is None:
+            return least
+        return f"{self.length} numbers" + (f", each {least}" if least else "")
+
+
+def _is_number(item: Value) -> TypeGuard[int | float]:
+    return type(item) in (int, float)
+
+
+def spell(value: Value) -> str:
+    """Spell a value as Python does, with double quotes."""
+    return json.dumps(value) if isinstance(value, str) else repr(value)
