@@ -12,6 +12,7 @@ from test.conftest import ROOT, read_golden
 from test.videos import frame_numbers, remux, write_audio, write_video
 from x3d.config.loading import load_cfg
 from x3d.errors import VideoError
+from x3d.video.clips import decode_clips
 from x3d.video.reader import VideoReader
 from x3d.video.sampling import Sampling, plan_clips
 from x3d.video.transform import Transform
@@ -22,7 +23,7 @@ S = Sampling(num_frames=13, sampling_rate=6, target_fps=30, num_clips=10)
 
 def read_clips(path, sampling=S):
     with VideoReader(str(path)) as reader:
-        return {clip: frame_numbers(frames) for clip, frames in reader.clips(sampling, lambda frame: frame)}
+        return {clip: frame_numbers(frames) for clip, frames in decode_clips(reader, sampling, lambda frame: frame)}
 
 
 def decode_all(path):
@@ -114,7 +115,7 @@ def test_a_file_is_opened_and_each_frame_decoded_once(tmp_path, monkeypatch):
     frames = VideoReader.frames
     monkeypatch.setattr(VideoReader, "frames", lambda self: (decoded.append(f.pts) or f for f in frames(self)))
     with VideoReader(str(path)) as reader:
-        assert len(list(reader.clips(S, lambda frame: converted.append(1)))) == 10
+        assert len(list(decode_clips(reader, S, lambda frame: converted.append(1)))) == 10
     assert len(opened) == 1
     assert len(decoded) == len(set(decoded)) <= 200
     assert len(converted) < 110
@@ -143,7 +144,7 @@ def test_frames_are_let_go_when_no_later_clip_takes_them(tmp_path):
             alive -= 1
 
     with VideoReader(str(path)) as reader:
-        for _clip, frames in reader.clips(S, lambda frame: Frame()):
+        for _clip, frames in decode_clips(reader, S, lambda frame: Frame()):
             del frames
     assert most < 90
 
@@ -156,7 +157,7 @@ def test_rotation_is_told_and_not_applied(tmp_path):
     content[matrix : matrix + 36] = struct.pack(">9i", 0, 1 << 16, 0, -(1 << 16), 0, 0, 0, 0, 1 << 30)
     path.write_bytes(content)
     with VideoReader(str(path)) as reader:
-        shapes = {frame.shape for _, frames in reader.clips(S, lambda frame: frame) for frame in frames}
+        shapes = {frame.shape for _, frames in decode_clips(reader, S, lambda frame: frame) for frame in frames}
         assert abs(reader.rotation) == 90
     assert shapes == {(48, 64, 3)}
     assert read_clips(path) == upright
