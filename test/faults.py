@@ -68,8 +68,8 @@ def _no_frames(path: Path) -> None:
         container.start_encoding()
 
 
-def _replace(path: Path, old: bytes, new: bytes, **made: dict[str, str]) -> None:
-    whole = write_video(path, 70, **made).read_bytes()
+def _replace(path: Path, old: bytes, new: bytes) -> None:
+    whole = write_video(path, 70, metadata={"title": "TITLE"}).read_bytes()
     assert whole.count(old) == 1
     path.write_bytes(whole.replace(old, new))
 
@@ -114,7 +114,7 @@ FILES: dict[str, tuple[Callable[[Path], object], str]] = {
     "odd width.mp4": (_video(width=65, height=47, pixel_format="yuv444p"), ""),
     "1080p.mp4": (_video(12, width=1920, height=1080), ""),
     'it\'s "quoted" & spaced.mp4': (_video(), ""),
-    "Latin-1 title.mp4": (lambda path: _replace(path, b"TITLE", b"Caf\xe9 ", metadata={"title": "TITLE"}), ""),
+    "Latin-1 title.mp4": (lambda path: _replace(path, b"TITLE", b"Caf\xe9 "), ""),
     "żółw 亀.mp4": (_video(), ""),
     "cut.mkv": (lambda path: _cut(write_video(path, 200), 0.5), ""),
 }

@@ -71,9 +71,9 @@ def exact_digests() -> dict[str, str]:
         sizes = [resized_size(*size, short_side) for size in SIZES]
         offsets = [crop_offsets(*size, short_side - 2, crop) for size in sizes for crop in range(3)]
         axes = [
-            source_coordinates(*pair)
+            source_coordinates(*lengths)
             for old, new in zip(SIZES, sizes, strict=True)
-            for pair in zip(old, new, strict=True)
+            for lengths in zip(old, new, strict=True)
         ]
         found[f"sizes and crops, {short_side}"] = digest(np.array(sizes), np.array(offsets))
         found[f"coordinates, {short_side}"] = digest(*axes)

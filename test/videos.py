@@ -72,10 +72,10 @@ def swap_pts(source: Path, target: Path, first: int, second: int) -> Path:
     with av.open(str(source)) as reader, av.open(str(target), "w") as writer:
         stream = writer.add_stream_from_template(reader.streams.video[0])
         packets = [packet for packet in reader.demux(video=0) if packet.dts is not None]
-        delay = packets[second].dts - packets[first].dts
+        delay = (packets[second].dts or 0) - (packets[first].dts or 0)
         packets[first].pts, packets[second].pts = packets[second].pts, packets[first].pts
         for packet in packets:
-            packet.dts -= delay
+            packet.dts = (packet.dts or 0) - delay
             packet.stream = stream
             writer.mux(packet)
     return target
