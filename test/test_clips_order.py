@@ -3,6 +3,7 @@
 import itertools
 from types import SimpleNamespace
 
+import av
 import numpy as np
 import pytest
 
@@ -21,6 +22,24 @@ def test_a_file_whose_frames_are_out_of_pts_order_is_decoded_twice(swapped, suff
     with CountingReader(path) as reader:
         assert list_clips(reader) == planned_clips(path)
         assert len(reader.decoded) == (2 if swapped[0] < 190 or suffix == ".mkv" else 1)
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".mkv", ".ts"])
+def test_a_file_that_starts_between_key_frames_is_decoded_twice_alike(suffix, tmp_path):
+    """Its decoder drops frames after the gap, which the packets do not predict."""
+    source = write_video(tmp_path / "source.mkv", 200, options={"qp": "0", "g": "50", "bf": "3"})
+    path = tmp_path / f"video{suffix}"
+    with av.open(str(source)) as reader, av.open(str(path), "w") as writer:
+        stream = writer.add_stream_from_template(reader.streams.video[0])
+        for number, packet in enumerate(reader.demux(video=0)):
+            if packet.dts is not None and number >= 20 and not 100 <= number < 110:
+                packet.stream = stream
+                writer.mux(packet)
+    with CountingReader(path) as reader:
+        num_predicted = len(reader.expected_pts())
+        assert list_clips(reader) == planned_clips(path)
+        assert len(reader.decoded) == 2
+        assert reader.decoded[0] < num_predicted
 
 
 def test_clips_before_a_misprediction_are_not_decoded_again(tmp_path):

@@ -46,6 +46,11 @@ def test_properties_known_before_a_failure_are_kept(tmp_path):
     assert f"after {found.num_frames} frames" in found.text
 
 
+def test_an_unknown_duration_is_zero(tmp_path):
+    FILES["raw.h264"][0](tmp_path / "raw.h264")
+    assert inspect(tmp_path / "raw.h264").duration_seconds == 0
+
+
 @pytest.mark.parametrize("count_in_header", [True, False])
 @pytest.mark.parametrize(("num_expected", "reason"), [(100, ""), (101, "truncated")])
 def test_a_tenth_of_the_frames_may_be_missing(num_expected, reason, count_in_header, tmp_path, monkeypatch):

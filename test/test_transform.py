@@ -85,3 +85,10 @@ def test_one_crop_is_the_centre_of_a_frame_resized_to_the_jitter_scale(num_crops
     assert transform == Transform((0.1, 0.2, 0.3), (0.4, 0.5, 0.6), 170, crop_size, num_crops, num_crops == 2)
     assert transform.crops() == crops
     assert view_shape(cfg) == (3, 13, crop_size, crop_size)
+
+
+def test_several_crops_fill_the_short_side():
+    cfg = load_cfg(str(ROOT / "configs/X3D_S.yaml")).clone()
+    cfg.defrost()
+    cfg.DATA.TEST_CROP_SIZE, cfg.DATA.TRAIN_JITTER_SCALES = 160, [182, 228]
+    assert Transform.from_cfg(cfg).short_side == 160

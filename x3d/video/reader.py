@@ -28,7 +28,7 @@ class Stream:
 
 
 class VideoReader:
-    """The first video stream of a file, which is opened and read once; its packets are held while it is open.
+    """The first video stream of a file, opened and read once per pass; its packets are held while it is open.
 
     Rotation metadata is not applied, as in PySlowFast; `rotation` (degrees) is set by the first frame decoded.
 
@@ -39,20 +39,25 @@ class VideoReader:
     def __init__(self, path: str) -> None:
         self.path = path
         self.rotation = 0
-        self._container = _open(path)
+        self._reformatter = VideoReformatter()
+        self._load()
+
+    def _load(self) -> None:
+        """Open the file with a new decoder and read all of its packets."""
+        self._container = _open(self.path)
         try:
             if not self._container.streams.video:
-                raise VideoError("no_video_stream", path)
+                raise VideoError("no_video_stream", self.path)
             self._stream = self._container.streams.video[0]
             self.stream = self._describe()
             self._stream.codec_context.thread_type = "NONE"
             self._stream.codec_context.thread_count = 1
             self._read_error: av.FFmpegError | None = None
             self._packets = list(self._demux())
+            self._is_decoder_new = True
         except BaseException:
             self._container.close()
             raise
-        self._reformatter = VideoReformatter()
 
     def __enter__(self) -> Self:
         return self
@@ -60,6 +65,9 @@ class VideoReader:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self._close()
+
+    def _close(self) -> None:
         self._packets.clear()
         self._container.close()
 
@@ -87,10 +95,16 @@ class VideoReader:
     def frames(self) -> Iterator[av.VideoFrame]:
         """Decode every frame from the start.
 
+        Each pass has a new decoder: one that was flushed may drop other frames, as H.264's does before the first key
+        frame.
+
         Raises:
             VideoError: the stream cannot be decoded further, or a frame has no timestamp.
         """
-        self._stream.codec_context.flush_buffers()
+        if not self._is_decoder_new:
+            self._close()
+            self._load()
+        self._is_decoder_new = False
         number = 0
         try:
             for packet in self._packets:

@@ -121,10 +121,8 @@ def clip_window(header: Header, num_decoded: int, clip: int, sampling: Sampling)
     if header.duration is None:
         raise ValueError("a window of pts needs a duration")
     num_frames = header.num_frames or num_decoded
-    if not num_frames:
-        return 0, 0
     first, last = clip_span(num_frames, sampling.clip_size(header.fps), clip, sampling)
-    pts_per_frame = header.duration / num_frames
+    pts_per_frame = header.duration / max(num_frames, 1)
     return int(first * pts_per_frame), int(last * pts_per_frame)
 
 
