@@ -7,7 +7,7 @@ from pathlib import Path
 import av
 import numpy as np
 
-from test.videos import remux, write_audio, write_video
+from test.videos import B_FRAMES, remux, write_audio, write_video
 
 
 def _cut(path: Path, share: float) -> None:
@@ -99,7 +99,7 @@ FILES: dict[str, tuple[Callable[[Path], object], str]] = {
     "no duration.mkv": (_video(), ""),
     "no count.ts": (_video(), ""),
     "negative pts.mkv": (_video(pts=list(range(-10, 60))), ""),
-    "edit list.mp4": (_video(options={"qp": "0", "bf": "3"}), ""),
+    "edit list.mp4": (_video(options=B_FRAMES), ""),
     "variable rate.mp4": (_video(pts=[n + n * n // 60 for n in range(70)]), ""),
     "three frames.mp4": (_video(3), ""),
     "6 fps.mp4": (_video(30, rate=6), ""),

@@ -3,7 +3,7 @@ from fractions import Fraction
 import av
 import pytest
 
-from test.videos import frame_numbers, write_video
+from test.videos import B_FRAMES, frame_numbers, write_video
 from x3d.video.clips import decode_clips
 from x3d.video.reader import VideoReader
 from x3d.video.sampling import Sampling, plan_clips
@@ -63,7 +63,7 @@ VIDEOS = {
     "one frame": {"num_frames": 1},
     "portrait": {"num_frames": 90, "width": 48, "height": 64},
     "odd width": {"num_frames": 90, "width": 65, "height": 48, "pixel_format": "yuv444p"},
-    "B frames": {"num_frames": 200, "options": {"qp": "0", "bf": "3", "g": "20"}},
+    "B frames": {"num_frames": 200, "options": B_FRAMES},
     "variable frame rate": {"num_frames": 100, "pts": [n + n * n // 60 for n in range(100)]},
     "late start": {"num_frames": 100, "pts": list(range(12, 112))},
 }
@@ -165,7 +165,7 @@ def test_without_a_duration_the_frames_of_all_clips_are_held(tmp_path):
 
 
 def test_an_edit_list_costs_no_second_pass(tmp_path):
-    source = write_video(tmp_path / "whole.mp4", 200, options={"qp": "0", "g": "25", "bf": "2"})
+    source = write_video(tmp_path / "whole.mp4", 200, options=B_FRAMES)
     path = tmp_path / "cut.mp4"
     with av.open(str(source)) as reader, av.open(str(path), "w") as writer:
         stream = writer.add_stream_from_template(reader.streams.video[0])

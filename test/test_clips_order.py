@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from test.test_clips import CountingReader, S, list_clips, planned_clips
-from test.videos import frame_numbers, swap_pts, write_video
+from test.videos import B_FRAMES, frame_numbers, swap_pts, write_video
 from x3d.errors import VideoError
 from x3d.video.clips import decode_clips
 from x3d.video.sampling import Header, Sampling, plan_clips
@@ -27,7 +27,7 @@ def test_a_file_whose_frames_are_out_of_pts_order_is_decoded_twice(swapped, suff
 @pytest.mark.parametrize("suffix", [".mp4", ".mkv", ".ts"])
 def test_a_file_that_starts_between_key_frames_is_decoded_twice_alike(suffix, tmp_path):
     """Its decoder drops frames after the gap, which the packets do not predict."""
-    source = write_video(tmp_path / "source.mkv", 200, options={"qp": "0", "g": "50", "bf": "3"})
+    source = write_video(tmp_path / "source.mkv", 200, options=B_FRAMES | {"g": "50"})
     path = tmp_path / f"video{suffix}"
     with av.open(str(source)) as reader, av.open(str(path), "w") as writer:
         stream = writer.add_stream_from_template(reader.streams.video[0])

@@ -4,6 +4,7 @@ from test.faults import FILES
 from test.videos import write_video
 from x3d.dataset.annotations import Video
 from x3d.video.inspection import MIN_DECODED_FRACTION, Inspection, inspect_video
+from x3d.video.reader import Stream, VideoReader
 from x3d.video.sampling import Header, Sampling
 
 S = Sampling(num_frames=13, sampling_rate=6, target_fps=30, num_clips=10)
@@ -46,6 +47,11 @@ def test_properties_known_before_a_failure_are_kept(tmp_path):
     assert f"after {found.num_frames} frames" in found.text
 
 
+def test_properties_of_a_file_that_cannot_be_opened_are_zero(tmp_path):
+    found = inspect(tmp_path / "missing.mp4")
+    assert found == Inspection("missing", found.text, 0, 0.0, 0.0, "", 0, 0, 0)
+
+
 def test_an_unknown_duration_is_zero(tmp_path):
     FILES["raw.h264"][0](tmp_path / "raw.h264")
     assert inspect(tmp_path / "raw.h264").duration_seconds == 0
@@ -56,18 +62,19 @@ def test_an_unknown_duration_is_zero(tmp_path):
 def test_a_tenth_of_the_frames_may_be_missing(num_expected, reason, count_in_header, tmp_path, monkeypatch):
     """The header's count decides, else its duration times its frame rate."""
     path = write_video(tmp_path / "video.mp4", 90)
-    describe = "x3d.video.reader.VideoReader._describe"
-    monkeypatch.setattr(describe, _promising(num_expected, count_in_header))
-    found = inspect(path)
+    found = inspect_as(path, monkeypatch, *((num_expected, 3.0) if count_in_header else (0, num_expected / 30)))
     assert found.reason == reason
     assert MIN_DECODED_FRACTION == 0.9
     if reason:
         assert found.text.endswith("(90 frames of 101)")
 
 
-def _promising(num_expected, count_in_header):
-    from x3d.video.reader import Stream
+def test_without_count_and_duration_no_frame_is_expected(tmp_path, monkeypatch):
+    assert inspect_as(write_video(tmp_path / "video.mp4", 5), monkeypatch, 0, None).reason == ""
 
-    header = Header(30.0, num_expected if count_in_header else 0, 90 * 512)
-    stream = Stream(header, "h264", 64, 48, 0.0 if count_in_header else num_expected / 30)
-    return lambda self: stream
+
+def inspect_as(path, monkeypatch, num_frames, duration_seconds):
+    """Inspect a file as if its header had another frame count and duration."""
+    stream = Stream(Header(30.0, num_frames, 512), "h264", 64, 48, duration_seconds)
+    monkeypatch.setattr(VideoReader, "_describe", lambda self: stream)
+    return inspect(path)

@@ -3,7 +3,7 @@ import struct
 import pytest
 
 from test.faults import FILES
-from test.videos import frame_numbers, write_video
+from test.videos import B_FRAMES, frame_numbers, write_video
 from x3d.errors import REASONS, VideoError
 from x3d.video.clips import decode_clips
 from x3d.video.reader import VideoReader
@@ -80,7 +80,7 @@ def test_a_missing_frame_count_is_logged(tmp_path, caplog):
 
 
 def test_every_pass_decodes_every_frame(tmp_path):
-    with VideoReader(str(write_video(tmp_path / "video.mp4", 40, options={"qp": "0", "bf": "3"}))) as reader:
+    with VideoReader(str(write_video(tmp_path / "video.mp4", 40, options=B_FRAMES))) as reader:
         first, second = ([frame.pts for frame in reader.frames()] for _ in range(2))
         assert first == second == reader.expected_pts()
         assert len(first) == 40

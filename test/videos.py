@@ -10,6 +10,9 @@ import numpy as np
 DIGITS = 16
 """Grey 8, 24, ... 248 stand for the digits of a frame's number, which is below 256."""
 
+B_FRAMES = {"qp": "4", "x264-params": "bframes=3:b-adapt=0:scenecut=0:keyint=20"}
+"""Options of libx264, which has no B frames when it is lossless; three of four frames are B frames."""
+
 
 def write_video(
     path: Path,
