@@ -163,3 +163,13 @@ def test_linspace_is_torchs_at_every_frame_rate(num_frames, rate):
 def test_a_header_without_a_duration_has_no_window():
     with pytest.raises(ValueError, match="a window of pts needs a duration"):
         clip_window(Header(30.0, 300, None), 300, 0, S)
+
+
+def test_the_window_of_a_single_frame_has_the_length_of_a_clip():
+    assert clip_window(Header(30.0, 1, 512), 1, 0, S) == (0, 77 * 512)
+
+
+@pytest.mark.parametrize("header", [Header(30.0, 0, 512), Header(30.0, 1, 512), Header(30.0, 0, None)])
+def test_no_frames_make_no_clip(header):
+    with pytest.raises(ValueError, match="clip 0 of 10 has no frames"):
+        plan_clips([], header, S)
