@@ -1,9 +1,11 @@
+import os
 import struct
+from pathlib import Path
 
 import pytest
 
 from test.faults import FILES
-from test.videos import B_FRAMES, frame_numbers, write_video
+from test.videos import B_FRAMES, frame_numbers, write_audio, write_video
 from x3d.errors import REASONS, VideoError
 from x3d.video.clips import decode_clips
 from x3d.video.reader import VideoReader
@@ -85,3 +87,22 @@ def test_every_pass_decodes_every_frame(tmp_path):
         first, second = ([frame.pts for frame in reader.frames()] for _ in range(2))
         assert first == second == reader.expected_pts()
         assert len(first) == 40
+
+
+def is_open(path):
+    """Check whether this process has a file open."""
+    descriptors = Path("/proc/self/fd").iterdir()
+    return str(path) in {os.readlink(link) for link in descriptors if link.is_symlink()}
+
+
+def test_files_are_closed(tmp_path):
+    path = write_video(tmp_path / "video.mp4", 40)
+    with VideoReader(str(path)) as reader:
+        assert is_open(path)
+        for _ in range(2):
+            assert len(list(reader.frames())) == 40
+    assert not is_open(path)
+    with pytest.raises(VideoError) as raised:
+        VideoReader(str(write_audio(path)))
+    assert raised.value.reason == "no_video_stream"
+    assert not is_open(path)

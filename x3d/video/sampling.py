@@ -54,7 +54,7 @@ class Plan:
     Attributes:
         positions: (K, T) int64. Clip k is made of frames positions[k]; a position may repeat.
         num_frames_needed: (K,) int64. Decoding for clip k may stop after this many frames: later frames cannot change
-            positions[k]. When it is the number of all frames, neither may there be more.
+            positions[k]. If it is the number of all frames, the clip also depends on there being no more.
     """
 
     positions: np.ndarray
