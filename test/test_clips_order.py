@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from av.video.frame import PictureType
 
+from test.faults import FILES
 from test.test_clips import CountingReader, S, list_clips, planned_clips
 from test.videos import frame_numbers, swap_pts, write_video
 from x3d.errors import VideoError
@@ -71,6 +72,16 @@ def test_no_prediction_changes_the_clips(predict, suffix, tmp_path):
         reader.predict = predict
         assert list_clips(reader) == planned_clips(path)
         assert len(reader.decoded) <= 2
+
+
+@pytest.mark.parametrize("predict", [lambda pts: pts, lambda pts: []])
+def test_a_file_whose_first_frame_cannot_be_decoded_is_damaged_not_empty(predict, tmp_path):
+    FILES["noise.mp4"][0](tmp_path / "noise.mp4")
+    with CountingReader(tmp_path / "noise.mp4") as reader:
+        reader.predict = predict
+        with pytest.raises(VideoError, match="after 0 frames") as raised:
+            list_clips(reader)
+        assert raised.value.reason == "damaged"
 
 
 def test_frames_decoded_in_another_order_each_time_are_an_error(tmp_path):

@@ -121,7 +121,7 @@ class VideoReader:
             raise VideoError("damaged", self.path, f"after {number} frames: {self._read_error.strerror}")
 
     def expected_pts(self) -> list[int]:
-        """Predict the pts of every frame, in decoding order, from the timestamps of the packets."""
+        """Predict the pts of every frame, in the decoder's output order, from the timestamps of the packets."""
         pts = sorted(_predict_pts(packet) for packet in self._packets if packet.size and not packet.is_discard)
         header = self.stream.header
         if not header.num_frames and header.duration is not None:

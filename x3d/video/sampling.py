@@ -49,7 +49,7 @@ class Header:
 
 @dataclass(frozen=True)
 class Plan:
-    """The frames of a video's clips, as positions in decoding order.
+    """The frames of a video's clips, as positions in the decoder's output order.
 
     Attributes:
         positions: (K, T) int64. Clip k is made of frames positions[k]; a position may repeat.
@@ -70,7 +70,7 @@ def plan_clips(pts: Sequence[int], header: Header, sampling: Sampling) -> Plan:
     X3D-S at 30 fps (window of 78 frames, 13 taken): 0, 6, 12, 19, 25, 32, 38, 44, 51, 57, 64, 70, 77.
 
     Args:
-        pts: of every frame, in decoding order.
+        pts: of every frame, in the decoder's output order.
         header: a frame count of 0 is replaced by the number of `pts`.
         sampling: K, T and the length of a clip.
     Raises:
