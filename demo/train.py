@@ -55,6 +55,7 @@ def read_clips(cfg: "CfgNode", folder: str, rows: Sequence[tuple[str, int]]) -> 
     """
     import numpy as np
 
+    from x3d.video.clips import decode_clips
     from x3d.video.reader import VideoReader
     from x3d.video.sampling import Sampling
     from x3d.video.transform import Transform, prepare_frame
@@ -68,7 +69,7 @@ def read_clips(cfg: "CfgNode", folder: str, rows: Sequence[tuple[str, int]]) -> 
     clips = []
     for path, _ in rows:
         with VideoReader(str(Path(folder) / "val" / path)) as reader:
-            clips += [np.stack(frames) for _, frames in reader.clips(sampling, prepare)]
+            clips += [np.stack(frames) for _, frames in decode_clips(reader, sampling, prepare)]
     return np.stack(clips), np.repeat([label for _, label in rows], CLIPS_A_VIDEO)
 
 

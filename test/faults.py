@@ -1,10 +1,13 @@
-"""Bad, odd and unusual video files, each with the reason that preprocessing must give (empty: none, it is usable)."""
+"""Bad and unusual video files, each with the failure reason expected of it (empty: it is usable)."""
 
 import os
 from collections.abc import Callable
 from pathlib import Path
 
-from test.videos import remux, write_audio, write_video
+import av
+import numpy as np
+
+from test.videos import B_FRAMES, remux, write_audio, write_video
 
 
 def _cut(path: Path, share: float) -> None:
@@ -25,6 +28,10 @@ def _overwrite(path: Path, start: float, content: Callable[[int], bytes], num_by
     num_bytes = num_bytes or len(whole) - first
     whole[first : first + num_bytes] = content(num_bytes)
     path.write_bytes(whole)
+
+
+def _noise(num_bytes: int) -> bytes:
+    return np.random.RandomState(0).bytes(num_bytes)
 
 
 def _no_moov(path: Path) -> None:
@@ -53,6 +60,20 @@ def _two_sizes(path: Path) -> None:
         part.unlink()
 
 
+def _no_frames(path: Path) -> None:
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("ffv1", rate=30)
+        assert isinstance(stream, av.VideoStream)
+        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
+        container.start_encoding()
+
+
+def _replace(path: Path, old: bytes, new: bytes) -> None:
+    whole = write_video(path, 70, metadata={"title": "TITLE"}).read_bytes()
+    assert whole.count(old) == 1
+    path.write_bytes(whole.replace(old, new))
+
+
 def _video(num_frames: int = 70, **made: object) -> Callable[[Path], object]:
     return lambda path: write_video(path, num_frames, **made)  # type: ignore[arg-type]
 
@@ -68,7 +89,9 @@ FILES: dict[str, tuple[Callable[[Path], object], str]] = {
     "sound only.mp4": (write_audio, "no_video_stream"),
     "half.mp4": (lambda path: _cut(_faststart(path), 0.5), "truncated"),
     "zeroed.mp4": (lambda path: _overwrite(path, 0.3, bytes, 400), "damaged"),
-    "noise.mp4": (lambda path: _overwrite(path, 0.0, os.urandom), "damaged"),
+    "noise.mp4": (lambda path: _overwrite(path, 0.0, _noise), "damaged"),
+    "no frames.avi": (_no_frames, "no_frames"),
+    "unknown codec.mkv": (lambda path: _replace(path, b"V_MPEG4/ISO/AVC", b"V_UNKNOWN/CODEC"), "no_decoder"),
     "one frame.ts": (_video(1), "no_frame_rate"),
     "raw.h264": (_video(60), "no_timestamps"),
     "two sizes.ts": (_two_sizes, "size_changes"),
@@ -76,7 +99,7 @@ FILES: dict[str, tuple[Callable[[Path], object], str]] = {
     "no duration.mkv": (_video(), ""),
     "no count.ts": (_video(), ""),
     "negative pts.mkv": (_video(pts=list(range(-10, 60))), ""),
-    "edit list.mp4": (_video(options={"qp": "0", "bf": "3"}), ""),
+    "edit list.mp4": (_video(options=B_FRAMES), ""),
     "variable rate.mp4": (_video(pts=[n + n * n // 60 for n in range(70)]), ""),
     "three frames.mp4": (_video(3), ""),
     "6 fps.mp4": (_video(30, rate=6), ""),
@@ -91,6 +114,7 @@ FILES: dict[str, tuple[Callable[[Path], object], str]] = {
     "odd width.mp4": (_video(width=65, height=47, pixel_format="yuv444p"), ""),
     "1080p.mp4": (_video(12, width=1920, height=1080), ""),
     'it\'s "quoted" & spaced.mp4': (_video(), ""),
+    "Latin-1 title.mp4": (lambda path: _replace(path, b"TITLE", b"Caf\xe9 "), ""),
     "żółw 亀.mp4": (_video(), ""),
     "cut.mkv": (lambda path: _cut(write_video(path, 200), 0.5), ""),
 }

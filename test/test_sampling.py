@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 import torch
 
+from test.conftest import ROOT
+from x3d.config.loading import load_cfg
 from x3d.video.sampling import Header, Sampling, clip_window, linspace_float32, plan_clips
 
 S = Sampling(num_frames=13, sampling_rate=6, target_fps=30, num_clips=10)
@@ -90,17 +92,51 @@ def test_clips_are_the_references_on_300_random_videos():
     assert compared > 400
 
 
-def test_a_plan_does_not_change_with_frames_after_the_decision():
+def test_frames_after_those_needed_do_not_change_a_plan():
     header = Header(30.0, 300, 300)
     whole = plan_clips(range(300), header, S)
-    assert whole.num_decisive == 278
-    longer = plan_clips([*range(278), *range(320, 400)], header, S)
-    assert longer.positions.tolist() == whole.positions.tolist()
+    assert whole.num_frames_needed[[0, 1, 9]].tolist() == [79, 101, 278]
+    for clip in range(10):
+        needed = int(whole.num_frames_needed[clip])
+        other = plan_clips([*range(needed), *range(1000, 1200)], header, S)
+        assert other.positions[: clip + 1].tolist() == whole.positions[: clip + 1].tolist()
+
+
+def test_the_last_frame_needed_decides_a_clip():
+    """Without the frame past the window's end, a frame within it could still come."""
+    whole = plan_clips(range(300), Header(30.0, 300, 300), S)
+    needed = int(whole.num_frames_needed[0]) - 1
+    cut = plan_clips([*range(needed), 12, *range(needed, 400)], Header(30.0, 300, 300), S)
+    assert cut.positions[0].tolist() != whole.positions[0].tolist()
 
 
 @pytest.mark.parametrize("header", [Header(30.0, 300, None), Header(30.0, 0, 300)])
-def test_without_duration_or_count_every_frame_decides(header):
-    assert plan_clips(range(300), header, S).num_decisive == 300
+def test_without_duration_or_count_every_frame_is_needed(header):
+    assert plan_clips(range(300), header, S).num_frames_needed.tolist() == [300] * 10
+
+
+@pytest.mark.parametrize("use_offset", [True, False])
+def test_sampling_has_the_values_of_its_keys(use_offset):
+    keys = {
+        "DATA.NUM_FRAMES": 16,
+        "DATA.SAMPLING_RATE": 5,
+        "DATA.TARGET_FPS": 25,
+        "TEST.NUM_ENSEMBLE_VIEWS": 7,
+        "DATA.USE_OFFSET_SAMPLING": use_offset,
+    }
+    cfg = load_cfg(str(ROOT / "configs/X3D_S.yaml"), [str(word) for key in keys.items() for word in key])
+    assert Sampling.from_cfg(cfg) == Sampling(16, 5, 25, 7, use_offset)
+
+
+@pytest.mark.parametrize(
+    ("num_clips", "expected"),
+    [(1, [111]), (2, [0, 222]), (10, [0, 24, 48, 72, 96, 120, 144, 168, 192, 216])],
+)
+@pytest.mark.parametrize("duration", [300, None])
+def test_hand_computed_offset_sampling(num_clips, expected, duration):
+    """222 frames to spare: clips start 222 // (K - 1) frames apart, or in the middle if there is one."""
+    plan = plan_clips(range(300), Header(30.0, 300, duration), Sampling(13, 6, 30, num_clips, use_offset=True))
+    assert plan.positions[:, 0].tolist() == expected
 
 
 def test_a_clip_after_the_end_is_named():
@@ -122,3 +158,18 @@ def test_linspace_is_torchs_at_every_frame_rate(num_frames, rate):
         ours = linspace_float32(start, start + size - 1, num_frames)
         theirs = torch.linspace(start, start + size - 1, num_frames)
         assert ours.astype(np.int64).tolist() == theirs.long().tolist(), (fps, start)
+
+
+def test_a_header_without_a_duration_has_no_window():
+    with pytest.raises(ValueError, match="a window of pts needs a duration"):
+        clip_window(Header(30.0, 300, None), 300, 0, S)
+
+
+def test_the_window_of_a_single_frame_has_the_length_of_a_clip():
+    assert clip_window(Header(30.0, 1, 512), 1, 0, S) == (0, 77 * 512)
+
+
+@pytest.mark.parametrize("header", [Header(30.0, 0, 512), Header(30.0, 1, 512), Header(30.0, 0, None)])
+def test_no_frames_make_no_clip(header):
+    with pytest.raises(ValueError, match="clip 0 of 10 has no frames"):
+        plan_clips([], header, S)

@@ -3,7 +3,9 @@ import pytest
 import torch
 import torch.nn.functional as F  # noqa: N812
 
-from x3d.video.transform import Transform, assemble_view, crop_offsets, prepare_frame, resized_size
+from test.conftest import ROOT
+from x3d.config.loading import load_cfg
+from x3d.video.transform import Transform, assemble_view, crop_offsets, prepare_frame, resized_size, view_shape
 
 GREY = Transform(mean=(0.45,) * 3, std=(0.225,) * 3, short_side=182, crop_size=182, num_crops=3)
 
@@ -66,5 +68,27 @@ def test_a_view_is_the_crop_of_each_frame_in_order():
     assemble_view(frames, crop=2, view=view)
     for time in range(4):
         assert (view[0, :, time] == frames[time][:, :, 2:7]).all()
-    assert GREY.crops() == [0, 1, 2]
-    assert Transform((0.0,) * 3, (1.0,) * 3, 182, 160, 1).crops() == [1]
+
+
+@pytest.mark.parametrize(("num_crops", "crop_size", "crops"), [(1, 160, [1]), (2, 170, [0, 1]), (3, 170, [0, 1, 2])])
+def test_one_crop_is_the_centre_of_a_frame_resized_to_the_jitter_scale(num_crops, crop_size, crops):
+    keys = {
+        "TEST.NUM_SPATIAL_CROPS": num_crops,
+        "DATA.TEST_CROP_SIZE": crop_size,
+        "DATA.TRAIN_JITTER_SCALES": [170, 228],
+        "DATA.MEAN": [0.1, 0.2, 0.3],
+        "DATA.STD": [0.4, 0.5, 0.6],
+        "DATA.REVERSE_INPUT_CHANNEL": num_crops == 2,
+    }
+    cfg = load_cfg(str(ROOT / "configs/X3D_S.yaml"), [str(word) for key in keys.items() for word in key])
+    transform = Transform.from_cfg(cfg)
+    assert transform == Transform((0.1, 0.2, 0.3), (0.4, 0.5, 0.6), 170, crop_size, num_crops, num_crops == 2)
+    assert transform.crops() == crops
+    assert view_shape(cfg) == (3, 13, crop_size, crop_size)
+
+
+def test_several_crops_fill_the_short_side():
+    cfg = load_cfg(str(ROOT / "configs/X3D_S.yaml")).clone()
+    cfg.defrost()
+    cfg.DATA.TEST_CROP_SIZE, cfg.DATA.TRAIN_JITTER_SCALES = 160, [182, 228]
+    assert Transform.from_cfg(cfg).short_side == 160

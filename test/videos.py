@@ -1,4 +1,4 @@
-"""Videos made for the tests: lossless, each frame's number told by the grey of its upper and its lower half."""
+"""Write lossless videos for the tests: the grey of a frame's upper and lower half encodes its number."""
 
 from collections.abc import Sequence
 from fractions import Fraction
@@ -9,6 +9,9 @@ import numpy as np
 
 DIGITS = 16
 """Grey 8, 24, ... 248 stand for the digits of a frame's number, which is below 256."""
+
+B_FRAMES = {"qp": "4", "x264-params": "bframes=3:b-adapt=0:scenecut=0:keyint=20"}
+"""Options of libx264, which has no B frames when it is lossless; three of four frames are B frames."""
 
 
 def write_video(
@@ -21,14 +24,17 @@ def write_video(
     pixel_format: str = "yuv420p",
     pts: Sequence[int] | None = None,
     options: dict[str, str] | None = None,
+    metadata: dict[str, str] | None = None,
 ) -> Path:
     """Write a video whose frame n has grey n // 16 above and n % 16 below.
 
     Args:
         pts: of each frame, in units of 1 / rate (default: 0, 1, 2, ...).
+        metadata: of the container, such as its title.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     with av.open(str(path), "w") as container:
+        container.metadata.update(metadata or {})
         stream = container.add_stream(codec, rate=rate, options=options or ({"qp": "0"} if codec == "libx264" else {}))
         assert isinstance(stream, av.VideoStream)
         stream.width, stream.height, stream.pix_fmt = width, height, pixel_format
@@ -61,6 +67,20 @@ def remux(source: Path, target: Path, **options: str) -> Path:
             if packet.dts is not None:
                 packet.stream = stream
                 writer.mux(packet)
+    return target
+
+
+def swap_pts(source: Path, target: Path, first: int, second: int) -> Path:
+    """Copy a video without B frames, exchanging the timestamps of two frames: they are decoded out of pts order."""
+    with av.open(str(source)) as reader, av.open(str(target), "w") as writer:
+        stream = writer.add_stream_from_template(reader.streams.video[0])
+        packets = [packet for packet in reader.demux(video=0) if packet.dts is not None]
+        delay = (packets[second].dts or 0) - (packets[first].dts or 0)
+        packets[first].pts, packets[second].pts = packets[second].pts, packets[first].pts
+        for packet in packets:
+            packet.dts = (packet.dts or 0) - delay
+            packet.stream = stream
+            writer.mux(packet)
     return target
 
 

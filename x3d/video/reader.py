@@ -1,28 +1,24 @@
-"""Open a video, decode it once, and hand out the frames asked for, or an error that says what is wrong."""
+"""Open a video file and decode its frames, or raise an error that names the file and the reason."""
 
 import logging
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Self, TypeVar
+from typing import Self
 
 import av
 import numpy as np
 from av.video.reformatter import VideoReformatter
 
 from x3d.errors import VideoError
-from x3d.video.sampling import Header, Plan, Sampling, plan_clips
+from x3d.video.sampling import Header
 
 logger = logging.getLogger(__name__)
-
-NO_CLIPS = Plan(np.empty((0, 0), dtype=np.int64), 0)
-
-T = TypeVar("T")
 
 
 @dataclass(frozen=True)
 class Stream:
-    """What a file says of its first video stream; sizes in pixels, duration in seconds, the file's if need be."""
+    """Header of a file's first video stream; without a duration of its own it has the file's."""
 
     header: Header
     codec: str
@@ -32,9 +28,9 @@ class Stream:
 
 
 class VideoReader:
-    """The first video stream of a file. The file is opened and read once; its packets are held while it is open.
+    """The first video stream of a file, opened and read once per pass; its packets are held while it is open.
 
-    Rotation metadata is not applied, as in PySlowFast; `rotation` (degrees) is known after the first frame.
+    Rotation metadata is not applied, as in PySlowFast; `rotation` (degrees) is set by the first frame decoded.
 
     Raises:
         VideoError: the file cannot be opened or holds no video.
@@ -43,20 +39,25 @@ class VideoReader:
     def __init__(self, path: str) -> None:
         self.path = path
         self.rotation = 0
-        self._container = _open(path)
+        self._reformatter = VideoReformatter()
+        self._load()
+
+    def _load(self) -> None:
+        """Open the file with a new decoder and read all of its packets."""
+        self._container = _open(self.path)
         try:
             if not self._container.streams.video:
-                raise VideoError("no_video_stream", path)
+                raise VideoError("no_video_stream", self.path)
             self._stream = self._container.streams.video[0]
             self.stream = self._describe()
             self._stream.codec_context.thread_type = "NONE"
             self._stream.codec_context.thread_count = 1
             self._read_error: av.FFmpegError | None = None
             self._packets = list(self._demux())
+            self._is_decoder_new = True
         except BaseException:
             self._container.close()
             raise
-        self._reformatter = VideoReformatter()
 
     def __enter__(self) -> Self:
         return self
@@ -64,6 +65,9 @@ class VideoReader:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self._close()
+
+    def _close(self) -> None:
         self._packets.clear()
         self._container.close()
 
@@ -82,19 +86,25 @@ class VideoReader:
         context = stream.codec_context
         return Stream(header, context.name, context.width, context.height, seconds)
 
-    def _demux(self) -> Iterator[av.Packet]:
+    def _demux(self) -> Iterator["av.Packet[av.VideoStream]"]:
         try:
             yield from self._container.demux(self._stream)
         except av.FFmpegError as error:
             self._read_error = error
 
     def frames(self) -> Iterator[av.VideoFrame]:
-        """Decode from the start, in the order the decoder hands frames out.
+        """Decode every frame from the start.
+
+        Each pass has a new decoder: one that was flushed may drop other frames, as H.264's does before the first key
+        frame.
 
         Raises:
             VideoError: the stream cannot be decoded further, or a frame has no timestamp.
         """
-        self._stream.codec_context.flush_buffers()
+        if not self._is_decoder_new:
+            self._close()
+            self._load()
+        self._is_decoder_new = False
         number = 0
         try:
             for packet in self._packets:
@@ -110,78 +120,22 @@ class VideoReader:
         if self._read_error is not None:
             raise VideoError("damaged", self.path, f"after {number} frames: {self._read_error.strerror}")
 
-    def clips(self, sampling: Sampling, prepare: Callable[[np.ndarray], T]) -> Iterator[tuple[int, list[T]]]:
-        """Decode and hand out clip after clip.
-
-        The timestamps in the packets foretell the order of the frames, so that one pass converts only the frames that
-        clips take, and holds them no longer than needed. When the frames of a file come otherwise, a second pass, with
-        their order known, hands out the clips again from the first one.
-
-        Args:
-            sampling: which frames the clips take.
-            prepare: applied once to each frame taken, an (H, W, 3) uint8 RGB array.
-        Yields:
-            Number of the clip, and its T prepared frames.
-        Raises:
-            VideoError: a frame that a clip needs cannot be had.
-        """
-        times = sorted(_time(packet) for packet in self._packets if packet.size and not packet.is_discard)
+    def expected_pts(self) -> list[int]:
+        """Predict the pts of every frame, in the decoder's output order, from the timestamps of the packets."""
+        pts = sorted(_predict_pts(packet) for packet in self._packets if packet.size and not packet.is_discard)
         header = self.stream.header
         if not header.num_frames and header.duration is not None:
-            logger.debug("%s: the header says no number of frames: %d packets are counted", self.path, len(times))
-        try:
-            plan = plan_clips(times, header, sampling)
-        except ValueError:
-            plan, times = NO_CLIPS, []
-        actual = yield from self._follow(plan, times, prepare)
-        if actual is None and plan is not NO_CLIPS:
-            return
-        times = actual or []
-        if not times:
-            raise VideoError("no_frames", self.path)
-        try:
-            plan = plan_clips(times, header, sampling)
-        except ValueError as error:
-            raise VideoError("truncated", self.path, str(error)) from error
-        if (yield from self._follow(plan, times, prepare)) is not None:
-            raise VideoError("damaged", self.path, "its frames come in another order each time")
+            logger.debug("%s: no frame count in the header; counted %d packets instead", self.path, len(pts))
+        return pts
 
-    def _follow(
-        self, plan: Plan, times: Sequence[int], prepare: Callable[[np.ndarray], T]
-    ) -> Generator[tuple[int, list[T]], None, list[int] | None]:
-        """Hand out a plan's clips as long as frames come at the given times.
+    def to_rgb(self, frame: av.VideoFrame) -> np.ndarray:
+        """Convert a frame as `frame.to_rgb()` does, reusing FFmpeg's scaler.
 
         Returns:
-            The times at which they came instead, None when they came as given.
+            (H, W, 3) uint8.
+        Raises:
+            VideoError: the frame cannot be converted.
         """
-        last_use = {int(at): clip for clip, row in enumerate(plan.positions) for at in row}
-        held: dict[int, T] = {}
-        seen: list[int] = []
-        clip, size, as_given = 0, None, True
-        try:
-            for position, frame in enumerate(self.frames()):
-                seen.append(frame.pts or 0)
-                as_given = as_given and position < len(times) and seen[-1] == times[position]
-                if not as_given:
-                    continue
-                if position in last_use:
-                    size = size or (frame.width, frame.height)
-                    if size != (frame.width, frame.height):
-                        raise VideoError("size_changes", self.path, f"{size} and {(frame.width, frame.height)}")
-                    held[position] = prepare(self._rgb(frame))
-                while clip < len(plan.positions) and plan.positions[clip].max() <= position:
-                    yield clip, [held[int(at)] for at in plan.positions[clip]]
-                    held = {at: kept for at, kept in held.items() if last_use[at] > clip}
-                    clip += 1
-                if position + 1 == plan.num_decisive < len(times):
-                    return None
-        except VideoError as error:
-            if as_given or error.reason == "size_changes":
-                raise
-        return None if as_given and len(seen) == len(times) else seen
-
-    def _rgb(self, frame: av.VideoFrame) -> np.ndarray:
-        """Convert to (H, W, 3) uint8 as `frame.to_rgb()` does, keeping FFmpeg's scaler from frame to frame."""
         try:
             return self._reformatter.reformat(frame, format="rgb24", threads=1).to_ndarray()
         except av.FFmpegError as error:
@@ -202,7 +156,7 @@ def _open(path: str) -> av.container.InputContainer:
         raise VideoError("unreadable", path, str(error.strerror)) from error
 
 
-def _time(packet: av.Packet) -> int:
-    """Foretell a frame's pts; AVI packets may know only their decoding time."""
-    time = packet.dts if packet.pts is None else packet.pts
-    return 0 if time is None else time
+def _predict_pts(packet: "av.Packet[av.VideoStream]") -> int:
+    """Predict a frame's pts; AVI packets may have only a decoding timestamp."""
+    pts = packet.dts if packet.pts is None else packet.pts
+    return 0 if pts is None else pts

@@ -1,7 +1,7 @@
-"""Which frames each clip takes: pure arithmetic on presentation timestamps (pts).
+"""Choose the frames of each clip: pure arithmetic on presentation timestamps (pts).
 
 The rules are those of PySlowFast 9839d13's PyAV path (`slowfast/datasets/decoder.py`), restated for one pass
-over the file. Letters: K clips a video, T frames a clip, n frames in the header, m frames kept for a clip.
+over the file. Letters: K clips per video, T frames per clip, n frames in the header, m frames kept for a clip.
 """
 
 import math
@@ -14,7 +14,7 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Sampling:
-    """How clips are laid over a video, in PySlowFast's terms."""
+    """Number, length and spacing of the clips of a video, in PySlowFast's terms."""
 
     num_frames: int
     sampling_rate: int
@@ -34,13 +34,13 @@ class Sampling:
         )
 
     def clip_size(self, fps: float) -> float:
-        """Length of a clip in frames of the video: 6 * 13 / 30 * fps is 78 at 30 fps."""
+        """Compute the length of a clip in frames of the video: 6 * 13 / 30 * fps is 78 at 30 fps."""
         return self.sampling_rate * self.num_frames / self.target_fps * fps
 
 
 @dataclass(frozen=True)
 class Header:
-    """What a file's header says: average frames a second, frame count, duration in pts units (None: not said)."""
+    """Fields of a file's header: average frames per second, frame count (0: unknown), duration in pts units or None."""
 
     fps: float
     num_frames: int
@@ -49,15 +49,16 @@ class Header:
 
 @dataclass(frozen=True)
 class Plan:
-    """Where the frames of a video's clips are, as positions in the order the decoder hands frames out.
+    """The frames of a video's clips, as positions in the decoder's output order.
 
     Attributes:
         positions: (K, T) int64. Clip k is made of frames positions[k]; a position may repeat.
-        num_decisive: frames that decide the plan: those after them may come as they like.
+        num_frames_needed: (K,) int64. Decoding for clip k may stop after this many frames: later frames cannot change
+            positions[k]. If it is the number of all frames, the clip also depends on there being no more.
     """
 
     positions: np.ndarray
-    num_decisive: int
+    num_frames_needed: np.ndarray
 
 
 def plan_clips(pts: Sequence[int], header: Header, sampling: Sampling) -> Plan:
@@ -69,8 +70,8 @@ def plan_clips(pts: Sequence[int], header: Header, sampling: Sampling) -> Plan:
     X3D-S at 30 fps (window of 78 frames, 13 taken): 0, 6, 12, 19, 25, 32, 38, 44, 51, 57, 64, 70, 77.
 
     Args:
-        pts: of every frame, in the order the decoder hands them out.
-        header: as the file says. A frame count of 0 stands for the number of `pts`.
+        pts: of every frame, in the decoder's output order.
+        header: a frame count of 0 is replaced by the number of `pts`.
         sampling: K, T and the length of a clip.
     Raises:
         ValueError: a clip keeps no frame; the text says which.
@@ -78,27 +79,28 @@ def plan_clips(pts: Sequence[int], header: Header, sampling: Sampling) -> Plan:
     times = np.asarray(pts, dtype=np.int64)
     clip_size = sampling.clip_size(header.fps)
     positions = np.empty((sampling.num_clips, sampling.num_frames), dtype=np.int64)
-    num_decisive = 0 if header.duration is not None and header.num_frames else len(times)
+    num_frames_needed = np.full(sampling.num_clips, len(times))
     for clip in range(sampling.num_clips):
         if header.duration is None:
             kept = _by_pts(np.flatnonzero(times >= 0), times)
             start, _ = clip_span(len(kept), clip_size, clip, sampling)
         else:
             in_window, stop = _frames_in_window(times, *clip_window(header, len(times), clip, sampling))
-            num_decisive = max(num_decisive, stop)
+            if header.num_frames:
+                num_frames_needed[clip] = stop
             kept = _by_pts(in_window, times)
             start, _ = clip_span(len(kept), clip_size, 0, sampling, num_clips=1)
         if not len(kept):
             raise ValueError(f"clip {clip} of {sampling.num_clips} has no frames: the video ends before it")
         chosen = linspace_float32(start, start + clip_size - 1, sampling.num_frames)
         positions[clip] = kept[np.clip(chosen, 0, len(kept) - 1).astype(np.int64)]
-    return Plan(positions, num_decisive)
+    return Plan(positions, num_frames_needed)
 
 
 def clip_span(
     num_frames: int, clip_size: float, clip: int, sampling: Sampling, num_clips: int | None = None
 ) -> tuple[float, float]:
-    """Lay clip `clip` of `num_clips` over `num_frames` frames.
+    """Compute where clip `clip` of `num_clips` lies in `num_frames` frames.
 
     Returns:
         First and last frame of the clip, not rounded.
@@ -115,26 +117,28 @@ def clip_span(
 
 
 def clip_window(header: Header, num_decoded: int, clip: int, sampling: Sampling) -> tuple[int, int]:
-    """Compute the window of pts of a clip, both ends included, for a header that says a duration."""
+    """Compute the window of pts of a clip, both ends included, for a header with a duration."""
     if header.duration is None:
         raise ValueError("a window of pts needs a duration")
     num_frames = header.num_frames or num_decoded
-    if not num_frames:
-        return 0, 0
     first, last = clip_span(num_frames, sampling.clip_size(header.fps), clip, sampling)
-    pts_a_frame = header.duration / num_frames
-    return int(first * pts_a_frame), int(last * pts_a_frame)
+    pts_per_frame = header.duration / max(num_frames, 1)
+    return int(first * pts_per_frame), int(last * pts_per_frame)
 
 
 def _frames_in_window(times: np.ndarray, start: int, end: int) -> tuple[np.ndarray, int]:
-    """Keep the positions with pts >= start, up to and with the first whose pts is past the end."""
+    """Select the positions with pts >= start, up to and including the first whose pts is past the end.
+
+    Returns:
+        The positions, and the number of frames that decide them.
+    """
     past = np.flatnonzero((times >= start) & (times > end))
     stop = int(past[0]) + 1 if len(past) else len(times)
     return np.flatnonzero(times[:stop] >= start), stop
 
 
 def _by_pts(kept: np.ndarray, times: np.ndarray) -> np.ndarray:
-    """Sort positions by pts; of frames with the same pts the last one handed out stays."""
+    """Sort positions by pts; of frames with the same pts the last one decoded is kept."""
     latest = {int(times[position]): int(position) for position in kept}
     return np.array([latest[time] for time in sorted(latest)], dtype=np.int64)
 

@@ -1,6 +1,6 @@
-"""From decoded frames to the network's input: small pure functions.
+"""Turn decoded frames into the network's input: small pure functions.
 
-Letters: T frames, H height, W width, C side of a crop. The rules are those of PySlowFast 9839d13
+Letters: T frames, H height, W width, C side of a crop in pixels. The rules are those of PySlowFast 9839d13
 (`slowfast/datasets/transform.py` and `utils.py`).
 """
 
@@ -18,7 +18,15 @@ CENTRE = 1
 
 @dataclass(frozen=True)
 class Transform:
-    """What is done to each frame; `mean` and `std` are three floats in R, G, B order on the [0, 1] scale."""
+    """Parameters of the transform of a frame.
+
+    Attributes:
+        mean, std: three floats in R, G, B order on the [0, 1] scale.
+        short_side: of the resized frame, in pixels.
+        crop_size: side of the square crops, in pixels.
+        num_crops: per clip; 1 is the centre.
+        reverse_channels: B, G, R order in the view; `mean` and `std` are applied before.
+    """
 
     mean: tuple[float, ...]
     std: tuple[float, ...]
@@ -46,12 +54,12 @@ class Transform:
 
 
 def view_shape(cfg: Any) -> tuple[int, int, int, int]:
-    """Shape of one view without its batch axis: (3, T, C, C)."""
+    """Return the shape of one view without its batch axis: (3, T, C, C)."""
     return (3, cfg.DATA.NUM_FRAMES, cfg.DATA.TEST_CROP_SIZE, cfg.DATA.TEST_CROP_SIZE)
 
 
 def resized_size(height: int, width: int, short_side: int) -> tuple[int, int]:
-    """Compute the size with the given short side; the long one is rounded down (340x256 to 182: 241x182).
+    """Compute the size of a frame resized to a short side; the long one is rounded down (340x256 to 182: 241x182).
 
     Returns:
         New height and width in pixels.
@@ -96,13 +104,14 @@ def prepare_frame(frame: np.ndarray, transform: Transform) -> np.ndarray:
         rows, map_x, map_y = _source_grid(height, width, new_height, new_width)
         pixels = frame[rows].astype(np.float32)
         pixels = cv2.remap(pixels, map_x, map_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-    planes = cv2.dnn.blobFromImageWithParams(pixels, _standardisation(transform.mean, transform.std))[0]
+    # The same bytes as subtracting, multiplying and transposing in numpy, in 33 instead of 48 us (182x242 pixels).
+    planes: np.ndarray = cv2.dnn.blobFromImageWithParams(pixels, _standardisation(transform.mean, transform.std))[0]
     return planes[::-1] if transform.reverse_channels else planes
 
 
 @functools.lru_cache(maxsize=1)
 def _standardisation(mean: tuple[float, ...], std: tuple[float, ...]) -> cv2.dnn.Image2BlobParams:
-    """Tell OpenCV to subtract the mean, divide by the deviation (both on the scale of 0 to 255) and move channels."""
+    """Build OpenCV's parameters: subtract the mean, multiply by 1 / std (on the scale of 0 to 255), channels first."""
     params = cv2.dnn.Image2BlobParams()
     params.mean = [255 * value for value in mean]
     params.scalefactor = [1 / (255 * value) for value in std]
@@ -112,10 +121,10 @@ def _standardisation(mean: tuple[float, ...], std: tuple[float, ...]) -> cv2.dnn
 
 @functools.lru_cache(maxsize=8)
 def _source_grid(height: int, width: int, new_height: int, new_width: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Compute where each new pixel lies in the old frame, of which only the rows next to a new one are kept.
+    """Compute where each resized pixel lies in the source frame, reduced to the rows that bilinear sampling reads.
 
     Returns:
-        The rows kept, in order; x and y among them, each (H', W') float32.
+        The rows read, in order; x, and y within those rows, each (H', W') float32.
     """
     x, y = source_coordinates(width, new_width), source_coordinates(height, new_height)
     above = y.astype(np.int64)
@@ -125,14 +134,14 @@ def _source_grid(height: int, width: int, new_height: int, new_width: int) -> tu
 
 
 def source_coordinates(size: int, new_size: int) -> np.ndarray:
-    """Map pixel centres of the resized axis onto the old one (half-pixel centres, no antialiasing).
+    """Map pixel centres of a resized axis to the source axis (half-pixel centres, no antialiasing).
 
     torch computes `ratio * (i + 0.5) - 0.5` in float32 with one rounding (a fused multiply-add) and moves negative
-    values to 0. cv2.resize takes the exact ratio instead, which moves values at sharp edges by up to 9e-4; cv2.remap
-    takes these coordinates as they are.
+    values to 0. cv2.resize takes the exact ratio instead, which changes values at sharp edges by up to 9e-4, so
+    these coordinates are given to cv2.remap.
 
     Returns:
-        (new_size,) float32, in pixels of the old axis.
+        (new_size,) float32, in pixels of the source axis.
     """
     ratio = np.float64(np.float32(size) / np.float32(new_size))
     return np.maximum(ratio * (np.arange(new_size) + 0.5) - 0.5, 0).astype(np.float32)
@@ -144,7 +153,7 @@ def assemble_view(frames: Sequence[np.ndarray], crop: int, view: np.ndarray) -> 
     Args:
         frames: T arrays (3, H', W') float32.
         crop: 0, 1 or 2.
-        view: (1, 3, T, C, C) float32, filled: the network's input for one view.
+        view: (1, 3, T, C, C) float32, overwritten: the network's input for one view.
     """
     crop_size = view.shape[-1]
     _, height, width = frames[0].shape
