@@ -44,9 +44,9 @@ def run(cfg: "CfgNode", args: argparse.Namespace) -> int:
     found = verify(settings, REPORT)
     if found.unlisted:
         logger.warning("files that are not listed: %d\n%s", len(found.unlisted), format_problems(found.unlisted))
-    num_rows = len(found.list_problems)
     logger.info(
-        "%d videos good, %d bad; bad rows of the list: %d; see %s", found.num_good, found.num_bad, num_rows, REPORT
+        "%d videos good, %d bad; bad rows of the list: %d; see %s",
+        *(found.num_good, found.num_bad, len(found.list_problems), REPORT),
     )
     for reason in sorted(set(found.num_videos) - {""}):
         logger.error("%s: %d (%s)", reason, found.num_videos[reason], REASONS[reason])
