@@ -25,7 +25,7 @@ MARKERS = {BLUE: "o", ORANGE: "s", GREEN: "^"}
 WIDTH_INCHES = 8
 STYLE = {
     "svg.hashsalt": "x3d",
-    "svg.fonttype": "path",
+    "svg.fonttype": "none",
     "axes.spines.top": False,
     "axes.spines.right": False,
     "axes.titlelocation": "left",
