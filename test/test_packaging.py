@@ -114,7 +114,7 @@ def requirements(name: str) -> list[Requirement]:
 
 def pins(name: str) -> dict[str, str]:
     """Read the version of each package of a file, by its canonical name."""
-    found = {}
+    found: dict[str, str] = {}
     for requirement in requirements(name):
         [specifier] = requirement.specifier
         assert specifier.operator == "==", requirement
