@@ -51,9 +51,9 @@ def label(axes: Axes, text: str, point: tuple[float, float], offset: tuple[float
     axes.annotate(text, point, offset, textcoords="offset points", **{"size": "small", "va": "center", **how})
 
 
-def legend_above(figure: Figure) -> None:
-    """Place the legend between the title and the axes, over the whole width."""
-    figure.legend(loc="outside upper left", ncols=3, handletextpad=0.4)
+def legend_above(axes: Axes) -> None:
+    """Place the legend above the axes, from their right edge leftwards."""
+    axes.legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=3, borderaxespad=0, handletextpad=0.4)
 
 
 def plain_ticks(axis: Any, ticks: Sequence[float]) -> None:
@@ -129,7 +129,7 @@ def preprocess(result: Results) -> Figure:
     plain_ticks(axes.xaxis, [0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100])
     axes.margins(x=0.12)
     axes.grid(axis="x")
-    legend_above(figure)
+    legend_above(axes)
     return figure
 
 
@@ -177,7 +177,7 @@ def scaling(result: Results) -> Figure:
     axes.tick_params(axis="x", length=0)
     plain_ticks(axes.yaxis, range(cores + 1))
     axes.margins(y=0.1)
-    legend_above(figure)
+    legend_above(axes)
     return figure
 
 
