@@ -25,7 +25,8 @@ MARKERS = {BLUE: "o", ORANGE: "s", GREEN: "^"}
 WIDTH_INCHES = 8
 STYLE = {
     "svg.hashsalt": "x3d",
-    "svg.fonttype": "path",
+    "svg.fonttype": "none",
+    "figure.constrained_layout.w_pad": 0.15,  # inches; a reader's font may be wider than the one measured here
     "axes.spines.top": False,
     "axes.spines.right": False,
     "axes.titlelocation": "left",
@@ -51,7 +52,8 @@ def label(axes: Axes, text: str, point: tuple[float, float], offset: tuple[float
 
 
 def legend_above(axes: Axes) -> None:
-    axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=3, borderaxespad=0, handletextpad=0.4)
+    """Place the legend above the axes, from their right edge leftwards."""
+    axes.legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=3, borderaxespad=0, handletextpad=0.4)
 
 
 def plain_ticks(axis: Any, ticks: Sequence[float]) -> None:
@@ -62,16 +64,16 @@ def plain_ticks(axis: Any, ticks: Sequence[float]) -> None:
 
 
 def inference(result: Results) -> Figure:
-    """Views a second by batch size: each engine's, the published ones, and what the matrix-product rate would give."""
-    figure = new_figure("X3D-S: views a second by batch size", result, 4.8)
+    """Views per second by batch size: each engine's, the published ones, and the bound by the matrix-product rate."""
+    figure = new_figure("X3D-S: views per second by batch size", result, 4.8)
     axes = figure.add_subplot(xscale="log", yscale="log", xlabel="batch size, views")
-    axes.set_ylabel("views a second (logarithmic)")
+    axes.set_ylabel("views per second (logarithmic)")
     draw_engines(axes, result["batches"])
     draw_published(axes)
     product = statistics.median(row["gemm_gflop_a_second"] for row in result["batches"])
     bound = product / (2 * result["gmac_a_view"])
     axes.axhline(bound, color="black", linewidth=1, linestyle=":")
-    text = f"this host's matrix-product rate, {product:.0f} GFLOP/s, would give {bound:.0f}"
+    text = f"{bound:.0f}: bound by this host's matrix-product rate of {product:.0f} GFLOP/s"
     label(axes, text, (min(PUBLISHED), bound), (0, 7))
     plain_ticks(axes.xaxis, sorted(PUBLISHED.keys() | {row["batch_size"] for row in result["batches"]}))
     decades = [10.0**power for power in range(-3, 7)]
@@ -83,7 +85,7 @@ def inference(result: Results) -> Figure:
 
 
 def draw_engines(axes: Axes, rows: Sequence[Results]) -> None:
-    """Draw a line an engine; the lowest rate of a batch size is written below its mark, the others above."""
+    """Draw one line per engine; the lowest rate of a batch size is written below its mark, the others above."""
     sizes = [row["batch_size"] for row in rows]
     lowest = [min(row[name]["views_a_second"] for name in ENGINES) for row in rows]
     for (name, engine), colour in zip(ENGINES.items(), MARKERS, strict=True):
@@ -105,10 +107,10 @@ def draw_published(axes: Axes) -> None:
 
 
 def preprocess(result: Results) -> Figure:
-    """Seconds a video: the floor, this suite, PySlowFast."""
+    """Seconds per video: the floor, this suite, PySlowFast."""
     rows = result["per_video"]
     figure = new_figure("30 views of a video: seconds in one process", result, 2 + 0.6 * len(rows))
-    axes = figure.add_subplot(xscale="log", xlabel="seconds a video (logarithmic)")
+    axes = figure.add_subplot(xscale="log", xlabel="seconds per video (logarithmic)")
     series = {
         "floor": (GREEN, "floor: decode every frame, save the views", ""),
         "ours": (BLUE, "this suite", "{ours_over_floor:.2f} times the floor"),
@@ -132,15 +134,15 @@ def preprocess(result: Results) -> Figure:
 
 
 def end_to_end(result: Results) -> Figure:
-    """Views a second by route, each as a part of what inference alone reaches."""
+    """Views per second by route, each as a part of what inference alone reaches."""
     routes = {
         "inference_alone": ("inference alone", GREY),
         "streaming": ("streaming:\nx3d_evaluate.py", BLUE),
         "files": ("by files: x3d_preprocess.py,\nx3d_infer.py, x3d_postprocess.py", BLUE),
         "pyslowfast": ("by files, with PySlowFast's code\n(BACKEND slowfast)", ORANGE),
     }
-    figure = new_figure("From videos to accuracy: views a second by route", result, 3.4)
-    axes = figure.add_subplot(xlabel="views a second")
+    figure = new_figure("From videos to accuracy: views per second by route", result, 3.4)
+    axes = figure.add_subplot(xlabel="views per second")
     bound = result["inference_alone"]["views_a_second"]
     taken = {key: result[key] for key in routes if key in result}
     for place, (key, route) in enumerate(taken.items()):

@@ -25,7 +25,10 @@ logger = logging.getLogger(__name__)
 EXIT_DONE, EXIT_INCOMPLETE, EXIT_USAGE = 0, 1, 2
 EXIT_INTERRUPTED, EXIT_TERMINATED = 130, 143
 
-DEFAULT_CFG = Path(__file__).parent.parent / "configs" / "X3D_S.yaml"
+_PACKAGE = Path(__file__).parent
+CONFIGS = next(path for path in (_PACKAGE / "configs", _PACKAGE.parent / "configs") if path.is_dir())
+"""The folder of the yaml files: in an installed package, or beside the package in a clone."""
+DEFAULT_CFG = CONFIGS / "X3D_S.yaml"
 
 
 def build_parser(description: str, with_shards: bool = False, reads: Sequence[str] = ()) -> argparse.ArgumentParser:

@@ -23,7 +23,7 @@ T = TypeVar("T")
 
 def views_per_video(cfg: "CfgNode") -> int:
     """Count the views of a video: clips times crops."""
-    return cfg.TEST.NUM_ENSEMBLE_VIEWS * cfg.TEST.NUM_SPATIAL_CROPS
+    return int(cfg.TEST.NUM_ENSEMBLE_VIEWS * cfg.TEST.NUM_SPATIAL_CROPS)
 
 
 def view_stem(view: int, label: int) -> str:

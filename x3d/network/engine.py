@@ -128,7 +128,8 @@ class OnnxRuntimeEngine:
         self.view_shape = tuple(view)
 
     def infer(self, batch: np.ndarray) -> list[np.ndarray]:
-        return self._session.run(self._outputs, {self._input.name: batch})
+        outputs: list[np.ndarray] = self._session.run(self._outputs, {self._input.name: batch})
+        return outputs
 
 
 def _provider(device: str, available: list[str]) -> tuple[str, dict[str, str]]:
@@ -207,7 +208,8 @@ def open_engine(model_path: str, engine: str = "auto", device: str = "", num_thr
     if device.isdigit() and not is_om:
         device = ""
     try:
-        return ENGINES[engine](model_path, device, num_threads)
+        opened: Engine = ENGINES[engine](model_path, device, num_threads)
+        return opened
     except EngineError:
         raise
     except ImportError as error:

@@ -65,7 +65,8 @@ class Bottleneck(nn.Module):
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         x = self.relu(self.a_bn(self.a(x)))
         x = self.swish(self.se(self.b_bn(self.b(x))))
-        return self.c_bn(self.c(x))
+        output: torch.Tensor = self.c_bn(self.c(x))
+        return output
 
 
 class Block(nn.Module):
@@ -82,7 +83,8 @@ class Block(nn.Module):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         shortcut = self.branch1_bn(self.branch1(x)) if self.projects else x
-        return self.relu(shortcut + self.branch2(x))
+        output: torch.Tensor = self.relu(shortcut + self.branch2(x))
+        return output
 
 
 class Stem(nn.Module):
@@ -96,7 +98,8 @@ class Stem(nn.Module):
         self.relu = nn.ReLU()
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return self.relu(self.bn(self.conv(self.conv_xy(x))))
+        output: torch.Tensor = self.relu(self.bn(self.conv(self.conv_xy(x))))
+        return output
 
 
 class Head(nn.Module):
