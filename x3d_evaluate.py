@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from x3d.network.engine import Engine
     from x3d.pipeline.evaluation import Evaluation
     from x3d.storage.manifest import Manifest
-    from x3d.storage.score_rows import Journal
+    from x3d.storage.score_rows import ScoreRows
 
 logger = logging.getLogger("x3d_evaluate")
 
@@ -52,15 +52,15 @@ def run(cfg: "CfgNode", args: argparse.Namespace) -> int:
                 f"{node}.BACKEND {cfg[node].BACKEND}: PySlowFast's route goes by files; set {node}.BACKEND native"
             )
 
-    from x3d.dataset.annotations import first_present, read_list
-    from x3d.dataset.naming import Shard
+    from x3d.dataset.annotations import first_existing, list_path, read_list
+    from x3d.dataset.naming import Shard, views_per_video
     from x3d.execution.progress import with_progress
     from x3d.execution.requirements import Needs
     from x3d.execution.runner import open_workers
     from x3d.network.engine import open_engine
     from x3d.pipeline.scoring_run import score_table
     from x3d.storage.evaluation_folder import open_shard, read_rows
-    from x3d.storage.provenance import evaluation_facts
+    from x3d.storage.provenance import evaluation_provenance, view_config
 
     listed = read_list(cfg)
     shard = Shard(args.shard_id, args.num_shards)
@@ -68,24 +68,38 @@ def run(cfg: "CfgNode", args: argparse.Namespace) -> int:
     engine = open_engine(options.MODEL_PATH, options.ENGINE, options.DEVICE)
     check_model(cfg, engine)
     work = plan_work(cfg, engine)
-    facts = evaluation_facts(cfg, listed, options.MODEL_PATH, engine, work.batch_size)
-    needs = Needs.of([cfg.DATA.PATH_PREFIX, first_present(videos)], engine.packages, options.MODEL_PATH)
+    provenance = evaluation_provenance(
+        view_config(cfg),
+        listed,
+        views_per_video(cfg),
+        cfg.DATA.ENSEMBLE_METHOD,
+        engine,
+        options.MODEL_PATH,
+        work.batch_size,
+    )
+    needs = Needs.of(
+        [cfg.DATA.PATH_PREFIX, first_existing(videos)], engine.packages, options.MODEL_PATH, provenance["model_digest"]
+    )
     resources, num_workers = task_resources(engine), count_workers(cfg, engine)
     del engine
     with contextlib.ExitStack() as opened:
         workers = opened.enter_context(open_workers(cfg, needs, num_workers, resources))
-        manifest, journal = open_shard(options.OUTPUT_PATH, shard, facts, cfg.MODEL.NUM_CLASSES)
-        opened.enter_context(journal)
-        opened.enter_context(manifest.kept())
-        done = set(journal.done.tolist())
+        manifest, rows = open_shard(options.OUTPUT_PATH, shard, provenance, cfg.MODEL.NUM_CLASSES)
+        opened.enter_context(rows)
+        opened.enter_context(manifest.saved_on_exit())
+        done = set(rows.done.tolist())
         todo = [video for video in videos if video.index not in done]
         place = cfg.X3D_WORKERS.RAY_ADDRESS or f"{num_workers} workers"
         logger.info("%d videos, %d to do, %s, batches of %d", len(videos), len(todo), place, work.batch_size)
         for outcome in with_progress(workers.run(work, todo), len(todo), cfg.X3D_PREPROCESS.ON_ERROR):
-            record(outcome, journal, manifest)
-    status = sum_up(len(videos), journal.num_rows, manifest)
+            record(outcome, rows, manifest)
+    status = sum_up(len(videos), rows.num_rows, manifest)
     if args.num_shards == 1:
-        return max(status, score_table(cfg, options.OUTPUT_PATH, read_rows(cfg, options.OUTPUT_PATH)))
+        labels = [video.label for video in listed]
+        table = read_rows(
+            options.OUTPUT_PATH, cfg.MODEL.NUM_CLASSES, cfg.DATA.ENSEMBLE_METHOD, labels, str(list_path(cfg))
+        )
+        return max(status, score_table(cfg, options.OUTPUT_PATH, table))
     logger.info("x3d_postprocess.py scores the folder of all %d shards", args.num_shards)
     return status
 
@@ -137,21 +151,21 @@ def task_resources(engine: "Engine") -> dict[str, float]:
     return {"CPU": 1.0} | ({resource: 1 / WORKERS_A_DEVICE} if resource else {})
 
 
-def record(outcome: "Outcome[np.ndarray]", journal: "Journal", manifest: "Manifest") -> None:
-    """Write what became of a video: a row to the journal, a failure to the manifest."""
+def record(outcome: "Outcome[np.ndarray]", rows: "ScoreRows", manifest: "Manifest") -> None:
+    """Write what became of a video: a row of scores, a failure to the manifest."""
     video = outcome.video
     if outcome.value is None:
-        manifest.record(video.index, outcome.failure())
+        manifest.record_failed(video, outcome.reason, outcome.text)
     else:
-        journal.append(video.index, video.label, outcome.value)
-        manifest.videos.pop(video.index, None)
+        rows.append(video.index, video.label, outcome.value)
+        manifest.forget(video.index)
 
 
 def sum_up(num_videos: int, num_done: int, manifest: "Manifest") -> int:
     """Log counts, which add up to the list, and every failure."""
     from x3d.execution.progress import log_failures
 
-    failed = [manifest.videos[index] for index in sorted(manifest.videos)]
+    failed = list(manifest.failed().values())
     not_reached = num_videos - num_done - len(failed)
     logger.info("%d videos done, %d failed; manifest: %s", num_done, len(failed), manifest.path)
     if not_reached:

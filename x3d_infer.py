@@ -66,7 +66,7 @@ def run(args: argparse.Namespace) -> int:
     folder = result_folder(args)
 
     from x3d.network.engine import open_engine
-    from x3d.storage.ais_bench_summary import Summary
+    from x3d.storage.ais_bench_summary import Summary, summary_path
     from x3d.storage.view_reader import check_inputs, list_inputs
 
     paths = list_inputs(args.input) if args.input else []
@@ -83,7 +83,7 @@ def run(args: argparse.Namespace) -> int:
     else:
         batch = pure_batch((batch_size, *engine.view_shape), args.pure_data_type)
         measure(engine, batch, summary, args.loop, args.warmup_count)
-    summary.report(sys.argv, f"{folder}_summary.json" if folder else None, args.display_all_summary)
+    summary.report(sys.argv, summary_path(folder) if folder else None, args.display_all_summary)
     return EXIT_DONE
 
 
@@ -115,6 +115,7 @@ def infer_files(
     from tqdm import tqdm
 
     from x3d.dataset.naming import result_stem
+    from x3d.network.engine import pad_batch
     from x3d.storage.result_folder import write_result
     from x3d.storage.view_reader import batched, read_batch
 
@@ -124,7 +125,7 @@ def infer_files(
         partial.mkdir(parents=True)
     with tqdm(total=len(paths), desc="views", unit="view") as progress:
         for start, names in batched(paths, summary.batch_size):
-            batch = read_batch(names, engine.view_shape, summary.batch_size)
+            batch = pad_batch(read_batch(names, engine.view_shape), summary.batch_size)
             outputs = measure(engine, batch, summary, args.loop, 0 if start else args.warmup_count)
             for number, name in enumerate(names):
                 rows = [output[number : number + 1] for output in outputs]

@@ -14,7 +14,7 @@ import logging
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from x3d.cli import EXIT_DONE, script_main
+from x3d.cli import EXIT_DONE, fail, script_main
 
 if TYPE_CHECKING:
     from fvcore.common.config import CfgNode
@@ -27,12 +27,18 @@ def run(cfg: "CfgNode", args: argparse.Namespace) -> int:
     if not cfg.X3D_POSTPROCESS.ENABLE:
         logger.info("X3D_POSTPROCESS.ENABLE is False: nothing to do")
         return EXIT_DONE
+    from x3d.dataset.annotations import list_path, read_list
     from x3d.pipeline.scoring_run import read_results, score_table
     from x3d.storage.evaluation_folder import is_eval_folder, read_rows
 
     folder = cfg.X3D_POSTPROCESS.OM_OUTPUT_PATH
-    read = read_rows if is_eval_folder(folder) else read_results
-    return score_table(cfg, folder, read(cfg, folder))
+    if not is_eval_folder(folder):
+        return score_table(cfg, folder, read_results(cfg, folder))
+    if cfg.X3D_POSTPROCESS.BACKEND != "native":
+        return fail(f"{folder} holds aggregated scores; set X3D_POSTPROCESS.BACKEND native")
+    labels = [video.label for video in read_list(cfg)] if cfg.DATA.PATH_TO_DATA_DIR else None
+    table = read_rows(folder, cfg.MODEL.NUM_CLASSES, cfg.DATA.ENSEMBLE_METHOD, labels, str(list_path(cfg)))
+    return score_table(cfg, folder, table)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

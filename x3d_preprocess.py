@@ -23,9 +23,8 @@ if TYPE_CHECKING:
     from fvcore.common.config import CfgNode
 
     from x3d.dataset.annotations import Video
-    from x3d.execution.outcome import Outcome
     from x3d.storage.manifest import Manifest
-    from x3d.storage.view_folder import ViewFolder
+    from x3d.storage.view_writer import ViewWriter
 
 logger = logging.getLogger("x3d_preprocess")
 
@@ -39,12 +38,12 @@ def run(cfg: "CfgNode", args: argparse.Namespace) -> int:
     if not options.DATA_OUTPUT_PATH:
         return fail("X3D_PREPROCESS.DATA_OUTPUT_PATH is empty; give the folder for the views")
 
-    from x3d.dataset.annotations import first_present, read_list
+    from x3d.dataset.annotations import first_existing, read_list
     from x3d.dataset.naming import Shard, views_per_video
     from x3d.execution.progress import with_progress
     from x3d.execution.requirements import Needs
     from x3d.execution.runner import open_workers
-    from x3d.storage.provenance import view_facts
+    from x3d.storage.provenance import view_config, view_provenance
     from x3d.storage.view_folder import ViewFolder
     from x3d.video.transform import view_shape
 
@@ -61,11 +60,11 @@ def run(cfg: "CfgNode", args: argparse.Namespace) -> int:
     path = os.path.abspath(options.DATA_OUTPUT_PATH) if on_cluster else options.DATA_OUTPUT_PATH
     folder = ViewFolder(path, f".{options.FORMAT}", shape, num_views, shard)
     with contextlib.ExitStack() as opened:
-        manifest = folder.open(view_facts(cfg, listed), videos, options.OVERWRITE)
-        opened.callback(folder.close)
-        needs = Needs.of([cfg.DATA.PATH_PREFIX, first_present(videos), str(folder.scratch)])
+        provenance = view_provenance(view_config(cfg), listed, num_views)
+        manifest = opened.enter_context(folder.open(provenance, videos, options.OVERWRITE))
+        needs = Needs.of([cfg.DATA.PATH_PREFIX, first_existing(videos), str(folder.scratch)])
         workers = opened.enter_context(open_workers(cfg, needs))
-        opened.enter_context(manifest.kept())
+        opened.enter_context(manifest.saved_on_exit())
         todo = [video for video in videos if not manifest.is_done(video.index)]
         needed = len(todo) * num_views * folder.view_bytes
         free = shutil.disk_usage(folder.path).free
@@ -75,42 +74,38 @@ def run(cfg: "CfgNode", args: argparse.Namespace) -> int:
         )
         if needed > free:
             return fail(f"{folder.path} lacks {(needed - free) / 1e9:.2f} GB for {len(todo) * num_views} views")
-        outcomes = workers.run(view_writer(cfg, folder), todo)
+        outcomes = workers.run(view_writer(cfg, folder.writer), todo)
         for outcome in with_progress(outcomes, len(todo), options.ON_ERROR):
-            manifest.record(outcome.video.index, outcome.failure() if outcome.reason else written(outcome))
-    return sum_up(videos, manifest, num_views)
+            if outcome.reason:
+                manifest.record_failed(outcome.video, outcome.reason, outcome.text)
+            else:
+                manifest.record_done(outcome.video, **(outcome.value or {}))
+    return sum_up(len(videos), manifest, num_views)
 
 
-def written(outcome: "Outcome[dict[str, Any]]") -> dict[str, Any]:
-    """Make the manifest's entry of a video whose views are there."""
-    return {"path": outcome.video.listed, "label": outcome.video.label, "state": "done", **(outcome.value or {})}
-
-
-def view_writer(cfg: "CfgNode", folder: "ViewFolder") -> Callable[["Video"], dict[str, Any]]:
+def view_writer(cfg: "CfgNode", writer: "ViewWriter") -> Callable[["Video"], dict[str, Any]]:
     """Choose by X3D_PREPROCESS.BACKEND what decodes a video and writes its views."""
     if cfg.X3D_PREPROCESS.BACKEND == "slowfast":
         from x3d.slowfast import write_reference_views
 
-        return functools.partial(write_reference_views, cfg=cfg, folder=folder)
+        return functools.partial(write_reference_views, cfg=cfg, writer=writer)
 
     from x3d.pipeline.view_writing import write_views
     from x3d.video.sampling import Sampling
     from x3d.video.transform import Transform
 
     return functools.partial(
-        write_views, sampling=Sampling.from_cfg(cfg), transform=Transform.from_cfg(cfg), folder=folder
+        write_views, sampling=Sampling.from_cfg(cfg), transform=Transform.from_cfg(cfg), writer=writer
     )
 
 
-def sum_up(videos: Sequence["Video"], manifest: "Manifest", num_views: int) -> int:
+def sum_up(num_videos: int, manifest: "Manifest", num_views: int) -> int:
     """Log counts by state and reason, and every failure; the counts add up to the list."""
     from x3d.execution.progress import log_failures
 
-    states = [manifest.videos.get(video.index, {"state": "not_reached"}) for video in videos]
-    failed = [state for state in states if state["state"] == "failed"]
-    done = [state for state in states if state["state"] == "done"]
-    rotated = sum(state.get("rotation", 0) != 0 for state in done)
-    not_reached = len(videos) - len(done) - len(failed)
+    done, failed = list(manifest.done().values()), list(manifest.failed().values())
+    rotated = sum(entry.get("rotation", 0) != 0 for entry in done)
+    not_reached = num_videos - len(done) - len(failed)
     logger.info("%d videos done, %d views; manifest: %s", len(done), len(done) * num_views, manifest.path)
     if rotated:
         logger.info("%d videos have rotation metadata, which is not applied, as in PySlowFast", rotated)

@@ -43,7 +43,7 @@ KNOWN_SETS = {
 
 def run(cfg: "CfgNode", args: argparse.Namespace) -> int:
     """Check the list, then every video of it, and sum up."""
-    from x3d.dataset.annotations import first_present, list_path, scan_list
+    from x3d.dataset.annotations import first_existing, list_path, scan_list
     from x3d.execution.requirements import Needs
     from x3d.execution.runner import open_workers
 
@@ -53,7 +53,7 @@ def run(cfg: "CfgNode", args: argparse.Namespace) -> int:
     logger.info("%d videos listed: %s", len(videos), KNOWN_SETS.get(len(videos), "no known copy of the validation set"))
     unlisted = find_unlisted(cfg, videos)
     counts: collections.Counter[str] = collections.Counter()
-    needs = Needs.of([cfg.DATA.PATH_PREFIX, first_present(videos)])
+    needs = Needs.of([cfg.DATA.PATH_PREFIX, first_existing(videos)])
     with open_workers(cfg, needs) as workers, open(REPORT, "w", newline="") as file:
         rows = csv.writer(file)
         rows.writerow(COLUMNS)

@@ -27,14 +27,14 @@ def test_a_byte_order_mark_and_another_separator_are_read(tmp_path):
 @pytest.mark.parametrize(
     ("text", "advice"),
     [
-        ("", "is empty; it needs a line"),
-        ("path label\na.mp4 1\n", r"1 bad lines of 2\nline 1: no whole number .*header"),
+        ("", "is empty; each line holds"),
+        ("path label\na.mp4 1\n", r"bad lines: 1 of 2\nline 1: no whole number .*header"),
         ("a.mp4,1\n", "set DATA.PATH_LABEL_SEPARATOR to ','"),
         ("a.mp4 400\n", "label 400 is outside -1..399"),
         ("a.mp4 -2\n", "label -2 is outside"),
         ("5\n", "line 1: a label without a path"),
         ("a.mp4 1\n\nb.mp4 1\n", "line 2: an empty line"),
-        ("a.mp4\n" * 30, r"30 bad lines.*\n(.*\n){20}... and 10 more"),
+        ("a.mp4\n" * 30, r"bad lines: 30 of 30\n(.*\n){20}... and 10 more"),
     ],
 )
 def test_bad_rows_are_all_named(tmp_path, text, advice):
@@ -44,7 +44,7 @@ def test_bad_rows_are_all_named(tmp_path, text, advice):
 
 def test_a_missing_list_says_which_key_to_set(tmp_path):
     cfg = load_cfg(str(ROOT / "configs/X3D_S.yaml"), ["DATA.PATH_TO_DATA_DIR", str(tmp_path)])
-    with pytest.raises(ValueError, match=r"test.csv is not there; set DATA.PATH_TO_DATA_DIR"):
+    with pytest.raises(ValueError, match=r"test.csv does not exist; set DATA.PATH_TO_DATA_DIR"):
         read_list(cfg)
 
 

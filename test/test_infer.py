@@ -97,7 +97,7 @@ def test_bin_and_npy_inputs_and_every_output_format_agree(views, small_onnx, tmp
         (lambda f: np.save(f / "3_3.npy", np.zeros((1, 3, 4, 40, 39), np.float32)), "3_3.npy: .*40, 39"),
         (lambda f: np.save(f / "3_3.npy", np.asfortranarray(np.zeros((1, *VIEW), np.float32))), "3_3.npy: .*C order"),
         (lambda f: (f / "3_3.bin").write_bytes(b"x" * 100), "3_3.bin: .* 76800 bytes; it has 100"),
-        (lambda f: (f / "3_3.npy").write_bytes(b"x" * 100), "3_3.npy is not a whole .npy"),
+        (lambda f: (f / "3_3.npy").write_bytes(b"x" * 100), "3_3.npy is not a complete .npy file"),
         (lambda f: np.zeros((1, *VIEW), np.float32).tofile(f / "0_0.bin"), "0_0.* would write the same result"),
     ],
 )

@@ -20,7 +20,8 @@ from x3d.dataset.naming import views_per_video
 from x3d.errors import format_problems
 from x3d.scoring.accuracy import Audit, audit_views, count_top_k, join_views, majority_labels, percent, stats
 from x3d.scoring.table import ScoreTable
-from x3d.storage.result_folder import Result, ScoreReader, find_results, summary_results
+from x3d.storage.ais_bench_summary import read_summaries
+from x3d.storage.result_folder import Result, ScoreReader, find_results
 
 if TYPE_CHECKING:
     from fvcore.common.config import CfgNode
@@ -133,7 +134,7 @@ def _expected_views(
     if cfg.DATA.PATH_TO_DATA_DIR:
         said = np.repeat([video.label for video in read_list(cfg)], num_views)
         return np.arange(len(said)), said, str(list_path(cfg))
-    summary = summary_results(folder)
+    summary = read_summaries(folder)
     if summary:
         numbers = np.array(sorted(summary))
         said = majority_labels(numbers, np.array([summary[view] for view in numbers]), num_views)
