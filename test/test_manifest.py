@@ -83,9 +83,9 @@ def test_an_interrupted_run_is_saved_and_can_be_resumed(manifest, caplog):
 
 
 def test_a_folder_that_cannot_be_written_ends_the_run(manifest, tmp_path):
-    with pytest.raises(RunError, match=f"{tmp_path} cannot be written: full; run the same command to resume"):
-        with manifest.saved_on_exit():
-            raise OSError("full")
+    match = f"{tmp_path} cannot be written: full; run the same command to resume"
+    with pytest.raises(RunError, match=match), manifest.saved_on_exit():
+        raise OSError("full")
     assert list(Manifest.load(manifest.path).entries()) == [2, 9, 10]
 
 

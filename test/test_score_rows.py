@@ -89,7 +89,7 @@ def test_a_video_that_is_there_twice_is_rejected(path):
 
 
 def test_a_file_that_does_not_exist_is_rejected(tmp_path):
-    with pytest.raises(ValueError, match="none.rows cannot be read: No such file"):
+    with pytest.raises(ValueError, match=r"none.rows cannot be read: No such file"):
         read_score_rows(tmp_path / "none.rows", 3)
 
 
