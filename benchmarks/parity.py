@@ -42,7 +42,7 @@ WEIGHTS_SEED, VIEWS_SEED = 5, 6
 
 
 class Kept:
-    """Stands where a folder of views would, and keeps them in memory."""
+    """Takes the place of a ViewWriter and keeps the views in memory."""
 
     def __init__(self) -> None:
         self.views: dict[int, np.ndarray] = {}
@@ -55,7 +55,7 @@ class Kept:
 def measure_video(path: str, routes: Mapping[str, Callable[..., Any]], rounds: int, warm_ups: int) -> dict[str, Any]:
     """Compare the views of one video by both routes, and time them in turn."""
     video, kept = Video(0, path, path, 0), {name: Kept() for name in routes}
-    actions = {name: functools.partial(route, video, folder=kept[name]) for name, route in routes.items()}
+    actions = {name: functools.partial(route, video, writer=kept[name]) for name, route in routes.items()}
     seconds = time_in_turn(actions, rounds, warm_ups, time.process_time)
     ours, theirs = kept["native"].views, kept["pyslowfast"].views
     if ours.keys() != theirs.keys():

@@ -34,10 +34,10 @@ from x3d.dataset.annotations import Video
 from x3d.execution.process_pool import Workers
 from x3d.pipeline.view_writing import write_views
 from x3d.slowfast import write_reference_views
-from x3d.storage.view_folder import ViewFolder
+from x3d.storage.view_writer import ViewWriter
 from x3d.video.reader import VideoReader
 from x3d.video.sampling import Sampling
-from x3d.video.transform import Transform, view_shape
+from x3d.video.transform import Transform
 from x3d.video.views import video_views
 
 
@@ -58,19 +58,18 @@ def save_all(views: Sequence[np.ndarray], folder: Path) -> None:
         np.save(folder / f"{number}.npy", view)
 
 
-def make_folder(path: Path, shape: tuple[int, ...]) -> ViewFolder:
-    """Make an empty folder of views."""
+def make_writer(path: Path) -> ViewWriter:
+    """Make an empty folder and what writes views into it."""
     shutil.rmtree(path, ignore_errors=True)
-    folder = ViewFolder(str(path), ".npy", shape, 30)
-    folder.scratch.mkdir(parents=True)
-    return folder
+    scratch = path / "scratch"
+    scratch.mkdir(parents=True)
+    return ViewWriter(path, scratch, ".npy", 30)
 
 
 def measure_video(
     path: str,
     work: Callable[..., Any],
     reference: Callable[..., Any] | None,
-    shape: tuple[int, ...],
     scratch: Path,
     rounds: int,
 ) -> dict[str, Any]:
@@ -84,7 +83,7 @@ def measure_video(
         save_all(views, scratch / "floor")
 
     def write(route: Callable[..., Any]) -> None:
-        route(Video(0, path, path, 0), folder=make_folder(scratch / "written", shape))
+        route(Video(0, path, path, 0), writer=make_writer(scratch / "written"))
 
     def clean() -> None:
         shutil.rmtree(scratch / "floor", ignore_errors=True)
@@ -108,19 +107,19 @@ def measure_video(
 
 
 def measure_workers(
-    paths: Sequence[str], work: Callable[..., Any], shape: tuple[int, ...], scratch: Path, rounds: int, copies: int
+    paths: Sequence[str], work: Callable[..., Any], scratch: Path, rounds: int, copies: int
 ) -> dict[str, Any]:
     """Time the pool with one and two workers, start-up included, on each video several times."""
     videos = [Video(number, path, path, 0) for number, path in enumerate(list(paths) * copies)]
 
     def run(num_workers: int) -> None:
-        folder = make_folder(scratch / "pool", shape)
+        writer = make_writer(scratch / "pool")
         with Workers(num_workers, 120) as workers:
-            for outcome in workers.run(functools.partial(work, folder=folder), videos):
+            for outcome in workers.run(functools.partial(work, writer=writer), videos):
                 if outcome.reason:
                     raise ValueError(outcome.text)
-                for name in folder.names(outcome.video):
-                    (folder.path / name).unlink()
+                for name in writer.names(outcome.video):
+                    (writer.path / name).unlink()
 
     seconds = time_in_turn({"one": lambda: run(1), "two": lambda: run(2)}, rounds)
     return {
@@ -141,8 +140,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     rounds, copies = (1, 1) if args.quick else (7, 8)
     with tempfile.TemporaryDirectory() as name:
         scratch = Path(name)
-        per_video = [measure_video(path, work, reference, view_shape(cfg), scratch, rounds) for path in paths]
-        workers = measure_workers(paths, work, view_shape(cfg), scratch, rounds, copies)
+        per_video = [measure_video(path, work, reference, scratch, rounds) for path in paths]
+        workers = measure_workers(paths, work, scratch, rounds, copies)
     keys = [key for key in per_video[0] if key.endswith("_seconds")]
     totals = {key: sum(video[key] for video in per_video) for key in keys}
     total = {"ours_over_floor": totals["ours_seconds"] / totals["floor_seconds"], **totals}

@@ -27,7 +27,7 @@ from x3d.execution.process_pool import Workers
 from x3d.network.engine import infer_padded, open_engine
 from x3d.pipeline.evaluation import Evaluation
 from x3d.storage.provenance import model_digest
-from x3d.storage.score_rows import Journal, read_journal, record_type
+from x3d.storage.score_rows import ScoreRows, read_score_rows, row_type
 from x3d.video.sampling import Sampling
 from x3d.video.transform import Transform
 
@@ -90,7 +90,7 @@ def line_of(capsys) -> str:
 
 
 def rows(folder: Path) -> np.ndarray:
-    found = np.concatenate([read_journal(path, 9) for path in folder.glob("*.rows")])
+    found = np.concatenate([read_score_rows(path, 9) for path in folder.glob("*.rows")])
     return found[np.argsort(found["video"])]
 
 
@@ -195,7 +195,7 @@ def undisturbed(data, small_onnx, tmp_path_factory) -> tuple[bytes, str]:
 
 def num_rows(folder: Path) -> int:
     journal = folder / "manifest.rows"
-    return journal.stat().st_size // record_type(9).itemsize if journal.exists() else 0
+    return journal.stat().st_size // row_type(9).itemsize if journal.exists() else 0
 
 
 def test_twenty_killed_runs_resume_to_the_same_rows(data, small_onnx, tmp_path):
@@ -238,7 +238,7 @@ def test_a_torn_or_damaged_row_is_redone(spoil, data, small_onnx, undisturbed, t
         content[70] ^= 1
     journal.write_bytes(content)
     assert x3d_evaluate.main(keys(data, small_onnx, tmp_path / "eval")) == 0
-    assert "1 torn or damaged rows are left out" in caplog.text
+    assert "corrupt rows are skipped: 1" in caplog.text
     assert "10 videos, 1 to do" in caplog.text
     assert (rows(tmp_path / "eval").tobytes(), line_of(capsys)) == undisturbed
 
@@ -262,20 +262,20 @@ def test_a_missing_doubled_or_foreign_shard_is_refused_by_name(data, small_onnx,
     kept, kept_rows = manifest.read_text(), journal.read_bytes()
     manifest.unlink()
     assert postprocess(out) == 2
-    assert f"{manifest} is missing: all 3 shards" in caplog.text
+    assert f"{manifest} does not exist; all 3 shards" in caplog.text
     manifest.write_text(kept)
     shutil.copy(out / "manifest-0of3.rows", journal)
     assert postprocess(out) == 2
-    assert f"{journal} holds video 0, which is shard 0's" in caplog.text
+    assert f"{journal} holds video 0, which belongs to shard 0" in caplog.text
     journal.write_bytes(kept_rows + kept_rows)
     assert postprocess(out) == 2
     assert f"{journal} holds video 2 twice" in caplog.text
     journal.write_bytes(kept_rows)
     other = json.loads(kept)
-    other["facts"]["model_digest"] = "another"
+    other["provenance"]["model_digest"] = "another"
     manifest.write_text(json.dumps(other))
     assert postprocess(out) == 2
-    assert "were made from different things: model_digest was" in caplog.text
+    assert "another provenance than" in caplog.text
     manifest.write_text(kept)
     assert postprocess(out) == 0
 
@@ -417,14 +417,14 @@ def test_a_task_holds_a_core_and_its_share_of_the_engines_device(device, held, s
 def test_a_row_is_written_whole_though_a_write_is_short(tmp_path, monkeypatch):
     write = os.write
     monkeypatch.setattr(os, "write", lambda descriptor, data: write(descriptor, data[:7]))
-    with Journal(tmp_path / "rows", 9) as journal:
+    with ScoreRows(tmp_path / "rows", 9) as journal:
         journal.append(5, 1, np.arange(9, dtype=np.float32))
-    assert read_journal(tmp_path / "rows", 9)["scores"].tolist() == [list(range(9))]
+    assert read_score_rows(tmp_path / "rows", 9)["scores"].tolist() == [list(range(9))]
 
 
 def test_two_runs_do_not_write_one_folder(data, small_onnx, tmp_path, caplog):
     (tmp_path / "eval").mkdir()
-    with Journal(tmp_path / "eval" / "manifest.rows", 9):
+    with ScoreRows(tmp_path / "eval" / "manifest.rows", 9):
         assert x3d_evaluate.main(keys(data, small_onnx, tmp_path / "eval")) == 2
     assert "is in use by another run" in caplog.text
 

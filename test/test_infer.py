@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import x3d_infer
-from x3d.network.engine import open_engine
+from x3d.network.engine import open_engine, pad_batch
 
 VIEW = (3, 4, 40, 40)
 
@@ -97,7 +97,7 @@ def test_bin_and_npy_inputs_and_every_output_format_agree(views, small_onnx, tmp
         (lambda f: np.save(f / "3_3.npy", np.zeros((1, 3, 4, 40, 39), np.float32)), "3_3.npy: .*40, 39"),
         (lambda f: np.save(f / "3_3.npy", np.asfortranarray(np.zeros((1, *VIEW), np.float32))), "3_3.npy: .*C order"),
         (lambda f: (f / "3_3.bin").write_bytes(b"x" * 100), "3_3.bin: .* 76800 bytes; it has 100"),
-        (lambda f: (f / "3_3.npy").write_bytes(b"x" * 100), "3_3.npy is not a whole .npy"),
+        (lambda f: (f / "3_3.npy").write_bytes(b"x" * 100), "3_3.npy is not a complete .npy file"),
         (lambda f: np.zeros((1, *VIEW), np.float32).tofile(f / "0_0.bin"), "0_0.* would write the same result"),
     ],
 )
@@ -152,3 +152,9 @@ def test_an_om_needs_the_npu(tmp_path, caplog):
     (tmp_path / "x.om").write_bytes(b"")
     assert x3d_infer.main(["--model", str(tmp_path / "x.om")]) == 2
     assert "needs ais_bench and aclruntime" in caplog.text
+
+
+def test_a_short_batch_is_padded_with_its_first_view():
+    batch = np.arange(2 * 3, dtype=np.float32).reshape(2, 3)
+    np.testing.assert_array_equal(pad_batch(batch, 4), batch[[0, 1, 0, 0]])
+    assert pad_batch(batch, 2) is batch

@@ -29,6 +29,7 @@ from x3d.execution.process_pool import Workers
 from x3d.pipeline.view_writing import write_views
 from x3d.storage.atomic import take_lock
 from x3d.storage.view_folder import ViewFolder
+from x3d.storage.view_writer import ViewWriter
 from x3d.video.sampling import Sampling
 from x3d.video.transform import Transform
 
@@ -213,7 +214,7 @@ def test_a_stopped_run_leaves_nothing_half_done_and_goes_on(number, status, data
     os.killpg(process.pid, number) if number == signal.SIGINT else process.send_signal(number)
     _, said = process.communicate(timeout=60)
     assert process.returncode == status, said
-    assert "the same command goes on from here" in said
+    assert "run the same command to resume" in said
     assert "Traceback" not in said
     left = {path.name for path in (tmp_path / "out").iterdir()}
     assert left <= {*undisturbed, "manifest.json"}
@@ -256,10 +257,11 @@ def misbehave(video: Video, work: "functools.partial[dict]") -> dict:
 
 
 def test_a_crash_and_a_hang_cost_one_video_each(data, small_cfg, tmp_path):
-    folder = ViewFolder(str(tmp_path), ".npy", (3, 4, 40, 40), 30)
-    folder.scratch.mkdir()
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    writer = ViewWriter(tmp_path, scratch, ".npy", 30)
     work = functools.partial(
-        write_views, sampling=Sampling.from_cfg(small_cfg), transform=Transform.from_cfg(small_cfg), folder=folder
+        write_views, sampling=Sampling.from_cfg(small_cfg), transform=Transform.from_cfg(small_cfg), writer=writer
     )
     videos = [Video(i, "", str(data / "val" / f"class {i % 3}/{i}.mp4"), {3: 1, 5: 2}.get(i, 0)) for i in range(8)]
     with Workers(2, timeout_seconds=2) as workers:
@@ -384,9 +386,9 @@ def test_a_folder_of_another_list_or_version_is_refused(data, tmp_path, caplog, 
     (other / "test.csv").write_text((data / "test.csv").read_text().replace("0.mp4 0", "0.mp4 8"))
     assert x3d_preprocess.main(keys(other, tmp_path)) == 2
     assert "list_digest was" in caplog.text
-    monkeypatch.setattr("x3d.storage.provenance.__version__", "9.9")
+    monkeypatch.setattr("x3d.storage.provenance.VIEW_FORMAT", 99)
     assert x3d_preprocess.main(keys(data, tmp_path)) == 2
-    assert "versions: x3d was" in caplog.text
+    assert "view_format was 1, is 99 (views of another format cannot be combined)" in caplog.text
 
 
 @pytest.mark.parametrize(("name", "advice"), [("7_3.npy", "without manifest.json"), ("x.npy", "is not a view")])
@@ -453,16 +455,16 @@ def test_a_missing_doubled_or_foreign_shard_is_refused_by_name(data, tmp_path, c
     kept = third.read_text()
     third.unlink()
     assert x3d_preprocess.main(keys(data, tmp_path)) == 2
-    assert f"{third} is missing: all 3 shards are needed" in caplog.text
+    assert f"{third} does not exist; all 3 shards are needed" in caplog.text
     third.write_text(first.read_text())
     assert x3d_preprocess.main(keys(data, tmp_path)) == 2
-    assert f"{third} vouches for video 0, which is shard 0's" in caplog.text
+    assert f"{third} records video 0, which belongs to shard 0" in caplog.text
     foreign = json.loads(kept)
-    foreign["facts"]["config"]["DATA.SAMPLING_RATE"] = 7
+    foreign["provenance"]["config"]["DATA.SAMPLING_RATE"] = 7
     third.write_text(json.dumps(foreign))
     assert x3d_preprocess.main(keys(data, tmp_path)) == 2
-    assert f"{third} and {first} were made from different things: config: DATA.SAMPLING_RATE was 3, is 7" in caplog.text
+    assert f"{third} has another provenance than {first}: config: DATA.SAMPLING_RATE was 3, is 7" in caplog.text
     third.write_text(kept)
     assert run_shard(data, tmp_path, 0, 2) == 2
-    assert "is of another sharding than --num_shards 2" in caplog.text
+    assert "is one of 3 shards, --num_shards is 2" in caplog.text
     assert x3d_preprocess.main(keys(data, tmp_path)) == 0

@@ -26,7 +26,8 @@ from x3d.dataset.annotations import Video
 from x3d.errors import EngineError, RunError, VideoError
 from x3d.execution.ray_cluster import RayWorkers
 from x3d.execution.requirements import Needs
-from x3d.storage.score_rows import read_journal, record_type
+from x3d.storage.provenance import model_digest
+from x3d.storage.score_rows import read_score_rows, row_type
 
 pytestmark = pytest.mark.skipif(
     importlib.util.find_spec("ray") is None, reason="Ray is not installed: pip install -r requirements-ray.txt"
@@ -98,13 +99,13 @@ def evaluation(data, small_onnx, tmp_path_factory) -> tuple[list[str], np.ndarra
     assert x3d_evaluate.main(by_files(data, *keys, "X3D_EVALUATE.OUTPUT_PATH", str(folder))) == 1
     details = json.loads((folder.parent / "eval_accuracy.json").read_text())
     line = {key: details[key] for key in ("split", "top1_acc", "top5_acc")}
-    return keys, read_journal(folder / "manifest.rows", 9), json.dumps(line)
+    return keys, read_score_rows(folder / "manifest.rows", 9), json.dumps(line)
 
 
 def wait_for_rows(process: "subprocess.Popen[str]", folder: Path, num_rows: int = 1) -> None:
     journal = folder / "manifest.rows"
     deadline = time.monotonic() + 120
-    while not (journal.exists() and journal.stat().st_size >= num_rows * record_type(9).itemsize):
+    while not (journal.exists() and journal.stat().st_size >= num_rows * row_type(9).itemsize):
         assert process.poll() is None, process.communicate()[1]
         assert time.monotonic() < deadline
         time.sleep(0.05)
@@ -115,7 +116,7 @@ def check_evaluation(process: "subprocess.Popen[str]", folder: Path, evaluation:
     said, errors = process.communicate(timeout=180)
     assert process.returncode == 1, errors
     assert said.splitlines()[-1] == evaluation[2]
-    rows = read_journal(folder / "manifest.rows", 9)
+    rows = read_score_rows(folder / "manifest.rows", 9)
     assert rows["video"].tolist() == [n for n in range(NUM_VIDEOS) if n != 4]
     assert np.abs(rows["scores"] - evaluation[1]["scores"]).max() < 30e-6
     assert json.loads((folder / "manifest.json").read_text())["videos"]["4"]["reason"] == "empty"
@@ -144,7 +145,7 @@ def test_a_driver_that_dies_goes_on_from_its_journal(data, evaluation, cluster, 
         process.send_signal(by)
         process.communicate(timeout=60)
         assert process.returncode == status
-        num_done = len(read_journal(tmp_path / "manifest.rows", 9))
+        num_done = len(read_score_rows(tmp_path / "manifest.rows", 9))
         assert num_done < NUM_VIDEOS - 1
     process = start("x3d_evaluate.py", data, *evaluation[0], *output, address=cluster.address)
     check_evaluation(process, tmp_path, evaluation)
@@ -241,7 +242,7 @@ def take_a_moment(video: Video) -> int:
 
 
 def test_a_node_with_another_version_or_model_is_named(cluster, small_onnx):
-    needs = Needs.of([], {"openvino": "openvino"}, str(small_onnx))
+    needs = Needs.of([], {"openvino": "openvino"}, str(small_onnx), model_digest(str(small_onnx)))
     older = dataclasses.replace(needs, versions=(("av", "1.0"), *needs.versions[:-1]))
     with pytest.raises(ValueError, match=r"node [\d.]+: has av .*, not 1\.0.*must be the same on every node"):
         outcomes_of(misbehave, 1, cluster.address, {"CPU": 1}, older)
@@ -259,7 +260,7 @@ def test_a_path_is_asked_of_each_node_once_before_anything_starts(data, small_on
     _, errors = process.communicate(timeout=120)
     assert process.returncode == 2
     assert errors.count(f"does not see {tmp_path / 'nowhere'}") == 3
-    assert "goes on from here" not in errors
+    assert "to resume" not in errors
     assert not (tmp_path / "eval").exists()
 
 

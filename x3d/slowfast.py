@@ -25,7 +25,7 @@ from x3d.dataset.annotations import Video
 from x3d.dataset.naming import views_per_video
 from x3d.errors import VideoError
 from x3d.network.checkpoint import load_checkpoint
-from x3d.storage.view_folder import ViewFolder
+from x3d.storage.view_writer import ViewWriter
 
 COMMIT = "9839d1318c0ae17bd82c6a121e5640aebc67f126"
 
@@ -94,7 +94,7 @@ def _import(name: str) -> Any:
     raise ValueError(f"BACKEND slowfast: PySlowFast needs {package}; run: {_INSTALL} {package}")
 
 
-def write_reference_views(video: Video, cfg: CfgNode, folder: ViewFolder) -> dict[str, Any]:
+def write_reference_views(video: Video, cfg: CfgNode, writer: ViewWriter) -> dict[str, Any]:
     """Decode a video with PySlowFast's Kinetics dataset and loader and write its views, all or none.
 
     Returns:
@@ -114,7 +114,7 @@ def write_reference_views(video: Video, cfg: CfgNode, folder: ViewFolder) -> dic
         theirs.DATA_LOADER.PIN_MEMORY = False
         theirs.TEST.BATCH_SIZE = 1
         loader = _import("slowfast.datasets.loader").construct_loader(theirs, "test")
-        return {"hash": folder.write(video, _loaded(loader, video, heard))}
+        return {"hash": writer.write(video, _loaded(loader, video, heard))}
 
 
 def _loaded(loader: Any, video: Video, heard: io.StringIO) -> Iterator[tuple[int, np.ndarray]]:

@@ -17,7 +17,14 @@ UNLABELLED = -1
 
 @dataclass(frozen=True)
 class Video:
-    """One row of the list: its place in it (0-based), the path as listed, the path to open, and the class."""
+    """One row of the list.
+
+    Attributes:
+        index: 0-based, in the whole list.
+        listed: the path as listed.
+        path: the path to open.
+        label: the class, -1 if unknown.
+    """
 
     index: int
     listed: str
@@ -25,24 +32,43 @@ class Video:
     label: int
 
 
+@dataclass(frozen=True)
+class ListFormat:
+    """How the rows of a list are read.
+
+    Attributes:
+        separator: between path and label.
+        path_prefix: the folder the listed paths are relative to.
+        num_classes: labels are below it.
+    """
+
+    separator: str
+    path_prefix: str
+    num_classes: int
+
+    @classmethod
+    def from_cfg(cls, cfg: "CfgNode") -> "ListFormat":
+        return cls(cfg.DATA.PATH_LABEL_SEPARATOR, cfg.DATA.PATH_PREFIX, cfg.MODEL.NUM_CLASSES)
+
+
 def list_path(cfg: "CfgNode") -> Path:
-    """Name the list that DATA.PATH_TO_DATA_DIR holds."""
+    """Name the list in DATA.PATH_TO_DATA_DIR."""
     return Path(cfg.DATA.PATH_TO_DATA_DIR) / "test.csv"
 
 
 def read_list(cfg: "CfgNode") -> list[Video]:
-    """Read `test.csv`: a path and a label a line, split at the last separator.
+    """Read `test.csv`: a path and a label per line, split at the last separator.
 
     320 of Kinetics-400's class folders hold a space, so `air drumming/a b.mp4 2` is the path `air drumming/a b.mp4`.
 
     Raises:
-        ValueError: no list, an empty one, or rows that are not a path and a label; every row is named.
+        ValueError: the list does not exist or is empty, or rows are not a path and a label; every row is named.
     """
     path = list_path(cfg)
     lines = _read_lines(path)
-    videos, faults = _parse_rows(lines, cfg)
-    if faults:
-        raise ValueError(f"{path} has {len(faults)} bad lines of {len(lines)}\n" + format_problems(faults))
+    videos, problems = _parse_rows(lines, ListFormat.from_cfg(cfg))
+    if problems:
+        raise ValueError(f"{path} has bad lines: {len(problems)} of {len(lines)}\n" + format_problems(problems))
     return videos
 
 
@@ -50,49 +76,51 @@ def scan_list(cfg: "CfgNode") -> tuple[list[Video], list[str]]:
     """Read `test.csv` for checking it.
 
     Returns:
-        The videos of the good rows, and what is wrong with the others or said twice.
+        The videos of the good rows, and a problem for each other row and each path listed again.
     Raises:
-        ValueError: no list, or an empty one.
+        ValueError: the list does not exist or is empty.
     """
-    videos, faults = _parse_rows(_read_lines(list_path(cfg)), cfg)
+    videos, problems = _parse_rows(_read_lines(list_path(cfg)), ListFormat.from_cfg(cfg))
     first: dict[str, Video] = {}
     for video in videos:
         earlier = first.setdefault(os.path.normpath(video.listed), video)
         if earlier is not video:
-            faults.append(f"line {video.index + 1}: listed before in line {earlier.index + 1}: {video.listed!r}")
-    return videos, faults
+            problems.append(f"line {video.index + 1}: listed before in line {earlier.index + 1}: {video.listed!r}")
+    return videos, problems
 
 
 def _read_lines(path: Path) -> list[str]:
     try:
         lines = path.read_text(encoding="utf-8-sig").replace("\r\n", "\n").split("\n")
     except FileNotFoundError:
-        raise ValueError(f"{path} is not there; set DATA.PATH_TO_DATA_DIR to the folder that holds test.csv") from None
+        raise ValueError(
+            f"{path} does not exist; set DATA.PATH_TO_DATA_DIR to the folder that holds test.csv"
+        ) from None
     except (OSError, UnicodeDecodeError) as error:
         raise ValueError(f"{path} cannot be read: {error}") from error
     while lines and not lines[-1].strip():
         lines.pop()
     if not lines:
-        raise ValueError(f"{path} is empty; it needs a line `path label` for each video")
+        raise ValueError(f"{path} is empty; each line holds the path and the label of a video")
     return lines
 
 
-def _parse_rows(lines: Sequence[str], cfg: "CfgNode") -> tuple[list[Video], list[str]]:
-    videos, faults = [], []
+def _parse_rows(lines: Sequence[str], form: ListFormat) -> tuple[list[Video], list[str]]:
+    videos, problems = [], []
     for index, line in enumerate(lines):
-        listed, label, fault = split_row(line, cfg.DATA.PATH_LABEL_SEPARATOR, cfg.MODEL.NUM_CLASSES)
-        if fault:
-            faults.append(f"line {index + 1}: {fault}: {line!r}")
+        listed, label, problem = split_row(line, form.separator, form.num_classes)
+        if problem:
+            problems.append(f"line {index + 1}: {problem}: {line!r}")
         else:
-            videos.append(Video(index, listed, os.path.join(cfg.DATA.PATH_PREFIX, listed), label))
-    return videos, faults
+            videos.append(Video(index, listed, os.path.join(form.path_prefix, listed), label))
+    return videos, problems
 
 
 def split_row(line: str, separator: str, num_classes: int) -> tuple[str, int, str]:
     """Split one row of the list.
 
     Returns:
-        The path as listed, the label, and what is wrong with the row (empty when nothing is).
+        The path as listed, the label, and the problem of the row, empty if it is good.
     """
     listed, found, text = line.rpartition(separator)
     if not re.fullmatch(r"-?[0-9]{1,9}", text):
@@ -114,6 +142,6 @@ def _row_advice(line: str, separator: str) -> str:
     return f"no whole number after the last {separator!r}, so no label (a header?)"
 
 
-def first_present(videos: Sequence[Video]) -> str:
-    """Find the first video that is there, whose path other machines are asked for; empty when none is."""
+def first_existing(videos: Sequence[Video]) -> str:
+    """Return the path of the first video that exists, which every node of a cluster must see; empty if none does."""
     return next((video.path for video in videos if os.path.exists(video.path)), "")

@@ -27,23 +27,23 @@ def views_per_video(cfg: "CfgNode") -> int:
 
 
 def view_stem(view: int, label: int) -> str:
-    """Name a view's file, without suffix: view 61 of class 7 is `61_7`."""
+    """Name the file of a view, without suffix: `61_7` for view 61 of class 7."""
     return f"{view}_{label}"
 
 
 def parse_view_stem(stem: str) -> tuple[int, int] | None:
-    """Read a view's number and label from its file's stem, None if it is not such a name."""
+    """Parse a view's number and label from the stem of its file, None if it is another name."""
     match = _VIEW_STEM.fullmatch(stem)
     return (int(match[1]), int(match[2])) if match else None
 
 
 def result_stem(path: str) -> str:
-    """Name the results of a view's file as ais_bench does: the file's name up to the first dot."""
+    """Name the results of a view's file as ais_bench does: by its name up to the first dot."""
     return os.path.basename(path).split(".")[0]
 
 
 def parse_result_name(name: str) -> tuple[int, int] | None:
-    """Read view and label from the name of a view's first output, None if it is not such a name."""
+    """Parse view and label from the name of a view's first output, None if it is another name."""
     match = _RESULT_NAME.fullmatch(name)
     return (int(match[1]), int(match[2])) if match else None
 
@@ -56,11 +56,11 @@ class Shard:
     num_shards: int = 1
 
     def owns(self, video: int) -> bool:
-        """Tell whether the video with this index belongs to the shard."""
+        """Check whether the video with this index belongs to the shard."""
         return video % self.num_shards == self.shard_id
 
     def select(self, videos: Sequence[T]) -> list[T]:
-        """Take the shard's videos out of the whole list."""
+        """Select the shard's videos from the whole list."""
         return list(videos[self.shard_id :: self.num_shards])
 
 

@@ -1,7 +1,7 @@
 """What becomes of a video in a run: a value, or a reason why there is none."""
 
 from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
+from typing import Generic, TypeVar
 
 from x3d.dataset.annotations import Video
 
@@ -18,13 +18,3 @@ class Outcome(Generic[T]):
     value: T | None = None
     reason: str = ""
     text: str = ""
-
-    def failure(self) -> dict[str, Any]:
-        """Make the manifest's entry of a video that failed."""
-        return {
-            "path": self.video.listed,
-            "label": self.video.label,
-            "state": "failed",
-            "reason": self.reason,
-            "text": self.text,
-        }

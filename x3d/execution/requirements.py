@@ -25,15 +25,17 @@ class Needs:
     model_digest: str = ""
 
     @classmethod
-    def of(cls, paths: Sequence[str], packages: Mapping[str, str] | None = None, model_path: str = "") -> "Needs":
-        """Note what is here: paths (empty ones left out), versions, and the model's digest."""
+    def of(
+        cls, paths: Sequence[str], packages: Mapping[str, str] | None = None, model_path: str = "", model_hash: str = ""
+    ) -> "Needs":
+        """Note what is here: paths (empty ones left out), versions, and the model with its hash (model_digest)."""
         modules = {**DECODING, **(packages or {})}
         return cls(
             tuple(os.path.abspath(path) for path in [*paths, model_path] if path),
             tuple(modules.items()),
             tuple(versions(modules).items()),
             os.path.abspath(model_path) if model_path else "",
-            model_digest(model_path) if model_path else "",
+            model_hash,
         )
 
     def lacking(self) -> list[str]:

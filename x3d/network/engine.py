@@ -220,14 +220,25 @@ def open_engine(model_path: str, engine: str = "auto", device: str = "", num_thr
         ) from error
 
 
+def pad_batch(batch: np.ndarray, batch_size: int) -> np.ndarray:
+    """Pad a batch with copies of its first view; the caller drops their outputs.
+
+    Args:
+        batch: (N, 3, T, C, C), 1 <= N <= batch_size.
+    Returns:
+        (batch_size, 3, T, C, C).
+    """
+    missing = batch_size - len(batch)
+    return np.concatenate([batch, np.repeat(batch[:1], missing, axis=0)]) if missing else batch
+
+
 def infer_padded(engine: Engine, batch: np.ndarray) -> list[np.ndarray]:
-    """Run a batch that may be shorter than the model's fixed one; it is padded, and the padding's outputs dropped.
+    """Run a batch that may be shorter than the model's fixed batch size; it is padded, and the extra outputs dropped.
 
     Raises:
         EngineError: the engine fails.
     """
-    missing = (engine.batch_size or len(batch)) - len(batch)
-    padded = np.concatenate([batch, np.repeat(batch[:1], missing, axis=0)]) if missing else batch
+    padded = pad_batch(batch, engine.batch_size or len(batch))
     try:
         return [output[: len(batch)] for output in engine.infer(padded)]
     except Exception as error:

@@ -1,6 +1,7 @@
 """Score videos with a model, with no view on disk."""
 
 import contextlib
+import dataclasses
 import logging
 import os
 import re
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from x3d.config import view_config
+from x3d.config.loading import view_config
 from x3d.dataset.annotations import Video, first_existing, read_list
 from x3d.dataset.naming import WHOLE, Shard
 from x3d.execution.outcome import Outcome
@@ -119,15 +120,24 @@ def evaluate(settings: EvaluateSettings, shard: Shard = WHOLE) -> RunSummary:
     _check_model(settings, engine)
     scorer = plan_scorer(settings, engine)
     provenance = evaluation_provenance(
-        settings.view_config, settings.videos, settings.num_views, settings.ensemble_method, engine, scorer
+        settings.view_config,
+        settings.videos,
+        settings.num_views,
+        settings.ensemble_method,
+        engine,
+        settings.model_path,
+        scorer.batch_size,
     )
-    requirements = NodeRequirements.of(
-        [settings.path_prefix, first_existing(videos)], engine.packages, settings.model_path, provenance["model_digest"]
-    )
+    paths, packages = [settings.path_prefix, first_existing(videos)], engine.packages
     resources, num_workers = task_resources(engine.device), count_workers(settings.runner, engine.device)
     del engine
+
+    def requirements() -> NodeRequirements:
+        return NodeRequirements.from_here(paths, packages, settings.model_path, provenance["model_digest"])
+
+    workers = dataclasses.replace(settings.runner, num_workers=num_workers)
     with contextlib.ExitStack() as stack:
-        runner = stack.enter_context(open_runner(settings.runner.with_workers(num_workers), requirements, resources))
+        runner = stack.enter_context(open_runner(workers, requirements, resources))
         manifest, rows = open_shard(settings.output_path, shard, provenance, settings.num_classes)
         stack.enter_context(rows)
         stack.enter_context(manifest.saved_on_exit())
@@ -137,8 +147,7 @@ def evaluate(settings: EvaluateSettings, shard: Shard = WHOLE) -> RunSummary:
         logger.info("%d videos, %d to do, %s, batch size %d", len(videos), len(todo), where, scorer.batch_size)
         for outcome in with_progress(runner.run(scorer, todo), len(todo), settings.stop_at_first_failure):
             _record(outcome, rows, manifest)
-    failed = [manifest.videos[index] for index in sorted(manifest.videos)]
-    return RunSummary(len(videos), rows.num_rows, failed, manifest.path)
+    return RunSummary(len(videos), rows.num_rows, list(manifest.failed().values()), manifest.path)
 
 
 def _check_model(settings: EvaluateSettings, engine: Engine) -> None:
@@ -188,7 +197,7 @@ def _record(outcome: Outcome[np.ndarray], rows: ScoreRows, manifest: Manifest) -
     """Record the result of a video: its scores as a row, or its failure in the manifest."""
     video = outcome.video
     if outcome.value is None:
-        manifest.record(video.index, outcome.failure())
+        manifest.record_failed(video, outcome.reason, outcome.text)
     else:
         rows.append(video.index, video.label, outcome.value)
         manifest.forget(video.index)

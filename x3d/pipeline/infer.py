@@ -13,7 +13,7 @@ from tqdm import tqdm
 
 from x3d.dataset.naming import result_stem
 from x3d.errors import EngineError, RunError
-from x3d.network.engine import Engine, open_engine
+from x3d.network.engine import Engine, open_engine, pad_batch
 from x3d.storage.ais_bench_summary import Summary
 from x3d.storage.result_folder import write_result
 from x3d.storage.view_reader import batched, check_inputs, list_inputs, read_batch
@@ -91,7 +91,7 @@ def _infer_files(engine: Engine, paths: Sequence[str], settings: InferSettings, 
     """Run every file through the engine, batch by batch, and write the outputs of each view."""
     with _partial_folder(settings.folder) as partial, tqdm(total=len(paths), desc="views", unit="view") as progress:
         for start, names in batched(paths, summary.batch_size):
-            batch = read_batch(names, engine.view_shape, summary.batch_size)
+            batch = pad_batch(read_batch(names, engine.view_shape), summary.batch_size)
             outputs = _measure(engine, batch, settings.loop, 0 if start else settings.warmup_count, summary)
             if partial and settings.folder:
                 for number, name in enumerate(names):

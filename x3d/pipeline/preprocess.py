@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from x3d.config import view_config
+from x3d.config.loading import view_config
 from x3d.dataset.annotations import Video, first_existing, read_list
 from x3d.dataset.naming import WHOLE, Shard
 from x3d.execution.progress import with_progress
@@ -18,7 +18,8 @@ from x3d.execution.runner import RunnerSettings, open_runner
 from x3d.pipeline.summary import RunSummary
 from x3d.storage.manifest import Manifest
 from x3d.storage.provenance import view_provenance
-from x3d.storage.view_folder import ViewFolder, ViewWriter
+from x3d.storage.view_folder import ViewFolder
+from x3d.storage.view_writer import ViewWriter
 from x3d.video.reader import VideoReader
 from x3d.video.sampling import Sampling
 from x3d.video.transform import Transform
@@ -102,18 +103,21 @@ def preprocess(settings: PreprocessSettings, shard: Shard = WHOLE) -> RunSummary
     videos = shard.select(settings.videos)
     num_views = settings.num_views
     provenance = view_provenance(settings.view_config, settings.videos, num_views)
-    folder = ViewFolder(settings.output_path, settings.suffix, settings.view_shape, num_views, shard)
+    folder = ViewFolder(settings.output_path, settings.suffix, settings.transform.view_shape(settings.sampling.num_frames), num_views, shard)
     with contextlib.ExitStack() as stack:
         manifest = stack.enter_context(folder.open(provenance, videos, settings.overwrite))
-        requirements = NodeRequirements.of([settings.path_prefix, first_existing(videos), str(folder.scratch)])
-        runner = stack.enter_context(open_runner(settings.runner, requirements))
+        paths = [settings.path_prefix, first_existing(videos), str(folder.scratch)]
+        runner = stack.enter_context(open_runner(settings.runner, functools.partial(NodeRequirements.from_here, paths)))
         stack.enter_context(manifest.saved_on_exit())
         todo = [video for video in videos if not manifest.is_done(video.index)]
         _check_space(folder, len(videos), len(todo))
         outcomes = runner.run(_video_function(settings, folder.writer), todo)
         for outcome in with_progress(outcomes, len(todo), settings.stop_at_first_failure):
-            manifest.record(outcome)
-    return _summarise(videos, manifest)
+            if outcome.value is None:
+                manifest.record_failed(outcome.video, outcome.reason, outcome.text)
+            else:
+                manifest.record_done(outcome.video, **outcome.value)
+    return _summarise(len(videos), manifest)
 
 
 def _check_space(folder: ViewFolder, num_videos: int, num_todo: int) -> None:
@@ -151,13 +155,12 @@ def write_views(video: Video, sampling: Sampling, transform: Transform, writer: 
         return {"hash": digest, "rotation": reader.rotation}
 
 
-def _summarise(videos: Sequence[Video], manifest: Manifest) -> RunSummary:
-    entries = [manifest.videos[video.index] for video in videos if video.index in manifest.videos]
-    done = [entry for entry in entries if entry["state"] == "done"]
+def _summarise(num_videos: int, manifest: Manifest) -> RunSummary:
+    done = manifest.done().values()
     return RunSummary(
-        num_videos=len(videos),
+        num_videos=num_videos,
         num_done=len(done),
-        failed=[entry for entry in entries if entry["state"] == "failed"],
+        failed=list(manifest.failed().values()),
         manifest=manifest.path,
         num_rotated=sum(entry.get("rotation", 0) != 0 for entry in done),
     )

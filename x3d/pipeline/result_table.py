@@ -8,7 +8,8 @@ import numpy as np
 from tqdm import tqdm
 
 from x3d.scoring import Audit, ScoreTable, audit_views, majority_labels
-from x3d.storage.result_folder import Result, ScoreReader, find_results, summary_results
+from x3d.storage.ais_bench_summary import read_summaries
+from x3d.storage.result_folder import Result, ScoreReader, find_results
 
 logger = logging.getLogger(__name__)
 
@@ -121,7 +122,7 @@ def aggregate_results(
 
 
 def _expected_from_folder(folder: str, num_views: int, views: np.ndarray, labels: np.ndarray) -> ExpectedViews:
-    summary = summary_results(folder)
+    summary = read_summaries(folder)
     if summary:
         numbers = np.array(sorted(summary))
         per_view = majority_labels(numbers, np.array([summary[view] for view in numbers]), num_views)

@@ -109,7 +109,8 @@ def verify(settings: VerifySettings, report: Path) -> Verification:
     known = KNOWN_SETS.get(len(videos), "no known copy of the validation set")
     logger.info("%d videos listed: %s", len(videos), known)
     counts: collections.Counter[str] = collections.Counter()
-    requirements = NodeRequirements.of([settings.path_prefix, first_existing(videos)])
+    paths = [settings.path_prefix, first_existing(videos)]
+    requirements = functools.partial(NodeRequirements.from_here, paths)
     with open_runner(settings.runner, requirements) as runner, open(report, "w", newline="") as file:
         rows = csv.writer(file)
         rows.writerow(COLUMNS)

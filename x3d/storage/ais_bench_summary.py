@@ -1,4 +1,4 @@
-"""The performance summary of an inference run, in ais_bench's words and layout."""
+"""The performance summary of an inference run, written and read in ais_bench's words and layout."""
 
 import json
 import os
@@ -11,10 +11,22 @@ import numpy as np
 from x3d.dataset.naming import parse_result_name
 
 PERCENTILE = 99
+SUMMARY_SUFFIX = "_summary.json"
+SAMPLES, INPUT_FILES, OUTPUT_FILES = "filesinfo", "infiles", "outfiles"
+COMPUTE, TO_DEVICE, FROM_DEVICE = "NPU_compute_time", "H2D_latency", "D2H_latency"
+
+
+def summary_path(folder: Path) -> Path:
+    """Name the summary of a folder of results, which lies beside it."""
+    return folder.with_name(f"{folder.name}{SUMMARY_SUFFIX}")
 
 
 class Summary:
-    """Collect compute times and the files written; report them as ais_bench does."""
+    """Collects compute times and the files written, and reports them as ais_bench does.
+
+    Attributes:
+        compute_ms: of each batch.
+    """
 
     def __init__(self, batch_size: int) -> None:
         self.batch_size = batch_size
@@ -23,34 +35,32 @@ class Summary:
 
     def add_file(self, number: int, source: str, written: Sequence[str]) -> None:
         """Record which files a sample was read from and written to."""
-        self._files[number] = {"infiles": [source], "outfiles": list(written)}
+        self._files[number] = {INPUT_FILES: [source], OUTPUT_FILES: list(written)}
 
-    def report(self, args: Sequence[str], path: str | None, with_transfers: bool) -> None:
+    def report(self, args: Sequence[str], path: str | Path | None, with_transfers: bool) -> None:
         """Print the summary's lines to stdout and write its JSON.
 
         Throughput is 1000 * batch size / mean compute time in ms; reading, writing and padding are not in it. A host
         moves nothing between memories, so its transfer times are zero.
         """
-        compute = _statistics(self.compute_ms)
-        transfers = _statistics([])
+        compute, transfers = _statistics(self.compute_ms), _statistics([])
         mean = compute["mean"]
         throughput = 1000 * self.batch_size / mean if mean else 0.0
+        times = {TO_DEVICE: transfers, COMPUTE: compute, FROM_DEVICE: transfers}
         print("[INFO] -----------------Performance Summary------------------")
-        if with_transfers:
-            print(_line("H2D_latency", transfers))
-        print(_line("NPU_compute_time", compute))
-        if with_transfers:
-            print(_line("D2H_latency", transfers))
-        print(f"[INFO] throughput 1000*batchsize.mean({self.batch_size})/NPU_compute_time.mean({mean}): {throughput}")
+        for name, statistics in times.items():
+            if name == COMPUTE or with_transfers:
+                print(_line(name, statistics))
+        print(f"[INFO] throughput 1000*batchsize.mean({self.batch_size})/{COMPUTE}.mean({mean}): {throughput}")
         print("[INFO] ------------------------------------------------------", flush=True)
         if path is None:
             return
         content: dict[str, Any] = {
-            "filesinfo": self._files,
+            SAMPLES: self._files,
             "args": list(args),
-            "NPU_compute_time": compute,
-            "H2D_latency": transfers,
-            "D2H_latency": transfers,
+            COMPUTE: compute,
+            TO_DEVICE: transfers,
+            FROM_DEVICE: transfers,
             "throughput": throughput,
             "npu_compute_time_list": self.compute_ms,
             "pid": os.getpid(),
@@ -77,18 +87,44 @@ def _line(name: str, statistics: dict[str, float]) -> str:
 
 
 def read_summary(path: Path) -> list[tuple[int, int]]:
-    """Read view and label of each output a summary names; a sample is cut down to that while it is read."""
+    """Read view and label of each output that a summary names.
 
-    def shrink(pairs: list[tuple[str, Any]]) -> Any:
+    Samples are reduced to that while the file is read: a summary of 600,000 views is large.
+
+    Raises:
+        ValueError: the file is not a summary.
+    """
+
+    def reduce(pairs: list[tuple[str, Any]]) -> Any:
         content = dict(pairs)
-        if "outfiles" not in content:
+        if OUTPUT_FILES not in content:
             return content
-        names = (parse_result_name(os.path.basename(name)) for name in content["outfiles"])
-        return [identity for identity in names if identity]
+        views = (parse_result_name(os.path.basename(name)) for name in content[OUTPUT_FILES])
+        return [view for view in views if view]
 
     try:
         with open(path) as file:
-            samples = json.load(file, object_pairs_hook=shrink)["filesinfo"]
+            samples = json.load(file, object_pairs_hook=reduce)[SAMPLES]
         return [view for sample in samples.values() for view in sample]
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"{path} is not a summary of ais_bench: {error!r}; remove it") from error
+
+
+def read_summaries(folder: str) -> dict[int, int] | None:
+    """Read which views a run was to write, from the summary beside the folder, or those of several devices in it.
+
+    Returns:
+        Label of each view, None without a summary.
+    Raises:
+        ValueError: a summary cannot be read, or a view is named twice.
+    """
+    root = Path(os.path.abspath(folder))
+    beside = summary_path(root)
+    paths = [beside] if beside.is_file() else sorted(root.glob(f"device*{SUMMARY_SUFFIX}"))
+    expected: dict[int, int] = {}
+    for path in paths:
+        for view, label in read_summary(path):
+            if view in expected:
+                raise ValueError(f"{path} names view {view} twice; remove it, or set DATA.PATH_TO_DATA_DIR")
+            expected[view] = label
+    return expected or None

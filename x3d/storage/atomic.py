@@ -1,4 +1,4 @@
-"""Files that a run keeps: whole JSON objects, locks, and writes that keep the operating system's reason."""
+"""Write JSON atomically, write bytes in full, and lock files."""
 
 import fcntl
 import json
@@ -15,7 +15,7 @@ def read_json(path: Path) -> dict[str, Any]:
     """Read a JSON object.
 
     Raises:
-        ValueError: it is none; the text names the file.
+        ValueError: the file cannot be read or holds something else; the text names it.
     """
     try:
         content = json.loads(path.read_text())
@@ -27,7 +27,7 @@ def read_json(path: Path) -> dict[str, Any]:
 
 
 def write_json(path: Path, content: Mapping[str, Any]) -> None:
-    """Write a JSON object so that a reader sees the old file or the new one, whole."""
+    """Write a JSON object by rename: a reader sees the old file or the new one, never a part."""
     partial = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         partial.write_text(json.dumps(content, indent=1, sort_keys=True))
@@ -37,10 +37,10 @@ def write_json(path: Path, content: Mapping[str, Any]) -> None:
 
 
 def write_all(descriptor: int, data: bytes | memoryview) -> None:
-    """Write bytes to a file, all of them: one call may write less, such as on a disk that is nearly full.
+    """Write all bytes to a file; a single os.write may write fewer, such as on a disk that is nearly full.
 
     Raises:
-        OSError: the operating system's reason why the rest cannot be written.
+        OSError: the rest cannot be written.
     """
     rest = memoryview(data)
     while rest:
@@ -48,12 +48,15 @@ def write_all(descriptor: int, data: bytes | memoryview) -> None:
 
 
 def take_lock(path: Path) -> int:
-    """Take a file for this process, until what is returned is closed; it is made when it is not there.
+    """Lock a file for this process until the returned descriptor is closed; create the file if missing.
+
+    On a file system without locks, log a warning and lock nothing.
 
     Returns:
-        A file descriptor to append to it. On a file system without locks nothing is taken, and that is said.
+        A file descriptor that appends to the file.
     Raises:
-        ValueError: another run has it.
+        ValueError: another run holds the lock.
+        OSError: the file cannot be opened.
     """
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o666)
     try:
@@ -62,5 +65,5 @@ def take_lock(path: Path) -> int:
         os.close(descriptor)
         raise ValueError(f"{path} is in use by another run; wait for it, or give another folder") from None
     except OSError as error:
-        logger.warning("%s cannot be locked (%s); see that no other run writes there", path, error.strerror)
+        logger.warning("%s cannot be locked (%s); make sure that no other run writes there", path, error.strerror)
     return descriptor

@@ -1,4 +1,4 @@
-"""A folder of x3d_evaluate.py: for each shard a manifest, which says what it was made from, and a journal of rows."""
+"""A folder of score rows: for each shard a manifest, which records provenance and failures, and a file of rows."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -8,64 +8,89 @@ import numpy as np
 
 from x3d.dataset.naming import Shard
 from x3d.scoring.table import ScoreTable
-from x3d.storage.manifest import Manifest, check_shards, find_manifests, manifest_name, shard_of
-from x3d.storage.provenance import facts_differ
-from x3d.storage.score_rows import Journal, read_journal
+from x3d.storage.manifest import Entry, Manifest
+from x3d.storage.provenance import provenance_differences
+from x3d.storage.score_rows import ScoreRows, read_score_rows
+from x3d.storage.shards import find_manifests, load_shards, manifest_name, shard_of
 
-JOURNAL_SUFFIX = ".rows"
-EVALUATED_WITH = ("engine", "device", "batch_size", "model_digest", "list_digest", "versions")
-"""Facts that the conditions of an accuracy repeat."""
+ROWS_SUFFIX = ".rows"
+CONDITIONS = ("engine", "device", "batch_size", "model_digest", "list_digest", "view_format", "versions")
+"""Keys of the provenance that the conditions of an accuracy repeat."""
 
 
-def journal_path(manifest: Path) -> Path:
-    """Name the journal that goes with a manifest."""
-    return manifest.with_suffix(JOURNAL_SUFFIX)
+def rows_path(manifest: Path) -> Path:
+    """Name the file of rows that goes with a manifest."""
+    return manifest.with_suffix(ROWS_SUFFIX)
 
 
 def is_eval_folder(folder: str) -> bool:
-    """Tell whether x3d_evaluate.py wrote a folder."""
+    """Check whether an evaluation wrote a folder."""
     root = Path(folder)
-    return bool(folder) and root.is_dir() and any(journal_path(path).exists() for path in find_manifests(root))
+    return bool(folder) and root.is_dir() and any(rows_path(path).exists() for path in find_manifests(root))
 
 
-def open_shard(folder: str, shard: Shard, facts: Mapping[str, Any], num_classes: int) -> tuple[Manifest, Journal]:
-    """Make a shard of a folder ready: new, or as an earlier run of the same facts left it.
+def open_shard(
+    folder: str, shard: Shard, provenance: Mapping[str, Any], num_classes: int
+) -> tuple[Manifest, ScoreRows]:
+    """Open a shard of a folder, new or to be resumed; the caller closes the rows, which hold the lock.
 
     Raises:
-        ValueError: the folder was made from something else, holds another sharding, or is in use.
+        ValueError: the folder has another provenance or shard count, holds rows of unknown origin, or is in use.
     """
+    root = Path(folder)
+    path = root / manifest_name(shard)
     try:
-        Path(folder).mkdir(parents=True, exist_ok=True)
-        return _open_shard(Path(folder), shard, facts, num_classes)
+        root.mkdir(parents=True, exist_ok=True)
+        _check_manifests(find_manifests(root), shard, provenance)
+        manifest = Manifest.load(path) if path.exists() else _start(path, provenance)
+        rows = ScoreRows(rows_path(path), num_classes)
     except OSError as error:
         raise ValueError(f"X3D_EVALUATE.OUTPUT_PATH {folder}: {error.strerror}") from error
-
-
-def _open_shard(root: Path, shard: Shard, facts: Mapping[str, Any], num_classes: int) -> tuple[Manifest, Journal]:
-    own = root / manifest_name(shard)
-    manifest = Manifest(own, facts, {})
-    for path in find_manifests(root):
-        if shard_of(path).num_shards != shard.num_shards:
-            raise ValueError(f"{path} is of another sharding than --num_shards {shard.num_shards}; give another folder")
-        found = Manifest.load(path)
-        differences = facts_differ(found.facts, facts)
-        if differences:
-            raise ValueError(
-                f"{path} was made from something else: {'; '.join(differences)}. Give another X3D_EVALUATE.OUTPUT_PATH"
-            )
-        manifest = found if path == own else manifest
-    rows = journal_path(own)
-    if not own.exists() and rows.exists() and rows.stat().st_size:
-        raise ValueError(f"{rows} holds rows without {own.name}, so of unknown origin; give another folder")
-    journal = Journal(rows, num_classes)
-    for index in journal.done.tolist():
-        manifest.videos.pop(index, None)
     try:
+        _check_videos(rows_path(path), rows.done, shard, provenance["num_videos"])
+        for index in rows.done.tolist():
+            manifest.forget(index)
         manifest.save()
     except BaseException:
-        journal.close()
+        rows.close()
         raise
-    return manifest, journal
+    return manifest, rows
+
+
+def _check_manifests(paths: Sequence[Path], shard: Shard, provenance: Mapping[str, Any]) -> None:
+    """Reject manifests with another shard count or provenance."""
+    for path in paths:
+        if shard_of(path).num_shards != shard.num_shards:
+            raise ValueError(
+                f"{path} is one of {shard_of(path).num_shards} shards, --num_shards is {shard.num_shards}; "
+                "give another X3D_EVALUATE.OUTPUT_PATH"
+            )
+        differences = provenance_differences(Manifest.load(path).provenance, provenance)
+        if differences:
+            raise ValueError(
+                f"{path} has another provenance: {'; '.join(differences)}. Give another X3D_EVALUATE.OUTPUT_PATH"
+            )
+
+
+def _start(path: Path, provenance: Mapping[str, Any]) -> Manifest:
+    """Make a manifest for a shard without rows."""
+    rows = rows_path(path)
+    if rows.exists() and rows.stat().st_size:
+        raise ValueError(
+            f"{rows} holds rows without {path.name}, so of unknown origin; give another X3D_EVALUATE.OUTPUT_PATH"
+        )
+    return Manifest(path, provenance)
+
+
+def _check_videos(path: Path, videos: np.ndarray, shard: Shard, num_videos: int) -> None:
+    """Reject rows of videos that are not in the list or belong to another shard."""
+    for video in videos.tolist():
+        if not 0 <= video < num_videos:
+            raise ValueError(
+                f"{path} holds video {video}, the list has {num_videos} videos; remove the file, or give another folder"
+            )
+        if not shard.owns(video):
+            raise ValueError(f"{path} holds video {video}, which belongs to shard {video % shard.num_shards}")
 
 
 def read_rows(
@@ -85,59 +110,53 @@ def read_rows(
             the text names the file.
     """
     paths = find_manifests(Path(folder))
-    manifests = check_shards(paths)
-    facts = manifests[0].facts
-    if facts["config"]["DATA.ENSEMBLE_METHOD"] != ensemble_method:
-        made = facts["config"]["DATA.ENSEMBLE_METHOD"]
-        raise ValueError(f"{folder} holds views joined by {made}: set DATA.ENSEMBLE_METHOD {made}")
-    if facts["num_classes"] != num_classes:
-        raise ValueError(f"{folder} holds {facts['num_classes']} classes: set MODEL.NUM_CLASSES {facts['num_classes']}")
-    journals = [read_journal(journal_path(path), num_classes) for path in paths]
-    for path, journal in zip(paths, journals, strict=True):
-        shard = shard_of(path)
-        foreign = [video for video in journal["video"].tolist() if not shard.owns(video)]
-        if foreign:
-            raise ValueError(
-                f"{journal_path(path)} holds video {foreign[0]}, which is shard {foreign[0] % shard.num_shards}'s"
-            )
-    rows = np.concatenate(journals)
+    manifests = load_shards(paths)
+    provenance = manifests[0].provenance
+    made_with = provenance["config"]["DATA.ENSEMBLE_METHOD"]
+    if made_with != ensemble_method:
+        raise ValueError(f"{folder} holds views aggregated by {made_with}: set DATA.ENSEMBLE_METHOD {made_with}")
+    if provenance["num_classes"] != num_classes:
+        made_for = provenance["num_classes"]
+        raise ValueError(f"{folder} holds scores of {made_for} classes: set MODEL.NUM_CLASSES {made_for}")
+    parts = []
+    for path in paths:
+        parts.append(read_score_rows(rows_path(path), num_classes))
+        _check_videos(rows_path(path), parts[-1]["video"], shard_of(path), provenance["num_videos"])
+    rows = np.concatenate(parts)
     rows = rows[np.argsort(rows["video"], kind="stable")]
-    failed = {index: entry for manifest in manifests for index, entry in manifest.videos.items()}
-    return _table(rows, failed, facts, folder, labels, annotations)
+    failed = {index: entry for manifest in manifests for index, entry in manifest.failed().items()}
+    return _table(rows, failed, provenance, folder, labels, annotations)
 
 
 def _table(
     rows: np.ndarray,
-    failed: Mapping[int, Mapping[str, Any]],
-    facts: Mapping[str, Any],
+    failed: Mapping[int, Entry],
+    provenance: Mapping[str, Any],
     folder: str,
     listed_labels: Sequence[int] | None,
     annotations: str,
 ) -> ScoreTable:
-    videos, labels, num_videos = rows["video"], rows["label"], facts["num_videos"]
+    videos, labels, num_videos = rows["video"], rows["label"], provenance["num_videos"]
     incomplete = np.setdiff1d(np.arange(num_videos), videos).tolist()
     missing = [f"video {video}: {failed.get(video, {}).get('text', 'not evaluated')}" for video in incomplete]
-    faults = [f"video {video} is unlabelled (-1)" for video in videos[labels < 0]]
-    faults += [f"video {video} is not of the {num_videos} listed" for video in videos[videos >= num_videos]]
-    faults += [
+    problems = [f"video {video} is unlabelled (-1)" for video in videos[labels < 0]]
+    problems += [
         f"video {row['video']} has scores that are not finite" for row in rows if not np.isfinite(row["scores"]).all()
     ]
-    source = folder
     if listed_labels is not None:
-        source = annotations
-        faults += _list_faults(videos, labels, num_videos, listed_labels, source)
-    conditions = {**facts["config"], "MODEL.NUM_CLASSES": facts["num_classes"]}
-    conditions |= {key: facts.get(key) for key in EVALUATED_WITH}
-    return ScoreTable(folder, rows["scores"], labels, source, conditions, incomplete, missing, faults)
+        problems += _list_problems(videos, labels, num_videos, listed_labels, annotations)
+    conditions = {**provenance["config"], "MODEL.NUM_CLASSES": provenance["num_classes"]}
+    conditions |= {key: provenance.get(key) for key in CONDITIONS}
+    return ScoreTable(folder, rows["scores"], labels, annotations or folder, conditions, incomplete, missing, problems)
 
 
-def _list_faults(
+def _list_problems(
     videos: np.ndarray, labels: np.ndarray, num_videos: int, listed: Sequence[int], source: str
 ) -> list[str]:
     if len(listed) != num_videos:
         return [f"{source} lists {len(listed)} videos, the rows were made from {num_videos}"]
     return [
-        f"video {video} has label {label}; {source} says {listed[video]}"
+        f"video {video} has label {label}; {source} lists it with {listed[video]}"
         for video, label in zip(videos, labels, strict=True)
-        if video < num_videos and listed[video] != label
+        if listed[video] != label
     ]

@@ -1,4 +1,7 @@
-"""What decides a run's outputs: configuration, list, versions, model. Outputs of different facts are never mixed."""
+"""Provenance of a run: configuration, annotation list, package versions, model hash.
+
+Outputs with different provenance are never combined.
+"""
 
 import hashlib
 import importlib
@@ -11,45 +14,60 @@ from typing import TYPE_CHECKING, Any
 import xxhash
 
 from x3d import __version__
-from x3d.config.loading import view_config
 from x3d.dataset.annotations import Video
-from x3d.dataset.naming import views_per_video
+from x3d.video import VIEW_FORMAT
 
 if TYPE_CHECKING:
-    from fvcore.common.config import CfgNode
-
     from x3d.network.engine import Engine
 
+VIEW_FILE_KEYS = ("X3D_PREPROCESS.FORMAT", "X3D_PREPROCESS.BACKEND")
+"""Keys that decide the files of views; an evaluation writes none."""
 DECODING = {"av": "av", "opencv": "cv2"}
-"""Packages that decide the views, by the name in the facts: the module that knows its version."""
+"""Packages that decide the views: name in the provenance -> module that holds the version."""
+INFORMATIONAL = ("config_digest", "x3d")
+"""Keys that are recorded and not compared: a digest of what is compared anyway, and the release of this suite, whose
+view_format decides."""
 
 
-def view_facts(cfg: "CfgNode", videos: Sequence[Video]) -> dict[str, Any]:
-    """Collect what decides the views of a list of videos: configuration, list and versions."""
-    config = view_config(cfg)
+def view_provenance(config: Mapping[str, Any], videos: Sequence[Video], views_per_video: int) -> dict[str, Any]:
+    """Collect what decides the views of a list of videos.
+
+    Args:
+        config: the keys that decide the views, with their values.
+        videos: the whole list, not a shard of it.
+    """
     return {
-        "config": config,
+        "config": dict(config),
         "config_digest": digest(config),
         "list_digest": digest([[video.listed, video.label] for video in videos]),
         "num_videos": len(videos),
-        "views_per_video": views_per_video(cfg),
+        "views_per_video": views_per_video,
+        "view_format": VIEW_FORMAT,
         "versions": versions(DECODING),
     }
 
 
-def evaluation_facts(
-    cfg: "CfgNode", videos: Sequence[Video], model_path: str, engine: "Engine", batch_size: int
+def evaluation_provenance(
+    config: Mapping[str, Any],
+    videos: Sequence[Video],
+    views_per_video: int,
+    ensemble_method: str,
+    engine: "Engine",
+    model_path: str,
+    batch_size: int,
 ) -> dict[str, Any]:
-    """Collect what decides the rows of an evaluation: that of the views, how they are joined, model and engine."""
-    facts = view_facts(cfg, videos)
-    for key in ("X3D_PREPROCESS.FORMAT", "X3D_PREPROCESS.BACKEND"):
-        del facts["config"][key]
-    facts["config"]["DATA.ENSEMBLE_METHOD"] = cfg.DATA.ENSEMBLE_METHOD
-    facts["config_digest"] = digest(facts["config"])
-    facts["versions"] = versions({**DECODING, **engine.packages})
-    return facts | {
+    """Collect what decides the score rows of an evaluation: views, their aggregation, model and engine.
+
+    Args:
+        config, videos, views_per_video: as view_provenance takes them.
+        model_path: a file, hashed here; the hash is returned under `model_digest`.
+    """
+    kept = {key: value for key, value in config.items() if key not in VIEW_FILE_KEYS}
+    kept["DATA.ENSEMBLE_METHOD"] = ensemble_method
+    return view_provenance(kept, videos, views_per_video) | {
+        "versions": versions({**DECODING, **engine.packages}),
         "model_digest": model_digest(model_path),
-        "num_classes": cfg.MODEL.NUM_CLASSES,
+        "num_classes": engine.num_classes,
         "engine": engine.name,
         "device": engine.device,
         "batch_size": batch_size,
@@ -57,10 +75,10 @@ def evaluation_facts(
 
 
 def versions(modules: Mapping[str, str]) -> dict[str, str]:
-    """Tell the versions of this suite and of packages, and the machine's architecture.
+    """Collect the versions of this suite and of packages, and the machine's architecture.
 
     Args:
-        modules: by the name to tell it under, the module that knows the version: the packages of one module differ
+        modules: name to report -> module that holds the version; one module may come from several packages
             (opencv-python, opencv-python-headless; onnxruntime, onnxruntime-gpu).
     Raises:
         ImportError: a module is not installed.
@@ -75,7 +93,7 @@ def digest(values: Any) -> str:
 
 
 def model_digest(path: str) -> str:
-    """Hash a model's file, of OpenVINO's .xml the .bin of its weights too (xxh3-64)."""
+    """Hash a model's file, of OpenVINO's .xml also the .bin of its weights (xxh3-64)."""
     model, weights = Path(path), Path(path).with_suffix(".bin")
     parts = [model, weights] if model.suffix == ".xml" and weights.exists() else [model]
     hasher = xxhash.xxh3_64()
@@ -86,13 +104,14 @@ def model_digest(path: str) -> str:
     return hasher.hexdigest()
 
 
-def facts_differ(old: Mapping[str, Any], new: Mapping[str, Any], prefix: str = "") -> list[str]:
-    """Name what differs between two records of facts, nested ones key by key."""
-    texts = []
-    for key in sorted({*old, *new}):
+def provenance_differences(old: Mapping[str, Any], new: Mapping[str, Any], prefix: str = "") -> list[str]:
+    """List the differences between two provenances, key by key; INFORMATIONAL keys are not compared."""
+    differences = []
+    for key in sorted({*old, *new} - set(INFORMATIONAL)):
         before, after = old.get(key), new.get(key)
         if isinstance(before, dict) and isinstance(after, dict):
-            texts += facts_differ(before, after, f"{prefix}{key}: ")
-        elif before != after and not key.endswith("config_digest"):
-            texts.append(f"{prefix}{key} was {before!r}, is {after!r}")
-    return texts
+            differences += provenance_differences(before, after, f"{prefix}{key}: ")
+        elif before != after:
+            note = " (views of another format cannot be combined)" if key == "view_format" else ""
+            differences.append(f"{prefix}{key} was {before!r}, is {after!r}{note}")
+    return differences

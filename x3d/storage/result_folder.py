@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from x3d.dataset.naming import parse_result_name
-from x3d.storage.ais_bench_summary import read_summary
+from x3d.storage.ais_bench_summary import SUMMARY_SUFFIX
 
 _DEVICE_FOLDER = re.compile(r"device\d+")
 
@@ -26,9 +26,9 @@ def find_results(folder: str) -> tuple[list[Result], list[str]]:
     """List the results of a folder and its `device<N>/` folders.
 
     Returns:
-        The results in order of view and label, and the names that are no view's result, which may be from another run.
+        The results in order of view and label, and the names of other files, which may be from another run.
     Raises:
-        ValueError: no such folder.
+        ValueError: the folder does not exist.
     """
     root = Path(folder)
     if not folder or not root.is_dir():
@@ -41,7 +41,7 @@ def find_results(folder: str) -> tuple[list[Result], list[str]]:
         identity = parse_result_name(entry.name)
         if identity:
             results.append(Result(*identity, entry.path))
-        elif not entry.name.endswith("_summary.json"):
+        elif not entry.name.endswith(SUMMARY_SUFFIX):
             foreign.append(os.path.relpath(entry.path, root))
     results.sort()
     return results, sorted(foreign)
@@ -56,33 +56,11 @@ def _files(root: Path) -> Iterator["os.DirEntry[str]"]:
                 yield from os.scandir(entry.path)
 
 
-def summary_results(folder: str) -> dict[int, int] | None:
-    """Read what a run meant to write from the summary JSON beside the folder, or in it for several devices.
-
-    Returns:
-        Label of each view, None without a summary.
-    Raises:
-        ValueError: the summary cannot be read, or names a view twice.
-    """
-    root = Path(os.path.abspath(folder))
-    beside = root.parent / f"{root.name}_summary.json"
-    paths = [beside] if beside.is_file() else sorted(root.glob("device*_summary.json"))
-    if not paths:
-        return None
-    expected: dict[int, int] = {}
-    for path in paths:
-        for view, label in read_summary(path):
-            if view in expected:
-                raise ValueError(f"{path} names view {view} twice")
-            expected[view] = label
-    return expected or None
-
-
 class ScoreReader:
-    """Read the scores of a video's views, all into the same memory.
+    """Reads the scores of a video's views, of each video into the same memory.
 
     Attributes:
-        rows: (num_views, num_classes) float32, of the video last read.
+        rows: (num_views, num_classes) float32, of the last video.
     """
 
     def __init__(self, num_views: int, num_classes: int) -> None:
@@ -91,22 +69,22 @@ class ScoreReader:
         self.rows = self._buffer[:, :num_classes]
 
     def read(self, results: Sequence[Result]) -> list[str]:
-        """Fill `rows` with the scores of the views, and list the files that cannot be used.
+        """Read the scores of the views into `rows` and return a problem per file that cannot be used.
 
-        A .bin of the right length goes straight into its row; a byte more would show in the row's spare element.
+        A .bin is read straight into its row, whose spare element shows whether the file is longer.
         """
-        faults = []
+        problems = []
         num_classes = self.rows.shape[1]
         for row, result in enumerate(results):
             try:
                 if not result.path.endswith(".bin") or self._read_raw(row, result.path) != 4 * num_classes:
                     self.rows[row] = read_scores(result.path, num_classes)
             except ValueError as error:
-                faults.append(str(error))
+                problems.append(str(error))
         if not np.isfinite(self.rows).all():
             bad = [results[int(row)].path for row in np.flatnonzero(~np.isfinite(self.rows).all(axis=1))]
-            faults += [f"{path} holds scores that are not finite (NaN or infinity)" for path in bad]
-        return faults
+            problems += [f"{path} holds scores that are not finite (NaN or infinity)" for path in bad]
+        return problems
 
     def _read_raw(self, row: int, path: str) -> int:
         try:
@@ -125,7 +103,7 @@ def read_scores(path: str, num_classes: int) -> np.ndarray:
     Returns:
         (num_classes,) float32.
     Raises:
-        ValueError: not that many scores, or not float32; the text names the file.
+        ValueError: the file holds another number of scores, or another type; the text names it.
     """
     suffix = os.path.splitext(path)[1].lower()
     try:

@@ -1,199 +1,172 @@
-"""A folder of views: `<view>_<label>.npy`, and a manifest that vouches for them.
+"""A folder of views: `<view>_<label>.npy` or `.bin`, and a manifest that records the checksum of each video's.
 
-A video's views are written into a scratch folder and renamed into place when all of them are there, so a view that
-can be seen is whole. ais_bench does not look into subfolders.
+The scratch folders lie in subfolders, which ais_bench does not read.
 """
 
 import contextlib
-import io
-import math
 import os
 import shutil
-import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import xxhash
-
 from x3d.dataset.annotations import Video
-from x3d.dataset.naming import VIEW_SUFFIXES, WHOLE, Shard, parse_view_stem, view_stem
-from x3d.storage.atomic import take_lock, write_all
-from x3d.storage.manifest import Manifest, find_manifests, manifest_name, merge_shards, shard_of
-from x3d.storage.provenance import facts_differ
+from x3d.dataset.naming import VIEW_SUFFIXES, WHOLE, Shard, parse_view_stem
+from x3d.storage.atomic import take_lock
+from x3d.storage.manifest import Manifest
+from x3d.storage.provenance import provenance_differences
+from x3d.storage.shards import find_manifests, manifest_name, merge_shards, shard_of
+from x3d.storage.view_writer import ViewWriter, view_file_bytes
+
+OVERWRITE_ADVICE = "set X3D_PREPROCESS.OVERWRITE True to start anew"
 
 
 class ViewFolder:
-    """One shard's part of a folder of views (the whole of it when there is one shard)."""
+    """One shard's views in a folder: while it is open, its manifest records exactly the views that are there.
+
+    Attributes:
+        scratch: folder for incomplete views, and for the lock; exists while the folder is open.
+        writer: writes views; can be sent to worker processes.
+        view_bytes: size of a view's file.
+    """
 
     def __init__(
         self, path: str, suffix: str, view_shape: tuple[int, ...], views_per_video: int, shard: Shard = WHOLE
     ) -> None:
         self.path = Path(path)
-        self.suffix = suffix
-        self.view_bytes = _npy_header_bytes((1, *view_shape), suffix) + 4 * math.prod(view_shape)
         self.views_per_video = views_per_video
         self.shard = shard
+        self.view_bytes = view_file_bytes(view_shape, suffix)
         self.manifest_path = self.path / manifest_name(shard)
-        self.scratch = _scratch_of(self.manifest_path)
+        self.scratch = scratch_of(self.manifest_path)
+        self.writer = ViewWriter(self.path, self.scratch, suffix, views_per_video)
 
-    def open(self, facts: Mapping[str, Any], videos: Sequence[Video], overwrite: bool) -> Manifest:
-        """Make the folder ready: a manifest to resume or a new one, and no view that it does not vouch for.
+    @contextlib.contextmanager
+    def open(self, provenance: Mapping[str, Any], videos: Sequence[Video], overwrite: bool) -> Iterator[Manifest]:
+        """Lock the folder for this process and yield its manifest, resumed or new.
 
         Args:
-            facts: what decides the views.
             videos: of this shard.
             overwrite: remove this shard's views and manifest first.
         Raises:
-            ValueError: the folder was made from something else, holds files of unknown origin, or is in use.
+            ValueError: the folder has another provenance, holds files of unknown origin, or is in use.
         """
+        lock = self._take_lock()
+        try:
+            self._check_names()
+            self._check_or_merge_shards(provenance, overwrite)
+            if overwrite:
+                self._remove(self._own_views())
+                self.manifest_path.unlink(missing_ok=True)
+            manifest = self._resume(provenance) if self.manifest_path.exists() else self._start(provenance)
+            self._forget_incomplete(manifest, videos)
+            self._remove_unrecorded(manifest, videos)
+            manifest.save()
+            yield manifest
+        finally:
+            shutil.rmtree(self.scratch, ignore_errors=True)
+            os.close(lock)
+
+    def _take_lock(self) -> int:
+        """Create the folder and an empty scratch folder, and lock it."""
         try:
             self.path.mkdir(parents=True, exist_ok=True)
             self.scratch.mkdir(exist_ok=True)
-            self._lock = take_lock(self.scratch / "lock")
+            lock = take_lock(self.scratch / "lock")
         except OSError as error:
             raise ValueError(f"X3D_PREPROCESS.DATA_OUTPUT_PATH {self.path}: {error.strerror}") from error
-        try:
-            return self._open_manifest(facts, videos, overwrite)
-        except BaseException:
-            self.close()
-            raise
-
-    def _open_manifest(self, facts: Mapping[str, Any], videos: Sequence[Video], overwrite: bool) -> Manifest:
-        self._check_neighbours(facts, overwrite)
         for left in os.scandir(self.scratch):
             if left.is_dir():
                 shutil.rmtree(left, ignore_errors=True)
-        if overwrite:
-            self._remove(self._own_views())
-            self.manifest_path.unlink(missing_ok=True)
-        if self.manifest_path.exists():
-            manifest = Manifest.load(self.manifest_path)
-            self._check_facts(manifest, facts, "X3D_PREPROCESS.OVERWRITE True to start anew")
-        else:
-            unknown = [name for name in self._own_views() if not overwrite]
-            if unknown:
-                raise ValueError(
-                    f"{self.path} holds {len(unknown)} views without {self.manifest_path.name} (such as {unknown[0]}); "
-                    "give another X3D_PREPROCESS.DATA_OUTPUT_PATH, or X3D_PREPROCESS.OVERWRITE True to remove them"
-                )
-            manifest = Manifest(self.manifest_path, facts, {})
-        self._drop_unvouched(manifest, videos)
-        manifest.save()
-        return manifest
+        return lock
 
-    def _check_neighbours(self, facts: Mapping[str, Any], overwrite: bool) -> None:
-        """Refuse inputs this suite did not name, and manifests that do not go with this shard's."""
+    def _check_names(self) -> None:
+        """Reject files that are not views, which ais_bench would read."""
         for name in self._inputs():
             if parse_view_stem(os.path.splitext(name)[0]) is None:
                 raise ValueError(f"{self.path / name} is not a view, and ais_bench would read it; move it elsewhere")
+
+    def _check_or_merge_shards(self, provenance: Mapping[str, Any], overwrite: bool) -> None:
+        """Merge the finished shards if this is the whole folder, else check them."""
         others = [path for path in find_manifests(self.path) if path != self.manifest_path]
         if others and self.shard.num_shards == 1 and not overwrite:
-            self._check_facts(self._merge(others), facts, "X3D_PREPROCESS.OVERWRITE True to start anew")
-            return
+            _check_provenance(Manifest.load(others[0]), provenance, "remove it and its views")
+            self._merge_finished_shards(others)
+        else:
+            self._check_shards(others, provenance)
+
+    def _check_shards(self, others: Sequence[Path], provenance: Mapping[str, Any]) -> None:
+        """Reject shards with another shard count or provenance."""
         for path in others:
             if shard_of(path).num_shards != self.shard.num_shards:
                 raise ValueError(
-                    f"{path} is of another sharding than --num_shards {self.shard.num_shards}; finish or remove "
-                    "that one, or give another X3D_PREPROCESS.DATA_OUTPUT_PATH"
+                    f"{path} is one of {shard_of(path).num_shards} shards, --num_shards is {self.shard.num_shards}; "
+                    "finish or remove that one, or give another X3D_PREPROCESS.DATA_OUTPUT_PATH"
                 )
-            self._check_facts(Manifest.load(path), facts, "remove it and its views")
+            _check_provenance(Manifest.load(path), provenance, "remove it and its views")
 
-    def _merge(self, manifests: Sequence[Path]) -> Manifest:
-        """Join the shards' manifests, with the locks of shards that were stopped, so that none goes on meanwhile."""
-        scratches = [scratch for path in manifests if (scratch := _scratch_of(path)).exists()]
-        with contextlib.ExitStack() as held:
+    def _merge_finished_shards(self, manifests: Sequence[Path]) -> None:
+        """Merge the shards' manifests, with the locks of stopped shards held, so that none resumes meanwhile."""
+        scratches = [scratch for path in manifests if (scratch := scratch_of(path)).exists()]
+        with contextlib.ExitStack() as locks:
             for scratch in scratches:
-                held.callback(os.close, take_lock(scratch / "lock"))
-            merged = merge_shards(self.manifest_path, manifests)
+                locks.callback(os.close, take_lock(scratch / "lock"))
+            merge_shards(self.manifest_path, manifests)
             for scratch in scratches:
                 shutil.rmtree(scratch, ignore_errors=True)
-        return merged
 
-    def _check_facts(self, manifest: Manifest, facts: Mapping[str, Any], way_out: str) -> None:
-        differences = facts_differ(manifest.facts, facts)
-        if differences:
+    def _resume(self, provenance: Mapping[str, Any]) -> Manifest:
+        manifest = Manifest.load(self.manifest_path)
+        _check_provenance(manifest, provenance, OVERWRITE_ADVICE)
+        return manifest
+
+    def _start(self, provenance: Mapping[str, Any]) -> Manifest:
+        """Make a manifest for a folder that holds no views of this shard."""
+        unknown = self._own_views()
+        if unknown:
             raise ValueError(
-                f"{manifest.path} was made from something else: {'; '.join(differences)}. Give another "
-                f"X3D_PREPROCESS.DATA_OUTPUT_PATH, or {way_out}"
+                f"{self.path} holds views without {self.manifest_path.name} ({len(unknown)}, such as {min(unknown)}); "
+                f"give another X3D_PREPROCESS.DATA_OUTPUT_PATH, or {OVERWRITE_ADVICE}"
             )
+        return Manifest(self.manifest_path, provenance)
 
-    def _drop_unvouched(self, manifest: Manifest, videos: Sequence[Video]) -> None:
-        """Forget videos whose views are not all there in full, and remove views of videos that are not done."""
+    def _forget_incomplete(self, manifest: Manifest, videos: Sequence[Video]) -> None:
+        """Forget videos with a view that is missing or has another size."""
         sizes = {entry.name: entry.stat().st_size for entry in os.scandir(self.path) if entry.is_file()}
         for video in videos:
-            if manifest.is_done(video.index) and any(sizes.get(name) != self.view_bytes for name in self.names(video)):
-                del manifest.videos[video.index]
-        vouched = {name for video in videos if manifest.is_done(video.index) for name in self.names(video)}
-        self._remove(name for name in self._own_views() if name not in vouched)
+            names = self.writer.names(video) if manifest.is_done(video.index) else []
+            if any(sizes.get(name) != self.view_bytes for name in names):
+                manifest.forget(video.index)
 
-    def _inputs(self) -> Iterator[str]:
-        """Names of the files that ais_bench would read."""
-        return (name for name in os.listdir(self.path) if name.lower().endswith(VIEW_SUFFIXES))
+    def _remove_unrecorded(self, manifest: Manifest, videos: Sequence[Video]) -> None:
+        """Remove views of videos that are not recorded as done."""
+        done = [video for video in videos if manifest.is_done(video.index)]
+        recorded = {name for video in done for name in self.writer.names(video)}
+        self._remove(name for name in self._own_views() if name not in recorded)
+
+    def _inputs(self) -> list[str]:
+        """Name the files that ais_bench would read."""
+        return [name for name in os.listdir(self.path) if name.lower().endswith(VIEW_SUFFIXES)]
 
     def _own_views(self) -> list[str]:
-        """Names of the views of this shard's videos."""
-        own = []
-        for name in self._inputs():
-            identity = parse_view_stem(os.path.splitext(name)[0])
-            if identity and self.shard.owns(identity[0] // self.views_per_video):
-                own.append(name)
-        return own
+        """Name the views of this shard's videos."""
+        identities = {name: parse_view_stem(os.path.splitext(name)[0]) for name in self._inputs()}
+        return [name for name, view in identities.items() if view and self.shard.owns(view[0] // self.views_per_video)]
 
     def _remove(self, names: Iterable[str]) -> None:
         for name in names:
             (self.path / name).unlink()
 
-    def names(self, video: Video) -> list[str]:
-        """Name the files of a video's views."""
-        first = video.index * self.views_per_video
-        return [f"{view_stem(first + view, video.label)}{self.suffix}" for view in range(self.views_per_video)]
 
-    def write(self, video: Video, views: Iterable[tuple[int, np.ndarray]]) -> str:
-        """Write a video's views and show them together.
-
-        Args:
-            views: number within the video, and (1, 3, T, C, C) float32; of a number that comes again the last counts.
-        Returns:
-            xxh3-64 of the xxh3-64 digests of the views' values, in order.
-        Raises:
-            OSError: they cannot be written; none is shown.
-        """
-        names = self.names(video)
-        hashes: dict[int, bytes] = {}
-        place = Path(tempfile.mkdtemp(prefix=f"{video.index}-", dir=self.scratch))
-        try:
-            for number, view in views:
-                hashes[number] = xxhash.xxh3_64_digest(view.data)
-                _write_view(place / names[number], view)
-            for name in names:
-                os.replace(place / name, self.path / name)
-        finally:
-            shutil.rmtree(place, ignore_errors=True)
-        return xxhash.xxh3_64_hexdigest(b"".join(hashes[number] for number in range(len(names))))
-
-    def close(self) -> None:
-        """Remove the scratch folder, and let another run have the folder of views."""
-        shutil.rmtree(self.scratch, ignore_errors=True)
-        os.close(self._lock)
-
-
-def _scratch_of(manifest: Path) -> Path:
+def scratch_of(manifest: Path) -> Path:
+    """Name the scratch folder that goes with a manifest."""
     return manifest.with_name(f".scratch-{manifest.stem}")
 
 
-def _write_view(path: Path, view: np.ndarray) -> None:
-    """Write .npy or raw bytes; unlike np.save, a short write keeps the operating system's reason."""
-    with open(path, "wb", buffering=0) as file:
-        if path.suffix == ".npy":
-            np.lib.format.write_array_header_1_0(file, np.lib.format.header_data_from_array_1_0(view))
-        write_all(file.fileno(), view.data.cast("B"))
-
-
-def _npy_header_bytes(shape: tuple[int, ...], suffix: str) -> int:
-    if suffix != ".npy":
-        return 0
-    header = io.BytesIO()
-    np.lib.format.write_array_header_1_0(header, {"descr": "<f4", "fortran_order": False, "shape": shape})
-    return header.tell()
+def _check_provenance(manifest: Manifest, provenance: Mapping[str, Any], advice: str) -> None:
+    differences = provenance_differences(manifest.provenance, provenance)
+    if differences:
+        raise ValueError(
+            f"{manifest.path} has another provenance: {'; '.join(differences)}. Give another "
+            f"X3D_PREPROCESS.DATA_OUTPUT_PATH, or {advice}"
+        )

@@ -1,4 +1,4 @@
-"""The views an inference run reads: which files, in which order, checked before anything runs."""
+"""Find, check and read the views of an inference run."""
 
 import math
 import os
@@ -14,10 +14,10 @@ from x3d.errors import format_problems
 def list_inputs(source: str) -> list[str]:
     """List the .npy and .bin files of a folder (not of its subfolders), or of `file,file,...`, in natural order.
 
-    That is ais_bench's choice and order: `2_7.npy` comes before `10_3.npy`.
+    These are ais_bench's files and order: `2_7.npy` comes before `10_3.npy`.
 
     Raises:
-        ValueError: no such folder or file, or none of those suffixes in it.
+        ValueError: the folder or a file does not exist, or the folder holds no such file.
     """
     if os.path.isdir(source):
         with os.scandir(source) as entries:
@@ -33,22 +33,22 @@ def list_inputs(source: str) -> list[str]:
 
 
 def check_inputs(paths: Sequence[str], view_shape: tuple[int, ...]) -> None:
-    """Check type and size of every file by its header and length, and that no two would write one result.
+    """Check type and size of every file by its header and length, and that no two would write the same result.
 
     Raises:
-        ValueError: files that are not one view each; all are named.
+        ValueError: some files are not one view each; all are named.
     """
-    faults = [fault for path in paths if (fault := _fault(path, view_shape))]
+    problems = [problem for path in paths if (problem := _problem(path, view_shape))]
     stems: dict[str, str] = {}
     for path in paths:
         first = stems.setdefault(result_stem(path), path)
         if first != path:
-            faults.append(f"{path} and {first} would write the same result")
-    if faults:
-        raise ValueError(f"--input: {len(faults)} files are not views of this model\n" + format_problems(faults))
+            problems.append(f"{path} and {first} would write the same result")
+    if problems:
+        raise ValueError(f"--input holds files that cannot be used: {len(problems)}\n" + format_problems(problems))
 
 
-def _fault(path: str, view_shape: tuple[int, ...]) -> str:
+def _problem(path: str, view_shape: tuple[int, ...]) -> str:
     needed = f"{path}: float32 of shape (1, {', '.join(map(str, view_shape))}) is needed"
     data_bytes = 4 * math.prod(view_shape)
     size = os.path.getsize(path)
@@ -56,8 +56,10 @@ def _fault(path: str, view_shape: tuple[int, ...]) -> str:
         return "" if size == data_bytes else f"{needed}, {data_bytes} bytes; it has {size}"
     try:
         array = np.load(path, mmap_mode="r", allow_pickle=False)
-    except (OSError, EOFError, ValueError) as error:
-        return f"{path} is not a whole .npy: {error}"
+    except OSError as error:
+        return f"{path} cannot be read: {error}"
+    except (EOFError, ValueError):
+        return f"{path} is not a complete .npy file"
     if not isinstance(array, np.ndarray):
         return f"{needed}; it is an archive of arrays"
     if array.dtype == np.float32 and array.size == math.prod(view_shape) and array.shape[-4:] == view_shape:
@@ -65,25 +67,23 @@ def _fault(path: str, view_shape: tuple[int, ...]) -> str:
     return f"{needed}; it has {array.dtype} of shape {array.shape}"
 
 
-def read_batch(paths: Sequence[str], view_shape: tuple[int, ...], batch_size: int) -> np.ndarray:
-    """Read one batch; a short one is padded with its first view, whose extra outputs the caller drops.
+def read_batch(paths: Sequence[str], view_shape: tuple[int, ...]) -> np.ndarray:
+    """Read a batch of views.
 
     Returns:
-        (batch_size, 3, T, C, C) float32.
+        (len(paths), *view_shape) float32.
     """
-    batch = np.empty((batch_size, *view_shape), dtype=np.float32)
-    for row in range(batch_size):
-        batch[row] = _read(paths[row], view_shape) if row < len(paths) else batch[0]
-    return batch
+    return np.stack([_read(path, view_shape) for path in paths])
 
 
 def _read(path: str, view_shape: tuple[int, ...]) -> np.ndarray:
     if path.lower().endswith(".bin"):
         return np.fromfile(path, dtype=np.float32).reshape(view_shape)
-    return np.load(path).reshape(view_shape)
+    view: np.ndarray = np.load(path)
+    return view.reshape(view_shape)
 
 
 def batched(paths: Sequence[str], batch_size: int) -> Iterator[tuple[int, Sequence[str]]]:
-    """Cut a list into batches; yields the number of a batch's first file, and its files."""
+    """Split a list into batches; yield the number of a batch's first file, and its files."""
     for start in range(0, len(paths), batch_size):
         yield start, paths[start : start + batch_size]

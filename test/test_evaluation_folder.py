@@ -1,0 +1,231 @@
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from x3d.dataset.annotations import Video
+from x3d.dataset.naming import WHOLE, Shard
+from x3d.scoring.table import ScoreTable
+from x3d.storage.evaluation_folder import is_eval_folder, open_shard, read_rows
+from x3d.storage.manifest import Manifest
+from x3d.storage.score_rows import ScoreRows
+
+VIDEOS = [Video(index, f"{index}.mp4", "", index % 3) for index in range(5)]
+SCORES = np.random.RandomState(0).rand(5, 3).astype(np.float32)
+MADE_FROM = {
+    "config": {"DATA.ENSEMBLE_METHOD": "sum", "DATA.NUM_FRAMES": 4},
+    "num_classes": 3,
+    "num_videos": 5,
+    "engine": "openvino",
+    "view_format": 1,
+    "config_digest": "not repeated",
+}
+
+
+def fill(path: Path, shard: Shard = WHOLE, left_out: tuple[int, ...] = ()) -> None:
+    """Write the rows of a shard, and a failure for each video that is left out."""
+    manifest, rows = open_shard(str(path), shard, MADE_FROM, 3)
+    with rows, manifest.saved_on_exit():
+        for video in shard.select(VIDEOS):
+            if video.index in left_out:
+                manifest.record_failed(video, "empty", f"{video.listed}: the file has no bytes")
+            else:
+                rows.append(video.index, video.label, SCORES[video.index])
+
+
+def read(path: Path, **changed: object) -> ScoreTable:
+    return read_rows(**({"folder": str(path), "num_classes": 3, "ensemble_method": "sum"} | changed))
+
+
+def append(path: Path, video: int, label: int, scores: np.ndarray) -> None:
+    with ScoreRows(path, 3) as rows:
+        rows.append(video, label, scores)
+
+
+def test_the_rows_of_a_folder_are_read(tmp_path):
+    fill(tmp_path)
+    table = read(tmp_path)
+    np.testing.assert_array_equal(table.scores, SCORES)
+    assert table.scores.dtype == np.float32
+    assert table.labels.tolist() == [0, 1, 2, 0, 1]
+    assert (table.incomplete, table.missing, table.faults) == ([], [], [])
+    assert table.source == str(tmp_path)
+
+
+def test_the_conditions_repeat_what_decided_the_scores(tmp_path):
+    fill(tmp_path)
+    assert read(tmp_path).conditions == {
+        "DATA.ENSEMBLE_METHOD": "sum",
+        "DATA.NUM_FRAMES": 4,
+        "MODEL.NUM_CLASSES": 3,
+        "engine": "openvino",
+        "device": None,
+        "batch_size": None,
+        "model_digest": None,
+        "list_digest": None,
+        "view_format": 1,
+        "versions": None,
+    }
+
+
+def test_shards_are_read_in_the_order_of_the_list(tmp_path):
+    for i in (1, 0):
+        fill(tmp_path, Shard(i, 2))
+    table = read(tmp_path)
+    np.testing.assert_array_equal(table.scores, SCORES)
+    assert table.labels.tolist() == [0, 1, 2, 0, 1]
+
+
+def test_failed_and_missing_videos_are_listed(tmp_path):
+    fill(tmp_path, Shard(0, 2), left_out=(2,))
+    _, rows = open_shard(str(tmp_path), Shard(1, 2), MADE_FROM, 3)
+    rows.close()
+    table = read(tmp_path)
+    assert table.labels.tolist() == [0, 1]
+    assert table.incomplete == [1, 2, 3]
+    assert table.missing == [
+        "video 1: not evaluated",
+        "video 2: 2.mp4: the file has no bytes",
+        "video 3: not evaluated",
+    ]
+
+
+def test_rows_without_label_or_with_scores_that_are_not_finite_are_faults(tmp_path):
+    fill(tmp_path, left_out=(1, 3))
+    append(tmp_path / "manifest.rows", 1, -1, SCORES[1])
+    append(tmp_path / "manifest.rows", 3, 0, np.array([0, np.inf, 0], np.float32))
+    assert read(tmp_path).faults == ["video 1 is unlabelled (-1)", "video 3 has scores that are not finite"]
+
+
+def test_the_rows_are_compared_with_the_list(tmp_path):
+    fill(tmp_path)
+    table = read(tmp_path, labels=[0, 1, 2, 0, 1], annotations="test.csv")
+    assert (table.source, table.faults) == ("test.csv", [])
+    other = read(tmp_path, labels=[0, 1, 0, 0, 1], annotations="test.csv")
+    assert other.faults == ["video 2 has label 2; test.csv lists it with 0"]
+    shorter = read(tmp_path, labels=[0, 1], annotations="test.csv")
+    assert shorter.faults == ["test.csv lists 2 videos, the rows were made from 5"]
+
+
+@pytest.mark.parametrize(
+    ("changed", "match"),
+    [
+        ({"ensemble_method": "max"}, "holds views aggregated by sum: set DATA.ENSEMBLE_METHOD sum"),
+        ({"num_classes": 4}, "holds scores of 3 classes: set MODEL.NUM_CLASSES 3"),
+    ],
+)
+def test_rows_made_with_other_settings_are_rejected(changed, match, tmp_path):
+    fill(tmp_path)
+    with pytest.raises(ValueError, match=match):
+        read(tmp_path, **changed)
+
+
+@pytest.mark.parametrize("video", [5, 99, -1])
+def test_a_row_of_a_video_that_is_not_in_the_list_is_rejected(video, tmp_path):
+    fill(tmp_path)
+    append(tmp_path / "manifest.rows", video, 0, SCORES[0])
+    match = f"manifest.rows holds video {video}, the list has 5 videos; remove the file, or give another folder"
+    with pytest.raises(ValueError, match=match):
+        read(tmp_path)
+    with pytest.raises(ValueError, match=match):
+        open_shard(str(tmp_path), WHOLE, MADE_FROM, 3)
+    with ScoreRows(tmp_path / "manifest.rows", 3) as rows:
+        assert rows.num_rows == 6
+
+
+def test_a_row_of_another_shard_is_rejected(tmp_path):
+    for i in range(2):
+        fill(tmp_path, Shard(i, 2))
+    append(tmp_path / "manifest-1of2.rows", 2, 2, SCORES[2])
+    match = r"manifest-1of2.rows holds video 2, which belongs to shard 0"
+    with pytest.raises(ValueError, match=match):
+        read(tmp_path)
+    with pytest.raises(ValueError, match=match):
+        open_shard(str(tmp_path), Shard(1, 2), MADE_FROM, 3)
+
+
+def test_a_missing_shard_is_rejected(tmp_path):
+    fill(tmp_path, Shard(0, 2))
+    with pytest.raises(ValueError, match=r"manifest-1of2.json does not exist; all 2 shards are needed"):
+        read(tmp_path)
+
+
+def test_missing_rows_are_rejected(tmp_path):
+    fill(tmp_path)
+    (tmp_path / "manifest.rows").unlink()
+    with pytest.raises(ValueError, match=r"manifest.rows cannot be read: No such file"):
+        read(tmp_path)
+
+
+def test_a_folder_is_recognised_by_its_rows(tmp_path):
+    assert not is_eval_folder("")
+    assert not is_eval_folder(str(tmp_path / "none"))
+    Manifest(tmp_path / "manifest.json", {}).save()
+    assert not is_eval_folder(str(tmp_path))
+    fill(tmp_path / "eval")
+    assert is_eval_folder(str(tmp_path / "eval"))
+
+
+def test_a_shard_is_resumed_and_its_rows_count_before_the_manifest(tmp_path):
+    fill(tmp_path, left_out=(1, 3))
+    append(tmp_path / "manifest.rows", 3, 0, SCORES[3])
+    manifest, rows = open_shard(str(tmp_path), WHOLE, MADE_FROM, 3)
+    with rows:
+        assert rows.done.tolist() == [0, 2, 3, 4]
+        assert list(manifest.failed()) == [1]
+    assert list(Manifest.load(tmp_path / "manifest.json").failed()) == [1]
+
+
+def test_a_new_folder_gets_its_manifest_before_the_first_row(tmp_path):
+    _, rows = open_shard(str(tmp_path / "a" / "eval"), WHOLE, MADE_FROM, 3)
+    rows.close()
+    assert Manifest.load(tmp_path / "a" / "eval" / "manifest.json").provenance == MADE_FROM
+
+
+def test_a_shard_that_is_open_is_locked(tmp_path):
+    _, rows = open_shard(str(tmp_path), WHOLE, MADE_FROM, 3)
+    with rows, pytest.raises(ValueError, match=r"manifest.rows is in use by another run"):
+        open_shard(str(tmp_path), WHOLE, MADE_FROM, 3)
+
+
+def test_another_provenance_is_rejected(tmp_path):
+    fill(tmp_path, Shard(0, 2))
+    other = MADE_FROM | {"engine": "onnxruntime"}
+    match = "0of2.json has another provenance: engine was 'openvino', is 'onnxruntime'. Give another X3D_EVALUATE"
+    for shard_id in range(2):
+        with pytest.raises(ValueError, match=match):
+            open_shard(str(tmp_path), Shard(shard_id, 2), other, 3)
+    assert not (tmp_path / "manifest-1of2.json").exists()
+
+
+@pytest.mark.parametrize("num_shards", [1, 3])
+def test_another_shard_count_is_rejected(num_shards, tmp_path):
+    fill(tmp_path, Shard(0, 2))
+    match = f"0of2.json is one of 2 shards, --num_shards is {num_shards}; give another X3D_EVALUATE.OUTPUT_PATH"
+    with pytest.raises(ValueError, match=match):
+        open_shard(str(tmp_path), Shard(0, num_shards), MADE_FROM, 3)
+
+
+def test_rows_without_a_manifest_are_rejected(tmp_path):
+    fill(tmp_path)
+    (tmp_path / "manifest.json").unlink()
+    with pytest.raises(ValueError, match=r"manifest.rows holds rows without manifest.json, so of unknown origin; give"):
+        open_shard(str(tmp_path), WHOLE, MADE_FROM, 3)
+    (tmp_path / "manifest.rows").write_bytes(b"")
+    open_shard(str(tmp_path), WHOLE, MADE_FROM, 3)[1].close()
+
+
+def test_a_folder_of_an_earlier_version_is_rejected(tmp_path):
+    fill(tmp_path)
+    content = json.loads((tmp_path / "manifest.json").read_text())
+    (tmp_path / "manifest.json").write_text(json.dumps({"facts": content["provenance"], "videos": {}}))
+    for act in (lambda: read(tmp_path), lambda: open_shard(str(tmp_path), WHOLE, MADE_FROM, 3)):
+        with pytest.raises(ValueError, match=r"earlier version of this suite .* give another folder, or remove"):
+            act()
+
+
+def test_a_path_that_is_a_file_is_rejected(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(ValueError, match=r"X3D_EVALUATE.OUTPUT_PATH .*file: "):
+        open_shard(str(tmp_path / "file"), WHOLE, MADE_FROM, 3)

@@ -1,0 +1,191 @@
+import platform
+from types import SimpleNamespace
+
+import av
+import cv2
+import pytest
+
+import x3d
+from test.conftest import ROOT
+from x3d.config.loading import load_cfg
+from x3d.dataset.annotations import Video
+from x3d.storage.provenance import (
+    evaluation_provenance,
+    model_digest,
+    provenance_differences,
+    versions,
+    view_config,
+    view_provenance,
+)
+from x3d.video import VIEW_FORMAT
+
+VIDEOS = [Video(0, "a.mp4", "val/a.mp4", 3), Video(1, "b.mp4", "val/b.mp4", 0)]
+ENGINE = SimpleNamespace(name="openvino", device="CPU", packages={"numpy": "numpy"}, num_classes=9)
+
+
+def config(**changed):
+    """Select the keys of X3D-S that decide views, after changes such as DATA={"NUM_FRAMES": 4}."""
+    cfg = load_cfg(str(ROOT / "configs/X3D_S.yaml"))
+    for section, values in changed.items():
+        cfg[section].update(values)
+    return view_config(cfg)
+
+
+@pytest.fixture
+def model(tmp_path):
+    (tmp_path / "m.onnx").write_bytes(b"weights")
+    return tmp_path / "m.onnx"
+
+
+def evaluation(model, **changed):
+    known = {"config": {"DATA.NUM_FRAMES": 13}, "videos": VIDEOS, "views_per_video": 30, "ensemble_method": "sum"}
+    known |= {"engine": ENGINE, "model_path": str(model), "batch_size": 8}
+    return evaluation_provenance(**(known | changed))
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("DATA.NUM_FRAMES", 14),
+        ("DATA.SAMPLING_RATE", 5),
+        ("DATA.TARGET_FPS", 25),
+        ("DATA.USE_OFFSET_SAMPLING", True),
+        ("DATA.MEAN", [0.1, 0.2, 0.3]),
+        ("DATA.STD", [0.1, 0.2, 0.3]),
+        ("DATA.TRAIN_JITTER_SCALES", [182, 182]),
+        ("DATA.TEST_CROP_SIZE", 160),
+        ("DATA.REVERSE_INPUT_CHANNEL", True),
+        ("TEST.NUM_ENSEMBLE_VIEWS", 7),
+        ("TEST.NUM_SPATIAL_CROPS", 1),
+        ("X3D_PREPROCESS.FORMAT", "bin"),
+        ("X3D_PREPROCESS.BACKEND", "slowfast"),
+    ],
+)
+def test_every_key_that_decides_views_changes_the_provenance(key, value):
+    section, name = key.split(".")
+    before, after = config(), config(**{section: {name: value}})
+    assert provenance_differences(view_provenance(before, VIDEOS, 30), view_provenance(after, VIDEOS, 30)) == [
+        f"config: {key} was {before[key]!r}, is {value!r}"
+    ]
+
+
+def test_a_key_that_does_not_decide_views_does_not_change_it():
+    other = config(TEST={"BATCH_SIZE": 3}, DATA={"ENSEMBLE_METHOD": "max"}, MODEL={"NUM_CLASSES": 9})
+    assert provenance_differences(view_provenance(config(), VIDEOS, 30), view_provenance(other, VIDEOS, 30)) == []
+
+
+@pytest.mark.parametrize(
+    "videos",
+    [VIDEOS[:1], VIDEOS[::-1], [VIDEOS[0], Video(1, "c.mp4", "val/b.mp4", 0)], [VIDEOS[0], Video(1, "b.mp4", "x", 1)]],
+)
+def test_another_list_changes_it(videos):
+    differences = provenance_differences(view_provenance({}, VIDEOS, 30), view_provenance({}, videos, 30))
+    assert any(text.startswith("list_digest was") for text in differences)
+
+
+def test_another_path_prefix_does_not_change_it():
+    moved = [Video(0, "a.mp4", "/data/a.mp4", 3), Video(1, "b.mp4", "/data/b.mp4", 0)]
+    assert provenance_differences(view_provenance({}, VIDEOS, 30), view_provenance({}, moved, 30)) == []
+
+
+def test_the_provenance_of_views_is_complete():
+    found = view_provenance({"DATA.NUM_FRAMES": 13}, VIDEOS, 30)
+    assert len(found.pop("config_digest")) == len(found.pop("list_digest")) == 16
+    assert found == {
+        "config": {"DATA.NUM_FRAMES": 13},
+        "num_videos": 2,
+        "views_per_video": 30,
+        "view_format": VIEW_FORMAT,
+        "versions": versions({"av": "av", "opencv": "cv2"}),
+    }
+
+
+def test_versions_come_from_the_modules(monkeypatch):
+    assert versions({"av": "av", "opencv": "cv2"}) == {
+        "x3d": x3d.__version__,
+        "machine": platform.machine(),
+        "av": av.__version__,
+        "opencv": cv2.__version__,
+    }
+    monkeypatch.setattr(cv2, "__version__", "0.0")
+    assert versions({"opencv": "cv2"})["opencv"] == "0.0"
+    with pytest.raises(ImportError, match="no_such_module"):
+        versions({"x": "no_such_module"})
+
+
+def test_a_new_release_of_the_same_format_is_compatible(monkeypatch):
+    before = view_provenance({}, VIDEOS, 30)
+    monkeypatch.setattr("x3d.storage.provenance.__version__", "9.9")
+    after = view_provenance({}, VIDEOS, 30)
+    assert after["versions"]["x3d"] == "9.9"
+    assert provenance_differences(before, after) == []
+
+
+def test_another_format_is_not_compatible(monkeypatch, model):
+    before, evaluated = view_provenance({}, VIDEOS, 30), evaluation(model)
+    monkeypatch.setattr("x3d.storage.provenance.VIEW_FORMAT", 99)
+    expected = [f"view_format was {VIEW_FORMAT}, is 99 (views of another format cannot be combined)"]
+    assert provenance_differences(before, view_provenance({}, VIDEOS, 30)) == expected
+    assert provenance_differences(evaluated, evaluation(model)) == expected
+
+
+def test_another_package_or_machine_is_named(monkeypatch):
+    before = view_provenance({}, VIDEOS, 30)
+    monkeypatch.setattr(av, "__version__", "0.0")
+    monkeypatch.setattr(platform, "machine", lambda: "other")
+    assert provenance_differences(before, view_provenance({}, VIDEOS, 30)) == [
+        "versions: av was " + repr(before["versions"]["av"]) + ", is '0.0'",
+        "versions: machine was " + repr(before["versions"]["machine"]) + ", is 'other'",
+    ]
+
+
+def test_a_key_of_one_side_only_is_a_difference():
+    assert provenance_differences({"a": 1}, {"b": {}}) == ["a was 1, is None", "b was None, is {}"]
+
+
+def test_an_evaluation_writes_no_views_so_their_files_do_not_count(model):
+    found = evaluation(model, config=config())
+    assert "X3D_PREPROCESS.FORMAT" not in found["config"]
+    assert "X3D_PREPROCESS.BACKEND" not in found["config"]
+    assert found["config"]["DATA.NUM_FRAMES"] == 13
+    assert found["versions"]["numpy"]
+    assert found["versions"]["av"]
+
+
+@pytest.mark.parametrize(
+    ("changed", "difference"),
+    [
+        ({"config": {"DATA.NUM_FRAMES": 4}}, "config: DATA.NUM_FRAMES was 13, is 4"),
+        ({"ensemble_method": "max"}, "config: DATA.ENSEMBLE_METHOD was 'sum', is 'max'"),
+        ({"views_per_video": 10}, "views_per_video was 30, is 10"),
+        ({"batch_size": 1}, "batch_size was 8, is 1"),
+        ({"engine": SimpleNamespace(**{**vars(ENGINE), "device": "GPU"})}, "device was 'CPU', is 'GPU'"),
+        ({"engine": SimpleNamespace(**{**vars(ENGINE), "name": "x"})}, "engine was 'openvino', is 'x'"),
+        ({"engine": SimpleNamespace(**{**vars(ENGINE), "num_classes": 8})}, "num_classes was 9, is 8"),
+    ],
+)
+def test_what_decides_the_scores_changes_the_provenance_of_an_evaluation(changed, difference, model):
+    assert provenance_differences(evaluation(model), evaluation(model, **changed)) == [difference]
+
+
+def test_another_model_changes_the_provenance_of_an_evaluation(model):
+    before = evaluation(model)
+    assert before["model_digest"] == model_digest(str(model))
+    model.write_bytes(b"other weights")
+    assert [text.split()[0] for text in provenance_differences(before, evaluation(model))] == ["model_digest"]
+
+
+def test_a_model_is_hashed_to_its_last_byte(tmp_path):
+    path = tmp_path / "m.onnx"
+    content = bytes((1 << 20) + 1)
+    digests = set()
+    for changed in (content, content[:-1], content[:-1] + b"x", b"x" + content[1:]):
+        path.write_bytes(changed)
+        digests.add(model_digest(str(path)))
+    assert len(digests) == 4
+
+
+def test_a_bin_beside_another_model_is_not_hashed(model):
+    before = model_digest(str(model))
+    model.with_suffix(".bin").write_bytes(b"1")
+    assert model_digest(str(model)) == before

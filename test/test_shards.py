@@ -1,0 +1,98 @@
+from pathlib import Path
+
+import pytest
+
+from x3d.dataset.annotations import Video
+from x3d.dataset.naming import WHOLE, Shard
+from x3d.storage.manifest import Manifest
+from x3d.storage.shards import find_manifests, load_shards, manifest_name, merge_shards, shard_of
+
+VIDEOS = [Video(index, f"{index}.mp4", "", 0) for index in range(7)]
+
+
+def write_shard(folder: Path, shard: Shard, **provenance: object) -> Path:
+    manifest = Manifest(folder / manifest_name(shard), {"num_videos": 7, **provenance})
+    for video in shard.select(VIDEOS):
+        manifest.record_done(video, hash=str(video.index))
+    manifest.save()
+    return manifest.path
+
+
+@pytest.fixture
+def three(tmp_path) -> list[Path]:
+    return [write_shard(tmp_path, Shard(i, 3)) for i in range(3)]
+
+
+def test_a_name_tells_the_shard():
+    assert manifest_name(WHOLE) == "manifest.json"
+    assert manifest_name(Shard(2, 11)) == "manifest-2of11.json"
+    assert shard_of(Path("a/manifest-2of11.json")) == Shard(2, 11)
+    assert shard_of(Path("a/manifest.json")) == WHOLE
+
+
+@pytest.mark.parametrize("name", ["manifest-1.json", "xmanifest.json", "manifest.json.bak", "manifest-aof3.json"])
+def test_another_name_is_not_a_manifest(name, tmp_path):
+    (tmp_path / name).touch()
+    assert find_manifests(tmp_path) == []
+    with pytest.raises(ValueError, match="does not have the name of a manifest"):
+        shard_of(tmp_path / name)
+
+
+def test_manifests_are_found_among_other_files(three, tmp_path):
+    (tmp_path / "0_0.npy").touch()
+    (tmp_path / "manifest-0of3.rows").touch()
+    whole = write_shard(tmp_path, WHOLE)
+    assert find_manifests(tmp_path) == [*three, whole]
+
+
+def test_shards_merge_into_one_manifest(three, tmp_path):
+    merge_shards(tmp_path / "manifest.json", three)
+    assert find_manifests(tmp_path) == [tmp_path / "manifest.json"]
+    merged = Manifest.load(tmp_path / "manifest.json")
+    assert merged.provenance == {"num_videos": 7}
+    assert [(index, entry["hash"]) for index, entry in merged.entries().items()] == [(i, str(i)) for i in range(7)]
+
+
+def refuse(paths: list[Path], match: str) -> None:
+    """Check that shards are rejected, and stay as they are."""
+    before = {path: path.read_bytes() for path in paths}
+    with pytest.raises(ValueError, match=match):
+        load_shards(paths)
+    with pytest.raises(ValueError, match=match):
+        merge_shards(paths[0].with_name("manifest.json"), paths)
+    assert {path: path.read_bytes() for path in paths} == before
+    assert not paths[0].with_name("manifest.json").exists()
+
+
+@pytest.mark.parametrize("gone", range(3))
+def test_a_missing_shard_is_named(gone, three):
+    refuse(
+        [path for i, path in enumerate(three) if i != gone],
+        f"manifest-{gone}of3.json does not exist; all 3 shards are needed",
+    )
+
+
+def test_a_copied_shard_is_named(three):
+    three[2].write_bytes(three[1].read_bytes())
+    refuse(three, r"manifest-2of3.json records video 1, which belongs to shard 1")
+
+
+def test_a_shard_of_another_provenance_is_named(three, tmp_path):
+    write_shard(tmp_path, Shard(1, 3), num_classes=9)
+    refuse(three, r"1of3.json has another provenance than .*0of3.json: num_classes was None, is 9")
+
+
+def test_shards_of_two_counts_are_named(three, tmp_path):
+    other = write_shard(tmp_path, Shard(1, 2))
+    refuse([*three, other], r"1of2.json is one of 2 shards, .*0of3.json one of 3")
+
+
+def test_a_whole_and_its_shards_are_not_merged(three, tmp_path):
+    whole = write_shard(tmp_path, WHOLE)
+    before = whole.read_bytes()
+    with pytest.raises(
+        ValueError, match=r"manifest.json and .*0of3.json both record the same folder; remove the one that is out of"
+    ):
+        merge_shards(whole, three)
+    assert whole.read_bytes() == before
+    assert all(path.exists() for path in three)

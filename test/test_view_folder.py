@@ -1,0 +1,237 @@
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from x3d.dataset.annotations import Video
+from x3d.dataset.naming import WHOLE, Shard
+from x3d.storage.atomic import take_lock
+from x3d.storage.manifest import Manifest
+from x3d.storage.view_folder import ViewFolder
+
+SHAPE = (3, 1, 2, 2)
+VIDEOS = [Video(index, f"{index}.mp4", "", index % 3) for index in range(5)]
+MADE_FROM = {"config": {"DATA.NUM_FRAMES": 1}}
+OTHER = {"config": {"DATA.NUM_FRAMES": 2}}
+
+
+def folder_of(path: Path, shard: Shard = WHOLE) -> ViewFolder:
+    return ViewFolder(str(path), ".npy", SHAPE, 2, shard)
+
+
+def fill(path: Path, shard: Shard = WHOLE, videos: Sequence[Video] = VIDEOS) -> None:
+    """Write the views of some of a shard's videos, as a run that was stopped then."""
+    folder = folder_of(path, shard)
+    with folder.open(MADE_FROM, shard.select(VIDEOS), False) as manifest:
+        for video in shard.select(VIDEOS):
+            if video in videos:
+                views = np.full((2, 1, *SHAPE), video.index, np.float32)
+                manifest.record_done(video, hash=folder.writer.write(video, enumerate(views)))
+        manifest.save()
+
+
+def reopen(path: Path, shard: Shard = WHOLE, made_from: dict = MADE_FROM, overwrite: bool = False) -> list[int]:
+    """Open a folder and return the videos that are recorded as done."""
+    with folder_of(path, shard).open(made_from, shard.select(VIDEOS), overwrite) as manifest:
+        return list(manifest.done())
+
+
+def names(path: Path) -> set[str]:
+    return {entry.name for entry in path.iterdir()}
+
+
+ALL = {f"{2 * video.index + view}_{video.label}.npy" for video in VIDEOS for view in range(2)}
+
+
+def refuse(path: Path, match: str, shard: Shard = WHOLE, **opened: dict) -> None:
+    """Check that a folder is rejected and stays as it is."""
+    before = {name: (path / name).read_bytes() for name in names(path) if (path / name).is_file()}
+    with pytest.raises(ValueError, match=match):
+        reopen(path, shard, **opened)
+    assert {name: (path / name).read_bytes() for name in names(path) if (path / name).is_file()} == before
+
+
+def test_a_new_folder_has_a_manifest_and_its_scratch_goes_with_the_lock(tmp_path):
+    folder = folder_of(tmp_path / "a" / "views")
+    with folder.open(MADE_FROM, VIDEOS, False) as manifest:
+        assert manifest.entries() == {}
+        assert Manifest.load(folder.manifest_path).provenance == MADE_FROM
+        assert folder.scratch.is_dir()
+        with pytest.raises(ValueError, match="lock is in use by another run"):
+            reopen(folder.path)
+    assert names(folder.path) == {"manifest.json"}
+
+
+def test_the_lock_is_released_after_an_error(tmp_path):
+    with pytest.raises(ZeroDivisionError), folder_of(tmp_path).open(MADE_FROM, VIDEOS, False):
+        raise ZeroDivisionError
+    assert names(tmp_path) == {"manifest.json"}
+    assert reopen(tmp_path) == []
+
+
+def test_the_lock_is_released_after_a_refusal(tmp_path):
+    (tmp_path / "x.npy").touch()
+    refuse(tmp_path, "is not a view")
+    assert names(tmp_path) == {"x.npy"}
+    (tmp_path / "x.npy").unlink()
+    assert reopen(tmp_path) == []
+
+
+def test_a_folder_is_resumed(tmp_path):
+    fill(tmp_path, videos=VIDEOS[:3])
+    times = {name: (tmp_path / name).stat().st_mtime_ns for name in names(tmp_path) if name.endswith(".npy")}
+    assert len(times) == 6
+    assert reopen(tmp_path) == [0, 1, 2]
+    assert {name: (tmp_path / name).stat().st_mtime_ns for name in times} == times
+
+
+@pytest.mark.parametrize("how", ["missing", "longer", "shorter"])
+def test_a_video_with_an_incomplete_view_is_forgotten_and_its_other_views_removed(how, tmp_path):
+    fill(tmp_path)
+    view = tmp_path / "5_2.npy"
+    content = view.read_bytes()
+    view.unlink()
+    if how != "missing":
+        view.write_bytes(content + b"x" if how == "longer" else content[:-1])
+    assert reopen(tmp_path) == [0, 1, 3, 4]
+    assert names(tmp_path) == ALL - {"4_2.npy", "5_2.npy"} | {"manifest.json"}
+    assert list(Manifest.load(tmp_path / "manifest.json").done()) == [0, 1, 3, 4]
+
+
+def test_views_that_are_not_recorded_are_removed(tmp_path):
+    fill(tmp_path, videos=VIDEOS[:2])
+    for name in ("4_2.npy", "0_8.npy", "1_0.bin", "2_1.NPY"):
+        (tmp_path / name).touch()
+    (tmp_path / "notes.txt").touch()
+    assert reopen(tmp_path) == [0, 1]
+    assert names(tmp_path) == {"0_0.npy", "1_0.npy", "2_1.npy", "3_1.npy", "notes.txt", "manifest.json"}
+
+
+def test_views_of_failed_videos_are_removed_and_the_reason_stays(tmp_path):
+    with folder_of(tmp_path).open(MADE_FROM, VIDEOS, False) as manifest:
+        manifest.record_failed(VIDEOS[1], "empty", "1.mp4: the file has no bytes")
+        manifest.save()
+    (tmp_path / "2_1.npy").touch()
+    with folder_of(tmp_path).open(MADE_FROM, VIDEOS, False) as manifest:
+        assert manifest.failed()[1]["reason"] == "empty"
+    assert names(tmp_path) == {"manifest.json"}
+
+
+def test_partial_views_of_a_killed_run_are_removed(tmp_path):
+    folder = folder_of(tmp_path)
+    (folder.scratch / "3-abc").mkdir(parents=True)
+    (folder.scratch / "3-abc" / "6_0.npy").touch()
+    with folder.open(MADE_FROM, VIDEOS, False):
+        assert [path.name for path in folder.scratch.iterdir()] == ["lock"]
+
+
+def test_another_provenance_is_rejected_unless_overwritten(tmp_path):
+    fill(tmp_path)
+    match = (
+        r"manifest.json has another provenance: config: DATA.NUM_FRAMES was 1, is 2. Give another "
+        r"X3D_PREPROCESS.DATA_OUTPUT_PATH, or set X3D_PREPROCESS.OVERWRITE True to start anew"
+    )
+    refuse(tmp_path, match, made_from=OTHER)
+    assert reopen(tmp_path, made_from=OTHER, overwrite=True) == []
+    assert names(tmp_path) == {"manifest.json"}
+    assert Manifest.load(tmp_path / "manifest.json").provenance == OTHER
+
+
+def test_a_folder_of_an_earlier_version_is_rejected_unless_overwritten(tmp_path):
+    (tmp_path / "manifest.json").write_text('{"facts": {}, "videos": {}}')
+    (tmp_path / "0_0.npy").touch()
+    refuse(tmp_path, "earlier version of this suite .* give another folder, or remove this one")
+    assert reopen(tmp_path, overwrite=True) == []
+
+
+@pytest.mark.parametrize("name", ["x.npy", "1_2_3.bin", "notes.NPY"])
+def test_a_file_that_ais_bench_would_read_is_rejected(name, tmp_path):
+    (tmp_path / name).touch()
+    refuse(tmp_path, f"{name} is not a view, and ais_bench would read it; move it elsewhere")
+    refuse(tmp_path, "is not a view", overwrite=True)
+
+
+def test_views_without_a_manifest_are_rejected_unless_overwritten(tmp_path):
+    for name in ("7_3.npy", "6_3.npy"):
+        (tmp_path / name).touch()
+    match = (
+        r"holds views without manifest.json \(2, such as 6_3.npy\); give another .*, or set X3D_PREPROCESS.OVERWRITE"
+    )
+    refuse(tmp_path, match)
+    assert reopen(tmp_path, overwrite=True) == []
+    assert names(tmp_path) == {"manifest.json"}
+
+
+def test_a_path_that_is_a_file_is_rejected(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(ValueError, match=r"X3D_PREPROCESS.DATA_OUTPUT_PATH .*file: "):
+        reopen(tmp_path / "file")
+
+
+def test_shards_share_a_folder(tmp_path):
+    for i in range(2):
+        fill(tmp_path, Shard(i, 2))
+    assert names(tmp_path) == ALL | {"manifest-0of2.json", "manifest-1of2.json"}
+    assert reopen(tmp_path, Shard(0, 2)) == [0, 2, 4]
+    assert reopen(tmp_path, Shard(1, 2)) == [1, 3]
+    assert names(tmp_path) >= ALL
+
+
+def test_overwriting_a_shard_leaves_the_other(tmp_path):
+    for i in range(2):
+        fill(tmp_path, Shard(i, 2))
+    assert reopen(tmp_path, Shard(1, 2), overwrite=True) == []
+    assert reopen(tmp_path, Shard(0, 2)) == [0, 2, 4]
+    assert names(tmp_path) >= {"0_0.npy", "4_2.npy", "9_1.npy"}
+    assert not (tmp_path / "2_1.npy").exists()
+
+
+def test_two_shards_may_be_open_at_once(tmp_path):
+    with folder_of(tmp_path, Shard(0, 2)).open(MADE_FROM, VIDEOS[::2], False):
+        assert reopen(tmp_path, Shard(1, 2)) == []
+
+
+def test_finished_shards_merge_when_the_whole_is_opened(tmp_path):
+    for i in range(3):
+        fill(tmp_path, Shard(i, 3))
+    assert reopen(tmp_path) == [0, 1, 2, 3, 4]
+    assert names(tmp_path) == ALL | {"manifest.json"}
+
+
+def test_shards_of_another_provenance_are_rejected_and_not_merged(tmp_path):
+    for i in range(2):
+        fill(tmp_path, Shard(i, 2))
+    refuse(tmp_path, r"manifest-0of2.json has another provenance: .* or remove it and its views", made_from=OTHER)
+    refuse(tmp_path, r"manifest-0of2.json has another provenance", Shard(1, 2), made_from=OTHER)
+
+
+def test_a_shard_of_another_count_is_rejected(tmp_path):
+    fill(tmp_path, Shard(0, 2))
+    match = r"manifest-0of2.json is one of 2 shards, --num_shards is {}; finish or remove that one, or give another"
+    refuse(tmp_path, match.format(3), Shard(1, 3))
+    refuse(tmp_path, match.format(1), overwrite=True)
+
+
+def test_a_missing_shard_is_not_merged(tmp_path):
+    fill(tmp_path, Shard(0, 2))
+    refuse(tmp_path, "manifest-1of2.json does not exist; all 2 shards are needed")
+
+
+def test_a_shard_that_runs_is_not_merged(tmp_path):
+    for i in range(2):
+        fill(tmp_path, Shard(i, 2))
+    with folder_of(tmp_path, Shard(1, 2)).open(MADE_FROM, VIDEOS[1::2], False):
+        refuse(tmp_path, r"scratch-manifest-1of2.lock is in use by another run")
+    assert reopen(tmp_path) == [0, 1, 2, 3, 4]
+
+
+def test_the_scratch_of_a_killed_shard_is_removed_when_it_merges(tmp_path):
+    for i in range(2):
+        fill(tmp_path, Shard(i, 2))
+    left = folder_of(tmp_path, Shard(1, 2)).scratch
+    left.mkdir()
+    os.close(take_lock(left / "lock"))
+    assert reopen(tmp_path) == [0, 1, 2, 3, 4]
+    assert names(tmp_path) == ALL | {"manifest.json"}

@@ -1,0 +1,81 @@
+"""Write the views of a video: `<view>_<label>.npy` or `.bin`, all of them or none."""
+
+import io
+import math
+import os
+import shutil
+import tempfile
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import xxhash
+
+from x3d.dataset.annotations import Video
+from x3d.dataset.naming import view_stem
+from x3d.storage.atomic import write_all
+
+
+@dataclass(frozen=True)
+class ViewWriter:
+    """Writes the views of a video into a folder; holds no lock, so it can be sent to worker processes.
+
+    Views are written into the scratch folder and renamed when all of them are complete: a view in the folder is whole.
+
+    Attributes:
+        path: the folder of views.
+        scratch: an existing folder on the same file system.
+        suffix: .npy or .bin.
+        views_per_video: clips times crops.
+    """
+
+    path: Path
+    scratch: Path
+    suffix: str
+    views_per_video: int
+
+    def names(self, video: Video) -> list[str]:
+        """Name the files of a video's views."""
+        first = video.index * self.views_per_video
+        return [f"{view_stem(first + view, video.label)}{self.suffix}" for view in range(self.views_per_video)]
+
+    def write(self, video: Video, views: Iterable[tuple[int, np.ndarray]]) -> str:
+        """Write a video's views.
+
+        Args:
+            views: number within the video, and (1, 3, T, C, C) float32; the last view of a number counts.
+        Returns:
+            xxh3-64 of the xxh3-64 digests of the views' values, in order.
+        Raises:
+            OSError: they cannot be written; none appears in the folder.
+        """
+        names = self.names(video)
+        hashes: dict[int, bytes] = {}
+        partial = Path(tempfile.mkdtemp(prefix=f"{video.index}-", dir=self.scratch))
+        try:
+            for number, view in views:
+                hashes[number] = xxhash.xxh3_64_digest(view.data)
+                _write_view(partial / names[number], view)
+            for name in names:
+                os.replace(partial / name, self.path / name)
+        finally:
+            shutil.rmtree(partial, ignore_errors=True)
+        return xxhash.xxh3_64_hexdigest(b"".join(hashes[number] for number in range(len(names))))
+
+
+def _write_view(path: Path, view: np.ndarray) -> None:
+    """Write .npy or raw bytes; unlike np.save, a short write keeps the operating system's reason."""
+    with open(path, "wb", buffering=0) as file:
+        if path.suffix == ".npy":
+            np.lib.format.write_array_header_1_0(file, np.lib.format.header_data_from_array_1_0(view))
+        write_all(file.fileno(), view.data.cast("B"))
+
+
+def view_file_bytes(view_shape: tuple[int, ...], suffix: str) -> int:
+    """Compute the size of the file of one (1, *view_shape) float32 view."""
+    header = io.BytesIO()
+    if suffix == ".npy":
+        described = {"descr": "<f4", "fortran_order": False, "shape": (1, *view_shape)}
+        np.lib.format.write_array_header_1_0(header, described)
+    return header.tell() + 4 * math.prod(view_shape)
