@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from x3d.pipeline.evaluation import Evaluation
 
 import x3d_evaluate
 import x3d_infer
@@ -25,7 +26,6 @@ from x3d.dataset.annotations import Video
 from x3d.errors import EngineError, RunError
 from x3d.execution.process_pool import Workers
 from x3d.network.engine import infer_padded, open_engine
-from x3d.pipeline.evaluation import Evaluation
 from x3d.storage.provenance import model_digest
 from x3d.storage.score_rows import ScoreRows, read_score_rows, row_type
 from x3d.video.sampling import Sampling

@@ -16,6 +16,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from x3d.pipeline.view_writing import write_views
 
 import x3d_preprocess
 import x3d_verify
@@ -26,7 +27,6 @@ from x3d.dataset.annotations import Video
 from x3d.dataset.naming import Shard
 from x3d.errors import RunError
 from x3d.execution.process_pool import Workers
-from x3d.pipeline.view_writing import write_views
 from x3d.storage.atomic import take_lock
 from x3d.storage.view_folder import ViewFolder
 from x3d.storage.view_writer import ViewWriter

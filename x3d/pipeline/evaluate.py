@@ -13,7 +13,7 @@ import numpy as np
 
 from x3d.config.loading import view_config
 from x3d.dataset.annotations import Video, first_existing, read_list
-from x3d.dataset.naming import WHOLE, Shard
+from x3d.dataset.naming import WHOLE, Shard, views_per_video
 from x3d.execution.outcome import Outcome
 from x3d.execution.progress import with_progress
 from x3d.execution.requirements import NodeRequirements
@@ -26,7 +26,7 @@ from x3d.storage.manifest import Manifest
 from x3d.storage.provenance import evaluation_provenance
 from x3d.storage.score_rows import ScoreRows
 from x3d.video.sampling import Sampling
-from x3d.video.transform import Transform
+from x3d.video.transform import Transform, view_shape
 
 if TYPE_CHECKING:
     from fvcore.common.config import CfgNode
@@ -49,6 +49,8 @@ class EvaluateSettings:
     Attributes:
         videos: the whole list.
         path_prefix: the folder the listed paths are relative to.
+        view_shape: (3, T, C, C), of one view.
+        num_views: per video.
         engine, device: as open_engine takes them.
         batch_size: views per batch, at most.
         stop_at_first_failure: else every failure is listed.
@@ -59,6 +61,8 @@ class EvaluateSettings:
     path_prefix: str
     sampling: Sampling
     transform: Transform
+    view_shape: tuple[int, ...]
+    num_views: int
     ensemble_method: str
     num_classes: int
     model_path: str
@@ -90,6 +94,8 @@ class EvaluateSettings:
             path_prefix=cfg.DATA.PATH_PREFIX,
             sampling=Sampling.from_cfg(cfg),
             transform=Transform.from_cfg(cfg),
+            view_shape=view_shape(cfg),
+            num_views=views_per_video(cfg),
             ensemble_method=cfg.DATA.ENSEMBLE_METHOD,
             num_classes=cfg.MODEL.NUM_CLASSES,
             model_path=options.MODEL_PATH,
@@ -101,11 +107,6 @@ class EvaluateSettings:
             runner=RunnerSettings.from_cfg(cfg),
             view_config=view_config(cfg),
         )
-
-    @property
-    def num_views(self) -> int:
-        """Views per video."""
-        return self.sampling.num_clips * len(self.transform.crops())
 
 
 def evaluate(settings: EvaluateSettings, shard: Shard = WHOLE) -> RunSummary:
@@ -152,7 +153,7 @@ def evaluate(settings: EvaluateSettings, shard: Shard = WHOLE) -> RunSummary:
 
 def _check_model(settings: EvaluateSettings, engine: Engine) -> None:
     """Check that the model takes the configured views and returns the configured classes."""
-    shape = settings.transform.view_shape(settings.sampling.num_frames)
+    shape = settings.view_shape
     if tuple(engine.view_shape) != shape or engine.num_classes != settings.num_classes:
         raise ValueError(
             f"X3D_EVALUATE.MODEL_PATH {settings.model_path} takes views of {engine.view_shape} and returns "

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from x3d.config.loading import view_config
 from x3d.dataset.annotations import Video, first_existing, read_list
-from x3d.dataset.naming import WHOLE, Shard
+from x3d.dataset.naming import WHOLE, Shard, views_per_video
 from x3d.execution.progress import with_progress
 from x3d.execution.requirements import NodeRequirements
 from x3d.execution.runner import RunnerSettings, open_runner
@@ -22,7 +22,7 @@ from x3d.storage.view_folder import ViewFolder
 from x3d.storage.view_writer import ViewWriter
 from x3d.video.reader import VideoReader
 from x3d.video.sampling import Sampling
-from x3d.video.transform import Transform
+from x3d.video.transform import Transform, view_shape
 from x3d.video.views import video_views
 
 if TYPE_CHECKING:
@@ -38,6 +38,8 @@ class PreprocessSettings:
     Attributes:
         videos: the whole list.
         path_prefix: the folder the listed paths are relative to.
+        view_shape: (3, T, C, C), of one view.
+        num_views: per video.
         suffix: .npy or .bin.
         overwrite: remove the views and the manifest of an earlier run first.
         stop_at_first_failure: else every failure is listed.
@@ -49,6 +51,8 @@ class PreprocessSettings:
     path_prefix: str
     sampling: Sampling
     transform: Transform
+    view_shape: tuple[int, ...]
+    num_views: int
     output_path: str
     suffix: str
     overwrite: bool
@@ -74,6 +78,8 @@ class PreprocessSettings:
             path_prefix=cfg.DATA.PATH_PREFIX,
             sampling=Sampling.from_cfg(cfg),
             transform=Transform.from_cfg(cfg),
+            view_shape=view_shape(cfg),
+            num_views=views_per_video(cfg),
             output_path=os.path.abspath(path) if runner.ray_address else path,
             suffix=f".{options.FORMAT}",
             overwrite=options.OVERWRITE,
@@ -82,11 +88,6 @@ class PreprocessSettings:
             view_config=view_config(cfg),
             slowfast_cfg=cfg if options.BACKEND == "slowfast" else None,
         )
-
-    @property
-    def num_views(self) -> int:
-        """Views per video."""
-        return self.sampling.num_clips * len(self.transform.crops())
 
 
 def preprocess(settings: PreprocessSettings, shard: Shard = WHOLE) -> RunSummary:
@@ -103,7 +104,7 @@ def preprocess(settings: PreprocessSettings, shard: Shard = WHOLE) -> RunSummary
     videos = shard.select(settings.videos)
     num_views = settings.num_views
     provenance = view_provenance(settings.view_config, settings.videos, num_views)
-    folder = ViewFolder(settings.output_path, settings.suffix, settings.transform.view_shape(settings.sampling.num_frames), num_views, shard)
+    folder = ViewFolder(settings.output_path, settings.suffix, settings.view_shape, num_views, shard)
     with contextlib.ExitStack() as stack:
         manifest = stack.enter_context(folder.open(provenance, videos, settings.overwrite))
         paths = [settings.path_prefix, first_existing(videos), str(folder.scratch)]
