@@ -2,7 +2,7 @@ import re
 
 import pytest
 
-from test.conftest import ROOT, read_golden
+from test.helpers import ROOT, read_golden
 from x3d.config.loading import get_cfg, load_cfg
 from x3d.config.schema import SCHEMA, UNREAD
 

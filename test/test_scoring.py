@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from test.conftest import read_golden
+from test.helpers import read_golden
 from x3d.scoring.accuracy import audit_views, count_top_k, join_views, majority_labels, percent, stats
 
 GOLDEN = read_golden("slowfast_meter.json")

@@ -8,7 +8,7 @@ import av
 import numpy as np
 import pytest
 
-from test.conftest import ROOT, read_golden
+from test.helpers import ROOT, read_golden
 from test.videos import frame_numbers, remux, write_audio, write_video
 from x3d.config.loading import load_cfg
 from x3d.errors import VideoError
