@@ -21,7 +21,6 @@ from typing import TYPE_CHECKING, Any
 import cv2
 import numpy as np
 import torch
-from x3d.pipeline.view_writing import write_views
 
 from benchmarks.common import ROUNDS, build_parser, find_reference, sample_videos, time_in_turn, write_results
 from demo.synthetic import synthetic_state
@@ -31,6 +30,7 @@ from x3d.dataset.annotations import Video
 from x3d.network.engine import ONNX_ENGINES, open_engine
 from x3d.network.export import fold_batch_norm, write_onnx
 from x3d.network.model import X3D
+from x3d.pipeline.preprocess import write_views
 from x3d.slowfast import COMMIT, check_reference, load_reference_model, write_reference_views
 from x3d.video.sampling import Sampling
 from x3d.video.transform import Transform, view_shape

@@ -18,7 +18,6 @@ from typing import Any
 import av
 import cv2
 import numpy as np
-from x3d.pipeline.view_writing import write_views
 
 from benchmarks.common import (
     build_parser,
@@ -33,6 +32,7 @@ from x3d.cli import DEFAULT_CFG
 from x3d.config.loading import load_cfg
 from x3d.dataset.annotations import Video
 from x3d.execution.process_pool import Workers
+from x3d.pipeline.preprocess import write_views
 from x3d.slowfast import write_reference_views
 from x3d.storage.view_writer import ViewWriter
 from x3d.video.reader import VideoReader

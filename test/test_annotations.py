@@ -1,6 +1,6 @@
 import pytest
 
-from test.conftest import ROOT
+from test.helpers import ROOT
 from x3d.config.loading import load_cfg
 from x3d.dataset.annotations import first_existing, read_list, scan_list, split_row
 

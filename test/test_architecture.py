@@ -3,7 +3,7 @@
 import re
 import tomllib
 
-from test.conftest import ROOT
+from test.helpers import ROOT
 
 TEXT = (ROOT / "ARCHITECTURE.md").read_text()
 LISTED = re.findall(r"^\| `(x3d[\w/]*\.py)` \| \S.* \|$", TEXT, flags=re.MULTILINE)

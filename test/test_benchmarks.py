@@ -15,7 +15,7 @@ import pytest
 from benchmarks import plot, result_tables, tables
 from benchmarks.common import RESULTS, Cost, load_results, make_video, median_ratio, run_measured, time_in_turn
 from benchmarks.inference import time_calls
-from test.conftest import ROOT
+from test.helpers import ROOT
 
 WITH_VIDEOS = ("preprocess", "end_to_end", "scaling")
 FIELDS = {

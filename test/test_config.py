@@ -4,10 +4,10 @@ import re
 
 import pytest
 
-from test.conftest import ROOT, read_golden
+from test.helpers import ROOT, read_golden
 from x3d.config import load_cfg
 from x3d.config.keys import KEYS, RENAMED, SECTIONS, UNREAD_SECTIONS, select_keys
-from x3d.config.loading import changed_keys, view_config
+from x3d.config.loading import changed_keys, load_cfg, view_config
 
 MODELS = ("X3D_XS", "X3D_S", "X3D_M", "X3D_L")
 S = str(ROOT / "configs/X3D_S.yaml")

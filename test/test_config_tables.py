@@ -1,4 +1,4 @@
-from test.conftest import ROOT
+from test.helpers import ROOT
 from x3d.config import tables
 
 

@@ -5,27 +5,35 @@ import os
 import random
 import re
 import shutil
-import signal
-import subprocess
 import sys
 import time
 from pathlib import Path
 
 import numpy as np
 import pytest
-from x3d.pipeline.evaluation import Evaluation
 
 import x3d_evaluate
 import x3d_infer
-import x3d_postprocess
 import x3d_preprocess
 import x3d_pth2onnx
-from test.conftest import ROOT, SMALL
+from test.helpers import (
+    SMALL,
+    Dataset,
+    evaluate_keys,
+    finish,
+    kill,
+    line_of,
+    postprocess,
+    preprocess_keys,
+    start,
+    wait_until,
+)
 from test.videos import write_video
 from x3d.dataset.annotations import Video
 from x3d.errors import EngineError, RunError
 from x3d.execution.process_pool import Workers
 from x3d.network.engine import infer_padded, open_engine
+from x3d.pipeline.video_scorer import VideoScorer
 from x3d.storage.provenance import model_digest
 from x3d.storage.score_rows import ScoreRows, read_score_rows, row_type
 from x3d.video.sampling import Sampling
@@ -66,27 +74,9 @@ class InferSession:
 
 
 @pytest.fixture(scope="module")
-def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("data")
-    names = [f"class {n % 3}/{n}.mp4" for n in range(NUM_VIDEOS)]
-    for number, name in enumerate(names):
-        write_video(folder / "val" / name, 40 + 7 * number, width=64 + 8 * number)
-    (folder / "test.csv").write_text("".join(f"{name} {index % 9}\n" for index, name in enumerate(names)))
-    return folder
-
-
-def keys(data: Path, model: Path, out: Path, *more: str) -> list[str]:
-    paths = ["DATA.PATH_TO_DATA_DIR", str(data), "DATA.PATH_PREFIX", str(data / "val")]
-    paths += ["X3D_EVALUATE.MODEL_PATH", str(model), "X3D_EVALUATE.OUTPUT_PATH", str(out)]
-    return [*SMALL, *paths, "TEST.BATCH_SIZE", "8", "X3D_WORKERS.NUM", "1", *more]
-
-
-def postprocess(folder: Path, *more: str) -> int:
-    return x3d_postprocess.main([*SMALL, "X3D_POSTPROCESS.OM_OUTPUT_PATH", str(folder), *more])
-
-
-def line_of(capsys) -> str:
-    return capsys.readouterr().out.splitlines()[-1]
+def data(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
+    videos = {f"class {n % 3}/{n}.mp4": {"num_frames": 40 + 7 * n, "width": 64 + 8 * n} for n in range(NUM_VIDEOS)}
+    return Dataset(tmp_path_factory.mktemp("data")).write_videos(videos)
 
 
 def rows(folder: Path) -> np.ndarray:
@@ -122,8 +112,7 @@ def views_for(data, tmp_path_factory):
     def make(more: tuple[str, ...]) -> Path:
         folder = made / str(len(more))
         if not folder.exists():
-            paths = ["DATA.PATH_TO_DATA_DIR", str(data), "DATA.PATH_PREFIX", str(data / "val")]
-            assert x3d_preprocess.main([*SMALL, *more, *paths, "X3D_PREPROCESS.DATA_OUTPUT_PATH", str(folder)]) == 0
+            assert x3d_preprocess.main(preprocess_keys(data, folder, *more)) == 0
         return folder
 
     return make
@@ -150,7 +139,7 @@ def test_scores_and_line_are_those_of_the_files(
     model = model_for(engine, batch_size, more)
     runs = "auto" if engine in ("static", "ais_bench") else engine
     batch = ["TEST.BATCH_SIZE", str(batch_size), "X3D_EVALUATE.ENGINE", runs, "X3D_WORKERS.NUM", "2"]
-    assert x3d_evaluate.main(keys(data, model, tmp_path / "eval", *more, *batch)) == 0
+    assert x3d_evaluate.main(evaluate_keys(data, model, tmp_path / "eval", *more, *batch)) == 0
     streamed = line_of(capsys)
 
     onnx = model if model.suffix == ".onnx" else Path(model.read_text())
@@ -172,25 +161,20 @@ def test_each_view_gets_the_scores_of_its_file(engine, data, small_cfg, model_fo
     model = str(model_for(engine, 8, ()))
     opened = open_engine(model, "onnxruntime" if engine == "onnxruntime" else "auto", num_threads=1)
     sampling, transform = Sampling.from_cfg(small_cfg), Transform.from_cfg(small_cfg)
-    work = Evaluation(model, opened.name, "", 1, 8, sampling, transform, "sum")
-    scores = work.view_scores(Video(4, "", str(data / "val/class 1/4.mp4"), 4), opened)
+    work = VideoScorer(model, opened.name, "", 1, 8, sampling, transform, "sum")
+    scores = work.view_scores(Video(4, "", str(data.val / "class 1/4.mp4"), 4), opened)
     for view in range(30):
         single = infer_padded(opened, np.load(views_for(()) / f"{120 + view}_4.npy"))[0][0]
         assert np.abs(scores[view] - single).max() < 1e-6
 
 
-def start(data: Path, model: Path, out: Path) -> "subprocess.Popen[str]":
-    command = [sys.executable, str(ROOT / "x3d_evaluate.py"), *keys(data, model, out)]
-    pipes = {"stderr": subprocess.PIPE, "stdout": subprocess.PIPE}
-    return subprocess.Popen(command, text=True, start_new_session=True, **pipes)  # type: ignore[call-overload]
-
-
 @pytest.fixture(scope="module")
 def undisturbed(data, small_onnx, tmp_path_factory) -> tuple[bytes, str]:
     out = tmp_path_factory.mktemp("undisturbed")
-    said, _ = (process := start(data, small_onnx, out)).communicate()
+    process = start("x3d_evaluate.py", evaluate_keys(data, small_onnx, out))
+    printed, _ = finish(process)
     assert process.returncode == 0
-    return rows(out).tobytes(), said.splitlines()[-1]
+    return rows(out).tobytes(), printed.splitlines()[-1]
 
 
 def num_rows(folder: Path) -> int:
@@ -198,38 +182,35 @@ def num_rows(folder: Path) -> int:
     return journal.stat().st_size // row_type(9).itemsize if journal.exists() else 0
 
 
-def test_twenty_killed_runs_resume_to_the_same_rows(data, small_onnx, tmp_path):
-    many = tmp_path / "many"
-    many.mkdir()
-    shutil.copytree(data / "val", many / "val", copy_function=os.link)
-    (many / "test.csv").write_text(12 * (data / "test.csv").read_text())
-    process = start(many, small_onnx, tmp_path / "undisturbed")
-    undisturbed, _ = process.communicate()
-    assert process.returncode == 0
-
-    chance, out = random.Random(0), tmp_path / "eval"
-    num_killed, before = 0, 0
-    while num_killed < 20:
-        process = start(many, small_onnx, out)
-        deadline = time.monotonic() + 60
-        while num_rows(out) <= before and time.monotonic() < deadline:
-            assert process.poll() is None
-            time.sleep(0.005)
+def test_killed_runs_resume_to_the_same_rows(data, small_onnx, tmp_path):
+    """A pipe as the last video keeps a run from ending before its kill."""
+    many = data.link(tmp_path / "many", copies=20, more="last.mp4 0\n")
+    last, out = many.val / "last.mp4", tmp_path / "eval"
+    os.link(many.val / "class 1/4.mp4", last)
+    undisturbed = start("x3d_evaluate.py", evaluate_keys(many, small_onnx, tmp_path / "undisturbed"))
+    expected, _ = finish(undisturbed)
+    assert undisturbed.returncode == 0
+    last.unlink()
+    os.mkfifo(last)
+    chance, before = random.Random(0), 0
+    for _ in range(5):
+        process = start("x3d_evaluate.py", evaluate_keys(many, small_onnx, out))
+        wait_until(lambda: num_rows(out) > before)  # noqa: B023
         time.sleep(chance.uniform(0, 0.1))
-        os.killpg(process.pid, signal.SIGKILL)
-        process.communicate()
-        assert process.returncode == -signal.SIGKILL
-        num_killed, before = num_killed + 1, num_rows(out)
-    process = start(many, small_onnx, out)
-    said, errors = process.communicate()
+        kill(process)
+        before = num_rows(out)
+    last.unlink()
+    os.link(many.val / "class 1/4.mp4", last)
+    process = start("x3d_evaluate.py", evaluate_keys(many, small_onnx, out))
+    printed, errors = finish(process)
     assert process.returncode == 0
-    assert "120 videos, 0 to do" not in errors
-    assert (rows(out).tobytes(), said) == (rows(tmp_path / "undisturbed").tobytes(), undisturbed)
+    assert re.search(r"201 videos, [1-9]\d* to do", errors)
+    assert (rows(out).tobytes(), printed) == (rows(tmp_path / "undisturbed").tobytes(), expected)
 
 
 @pytest.mark.parametrize("spoil", ["torn", "flipped"])
 def test_a_torn_or_damaged_row_is_redone(spoil, data, small_onnx, undisturbed, tmp_path, caplog, capsys):
-    assert x3d_evaluate.main(keys(data, small_onnx, tmp_path / "eval")) == 0
+    assert x3d_evaluate.main(evaluate_keys(data, small_onnx, tmp_path / "eval")) == 0
     journal = tmp_path / "eval" / "manifest.rows"
     content = bytearray(journal.read_bytes())
     if spoil == "torn":
@@ -237,7 +218,7 @@ def test_a_torn_or_damaged_row_is_redone(spoil, data, small_onnx, undisturbed, t
     else:
         content[70] ^= 1
     journal.write_bytes(content)
-    assert x3d_evaluate.main(keys(data, small_onnx, tmp_path / "eval")) == 0
+    assert x3d_evaluate.main(evaluate_keys(data, small_onnx, tmp_path / "eval")) == 0
     assert "corrupt rows are skipped: 1" in caplog.text
     assert "10 videos, 1 to do" in caplog.text
     assert (rows(tmp_path / "eval").tobytes(), line_of(capsys)) == undisturbed
@@ -248,16 +229,19 @@ def test_shards_merge_into_the_same_line(num_shards, data, small_onnx, undisturb
     out = tmp_path / "eval"
     for shard_id in range(num_shards):
         shard = ["--shard_id", str(shard_id), "--num_shards", str(num_shards)]
-        assert x3d_evaluate.main([*shard, *keys(data, small_onnx, out)]) == 0
+        assert x3d_evaluate.main([*shard, *evaluate_keys(data, small_onnx, out)]) == 0
     assert rows(out).tobytes() == undisturbed[0]
     assert postprocess(out) == 0
     assert line_of(capsys) == undisturbed[1]
 
 
-def test_a_missing_doubled_or_foreign_shard_is_refused_by_name(data, small_onnx, tmp_path, caplog):
+def test_rows_of_a_missing_doubled_or_foreign_shard_are_refused(data, small_onnx, tmp_path, caplog):
     out = tmp_path / "eval"
     for shard_id in range(3):
-        assert x3d_evaluate.main(["--shard_id", str(shard_id), "--num_shards", "3", *keys(data, small_onnx, out)]) == 0
+        assert (
+            x3d_evaluate.main(["--shard_id", str(shard_id), "--num_shards", "3", *evaluate_keys(data, small_onnx, out)])
+            == 0
+        )
     manifest, journal = out / "manifest-2of3.json", out / "manifest-2of3.rows"
     kept, kept_rows = manifest.read_text(), journal.read_bytes()
     manifest.unlink()
@@ -281,42 +265,40 @@ def test_a_missing_doubled_or_foreign_shard_is_refused_by_name(data, small_onnx,
 
 
 def test_another_model_configuration_or_list_does_not_mix(data, small_onnx, model_for, tmp_path, caplog):
-    assert x3d_evaluate.main(keys(data, small_onnx, tmp_path / "eval")) == 0
+    assert x3d_evaluate.main(evaluate_keys(data, small_onnx, tmp_path / "eval")) == 0
     for more, difference in (
         (["DATA.ENSEMBLE_METHOD", "max"], "DATA.ENSEMBLE_METHOD was 'sum', is 'max'"),
         (["DATA.SAMPLING_RATE", "2"], "DATA.SAMPLING_RATE was 3, is 2"),
         (["X3D_EVALUATE.ENGINE", "onnxruntime"], "engine was 'openvino', is 'onnxruntime'"),
     ):
-        assert x3d_evaluate.main(keys(data, small_onnx, tmp_path / "eval", *more)) == 2
+        assert x3d_evaluate.main(evaluate_keys(data, small_onnx, tmp_path / "eval", *more)) == 2
         assert difference in caplog.text
-    assert x3d_evaluate.main(keys(data, model_for("static", 8, ()), tmp_path / "eval")) == 2
+    assert x3d_evaluate.main(evaluate_keys(data, model_for("static", 8, ()), tmp_path / "eval")) == 2
     assert "model_digest was" in caplog.text
     assert postprocess(tmp_path / "eval", "DATA.ENSEMBLE_METHOD", "max") == 2
     assert "set DATA.ENSEMBLE_METHOD sum" in caplog.text
 
 
 def test_a_failed_video_is_listed_and_never_scored_silently(data, small_onnx, tmp_path, caplog, capsys):
-    spoilt = tmp_path / "data"
-    shutil.copytree(data, spoilt)
-    (spoilt / "val/class 1/4.mp4").write_bytes(b"")
-    assert x3d_evaluate.main(keys(spoilt, small_onnx, tmp_path / "eval")) == 1
+    spoilt = data.link(tmp_path / "data")
+    spoilt.replace("class 1/4.mp4", b"")
+    assert x3d_evaluate.main(evaluate_keys(spoilt, small_onnx, tmp_path / "eval")) == 1
     assert "1 videos failed, empty" in caplog.text
     assert "video 4: " in caplog.text
     assert capsys.readouterr().out == ""
-    allowed = keys(spoilt, small_onnx, tmp_path / "eval", "X3D_POSTPROCESS.ALLOW_MISSING", "True")
+    allowed = evaluate_keys(spoilt, small_onnx, tmp_path / "eval", "X3D_POSTPROCESS.ALLOW_MISSING", "True")
     assert x3d_evaluate.main(allowed) == 1
     assert json.loads(line_of(capsys))["split"] == "test_final"
     details = json.loads((tmp_path / "eval_accuracy.json").read_text())
     assert (details["videos_scored"], details["videos_listed"], details["incomplete_videos"]) == (9, 10, [4])
-    shutil.copy(data / "val/class 1/4.mp4", spoilt / "val/class 1/4.mp4")
-    assert x3d_evaluate.main(keys(spoilt, small_onnx, tmp_path / "eval")) == 0
+    shutil.copy(data.val / "class 1/4.mp4", spoilt.val / "class 1/4.mp4")
+    assert x3d_evaluate.main(evaluate_keys(spoilt, small_onnx, tmp_path / "eval")) == 0
 
 
 def test_on_error_raise_stops_at_the_first_and_says_what_was_not_reached(data, small_onnx, tmp_path, caplog, capsys):
-    spoilt = tmp_path / "data"
-    shutil.copytree(data, spoilt)
-    (spoilt / "val/class 0/0.mp4").write_bytes(b"")
-    stop = keys(spoilt, small_onnx, tmp_path / "eval", "X3D_WORKERS.ON_ERROR", "raise")
+    spoilt = data.link(tmp_path / "data")
+    spoilt.replace("class 0/0.mp4", b"")
+    stop = evaluate_keys(spoilt, small_onnx, tmp_path / "eval", "X3D_WORKERS.ON_ERROR", "raise")
     assert x3d_evaluate.main(stop) == 1
     assert "stopping at the first failure" in caplog.text
     assert "9 videos not reached" in caplog.text
@@ -324,17 +306,17 @@ def test_on_error_raise_stops_at_the_first_and_says_what_was_not_reached(data, s
 
 
 def test_a_row_counts_though_the_manifest_still_says_failed(data, small_onnx, tmp_path):
-    assert x3d_evaluate.main(keys(data, small_onnx, tmp_path / "eval")) == 0
+    assert x3d_evaluate.main(evaluate_keys(data, small_onnx, tmp_path / "eval")) == 0
     manifest = tmp_path / "eval" / "manifest.json"
     content = json.loads(manifest.read_text())
     content["videos"]["4"] = {"path": "", "label": 4, "state": "failed", "reason": "empty", "text": "before the kill"}
     manifest.write_text(json.dumps(content))
-    assert x3d_evaluate.main(keys(data, small_onnx, tmp_path / "eval")) == 0
+    assert x3d_evaluate.main(evaluate_keys(data, small_onnx, tmp_path / "eval")) == 0
     assert json.loads(manifest.read_text())["videos"] == {}
 
 
 def test_an_engine_that_does_not_start_ends_the_run(small_onnx):
-    work = Evaluation(str(small_onnx), "openvino", "NOSUCH", 1, 8, *[None] * 2, "sum")
+    work = VideoScorer(str(small_onnx), "openvino", "NOSUCH", 1, 8, *[None] * 2, "sum")
     with pytest.raises(RunError, match=r"cannot load .* on NOSUCH"), Workers(1, 60) as workers:
         list(workers.run(work, [Video(0, "", "", 0)]))
 
@@ -344,44 +326,41 @@ def test_a_batch_that_the_engine_refuses_is_the_engines_fault(small_onnx):
         infer_padded(open_engine(str(small_onnx)), np.zeros((1, 3, 1, 1, 1), dtype=np.float32))
 
 
-def resident_kilobytes(process_id: int) -> int | None:
-    """Read a process's resident memory, None when it is ending."""
+def resident_kilobytes(process_id: int) -> int:
+    """Read a running process's resident memory."""
     found = re.search(r"VmRSS:\s+(\d+)", Path(f"/proc/{process_id}/status").read_text())
-    return int(found[1]) if found else None
+    assert found
+    return int(found[1])
 
 
 def test_the_drivers_memory_does_not_grow_with_the_videos(data, small_onnx, tmp_path):
-    many = tmp_path / "many"
-    (many / "val").mkdir(parents=True)
-    short = write_video(tmp_path / "short.mp4", 4, width=48, height=40)
+    short, many = write_video(tmp_path / "short.mp4", 4, width=48, height=40), Dataset(tmp_path / "many")
+    many.val.mkdir(parents=True)
     for number in range(500):
-        os.link(short, many / "val" / f"{number}.mp4")
-    (many / "test.csv").write_text("".join(f"{number}.mp4 0\n" for number in range(500)))
-    process = start(many, small_onnx, tmp_path / "eval")
-    seen = {}
-    while process.poll() is None:
-        num_done = num_rows(tmp_path / "eval")
-        kilobytes = resident_kilobytes(process.pid)
-        if num_done and kilobytes:
-            seen.setdefault(num_done // 100, kilobytes)
-        time.sleep(0.02)
-    process.communicate()
-    assert process.returncode == 0
-    assert len(rows(tmp_path / "eval")) == 500
-    assert {0, 2, 4} <= set(seen)
-    assert max(seen.values()) < 1.1 * seen[0]
+        os.link(short, many.val / f"{number}.mp4")
+    os.mkfifo(many.val / "last.mp4")
+    many.write_list([*[f"{number}.mp4" for number in range(500)], "last.mp4"])
+    out = tmp_path / "eval"
+    process = start("x3d_evaluate.py", evaluate_keys(many, small_onnx, out))
+    wait_until(lambda: num_rows(out) > 0)
+    at_first, num_first = resident_kilobytes(process.pid), num_rows(out)
+    wait_until(lambda: num_rows(out) == 500)
+    at_last = resident_kilobytes(process.pid)
+    kill(process)
+    assert num_first < 250
+    assert at_last < 1.1 * at_first
 
 
 def test_rows_of_unknown_origin_are_refused(data, small_onnx, tmp_path, caplog):
-    assert x3d_evaluate.main(keys(data, small_onnx, tmp_path / "eval")) == 0
+    assert x3d_evaluate.main(evaluate_keys(data, small_onnx, tmp_path / "eval")) == 0
     (tmp_path / "eval" / "manifest.json").unlink()
-    assert x3d_evaluate.main(keys(data, small_onnx, tmp_path / "eval")) == 2
+    assert x3d_evaluate.main(evaluate_keys(data, small_onnx, tmp_path / "eval")) == 2
     assert "holds rows without manifest.json" in caplog.text
 
 
 def test_the_accuracy_file_says_what_the_rows_were_made_with(data, small_onnx, tmp_path):
-    assert x3d_evaluate.main(keys(data, small_onnx, tmp_path / "eval", "DATA.SAMPLING_RATE", "2")) == 0
-    assert postprocess(tmp_path / "eval", "DATA.PATH_TO_DATA_DIR", str(data)) == 0
+    assert x3d_evaluate.main(evaluate_keys(data, small_onnx, tmp_path / "eval", "DATA.SAMPLING_RATE", "2")) == 0
+    assert postprocess(tmp_path / "eval", "DATA.PATH_TO_DATA_DIR", str(data.path)) == 0
     conditions = json.loads((tmp_path / "eval_accuracy.json").read_text())["conditions"]
     assert conditions["DATA.SAMPLING_RATE"] == 2
     assert (conditions["engine"], conditions["device"]) == ("openvino", "CPU")
@@ -422,10 +401,10 @@ def test_a_row_is_written_whole_though_a_write_is_short(tmp_path, monkeypatch):
     assert read_score_rows(tmp_path / "rows", 9)["scores"].tolist() == [list(range(9))]
 
 
-def test_two_runs_do_not_write_one_folder(data, small_onnx, tmp_path, caplog):
+def test_two_runs_do_not_write_one_folder_of_rows(data, small_onnx, tmp_path, caplog):
     (tmp_path / "eval").mkdir()
     with ScoreRows(tmp_path / "eval" / "manifest.rows", 9):
-        assert x3d_evaluate.main(keys(data, small_onnx, tmp_path / "eval")) == 2
+        assert x3d_evaluate.main(evaluate_keys(data, small_onnx, tmp_path / "eval")) == 2
     assert "is in use by another run" in caplog.text
 
 
@@ -444,6 +423,6 @@ def test_two_runs_do_not_write_one_folder(data, small_onnx, tmp_path, caplog):
     ],
 )
 def test_wrong_usage_starts_nothing(more, advice, data, small_onnx, tmp_path, caplog):
-    assert x3d_evaluate.main(keys(data, small_onnx, tmp_path / "eval", *more)) == 2
+    assert x3d_evaluate.main(evaluate_keys(data, small_onnx, tmp_path / "eval", *more)) == 2
     assert re.search(advice, caplog.text)
     assert not (tmp_path / "eval").exists()

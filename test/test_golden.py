@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from test.conftest import GOLDEN
+from test.helpers import GOLDEN
 from x3d.video import VIEW_FORMAT
 from x3d.video.sampling import Header, Sampling, plan_clips
 from x3d.video.transform import Transform, assemble_view, crop_offsets, prepare_frame, resized_size, source_coordinates

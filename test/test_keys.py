@@ -4,7 +4,7 @@ import sys
 
 import pytest
 
-from test.conftest import ROOT, read_golden
+from test.helpers import ROOT, read_golden
 from x3d.config import get_cfg
 from x3d.config.key import Key, spell
 from x3d.config.keys import KEYS, RENAMED, SECTIONS, UNREAD_SECTIONS, defaults, select_keys

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from demo.synthetic import synthetic_state
-from test.conftest import ROOT, SMALL, read_golden
+from test.helpers import ROOT, SMALL, read_golden
 from x3d.config.loading import load_cfg
 from x3d.network.checkpoint import load_checkpoint
 from x3d.network.engine import open_engine

@@ -16,7 +16,7 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from test.conftest import ROOT
+from test.helpers import ROOT
 from x3d import __version__
 
 SCRIPTS = sorted(path.stem for path in ROOT.glob("x3d_*.py"))

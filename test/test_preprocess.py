@@ -7,26 +7,26 @@ import functools
 import json
 import os
 import random
+import re
 import shutil
 import signal
 import subprocess
-import sys
 import time
 from pathlib import Path
 
 import numpy as np
 import pytest
-from x3d.pipeline.view_writing import write_views
 
 import x3d_preprocess
 import x3d_verify
-from test.conftest import ROOT, SMALL
 from test.faults import write_corpus
+from test.helpers import Dataset, content, finish, kill, preprocess_keys, start, states, wait_until
 from test.videos import write_video
 from x3d.dataset.annotations import Video
 from x3d.dataset.naming import Shard
 from x3d.errors import RunError
 from x3d.execution.process_pool import Workers
+from x3d.pipeline.preprocess import write_views
 from x3d.storage.atomic import take_lock
 from x3d.storage.view_folder import ViewFolder
 from x3d.storage.view_writer import ViewWriter
@@ -34,35 +34,17 @@ from x3d.video.sampling import Sampling
 from x3d.video.transform import Transform
 
 
-def write_list(folder: Path, names: list[str]) -> None:
-    (folder / "test.csv").write_text("".join(f"{name} {index % 9}\n" for index, name in enumerate(names)))
-
-
-def keys(data: Path, out: Path, *more: str) -> list[str]:
-    paths = ["DATA.PATH_TO_DATA_DIR", str(data), "DATA.PATH_PREFIX", str(data / "val")]
-    return [*SMALL, *paths, "X3D_PREPROCESS.DATA_OUTPUT_PATH", str(out), *more]
-
-
-def content(folder: Path) -> dict[str, bytes]:
-    return {path.name: path.read_bytes() for path in folder.iterdir() if path.suffix == ".npy"}
-
-
-def states(folder: Path, name: str = "manifest.json") -> dict[str, dict]:
-    return json.loads((folder / name).read_text())["videos"]
-
-
 @pytest.fixture(scope="module")
-def corpus(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, str]]:
-    data = tmp_path_factory.mktemp("faults")
-    expected = write_corpus(data / "val")
-    write_list(data, list(expected))
-    return data, expected
+def corpus(tmp_path_factory: pytest.TempPathFactory) -> tuple[Dataset, dict[str, str]]:
+    data = Dataset(tmp_path_factory.mktemp("faults"))
+    expected = write_corpus(data.val)
+    return data.write_list(list(expected)), expected
 
 
 def test_each_file_gets_its_state_and_the_good_ones_are_as_without_the_bad(corpus, tmp_path, caplog):
     data, expected = corpus
     assert len(expected) >= 25
-    assert x3d_preprocess.main(keys(data, tmp_path / "all")) == 1
+    assert x3d_preprocess.main(preprocess_keys(data, tmp_path / "all")) == 1
     found = states(tmp_path / "all")
     assert {name: found[str(i)].get("reason", "") for i, name in enumerate(expected)} == expected
     for i, (name, reason) in enumerate(expected.items()):
@@ -76,13 +58,13 @@ def test_each_file_gets_its_state_and_the_good_ones_are_as_without_the_bad(corpu
     for reason, count in counted.items():
         assert f"{count} videos failed, {reason}" in caplog.text
 
-    good = tmp_path / "good"
-    (good / "val").mkdir(parents=True)
+    good = Dataset(tmp_path / "good")
+    good.val.mkdir(parents=True)
     names = [name for name, reason in expected.items() if not reason]
     for name in names:
-        os.link(data / "val" / name, good / "val" / name)
-    write_list(good, names)
-    assert x3d_preprocess.main(keys(good, tmp_path / "alone")) == 0
+        os.link(data.val / name, good.val / name)
+    good.write_list(names)
+    assert x3d_preprocess.main(preprocess_keys(good, tmp_path / "alone")) == 0
     alone, mixed = content(tmp_path / "alone"), content(tmp_path / "all")
     assert len(alone) == len(mixed) == 30 * num_done
     indices = [i for i, reason in enumerate(expected.values()) if not reason]
@@ -94,8 +76,12 @@ def test_each_file_gets_its_state_and_the_good_ones_are_as_without_the_bad(corpu
 def test_verify_tells_what_is_bad_and_writes_a_row_for_each_video(corpus, tmp_path, monkeypatch, caplog):
     data, expected = corpus
     monkeypatch.chdir(tmp_path)
-    (data / "val" / "unlisted.mp4").touch()
-    assert x3d_verify.main([*keys(data, tmp_path)]) == 1
+    more = Dataset(tmp_path / "more")
+    more.path.mkdir()
+    more.list_path.write_text(data.list_path.read_text())
+    shutil.copytree(data.val, more.val, copy_function=os.link)
+    (more.val / "unlisted.mp4").touch()
+    assert x3d_verify.main(preprocess_keys(more, tmp_path)) == 1
     rows = list(csv.DictReader((tmp_path / "verify.csv").read_text().splitlines()))
     assert [row["path"] for row in rows] == list(expected)
     cut_short = {"cut.mkv": "truncated", "half.mp4": "damaged"}
@@ -112,16 +98,15 @@ def test_verify_tells_what_is_bad_and_writes_a_row_for_each_video(corpus, tmp_pa
         "size": "64x48",
         "rotation": "0",
     }
-    assert "1 files are not listed:\n" + str(data / "val" / "unlisted.mp4") in caplog.text
-    (data / "val" / "unlisted.mp4").unlink()
+    assert "1 files are not listed:\n" + str(more.val / "unlisted.mp4") in caplog.text
 
 
 def test_verify_names_the_lists_faults_and_knows_a_copy_by_its_count(tmp_path, monkeypatch, caplog):
     monkeypatch.chdir(tmp_path)
-    write_video(tmp_path / "val" / "a.mp4", 20)
+    data = Dataset(tmp_path).write_videos({"a.mp4": {"num_frames": 20}})
     rows = ["path label", "a.mp4 1", "a.mp4,1", "a.mp4 99", "a.mp4 2", "a.mp4"]
     (tmp_path / "test.csv").write_text("\n".join(rows) + "\n")
-    assert x3d_verify.main(keys(tmp_path, tmp_path)) == 1
+    assert x3d_verify.main(preprocess_keys(data, tmp_path)) == 1
     for text in (
         "line 1: no whole",
         "line 3: no label",
@@ -130,96 +115,97 @@ def test_verify_names_the_lists_faults_and_knows_a_copy_by_its_count(tmp_path, m
         "line 6:",
     ):
         assert text in caplog.text
-    assert x3d_verify.KNOWN_SETS[19761].startswith("Non-local")
-    (tmp_path / "test.csv").write_text("a.mp4 1\n")
-    assert x3d_verify.main(keys(tmp_path, tmp_path)) == 0
+    data.write_list(["a.mp4"])
+    assert x3d_verify.main(preprocess_keys(data, tmp_path)) == 0
+
+
+@pytest.mark.parametrize(("num_listed", "known"), [(19761, "Non-local"), (2, "")])
+def test_verify_knows_a_copy_by_its_count(num_listed, known, tmp_path, monkeypatch, caplog):
+    monkeypatch.chdir(tmp_path)
+    KNOWN
+    data = Dataset(tmp_path)
 
 
 @pytest.fixture(scope="module")
-def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def data(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
     """Twelve videos, enough for a run of a few seconds."""
-    folder = tmp_path_factory.mktemp("data")
-    names = [f"class {n % 3}/{n}.mp4" for n in range(12)]
-    for number, name in enumerate(names):
-        write_video(folder / "val" / name, 150 + number, width=320, height=240)
-    write_list(folder, names)
-    return folder
+    videos = {f"class {n % 3}/{n}.mp4": {"num_frames": 150 + n, "width": 320, "height": 240} for n in range(12)}
+    return Dataset(tmp_path_factory.mktemp("data")).write_videos(videos)
 
 
 @pytest.fixture(scope="module")
-def undisturbed(data: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
+def undisturbed(data: Dataset, tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
     out = tmp_path_factory.mktemp("undisturbed")
-    assert x3d_preprocess.main(keys(data, out)) == 0
+    assert x3d_preprocess.main(preprocess_keys(data, out)) == 0
     return content(out)
 
 
-def start(data: Path, out: Path, *more: str, **settings: object) -> "subprocess.Popen[str]":
-    command = [sys.executable, str(ROOT / "x3d_preprocess.py"), *keys(data, out, *more)]
-    return subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True, **settings)  # type: ignore[call-overload]
+def has_view(out: Path, process: "subprocess.Popen[str]") -> bool:
+    assert process.poll() is None
+    return any(out.glob("*.npy"))
 
 
-def assert_whole(out: Path, expected: dict[str, bytes]) -> None:
-    for name, written in content(out).items():
-        assert written == expected[name], name
-
-
-def wait_for_view(out: Path, process: "subprocess.Popen[str]") -> None:
-    deadline = time.monotonic() + 60
-    while not list(out.glob("*.npy")):
-        assert process.poll() is None
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
-
-
-def test_twenty_killed_runs_resume_to_the_same_bytes(data, undisturbed, tmp_path):
-    chance = random.Random(0)
-    for _ in range(20):
-        process = start(data, tmp_path / "out")
-        time.sleep(chance.uniform(0.3, 2.0))
-        os.killpg(process.pid, signal.SIGKILL)
-        process.communicate()
-        if (tmp_path / "out").exists():
-            assert_whole(tmp_path / "out", undisturbed)
-    process = start(data, tmp_path / "out")
-    process.communicate()
+def test_killed_runs_resume_to_the_same_bytes(data, undisturbed, tmp_path):
+    """A pipe as the last video keeps a run from ending before its kill."""
+    many, out = data.link(tmp_path / "many", copies=3, more="last.mp4 0\n"), tmp_path / "out"
+    os.mkfifo(many.val / "last.mp4")
+    expected = {}
+    for name, view in undisturbed.items():
+        number, label = name.split("_")
+        expected |= {f"{int(number) + 360 * copy}_{label}": view for copy in range(3)}
+    chance, before = random.Random(0), 0
+    for _ in range(5):
+        process = start("x3d_preprocess.py", preprocess_keys(many, out, "X3D_WORKERS.NUM", "2"))
+        wait_until(lambda: len(list(out.glob("*.npy"))) > before)  # noqa: B023
+        time.sleep(chance.uniform(0, 0.1))
+        kill(process)
+        found = content(out)
+        assert found.items() <= expected.items()
+        before = len(found)
+    (many.val / "last.mp4").unlink()
+    os.link(many.val / "class 0/0.mp4", many.val / "last.mp4")
+    process = start("x3d_preprocess.py", preprocess_keys(many, out))
+    _, errors = finish(process)
     assert process.returncode == 0
-    assert content(tmp_path / "out") == undisturbed
-    assert {path.name for path in (tmp_path / "out").iterdir()} == {*undisturbed, "manifest.json"}
+    assert re.search(r"37 videos, ([2-9]|[1-3]\d) to do", errors)
+    last = {f"{1080 + view}_0.npy": undisturbed[f"{view}_0.npy"] for view in range(30)}
+    assert content(out) == expected | last
+    assert {path.name for path in out.iterdir()} == {*expected, *last, "manifest.json"}
 
 
 def test_a_dead_parents_workers_end_one_that_hangs_too(data, tmp_path):
-    hanging = tmp_path / "data"
-    shutil.copytree(data / "val", hanging / "val", copy_function=os.link)
-    os.mkfifo(hanging / "val" / "pipe.mp4")
-    (hanging / "test.csv").write_text("pipe.mp4 0\n" + (data / "test.csv").read_text())
-    process = start(hanging, tmp_path / "out")
-    wait_for_view(tmp_path / "out", process)
+    hanging = data.link(tmp_path / "data")
+    os.mkfifo(hanging.val / "pipe.mp4")
+    hanging.list_path.write_text("pipe.mp4 0\n" + data.list_path.read_text())
+    process = start("x3d_preprocess.py", preprocess_keys(hanging, tmp_path / "out"))
+    wait_until(lambda: has_view(tmp_path / "out", process))
     os.kill(process.pid, signal.SIGKILL)
-    process.communicate(timeout=30)
-    deadline = time.monotonic() + 30
-    while True:
-        try:
-            os.killpg(process.pid, 0)
-        except ProcessLookupError:
-            break
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
+    finish(process, 30)
+    wait_until(lambda: not is_group_alive(process.pid), 30)
+
+
+def is_group_alive(group: int) -> bool:
+    try:
+        os.killpg(group, 0)
+    except ProcessLookupError:
+        return False
+    return True
 
 
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_a_stopped_run_leaves_nothing_half_done_and_goes_on(number, status, data, undisturbed, tmp_path):
     heed = functools.partial(signal.signal, signal.SIGINT, signal.SIG_DFL)  # a job in the background ignores Ctrl-C
-    process = start(data, tmp_path / "out", preexec_fn=heed)
-    wait_for_view(tmp_path / "out", process)
+    process = start("x3d_preprocess.py", preprocess_keys(data, tmp_path / "out"), preexec_fn=heed)
+    wait_until(lambda: has_view(tmp_path / "out", process))
     os.killpg(process.pid, number) if number == signal.SIGINT else process.send_signal(number)
-    _, said = process.communicate(timeout=60)
+    _, said = finish(process, 60)
     assert process.returncode == status, said
     assert "run the same command to resume" in said
     assert "Traceback" not in said
     left = {path.name for path in (tmp_path / "out").iterdir()}
     assert left <= {*undisturbed, "manifest.json"}
     done = [index for index, state in states(tmp_path / "out").items() if state["state"] == "done"]
-    assert x3d_preprocess.main(keys(data, tmp_path / "out")) == 0
+    assert x3d_preprocess.main(preprocess_keys(data, tmp_path / "out")) == 0
     assert content(tmp_path / "out") == undisturbed
     assert len(done) < 12
 
@@ -228,21 +214,21 @@ def test_a_full_disk_is_a_clear_error_and_the_run_goes_on_later(data, undisturbe
     import resource
 
     limit = functools.partial(resource.setrlimit, resource.RLIMIT_FSIZE, (60_000, 60_000))
-    process = start(data, tmp_path / "out", preexec_fn=limit)
-    _, said = process.communicate(timeout=60)
+    process = start("x3d_preprocess.py", preprocess_keys(data, tmp_path / "out"), preexec_fn=limit)
+    _, said = finish(process, 60)
     assert process.returncode == 1
     assert f"{tmp_path / 'out'} cannot be written" in said
     assert "File too large" in said
     assert "Traceback" not in said
     assert content(tmp_path / "out") == {}
-    assert x3d_preprocess.main(keys(data, tmp_path / "out")) == 0
+    assert x3d_preprocess.main(preprocess_keys(data, tmp_path / "out")) == 0
     assert content(tmp_path / "out") == undisturbed
 
 
 def test_a_run_that_does_not_fit_the_disk_starts_nothing(data, tmp_path, monkeypatch, caplog):
     usage = shutil.disk_usage(tmp_path)
     monkeypatch.setattr(shutil, "disk_usage", lambda path: usage._replace(free=1_000_000))
-    assert x3d_preprocess.main(keys(data, tmp_path / "out")) == 2
+    assert x3d_preprocess.main(preprocess_keys(data, tmp_path / "out")) == 2
     assert "lacks 0.03 GB for 360 views" in caplog.text
     assert content(tmp_path / "out") == {}
 
@@ -263,7 +249,7 @@ def test_a_crash_and_a_hang_cost_one_video_each(data, small_cfg, tmp_path):
     work = functools.partial(
         write_views, sampling=Sampling.from_cfg(small_cfg), transform=Transform.from_cfg(small_cfg), writer=writer
     )
-    videos = [Video(i, "", str(data / "val" / f"class {i % 3}/{i}.mp4"), {3: 1, 5: 2}.get(i, 0)) for i in range(8)]
+    videos = [Video(i, "", str(data.val / f"class {i % 3}/{i}.mp4"), {3: 1, 5: 2}.get(i, 0)) for i in range(8)]
     with Workers(2, timeout_seconds=2) as workers:
         outcomes = list(workers.run(functools.partial(misbehave, work=work), videos))
     assert {o.video.index: o.reason for o in outcomes} == {
@@ -275,30 +261,33 @@ def test_a_crash_and_a_hang_cost_one_video_each(data, small_cfg, tmp_path):
 
 
 def test_a_file_that_never_opens_is_timed_out(data, tmp_path):
-    pipe = tmp_path / "data" / "val" / "pipe.mp4"
-    pipe.parent.mkdir(parents=True)
-    os.mkfifo(pipe)
-    shutil.copy(data / "val/class 0/0.mp4", pipe.parent / "good.mp4")
-    write_list(tmp_path / "data", ["pipe.mp4", "good.mp4"])
-    assert x3d_preprocess.main(keys(tmp_path / "data", tmp_path / "out", "X3D_WORKERS.TIMEOUT", "2")) == 1
+    hanging = Dataset(tmp_path / "data")
+    hanging.val.mkdir(parents=True)
+    os.mkfifo(hanging.val / "pipe.mp4")
+    os.link(data.val / "class 0/0.mp4", hanging.val / "good.mp4")
+    hanging.write_list(["pipe.mp4", "good.mp4"])
+    assert x3d_preprocess.main(preprocess_keys(hanging, tmp_path / "out", "X3D_WORKERS.TIMEOUT", "2")) == 1
     found = states(tmp_path / "out")
     assert [found["0"]["reason"], found["1"]["state"]] == ["timed_out", "done"]
 
 
 def test_on_error_raise_stops_at_the_first(corpus, tmp_path, caplog):
     data, _ = corpus
-    assert x3d_preprocess.main(keys(data, tmp_path, "X3D_WORKERS.ON_ERROR", "raise", "X3D_WORKERS.NUM", "1")) == 1
+    assert (
+        x3d_preprocess.main(preprocess_keys(data, tmp_path, "X3D_WORKERS.ON_ERROR", "raise", "X3D_WORKERS.NUM", "1"))
+        == 1
+    )
     assert "videos not reached" in caplog.text
     assert sum(state["state"] == "failed" for state in states(tmp_path).values()) == 1
 
 
 def test_a_second_run_does_only_what_is_missing(data, undisturbed, tmp_path, caplog):
-    assert x3d_preprocess.main(keys(data, tmp_path)) == 0
+    assert x3d_preprocess.main(preprocess_keys(data, tmp_path)) == 0
     kept = {path.name: path.stat().st_mtime_ns for path in tmp_path.glob("*.npy")}
     (tmp_path / "35_1.npy").unlink()
     with open(tmp_path / "70_2.npy", "ab") as file:
         file.write(b"x")
-    assert x3d_preprocess.main(keys(data, tmp_path)) == 0
+    assert x3d_preprocess.main(preprocess_keys(data, tmp_path)) == 0
     assert "12 videos, 2 to do" in caplog.text
     assert content(tmp_path) == undisturbed
     redone = {name for name, at in kept.items() if (tmp_path / name).stat().st_mtime_ns != at}
@@ -306,16 +295,16 @@ def test_a_second_run_does_only_what_is_missing(data, undisturbed, tmp_path, cap
 
 
 def test_a_failed_video_is_tried_again_and_its_reason_kept(tmp_path, monkeypatch):
-    write_video(tmp_path / "val" / "a.mp4", 20)
-    write_list(tmp_path, ["a.mp4", "b.mp4"])
-    assert x3d_preprocess.main(keys(tmp_path, tmp_path / "out")) == 1
+    data = Dataset(tmp_path).write_videos({"a.mp4": {"num_frames": 20}}).write_list(["a.mp4", "b.mp4"])
+    assert x3d_preprocess.main(preprocess_keys(data, tmp_path / "out")) == 1
     assert states(tmp_path / "out")["1"]["reason"] == "missing"
-    monkeypatch.setattr(shutil, "disk_usage", lambda path: shutil._ntuple_diskusage(0, 0, 0))
-    assert x3d_preprocess.main(keys(tmp_path, tmp_path / "out")) == 2
+    full = shutil.disk_usage(tmp_path)._replace(free=0)
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: full)
+    assert x3d_preprocess.main(preprocess_keys(data, tmp_path / "out")) == 2
     assert states(tmp_path / "out")["1"]["reason"] == "missing"
     monkeypatch.undo()
-    write_video(tmp_path / "val" / "b.mp4", 20)
-    assert x3d_preprocess.main(keys(tmp_path, tmp_path / "out")) == 0
+    write_video(data.val / "b.mp4", 20)
+    assert x3d_preprocess.main(preprocess_keys(data, tmp_path / "out")) == 0
     assert states(tmp_path / "out")["1"]["state"] == "done"
 
 
@@ -370,49 +359,49 @@ def test_a_worker_that_dies_between_two_videos_is_replaced():
     ],
 )
 def test_a_folder_of_another_configuration_is_refused_with_the_difference(more, difference, data, tmp_path, caplog):
-    assert x3d_preprocess.main(keys(data, tmp_path)) == 0
+    assert x3d_preprocess.main(preprocess_keys(data, tmp_path)) == 0
     before = content(tmp_path)
-    assert x3d_preprocess.main(keys(data, tmp_path, *more)) == 2
+    assert x3d_preprocess.main(preprocess_keys(data, tmp_path, *more)) == 2
     assert difference in caplog.text
     assert content(tmp_path) == before
-    assert x3d_preprocess.main(keys(data, tmp_path, *more, "X3D_PREPROCESS.OVERWRITE", "True")) == 0
+    assert x3d_preprocess.main(preprocess_keys(data, tmp_path, *more, "X3D_PREPROCESS.OVERWRITE", "True")) == 0
     assert content(tmp_path) != before
 
 
 def test_a_folder_of_another_list_or_version_is_refused(data, tmp_path, caplog, monkeypatch):
-    assert x3d_preprocess.main(keys(data, tmp_path)) == 0
-    other = tmp_path / "other"
-    other.mkdir()
-    (other / "test.csv").write_text((data / "test.csv").read_text().replace("0.mp4 0", "0.mp4 8"))
-    assert x3d_preprocess.main(keys(other, tmp_path)) == 2
+    assert x3d_preprocess.main(preprocess_keys(data, tmp_path)) == 0
+    other = Dataset(tmp_path / "other")
+    other.path.mkdir()
+    other.list_path.write_text(data.list_path.read_text().replace("0.mp4 0", "0.mp4 8"))
+    assert x3d_preprocess.main(preprocess_keys(other, tmp_path)) == 2
     assert "list_digest was" in caplog.text
     monkeypatch.setattr("x3d.storage.provenance.VIEW_FORMAT", 99)
-    assert x3d_preprocess.main(keys(data, tmp_path)) == 2
+    assert x3d_preprocess.main(preprocess_keys(data, tmp_path)) == 2
     assert "view_format was 1, is 99 (views of another format cannot be combined)" in caplog.text
 
 
 @pytest.mark.parametrize(("name", "advice"), [("7_3.npy", "without manifest.json"), ("x.npy", "is not a view")])
 def test_views_of_unknown_origin_are_refused(name, advice, data, tmp_path, caplog):
     np.save(tmp_path / name, np.zeros(3))
-    assert x3d_preprocess.main(keys(data, tmp_path)) == 2
+    assert x3d_preprocess.main(preprocess_keys(data, tmp_path)) == 2
     assert advice in caplog.text
     assert (tmp_path / name).exists()
 
 
-def test_two_runs_do_not_write_one_folder(data, undisturbed, tmp_path, caplog):
+def test_two_runs_do_not_write_one_folder_of_views(data, undisturbed, tmp_path, caplog):
     scratch = ViewFolder(str(tmp_path), ".npy", (3, 4, 40, 40), 30).scratch
     scratch.mkdir()
     lock = take_lock(scratch / "lock")
-    assert x3d_preprocess.main(keys(data, tmp_path)) == 2
+    assert x3d_preprocess.main(preprocess_keys(data, tmp_path)) == 2
     assert "is in use by another run" in caplog.text
     os.close(lock)
-    assert x3d_preprocess.main(keys(data, tmp_path)) == 0
+    assert x3d_preprocess.main(preprocess_keys(data, tmp_path)) == 0
     assert content(tmp_path) == undisturbed
 
 
-def run_shard(data: Path, out: Path, shard_id: int, num_shards: int, *more: str) -> int:
+def run_shard(data: Dataset, out: Path, shard_id: int, num_shards: int, *more: str) -> int:
     shard = ["--shard_id", str(shard_id), "--num_shards", str(num_shards)]
-    return x3d_preprocess.main([*shard, *keys(data, out, *more)])
+    return x3d_preprocess.main([*shard, *preprocess_keys(data, out, *more)])
 
 
 @pytest.mark.parametrize("num_shards", [2, 5])
@@ -420,7 +409,7 @@ def test_shards_share_a_folder_and_merge_into_the_whole(num_shards, data, undist
     for shard_id in range(num_shards):
         assert run_shard(data, tmp_path, shard_id, num_shards) == 0
     assert content(tmp_path) == undisturbed
-    assert x3d_preprocess.main(keys(data, tmp_path)) == 0
+    assert x3d_preprocess.main(preprocess_keys(data, tmp_path)) == 0
     assert {path.name for path in tmp_path.iterdir()} == {*undisturbed, "manifest.json"}
     assert len(states(tmp_path)) == 12
 
@@ -431,10 +420,10 @@ def test_shards_that_still_run_are_not_merged(data, undisturbed, tmp_path, caplo
     scratch = ViewFolder(str(tmp_path), ".npy", (3, 4, 40, 40), 30, Shard(1, 2)).scratch
     scratch.mkdir()
     lock = take_lock(scratch / "lock")
-    assert x3d_preprocess.main(keys(data, tmp_path)) == 2
+    assert x3d_preprocess.main(preprocess_keys(data, tmp_path)) == 2
     assert f"{scratch / 'lock'} is in use by another run" in caplog.text
     os.close(lock)
-    assert x3d_preprocess.main(keys(data, tmp_path)) == 0
+    assert x3d_preprocess.main(preprocess_keys(data, tmp_path)) == 0
     assert {path.name for path in tmp_path.iterdir()} == {*undisturbed, "manifest.json"}
 
 
@@ -444,27 +433,27 @@ def test_shards_of_their_own_folders_merge(data, undisturbed, tmp_path):
     (tmp_path / "all").mkdir()
     for path in [p for i in range(3) for p in (tmp_path / str(i)).iterdir()]:
         path.rename(tmp_path / "all" / path.name)
-    assert x3d_preprocess.main(keys(data, tmp_path / "all")) == 0
+    assert x3d_preprocess.main(preprocess_keys(data, tmp_path / "all")) == 0
     assert content(tmp_path / "all") == undisturbed
 
 
-def test_a_missing_doubled_or_foreign_shard_is_refused_by_name(data, tmp_path, caplog):
+def test_views_of_a_missing_doubled_or_foreign_shard_are_refused(data, tmp_path, caplog):
     for shard_id in range(3):
         assert run_shard(data, tmp_path, shard_id, 3) == 0
     first, third = tmp_path / "manifest-0of3.json", tmp_path / "manifest-2of3.json"
     kept = third.read_text()
     third.unlink()
-    assert x3d_preprocess.main(keys(data, tmp_path)) == 2
+    assert x3d_preprocess.main(preprocess_keys(data, tmp_path)) == 2
     assert f"{third} does not exist; all 3 shards are needed" in caplog.text
     third.write_text(first.read_text())
-    assert x3d_preprocess.main(keys(data, tmp_path)) == 2
+    assert x3d_preprocess.main(preprocess_keys(data, tmp_path)) == 2
     assert f"{third} records video 0, which belongs to shard 0" in caplog.text
     foreign = json.loads(kept)
     foreign["provenance"]["config"]["DATA.SAMPLING_RATE"] = 7
     third.write_text(json.dumps(foreign))
-    assert x3d_preprocess.main(keys(data, tmp_path)) == 2
+    assert x3d_preprocess.main(preprocess_keys(data, tmp_path)) == 2
     assert f"{third} has another provenance than {first}: config: DATA.SAMPLING_RATE was 3, is 7" in caplog.text
     third.write_text(kept)
     assert run_shard(data, tmp_path, 0, 2) == 2
     assert "is one of 3 shards, --num_shards is 2" in caplog.text
-    assert x3d_preprocess.main(keys(data, tmp_path)) == 0
+    assert x3d_preprocess.main(preprocess_keys(data, tmp_path)) == 0

@@ -6,7 +6,7 @@ import cv2
 import pytest
 
 import x3d
-from test.conftest import ROOT
+from test.helpers import ROOT
 from x3d.config.loading import load_cfg
 from x3d.dataset.annotations import Video
 from x3d.storage.provenance import (

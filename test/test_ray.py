@@ -20,7 +20,7 @@ import pytest
 
 import x3d_evaluate
 import x3d_preprocess
-from test.conftest import ROOT, SMALL
+from test.helpers import ROOT, SMALL
 from test.videos import write_video
 from x3d.dataset.annotations import Video
 from x3d.errors import EngineError, RunError, VideoError

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 import pytest
 
 import x3d_infer
-from test.conftest import ROOT
+from test.helpers import ROOT
 from x3d.cli import build_parser
 from x3d.config.keys import KEYS, RENAMED, SECTIONS, select_keys
 from x3d.config.loading import load_cfg

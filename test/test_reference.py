@@ -23,7 +23,7 @@ import x3d_postprocess
 import x3d_preprocess
 import x3d_pth2onnx
 from demo.synthetic import synthetic_state
-from test.conftest import ROOT, SMALL
+from test.helpers import ROOT, SMALL
 from x3d.config.keys import defaults as default_values
 from x3d.config.loading import load_cfg
 from x3d.network.engine import open_engine

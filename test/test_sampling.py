@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from test.conftest import ROOT
+from test.helpers import ROOT
 from x3d.config.loading import load_cfg
 from x3d.video.sampling import Header, Sampling, clip_window, linspace_float32, plan_clips
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from test.conftest import read_golden
+from test.helpers import read_golden
 from x3d.errors import ScoringError
 from x3d.scoring import (
     ScoreTable,

@@ -14,31 +14,25 @@ import x3d_infer
 import x3d_postprocess
 import x3d_preprocess
 import x3d_pth2onnx
-from test.conftest import SMALL
-from test.videos import write_video
+from test.helpers import SMALL, Dataset, line_of, postprocess, preprocess_keys, states
 
 LISTED = [("air drumming/a b.mp4", 3), ("air drumming/c.mp4", 3), ("zumba/d 'e'.mp4", 8), ("żubr/f.mkv", 0)]
 
 
 @pytest.fixture(scope="module")
-def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("data")
-    for number, (name, _) in enumerate(LISTED):
-        write_video(folder / "val" / name, 60 + 10 * number, width=64 + 16 * number)
-    (folder / "test.csv").write_text("".join(f"{name} {label}\n" for name, label in LISTED))
-    return folder
+def data(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
+    videos = {name: {"num_frames": 60 + 10 * n, "width": 64 + 16 * n} for n, (name, _) in enumerate(LISTED)}
+    made = Dataset(tmp_path_factory.mktemp("data")).write_videos(videos)
+    made.list_path.write_text("".join(f"{name} {label}\n" for name, label in LISTED))
+    return made
 
 
-def data_keys(data: Path) -> list[str]:
-    return ["DATA.PATH_TO_DATA_DIR", str(data), "DATA.PATH_PREFIX", str(data / "val")]
-
-
-def preprocess(data: Path, out: Path, *more: str) -> int:
-    return x3d_preprocess.main([*SMALL, *data_keys(data), "X3D_PREPROCESS.DATA_OUTPUT_PATH", str(out), *more])
+def preprocess(data: Dataset, out: Path, *more: str) -> int:
+    return x3d_preprocess.main(preprocess_keys(data, out, *more))
 
 
 @pytest.fixture(scope="module")
-def views(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def views(data: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("views") / "prep_data"
     assert preprocess(data, out) == 0
     return out
@@ -52,17 +46,13 @@ def results(views: Path, small_onnx: Path, tmp_path_factory: pytest.TempPathFact
     return out / "res"
 
 
-def postprocess(folder: Path, *more: str) -> int:
-    return x3d_postprocess.main([*SMALL, "X3D_POSTPROCESS.OM_OUTPUT_PATH", str(folder), *more])
-
-
 def test_every_view_is_written_under_its_number_and_label(views):
     expected = {f"{30 * i + v}_{label}.npy" for i, (_, label) in enumerate(LISTED) for v in range(30)}
     assert {path.name for path in views.iterdir()} == expected | {"manifest.json"}
     view = np.load(views / "31_3.npy")
     assert (view.shape, view.dtype, view.flags.c_contiguous) == ((1, 3, 4, 40, 40), np.float32, True)
-    states = json.loads((views / "manifest.json").read_text())["videos"]
-    assert [states[str(i)]["state"] for i in range(4)] == ["done"] * 4
+    found = states(views)
+    assert [found[str(i)]["state"] for i in range(4)] == ["done"] * 4
 
 
 def test_bin_holds_the_same_bytes(views, data, tmp_path):
@@ -78,15 +68,11 @@ def test_one_crop_gives_ten_views_a_video(data, tmp_path):
     assert np.load(tmp_path / "ten" / "39_0.npy").shape == (1, 3, 4, 32, 32)
 
 
-def line_of(capsys) -> str:
-    return capsys.readouterr().out.splitlines()[-1]
-
-
 def test_the_line_is_the_same_whoever_says_what_is_expected(results, data, tmp_path, capsys):
     assert postprocess(results) == 0
     by_summary = line_of(capsys)
     assert set(json.loads(by_summary)) == {"split", "top1_acc", "top5_acc"}
-    assert postprocess(results, *data_keys(data)) == 0
+    assert postprocess(results, *data.keys) == 0
     assert line_of(capsys) == by_summary
     alone = shutil.copytree(results, tmp_path / "alone")
     assert postprocess(alone) == 0
@@ -164,7 +150,7 @@ def test_a_spoilt_set_is_refused_naming_the_view(how, listed, results, data, tmp
     folder = shutil.copytree(results, tmp_path / "res")
     shutil.copy(results.parent / "res_summary.json", tmp_path)
     spoil(how, folder)
-    assert postprocess(folder, *(data_keys(data) if listed else [])) == 1
+    assert postprocess(folder, *(data.keys if listed else [])) == 1
     assert FAULTS[how] in caplog.text
     assert capsys.readouterr().out == ""
 
@@ -180,7 +166,7 @@ def test_a_spoilt_set_without_list_or_summary_is_refused_too(how, results, tmp_p
 def test_allow_missing_scores_the_complete_videos_and_says_both(results, data, tmp_path, capsys, caplog):
     folder = shutil.copytree(results, tmp_path / "res")
     spoil("missing", folder)
-    assert postprocess(folder, *data_keys(data), "X3D_POSTPROCESS.ALLOW_MISSING", "True") == 1
+    assert postprocess(folder, *data.keys, "X3D_POSTPROCESS.ALLOW_MISSING", "True") == 1
     assert line_of(capsys)
     details = json.loads((tmp_path / "res_accuracy.json").read_text())
     assert (details["videos_scored"], details["videos_listed"], details["incomplete_videos"]) == (3, 4, [1])
@@ -191,7 +177,7 @@ def test_allow_missing_scores_the_complete_videos_and_says_both(results, data, t
 
 
 def test_a_list_with_another_label_refuses_every_view(results, data, tmp_path, caplog):
-    (tmp_path / "test.csv").write_text((data / "test.csv").read_text().replace("8\n", "7\n"))
+    (tmp_path / "test.csv").write_text(data.list_path.read_text().replace("8\n", "7\n"))
     assert postprocess(results, "DATA.PATH_TO_DATA_DIR", str(tmp_path)) == 1
     assert "view 60 has label 8, its video 2 has label 7" in caplog.text
     assert "30 faults" in caplog.text

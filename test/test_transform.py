@@ -3,7 +3,7 @@ import pytest
 import torch
 import torch.nn.functional as F  # noqa: N812
 
-from test.conftest import ROOT
+from test.helpers import ROOT
 from x3d.config.loading import load_cfg
 from x3d.video.transform import Transform, assemble_view, crop_offsets, prepare_frame, resized_size, view_shape
 

@@ -9,7 +9,7 @@ import pytest
 import torch
 import torch.nn.functional as F  # noqa: N812
 
-from test.conftest import ROOT, read_golden
+from test.helpers import ROOT, read_golden
 from test.test_sampling import by_the_book
 from test.videos import write_video
 from x3d.config.loading import load_cfg

@@ -1,0 +1,219 @@
+"""Run mutants in copies of the project, each with the tests that call the changed function."""
+
+import hashlib
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from benchmarks.common import ROOT
+from benchmarks.mutants import Mutant
+from x3d.storage.atomic import write_json
+
+COPIED = "x3d test demo benchmarks configs .ci".split()
+MAPS = Path(tempfile.gettempdir()) / f"x3d-mutation-{os.getuid()}"
+PROBE = """
+import os, sys, threading
+_seen = set()
+def _probe(frame, event, arg):
+    code = frame.f_code
+    if event == "call" and code.co_filename.startswith(os.environ["MUTATION_ROOT"]):
+        call = os.environ.get("PYTEST_CURRENT_TEST"), code.co_filename, code.co_qualname
+        if call[0] and call not in _seen:
+            _seen.add(call)
+            with open(os.environ["MUTATION_CALLS"], "a") as file:
+                file.write("\\t".join(call) + "\\n")
+threading.setprofile(_probe)
+sys.setprofile(_probe)
+"""
+
+
+class Slot:
+    """A copy of the project in which one mutant at a time is tested."""
+
+    def __init__(self, folder: Path) -> None:
+        self.root = folder.resolve() / "project"
+        self.scratch = folder.resolve() / "scratch"
+        self.root.mkdir(parents=True)
+        for path in ROOT.iterdir():
+            if path.is_file() and path.name != ".git":
+                shutil.copy2(path, self.root)
+            elif path.name in COPIED:
+                shutil.copytree(path, self.root / path.name, ignore=shutil.ignore_patterns("__pycache__"))
+        (self.root / ".venv").symlink_to((ROOT / ".venv").resolve())
+        subprocess.run([sys.executable, "-m", "compileall", "-q", str(self.root)], check=True)
+        subprocess.run(["git", "init", "-q", str(self.root)], check=False)
+
+    def write(self, module: str, source: str) -> None:
+        path = self.root / module
+        for compiled in (path.parent / "__pycache__").glob(f"{path.stem}.*"):
+            compiled.unlink()
+        path.write_text(source)
+
+    def fork(self, action: Callable[[], int]) -> int:
+        """Run an action in a child process inside the copy; return its process id."""
+        shutil.rmtree(self.scratch, ignore_errors=True)
+        self.scratch.mkdir()
+        child = os.fork()
+        if child:
+            return child
+        status = 99
+        try:
+            os.setsid()
+            os.chdir(self.root)
+            log = os.open(self.root.parent / "log.txt", os.O_CREAT | os.O_TRUNC | os.O_WRONLY)
+            os.dup2(log, 1)
+            os.dup2(log, 2)
+            tempfile.tempdir = None
+            os.environ |= {"TMPDIR": str(self.scratch), "PYTHONDONTWRITEBYTECODE": "1", "MUTATION_ROOT": str(self.root)}
+            sys.path[:] = [str(self.root), *[path for path in sys.path if path not in ("", str(ROOT))]]
+            sys.dont_write_bytecode = True
+            for name in list(sys.modules):
+                if name.partition(".")[0] in COPIED:
+                    del sys.modules[name]
+            status = action()
+        finally:
+            os._exit(status)
+
+    def clear(self) -> None:
+        """End what the last child has left running: every process whose working folder is in the slot."""
+        for process in Path("/proc").iterdir():
+            try:
+                if process.name.isdigit() and str(self.root.parent) in os.readlink(process / "cwd"):
+                    os.kill(int(process.name), signal.SIGKILL)
+            except OSError:
+                pass
+
+
+class Selection:
+    """A pytest plugin that keeps the given tests, in the given order, and notes how long each takes."""
+
+    def __init__(self, tests: Sequence[str] | None = None) -> None:
+        self.tests = tests
+        self.seconds: dict[str, float] = {}
+
+    def pytest_collection_modifyitems(self, items: list[Any]) -> None:
+        if self.tests is not None:
+            order = {test: number for number, test in enumerate(self.tests)}
+            items[:] = sorted((item for item in items if item.nodeid in order), key=lambda item: order[item.nodeid])
+
+    def pytest_runtest_logreport(self, report: Any) -> None:
+        if report.when == "call" and report.passed:
+            self.seconds[report.nodeid] = report.duration
+
+
+def run_pytest(files: Sequence[str], selection: Selection, *more: str) -> int:
+    import pytest
+
+    quiet = ["-q", "-p", "no:cacheprovider", "-W", "ignore::pytest.PytestUnhandledThreadExceptionWarning"]
+    return int(pytest.main([*quiet, *more, *files], plugins=[selection]))
+
+
+def map_tests(slot: Slot, test_file: str) -> dict[str, Any]:
+    """Learn how long each test of a file takes, and which functions it calls, in its subprocesses too."""
+    probe = slot.root.parent / "probe"
+    probe.mkdir(exist_ok=True)
+    (probe / "sitecustomize.py").write_text(PROBE)
+    calls, taken = probe / "calls.txt", probe / "seconds.json"
+    calls.write_text("")
+    taken.write_text("{}")
+
+    def action() -> int:
+        os.environ |= {"PYTHONPATH": str(probe), "MUTATION_CALLS": str(calls)}
+        exec(compile(PROBE, "probe", "exec"), {})
+        selection = Selection()
+        status = run_pytest([test_file], selection)
+        taken.write_text(json.dumps(selection.seconds))
+        return status
+
+    child = slot.fork(action)
+    status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    slot.clear()
+    if status not in (0, 5):
+        tail = (slot.root.parent / "log.txt").read_text()[-1500:]
+        print(f"{test_file}: pytest ended with {status}; only what passed is used\n{tail}", file=sys.stderr)
+    functions: dict[str, set[str]] = {}
+    for line in calls.read_text().splitlines():
+        test, path, function = line.split("\t")
+        test, phase = test.rsplit(" ", 1)
+        key = f"{Path(path).relative_to(slot.root)}::{function.partition('.<')[0]}"
+        functions.setdefault(key, set()).add("" if phase == "(setup)" else test)
+    return {"seconds": json.loads(taken.read_text()), "functions": {k: sorted(v) for k, v in functions.items()}}
+
+
+def read_maps(slot: Slot, test_files: Sequence[str]) -> dict[str, Any]:
+    """Map the test files, those of an unchanged project out of the temporary folder."""
+    sources = [path.read_bytes() for folder in ("x3d", "test") for path in sorted((ROOT / folder).rglob("*.py"))]
+    sources += [path.read_bytes() for path in sorted(ROOT.glob("*.py"))]
+    digest = hashlib.sha256(b"".join(sources)).hexdigest()
+    MAPS.mkdir(exist_ok=True)
+    maps = {}
+    for name in test_files:
+        stored = MAPS / f"{digest[:16]}-{name}.json"
+        if not stored.exists():
+            started = time.monotonic()
+            write_json(stored, map_tests(slot, f"test/{name}"))
+            print(f"{name} mapped, {time.monotonic() - started:.0f} s", file=sys.stderr, flush=True)
+        maps[name] = json.loads(stored.read_text())
+    return maps
+
+
+def choose_tests(mutant: Mutant, maps: dict[str, Any], seconds: float) -> list[str]:
+    """List the tests that call a mutant's function, quickest first, for at most so many seconds.
+
+    A fixture's calls count for every test of its file; a change outside functions is tested by all tests of the module.
+    """
+    chosen: dict[str, float] = {}
+    for mapped in maps.values():
+        for key, tests in mapped["functions"].items():
+            module, function = key.split("::")
+            if module == mutant.module and mutant.function in ("", function):
+                passed = mapped["seconds"]
+                chosen |= passed if "" in tests else {test: passed[test] for test in tests if test in passed}
+    if not chosen and not mutant.function:
+        chosen = {test: taken for mapped in maps.values() for test, taken in mapped["seconds"].items()}
+    own = f"test/test_{Path(mutant.module).stem}.py"
+    ordered: list[str] = []
+    total = 0.0
+    for test in sorted(chosen, key=lambda test: (not test.startswith(own), chosen[test])):
+        total += chosen[test]
+        if not ordered or total <= seconds:
+            ordered.append(test)
+    return ordered
+
+
+def run_mutants(
+    mutants: Sequence[Mutant], slots: list[Slot], maps: dict[str, Any], limit: float
+) -> Iterator[tuple[Mutant, str, float]]:
+    """Run the mutants, one per slot at a time; yield each with killed, survived or hung, and its seconds."""
+    waiting = list(mutants)
+    running: dict[int, tuple[Mutant, Slot, float]] = {}
+    while waiting or running:
+        while waiting and slots:
+            mutant, slot = waiting.pop(0), slots.pop()
+            tests = choose_tests(mutant, maps, limit / 2)
+            slot.write(mutant.module, mutant.source)
+            files = sorted({test.partition("::")[0] for test in tests})
+            child = slot.fork(lambda: run_pytest(files, Selection(tests), "-x") if tests else 0)  # noqa: B023
+            running[child] = mutant, slot, time.monotonic()
+        time.sleep(0.05)
+        for child, (mutant, slot, started) in list(running.items()):
+            seconds = time.monotonic() - started
+            ended, status = os.waitpid(child, os.WNOHANG)
+            if not ended and seconds < limit:
+                continue
+            if not ended:
+                os.killpg(child, signal.SIGKILL)
+                os.waitpid(child, 0)
+            slot.clear()
+            slot.write(mutant.module, (ROOT / mutant.module).read_text())
+            del running[child]
+            slots.append(slot)
+            yield mutant, "hung" if not ended else "killed" if status else "survived", seconds
