@@ -95,7 +95,7 @@ def test_the_configuration_is_loaded_logged_and_passed_on(caplog):
         seen.append((cfg, args.shard_id))
         return 1
 
-    assert cli.script_main("", run, ["--shard_id=1", "--num_shards=2", "TEST.BATCH_SIZE", "3"], with_shards=True) == 1
+    assert cli.script_main("", run, ["--shard_id=1", "--num_shards=2", "TEST.BATCH_SIZE", "3"], True, ("TEST",)) == 1
     assert (seen[0][0].TEST.BATCH_SIZE, seen[0][1]) == (3, 1)
     assert "TEST.BATCH_SIZE 3" in caplog.text
 

@@ -5,7 +5,6 @@ import re
 import pytest
 
 from test.helpers import ROOT, read_golden
-from x3d.config import load_cfg
 from x3d.config.keys import KEYS, RENAMED, SECTIONS, UNREAD_SECTIONS, select_keys
 from x3d.config.loading import changed_keys, load_cfg, view_config
 

@@ -1,5 +1,6 @@
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -34,8 +35,9 @@ def fill(path: Path, shard: Shard = WHOLE, left_out: tuple[int, ...] = ()) -> No
                 rows.append(video.index, video.label, SCORES[video.index])
 
 
-def read(path: Path, **changed: object) -> ScoreTable:
-    return read_rows(**({"folder": str(path), "num_classes": 3, "ensemble_method": "sum"} | changed))
+def read(path: Path, **changed: Any) -> ScoreTable:
+    settings: dict[str, Any] = {"num_classes": 3, "ensemble_method": "sum"} | changed
+    return read_rows(str(path), **settings)
 
 
 def append(path: Path, video: int, label: int, scores: np.ndarray) -> None:
@@ -49,8 +51,8 @@ def test_the_rows_of_a_folder_are_read(tmp_path):
     np.testing.assert_array_equal(table.scores, SCORES)
     assert table.scores.dtype == np.float32
     assert table.labels.tolist() == [0, 1, 2, 0, 1]
-    assert (table.incomplete, table.missing, table.faults) == ([], [], [])
-    assert table.source == str(tmp_path)
+    assert (table.incomplete, table.missing, table.problems) == ([], [], [])
+    assert table.expected_from == str(tmp_path)
 
 
 def test_the_conditions_repeat_what_decided_the_scores(tmp_path):
@@ -91,21 +93,21 @@ def test_failed_and_missing_videos_are_listed(tmp_path):
     ]
 
 
-def test_rows_without_label_or_with_scores_that_are_not_finite_are_faults(tmp_path):
+def test_rows_without_label_or_with_scores_that_are_not_finite_are_problems(tmp_path):
     fill(tmp_path, left_out=(1, 3))
     append(tmp_path / "manifest.rows", 1, -1, SCORES[1])
     append(tmp_path / "manifest.rows", 3, 0, np.array([0, np.inf, 0], np.float32))
-    assert read(tmp_path).faults == ["video 1 is unlabelled (-1)", "video 3 has scores that are not finite"]
+    assert read(tmp_path).problems == ["video 1 is unlabelled (-1)", "video 3 has scores that are not finite"]
 
 
 def test_the_rows_are_compared_with_the_list(tmp_path):
     fill(tmp_path)
     table = read(tmp_path, labels=[0, 1, 2, 0, 1], annotations="test.csv")
-    assert (table.source, table.faults) == ("test.csv", [])
+    assert (table.expected_from, table.problems) == ("test.csv", [])
     other = read(tmp_path, labels=[0, 1, 0, 0, 1], annotations="test.csv")
-    assert other.faults == ["video 2 has label 2; test.csv lists it with 0"]
+    assert other.problems == ["video 2 has label 2; test.csv lists it with 0"]
     shorter = read(tmp_path, labels=[0, 1], annotations="test.csv")
-    assert shorter.faults == ["test.csv lists 2 videos, the rows were made from 5"]
+    assert shorter.problems == ["test.csv lists 2 videos, the rows were made from 5"]
 
 
 @pytest.mark.parametrize(

@@ -7,14 +7,13 @@ import pytest
 
 import x3d
 from test.helpers import ROOT
-from x3d.config.loading import load_cfg
+from x3d.config.loading import load_cfg, view_config
 from x3d.dataset.annotations import Video
 from x3d.storage.provenance import (
     evaluation_provenance,
     model_digest,
     provenance_differences,
     versions,
-    view_config,
     view_provenance,
 )
 from x3d.video import VIEW_FORMAT
