@@ -12,6 +12,8 @@ scores the folder when all shards are in it.
 
 import argparse
 import contextlib
+import dataclasses
+import functools
 import logging
 import os
 import re
@@ -55,8 +57,8 @@ def run(cfg: "CfgNode", args: argparse.Namespace) -> int:
     from x3d.dataset.annotations import first_present, read_list
     from x3d.dataset.naming import Shard
     from x3d.execution.progress import with_progress
-    from x3d.execution.requirements import Needs
-    from x3d.execution.runner import open_workers
+    from x3d.execution.requirements import NodeRequirements
+    from x3d.execution.runner import RunnerSettings, open_runner
     from x3d.network.engine import open_engine
     from x3d.pipeline.scoring_run import score_table
     from x3d.storage.evaluation_folder import open_shard, read_rows
@@ -69,11 +71,14 @@ def run(cfg: "CfgNode", args: argparse.Namespace) -> int:
     check_model(cfg, engine)
     work = plan_work(cfg, engine)
     facts = evaluation_facts(cfg, listed, options.MODEL_PATH, engine, work.batch_size)
-    needs = Needs.of([cfg.DATA.PATH_PREFIX, first_present(videos)], engine.packages, options.MODEL_PATH)
+    paths = [cfg.DATA.PATH_PREFIX, first_present(videos)]
+    model = options.MODEL_PATH, facts["model_digest"]
+    requirements = functools.partial(NodeRequirements.from_here, paths, engine.packages, *model)
     resources, num_workers = task_resources(engine), count_workers(cfg, engine)
+    settings = dataclasses.replace(RunnerSettings.from_cfg(cfg), num_workers=num_workers)
     del engine
     with contextlib.ExitStack() as opened:
-        workers = opened.enter_context(open_workers(cfg, needs, num_workers, resources))
+        workers = opened.enter_context(open_runner(settings, requirements, resources))
         manifest, journal = open_shard(options.OUTPUT_PATH, shard, facts, cfg.MODEL.NUM_CLASSES)
         opened.enter_context(journal)
         opened.enter_context(manifest.kept())
@@ -81,7 +86,7 @@ def run(cfg: "CfgNode", args: argparse.Namespace) -> int:
         todo = [video for video in videos if video.index not in done]
         place = cfg.X3D_WORKERS.RAY_ADDRESS or f"{num_workers} workers"
         logger.info("%d videos, %d to do, %s, batches of %d", len(videos), len(todo), place, work.batch_size)
-        for outcome in with_progress(workers.run(work, todo), len(todo), cfg.X3D_PREPROCESS.ON_ERROR):
+        for outcome in with_progress(workers.run(work, todo), len(todo), cfg.X3D_PREPROCESS.ON_ERROR == "raise"):
             record(outcome, journal, manifest)
     status = sum_up(len(videos), journal.num_rows, manifest)
     if args.num_shards == 1:

@@ -42,8 +42,8 @@ def run(cfg: "CfgNode", args: argparse.Namespace) -> int:
     from x3d.dataset.annotations import first_present, read_list
     from x3d.dataset.naming import Shard, views_per_video
     from x3d.execution.progress import with_progress
-    from x3d.execution.requirements import Needs
-    from x3d.execution.runner import open_workers
+    from x3d.execution.requirements import NodeRequirements
+    from x3d.execution.runner import RunnerSettings, open_runner
     from x3d.storage.provenance import view_facts
     from x3d.storage.view_folder import ViewFolder
     from x3d.video.transform import view_shape
@@ -63,8 +63,9 @@ def run(cfg: "CfgNode", args: argparse.Namespace) -> int:
     with contextlib.ExitStack() as opened:
         manifest = folder.open(view_facts(cfg, listed), videos, options.OVERWRITE)
         opened.callback(folder.close)
-        needs = Needs.of([cfg.DATA.PATH_PREFIX, first_present(videos), str(folder.scratch)])
-        workers = opened.enter_context(open_workers(cfg, needs))
+        paths = [cfg.DATA.PATH_PREFIX, first_present(videos), str(folder.scratch)]
+        requirements = functools.partial(NodeRequirements.from_here, paths)
+        workers = opened.enter_context(open_runner(RunnerSettings.from_cfg(cfg), requirements))
         opened.enter_context(manifest.kept())
         todo = [video for video in videos if not manifest.is_done(video.index)]
         needed = len(todo) * num_views * folder.view_bytes
@@ -76,7 +77,7 @@ def run(cfg: "CfgNode", args: argparse.Namespace) -> int:
         if needed > free:
             return fail(f"{folder.path} lacks {(needed - free) / 1e9:.2f} GB for {len(todo) * num_views} views")
         outcomes = workers.run(view_writer(cfg, folder), todo)
-        for outcome in with_progress(outcomes, len(todo), options.ON_ERROR):
+        for outcome in with_progress(outcomes, len(todo), options.ON_ERROR == "raise"):
             manifest.record(outcome.video.index, outcome.failure() if outcome.reason else written(outcome))
     return sum_up(videos, manifest, num_views)
 

@@ -44,8 +44,8 @@ KNOWN_SETS = {
 def run(cfg: "CfgNode", args: argparse.Namespace) -> int:
     """Check the list, then every video of it, and sum up."""
     from x3d.dataset.annotations import first_present, list_path, scan_list
-    from x3d.execution.requirements import Needs
-    from x3d.execution.runner import open_workers
+    from x3d.execution.requirements import NodeRequirements
+    from x3d.execution.runner import RunnerSettings, open_runner
 
     videos, faults = scan_list(cfg)
     for fault in faults:
@@ -53,8 +53,8 @@ def run(cfg: "CfgNode", args: argparse.Namespace) -> int:
     logger.info("%d videos listed: %s", len(videos), KNOWN_SETS.get(len(videos), "no known copy of the validation set"))
     unlisted = find_unlisted(cfg, videos)
     counts: collections.Counter[str] = collections.Counter()
-    needs = Needs.of([cfg.DATA.PATH_PREFIX, first_present(videos)])
-    with open_workers(cfg, needs) as workers, open(REPORT, "w", newline="") as file:
+    requirements = functools.partial(NodeRequirements.from_here, [cfg.DATA.PATH_PREFIX, first_present(videos)])
+    with open_runner(RunnerSettings.from_cfg(cfg), requirements) as workers, open(REPORT, "w", newline="") as file:
         rows = csv.writer(file)
         rows.writerow(COLUMNS)
         for outcome in inspect_all(cfg, workers, videos):
