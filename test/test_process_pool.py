@@ -146,7 +146,7 @@ def test_a_worker_killed_while_idle_is_replaced_within_seconds(tmp_path):
         begin = time.monotonic()
         pids = {outcome.value for outcome in workers.run(process_number, make_videos(6))}
         assert idle not in pids
-        assert time.monotonic() - begin < 10
+        assert time.monotonic() - begin < 60  # far from the limit of a video
 
 
 def kill_other_workers(video: Video) -> int:

@@ -40,7 +40,7 @@ def make_task() -> Callable[[bytes], tuple[str, str, Outcome[Any] | None, str]]:
         import ray
 
         node_id: str = ray.get_runtime_context().get_node_id()
-        address: str = ray.util.get_node_ip_address()  # type: ignore[no-untyped-call]
+        address: str = ray.util.get_node_ip_address()  # type: ignore[no-untyped-call, unused-ignore]
         try:
             function, arguments = pickle.loads(pickled)
         except ImportError as error:
