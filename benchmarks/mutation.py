@@ -24,7 +24,7 @@ from benchmarks.mutants import Mutant, make_mutants
 from benchmarks.mutation_runner import Slot, read_maps, run_mutants
 from x3d.storage.atomic import write_json
 
-HEAVY = "numpy cv2 av torch torch.onnx onnx openvino onnxruntime fvcore.common.config pebble tqdm pytest".split()
+HEAVY = "numpy cv2 av torch torch.onnx onnx openvino onnxruntime fvcore.common.config tqdm pytest".split()
 EQUIVALENT = Path(__file__).parent / "mutation_equivalent.json"
 OTHERS_TESTS = ("test_benchmarks.py",)
 """Tests of other folders than x3d."""

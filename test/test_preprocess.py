@@ -2,7 +2,6 @@
 
 import collections
 import csv
-import ctypes
 import functools
 import json
 import os
@@ -22,16 +21,9 @@ import x3d_verify
 from test.faults import write_corpus
 from test.helpers import Dataset, content, finish, kill, preprocess_keys, start, states, wait_until
 from test.videos import write_video
-from x3d.dataset.annotations import Video
 from x3d.dataset.naming import Shard
-from x3d.errors import RunError
-from x3d.execution.process_pool import Workers
-from x3d.pipeline.preprocess import write_views
 from x3d.storage.atomic import take_lock
 from x3d.storage.view_folder import ViewFolder
-from x3d.storage.view_writer import ViewWriter
-from x3d.video.sampling import Sampling
-from x3d.video.transform import Transform
 
 
 @pytest.fixture(scope="module")
@@ -233,33 +225,6 @@ def test_a_run_that_does_not_fit_the_disk_starts_nothing(data, tmp_path, monkeyp
     assert content(tmp_path / "out") == {}
 
 
-def misbehave(video: Video, work: "functools.partial[dict]") -> dict:
-    """Crash or hang on the videos so labelled; decode the others."""
-    if video.label == 1:
-        ctypes.string_at(0)
-    if video.label == 2:
-        time.sleep(1000)
-    return work(video)
-
-
-def test_a_crash_and_a_hang_cost_one_video_each(data, small_cfg, tmp_path):
-    scratch = tmp_path / "scratch"
-    scratch.mkdir()
-    writer = ViewWriter(tmp_path, scratch, ".npy", 30)
-    work = functools.partial(
-        write_views, sampling=Sampling.from_cfg(small_cfg), transform=Transform.from_cfg(small_cfg), writer=writer
-    )
-    videos = [Video(i, "", str(data.val / f"class {i % 3}/{i}.mp4"), {3: 1, 5: 2}.get(i, 0)) for i in range(8)]
-    with Workers(2, timeout_seconds=2) as workers:
-        outcomes = list(workers.run(functools.partial(misbehave, work=work), videos))
-    assert {o.video.index: o.reason for o in outcomes} == {
-        i: {3: "crashed", 5: "timed_out"}.get(i, "") for i in range(8)
-    }
-    assert {name.split("_")[0] for name in content(tmp_path)} == {
-        str(30 * i + v) for i in range(8) if i not in (3, 5) for v in range(30)
-    }
-
-
 def test_a_file_that_never_opens_is_timed_out(data, tmp_path):
     hanging = Dataset(tmp_path / "data")
     hanging.val.mkdir(parents=True)
@@ -306,49 +271,6 @@ def test_a_failed_video_is_tried_again_and_its_reason_kept(tmp_path, monkeypatch
     write_video(data.val / "b.mp4", 20)
     assert x3d_preprocess.main(preprocess_keys(data, tmp_path / "out")) == 0
     assert states(tmp_path / "out")["1"]["state"] == "done"
-
-
-def process_number(video: Video) -> int:
-    return os.getpid()
-
-
-def kill_another_worker(video: Video) -> int:
-    """Kill every other worker on the first video, and take a moment."""
-    if video.index == 0 and not os.path.exists(video.path):
-        Path(video.path).touch()
-        parent = os.getppid()
-        for child in Path(f"/proc/{parent}/task/{parent}/children").read_text().split():
-            if "spawn_main" in Path(f"/proc/{child}/cmdline").read_text() and int(child) != os.getpid():
-                os.kill(int(child), signal.SIGKILL)
-    time.sleep(0.3)
-    return video.index
-
-
-def test_workers_that_die_idle_cost_no_video(tmp_path, monkeypatch):
-    monkeypatch.setattr("x3d.execution.process_pool.STALL_SECONDS", 4)
-    videos = [Video(number, "", str(tmp_path / str(number)), 0) for number in range(2)]
-    with Workers(2, timeout_seconds=4) as workers:
-        assert sorted(outcome.value for outcome in workers.run(kill_another_worker, videos)) == [0, 1]
-
-
-def die_at_once() -> None:
-    os._exit(7)
-
-
-def test_workers_that_never_start_end_the_run(monkeypatch):
-    monkeypatch.setattr("x3d.execution.process_pool._start_worker", die_at_once)
-    with Workers(2, timeout_seconds=20) as workers, pytest.raises(RunError, match="end before they do any work"):
-        list(workers.run(process_number, [Video(number, "", "", 0) for number in range(9)]))
-
-
-def test_a_worker_that_dies_between_two_videos_is_replaced():
-    videos = [Video(0, "", "", 0)]
-    with Workers(1, timeout_seconds=20) as workers:
-        [first] = workers.run(process_number, videos)
-        os.kill(first.value or 0, signal.SIGKILL)
-        time.sleep(1)
-        [second] = workers.run(process_number, videos)
-    assert second.value not in (None, first.value)
 
 
 @pytest.mark.parametrize(

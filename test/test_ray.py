@@ -25,7 +25,8 @@ from test.videos import write_video
 from x3d.dataset.annotations import Video
 from x3d.errors import EngineError, RunError, VideoError
 from x3d.execution.ray_cluster import RayWorkers
-from x3d.execution.requirements import Needs
+from x3d.execution.ray_node import _cached, _node_workers
+from x3d.execution.requirements import NodeRequirements
 from x3d.storage.provenance import model_digest
 from x3d.storage.score_rows import read_score_rows, row_type
 
@@ -34,8 +35,8 @@ pytestmark = pytest.mark.skipif(
 )
 
 NUM_VIDEOS = 24
-with socket.create_server(("127.0.0.1", 0)) as free:
-    CLIENT_PORT = free.getsockname()[1]
+TIMEOUT_SECONDS = 180
+"""For a script on the cluster to end."""
 
 
 @pytest.fixture(scope="module")
@@ -55,7 +56,7 @@ def three_nodes(**head: Any) -> Iterator[Any]:
         warnings.simplefilter("ignore")
         from ray.cluster_utils import Cluster
 
-        made = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, **head})
+        made = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "node_ip_address": "127.0.0.1", **head})
         try:
             for _ in range(2):
                 made.add_node(num_cpus=1)
@@ -66,9 +67,16 @@ def three_nodes(**head: Any) -> Iterator[Any]:
 
 
 @pytest.fixture(scope="module")
-def cluster() -> Iterator[Any]:
+def client_port() -> int:
+    """A free port for Ray's client server."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return server.getsockname()[1]
+
+
+@pytest.fixture(scope="module")
+def cluster(client_port: int) -> Iterator[Any]:
     """A cluster that tests leave as it is."""
-    with three_nodes(ray_client_server_port=CLIENT_PORT) as made:
+    with three_nodes(ray_client_server_port=client_port) as made:
         yield made
 
 
@@ -104,16 +112,16 @@ def evaluation(data, small_onnx, tmp_path_factory) -> tuple[list[str], np.ndarra
 
 def wait_for_rows(process: "subprocess.Popen[str]", folder: Path, num_rows: int = 1) -> None:
     journal = folder / "manifest.rows"
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + TIMEOUT_SECONDS
     while not (journal.exists() and journal.stat().st_size >= num_rows * row_type(9).itemsize):
-        assert process.poll() is None, process.communicate()[1]
+        assert process.poll() is None, process.communicate(timeout=TIMEOUT_SECONDS)[1]
         assert time.monotonic() < deadline
         time.sleep(0.05)
 
 
 def check_evaluation(process: "subprocess.Popen[str]", folder: Path, evaluation: tuple[Any, np.ndarray, str]) -> None:
     """See that a run that ends, one video being empty, has the rows and the line it has without a cluster."""
-    said, errors = process.communicate(timeout=180)
+    said, errors = process.communicate(timeout=TIMEOUT_SECONDS)
     assert process.returncode == 1, errors
     assert said.splitlines()[-1] == evaluation[2]
     rows = read_score_rows(folder / "manifest.rows", 9)
@@ -130,8 +138,9 @@ def test_a_node_that_dies_costs_nothing(data, evaluation, own_cluster, tmp_path)
     check_evaluation(process, tmp_path, evaluation)
 
 
-@pytest.mark.parametrize("address", ["auto", f"ray://127.0.0.1:{CLIENT_PORT}"])
-def test_a_cluster_is_found_by_other_addresses(address, data, evaluation, cluster, tmp_path):
+@pytest.mark.parametrize("scheme", ["auto", "ray"])
+def test_a_cluster_is_found_by_other_addresses(scheme, data, evaluation, cluster, client_port, tmp_path):
+    address = "auto" if scheme == "auto" else f"ray://127.0.0.1:{client_port}"
     process = start("x3d_evaluate.py", data, *evaluation[0], "X3D_EVALUATE.OUTPUT_PATH", str(tmp_path), address=address)
     check_evaluation(process, tmp_path, evaluation)
 
@@ -143,7 +152,7 @@ def test_a_driver_that_dies_goes_on_from_its_journal(data, evaluation, cluster, 
         process = start("x3d_evaluate.py", data, *evaluation[0], *output, address=cluster.address)
         wait_for_rows(process, tmp_path, num_done + 1)
         process.send_signal(by)
-        process.communicate(timeout=60)
+        process.communicate(timeout=TIMEOUT_SECONDS)
         assert process.returncode == status
         num_done = len(read_score_rows(tmp_path / "manifest.rows", 9))
         assert num_done < NUM_VIDEOS - 1
@@ -155,7 +164,7 @@ def test_preprocessing_on_a_cluster_writes_the_same_bytes(data, cluster, tmp_pat
     assert x3d_preprocess.main(by_files(data, "X3D_PREPROCESS.DATA_OUTPUT_PATH", str(tmp_path / "here"))) == 1
     out = ["X3D_PREPROCESS.DATA_OUTPUT_PATH", str(tmp_path / "cluster")]
     process = start("x3d_preprocess.py", data, *out, address=cluster.address)
-    _, errors = process.communicate(timeout=180)
+    _, errors = process.communicate(timeout=TIMEOUT_SECONDS)
     assert process.returncode == 1, errors
     names = {path.name for path in (tmp_path / "here").glob("*.npy")}
     assert len(names) == 30 * (NUM_VIDEOS - 1)
@@ -176,14 +185,23 @@ def misbehave(video: Video) -> int:
     return video.index
 
 
-def outcomes_of(function: Any, num_videos: int, address: str, resources: dict[str, float], needs: Needs) -> dict:
+NO_REQUIREMENTS = NodeRequirements.from_here([])
+
+
+def outcomes_of(
+    function: Any,
+    num_videos: int,
+    address: str,
+    resources: dict[str, float],
+    requirements: NodeRequirements = NO_REQUIREMENTS,
+) -> dict:
     videos = [Video(number, "", f"{number}.mp4", 0) for number in range(num_videos)]
-    with RayWorkers(address, 2, resources, needs) as workers:
+    with RayWorkers(address, 2, resources, requirements) as workers:
         return {outcome.video.index: outcome.reason or outcome.value for outcome in workers.run(function, videos)}
 
 
 def test_a_hang_or_a_crash_costs_one_video(cluster):
-    found = outcomes_of(misbehave, 8, cluster.address, {"CPU": 1}, Needs.of([]))
+    found = outcomes_of(misbehave, 8, cluster.address, {"CPU": 1})
     bad = {1: "timed_out", 2: "crashed", 3: "damaged", 4: "internal_error"}
     assert found == {0: 0, 5: 5, 6: 6, 7: 7} | bad
 
@@ -194,35 +212,35 @@ def visible_npus(video: Video) -> str:
 
 def test_a_device_is_asked_of_ray_by_name(own_cluster):
     quarter = {"CPU": 1.0, "NPU": 0.25}
-    with pytest.raises(ValueError, match=r"no node of .* has a NPU"):
-        outcomes_of(visible_npus, 1, own_cluster.address, quarter, Needs.of([]))
+    with pytest.raises(ValueError, match=r"no node of .* has CPU 1 and NPU 0\.25"):
+        outcomes_of(visible_npus, 1, own_cluster.address, quarter)
     own_cluster.add_node(num_cpus=4, resources={"NPU": 2})
     own_cluster.wait_for_nodes()
-    found = outcomes_of(visible_npus, 6, own_cluster.address, quarter, Needs.of([]))
+    found = outcomes_of(visible_npus, 6, own_cluster.address, quarter)
     assert set(found.values()) <= {"0", "1"}
     assert len(found) == 6
 
 
 @dataclasses.dataclass(frozen=True)
-class NeedsNoMark(Needs):
-    """Lacked by a node that was started with a mark in its environment."""
+class NoMark(NodeRequirements):
+    """Unmet by a node that was started with a mark in its environment."""
 
-    def lacking(self) -> list[str]:
+    def unmet(self) -> list[str]:
         return ["is marked"] if "MARKED" in os.environ else []
 
 
-def test_a_node_that_joins_later_and_lacks_something_is_left_out_and_said_once(own_cluster, caplog):
+def test_a_node_that_joins_later_and_does_not_meet_the_requirements_is_excluded_and_logged_once(own_cluster, caplog):
     videos = [Video(number, "", f"{number}.mp4", 0) for number in range(40)]
-    with RayWorkers(own_cluster.address, 10, {"CPU": 1}, NeedsNoMark((), (), ())) as workers:
+    with RayWorkers(own_cluster.address, 10, {"CPU": 1}, NoMark()) as workers:
         outcomes = workers.run(take_a_moment, videos)
         seen = [next(outcomes).video.index]
         own_cluster.add_node(num_cpus=2, env_vars={"MARKED": "1"})
         own_cluster.wait_for_nodes()
         seen += [outcome.video.index for outcome in outcomes]
     assert sorted(seen) == list(range(40))
-    assert caplog.text.count("is left out: is marked") == 1
+    assert caplog.text.count("is excluded: is marked") == 1
     with pytest.raises(ValueError, match="is marked") as refused:
-        RayWorkers(own_cluster.address, 10, {"CPU": 1}, NeedsNoMark((), (), ()))
+        RayWorkers(own_cluster.address, 10, {"CPU": 1}, NoMark())
     assert str(refused.value).count("is marked") == 1
 
 
@@ -232,8 +250,8 @@ def fail_to_start(video: Video) -> int:
 
 def test_a_run_ends_when_no_node_can_do_the_work(cluster, caplog):
     with pytest.raises(RunError, match=r"no node of .* is left that can do the work"):
-        outcomes_of(fail_to_start, 9, cluster.address, {"CPU": 1}, Needs.of([]))
-    assert caplog.text.count("is left out: no driver") == 3
+        outcomes_of(fail_to_start, 9, cluster.address, {"CPU": 1})
+    assert caplog.text.count("is excluded: no driver") == 3
 
 
 def take_a_moment(video: Video) -> int:
@@ -242,14 +260,14 @@ def take_a_moment(video: Video) -> int:
 
 
 def test_a_node_with_another_version_or_model_is_named(cluster, small_onnx):
-    needs = Needs.of([], {"openvino": "openvino"}, str(small_onnx), model_digest(str(small_onnx)))
-    older = dataclasses.replace(needs, versions=(("av", "1.0"), *needs.versions[:-1]))
+    required = NodeRequirements.from_here([], {"openvino": "openvino"}, str(small_onnx), model_digest(str(small_onnx)))
+    older = dataclasses.replace(required, versions=(("av", "1.0"), *required.versions[:-1]))
     with pytest.raises(ValueError, match=r"node [\d.]+: has av .*, not 1\.0.*must be the same on every node"):
         outcomes_of(misbehave, 1, cluster.address, {"CPU": 1}, older)
     with pytest.raises(ValueError, match=rf"node [\d.]+: has another {small_onnx}"):
-        outcomes_of(misbehave, 1, cluster.address, {"CPU": 1}, dataclasses.replace(needs, model_digest="0"))
-    missing = dataclasses.replace(needs, modules=(("x", "no_such_module"),))
-    with pytest.raises(ValueError, match="cannot import what it needs: No module named 'no_such_module'"):
+        outcomes_of(misbehave, 1, cluster.address, {"CPU": 1}, dataclasses.replace(required, model_digest="0"))
+    missing = dataclasses.replace(required, modules=(("x", "no_such_module"),))
+    with pytest.raises(ValueError, match="cannot import a required package: No module named 'no_such_module'"):
         outcomes_of(misbehave, 1, cluster.address, {"CPU": 1}, missing)
 
 
@@ -257,16 +275,33 @@ def test_a_path_is_asked_of_each_node_once_before_anything_starts(data, small_on
     model = ["X3D_EVALUATE.MODEL_PATH", str(small_onnx), "X3D_EVALUATE.OUTPUT_PATH", str(tmp_path / "eval")]
     keys = [*model, "DATA.PATH_PREFIX", str(tmp_path / "nowhere")]
     process = start("x3d_evaluate.py", data, *keys, address=cluster.address)
-    _, errors = process.communicate(timeout=120)
+    _, errors = process.communicate(timeout=TIMEOUT_SECONDS)
     assert process.returncode == 2
     assert errors.count(f"does not see {tmp_path / 'nowhere'}") == 3
-    assert "to resume" not in errors
+    assert "goes on from here" not in errors
     assert not (tmp_path / "eval").exists()
 
 
 def test_a_cluster_that_is_not_there_is_named(data, small_onnx, tmp_path):
     model = ["X3D_EVALUATE.MODEL_PATH", str(small_onnx), "X3D_EVALUATE.OUTPUT_PATH", str(tmp_path / "eval")]
     process = start("x3d_evaluate.py", data, *model, address="127.0.0.1:1")
-    _, errors = process.communicate(timeout=120)
+    _, errors = process.communicate(timeout=TIMEOUT_SECONDS)
     assert process.returncode == 2
     assert "X3D_WORKERS.RAY_ADDRESS 127.0.0.1:1 cannot be reached" in errors
+
+
+def process_number(video: Video) -> int:
+    return os.getpid()
+
+
+def test_a_process_is_kept_for_the_same_devices_and_ended_when_they_change():
+    video = Video(0, "", "", 0)
+    try:
+        [first] = _node_workers(60, "GPU 0", NodeRequirements()).run(process_number, [video])
+        [same] = _node_workers(60, "GPU 0", NodeRequirements()).run(process_number, [video])
+        assert same.value == first.value
+        [other] = _node_workers(60, "GPU 1", NodeRequirements()).run(process_number, [video])
+        assert other.value != first.value
+        assert not Path(f"/proc/{first.value}").exists()
+    finally:
+        _cached.pop().close()

@@ -1,4 +1,4 @@
-"""What becomes of a video in a run: a value, or a reason why there is none."""
+"""The result of one video in a run: a value, or a failure reason."""
 
 from dataclasses import dataclass
 from typing import Generic, TypeVar
@@ -6,13 +6,14 @@ from typing import Generic, TypeVar
 from x3d.dataset.annotations import Video
 
 TRIES = 2
+"""Attempts at a video whose worker or engine fails."""
 
 T = TypeVar("T")
 
 
 @dataclass(frozen=True)
 class Outcome(Generic[T]):
-    """What became of one video: a value, or a reason code out of x3d.errors.REASONS and a text."""
+    """One video with its value, or with a reason code out of x3d.errors.REASONS and a text."""
 
     video: Video
     value: T | None = None

@@ -3,9 +3,11 @@
 import collections
 import logging
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any, TypeVar
 
 from tqdm import tqdm
+from tqdm.contrib.logging import logging_redirect_tqdm
 
 from x3d.errors import REASONS
 from x3d.execution.outcome import Outcome
@@ -15,25 +17,28 @@ logger = logging.getLogger(__name__)
 T = TypeVar("T")
 
 
-def progress_bar(num_videos: int) -> "tqdm[Any]":
-    """Show on stderr how many videos are done, how many a second, and when the rest will be."""
-    shown = "{l_bar}{bar}| {n_fmt}/{total_fmt} [{elapsed}<{remaining}, {rate_noinv_fmt}]"
-    return tqdm(total=num_videos, desc="videos", unit=" videos", smoothing=0.05, bar_format=shown)
+@contextmanager
+def progress_bar(num_videos: int) -> Iterator["tqdm[Any]"]:
+    """Show on stderr how many videos have ended, at what rate, and when the rest will; log lines go above the bar."""
+    bar_format = "{l_bar}{bar}| {n_fmt}/{total_fmt} [{elapsed}<{remaining}, {rate_noinv_fmt}]"
+    bar = tqdm(total=num_videos, desc="videos", unit=" videos", smoothing=0.05, bar_format=bar_format)
+    with bar, logging_redirect_tqdm():
+        yield bar
 
 
-def with_progress(outcomes: Iterator[Outcome[T]], num_videos: int, on_error: str) -> Iterator[Outcome[T]]:
-    """Hand outcomes on, with a progress bar and a line for each failure.
+def with_progress(outcomes: Iterator[Outcome[T]], num_videos: int, stop_at_first_failure: bool) -> Iterator[Outcome[T]]:
+    """Yield outcomes with a progress bar, and log each failure as it comes.
 
     Args:
-        on_error: skip, or raise: the first failure is the last outcome.
+        stop_at_first_failure: the first failure is the last outcome.
     """
     with progress_bar(num_videos) as progress:
         for outcome in outcomes:
             if outcome.reason:
-                progress.write(f"{outcome.reason}: {outcome.text}", file=progress.fp)
+                logger.warning("%s: %s", outcome.reason, outcome.text)
             yield outcome
             progress.update()
-            if outcome.reason and on_error == "raise":
+            if outcome.reason and stop_at_first_failure:
                 logger.error("X3D_WORKERS.ON_ERROR is raise: stopping at the first failure")
                 return
 
@@ -45,6 +50,6 @@ def log_failures(failed: Sequence[Mapping[str, Any]]) -> None:
         failed: entries of a manifest.
     """
     for reason, count in sorted(collections.Counter(entry["reason"] for entry in failed).items()):
-        logger.error("%d videos failed, %s: %s", count, reason, REASONS[reason])
+        logger.error("%d %s failed, %s: %s", count, "video" if count == 1 else "videos", reason, REASONS[reason])
     for entry in failed:
         logger.error("%s: %s", entry["reason"], entry["text"])

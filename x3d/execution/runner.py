@@ -1,15 +1,17 @@
 """Choose where functions run on videos: worker processes here, or a Ray cluster."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, Self, TypeVar
 
 from x3d.dataset.annotations import Video
 from x3d.execution.outcome import Outcome
 from x3d.execution.process_pool import Workers
-from x3d.execution.requirements import Needs
 
 if TYPE_CHECKING:
     from fvcore.common.config import CfgNode
+
+    from x3d.execution.requirements import NodeRequirements
 
 T = TypeVar("T")
 
@@ -24,21 +26,41 @@ class Runner(Protocol):
     def __exit__(self, *error: object) -> None: ...
 
 
-def open_workers(
-    cfg: "CfgNode", needs: Needs, num_workers: int = 0, resources: Mapping[str, float] | None = None
+@dataclass(frozen=True)
+class RunnerSettings:
+    """Where and how functions run on videos.
+
+    Attributes:
+        num_workers: processes here; 0: one for each core this process may use.
+        timeout_seconds: limit for one video.
+        ray_address: of the cluster; empty: processes here.
+    """
+
+    num_workers: int
+    timeout_seconds: float
+    ray_address: str
+
+    @classmethod
+    def from_cfg(cls, cfg: "CfgNode") -> "RunnerSettings":
+        """Read X3D_WORKERS."""
+        return cls(cfg.X3D_WORKERS.NUM, cfg.X3D_WORKERS.TIMEOUT, cfg.X3D_WORKERS.RAY_ADDRESS)
+
+
+def open_runner(
+    settings: RunnerSettings,
+    requirements: Callable[[], "NodeRequirements"],
+    resources: Mapping[str, float] | None = None,
 ) -> Runner:
-    """Make ready what runs functions on videos where X3D_WORKERS says: processes here, or a Ray cluster.
+    """Set up worker processes here, or connect to a Ray cluster.
 
     Args:
-        needs: what every node of a cluster must have.
-        num_workers: processes here; 0: X3D_WORKERS.NUM.
-        resources: what a task on Ray holds, by Ray's names (default: one CPU).
+        requirements: builds what every node of a cluster must have; called only for a cluster.
+        resources: what a task on Ray occupies, by Ray's names (default: one CPU).
     Raises:
         ValueError: the cluster cannot be reached, or cannot do the work.
     """
-    timeout = cfg.X3D_WORKERS.TIMEOUT
-    if not cfg.X3D_WORKERS.RAY_ADDRESS:
-        return Workers(num_workers or cfg.X3D_WORKERS.NUM, timeout)
+    if not settings.ray_address:
+        return Workers(settings.num_workers, settings.timeout_seconds)
     from x3d.execution.ray_cluster import RayWorkers
 
-    return RayWorkers(cfg.X3D_WORKERS.RAY_ADDRESS, timeout, resources or {"CPU": 1}, needs)
+    return RayWorkers(settings.ray_address, settings.timeout_seconds, resources or {"CPU": 1}, requirements())

@@ -1,0 +1,93 @@
+"""What runs on a node of a Ray cluster, beneath one of Ray's workers.
+
+A video runs in a process of its own there, as it does without a cluster, so that crashes, hangs and the time limit mean
+the same.
+"""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple, TypeVar
+
+from x3d.dataset.annotations import Video
+from x3d.errors import RunError
+from x3d.execution.outcome import Outcome
+from x3d.execution.process_pool import Workers
+from x3d.execution.requirements import NodeRequirements
+
+T = TypeVar("T")
+
+
+class NodeReply(NamedTuple):
+    """The answer of a node to any task: an outcome, or the problem for which the node cannot do the work.
+
+    Both are empty when a node that was asked only for its requirements meets them.
+    """
+
+    node_id: str
+    address: str
+    outcome: Outcome[Any] | None
+    problem: str
+
+
+def make_task() -> Callable[[bytes], tuple[str, str, Outcome[Any] | None, str]]:
+    """Make the function that Ray sends to a node.
+
+    It imports nothing of this suite, so that a node that cannot import it can reply; the reply is a NodeReply's fields.
+    """
+
+    def call(pickled: bytes) -> tuple[str, str, Any, str]:
+        import pickle
+
+        import ray
+
+        node_id: str = ray.get_runtime_context().get_node_id()
+        address: str = ray.util.get_node_ip_address()  # type: ignore[no-untyped-call, unused-ignore]
+        try:
+            function, arguments = pickle.loads(pickled)
+        except ImportError as error:
+            return node_id, address, None, f"cannot import a required package: {error}"
+        return node_id, address, *function(*arguments)
+
+    return call
+
+
+def check_node(requirements: NodeRequirements) -> tuple[None, str]:
+    """On a node: report its unmet requirements as a NodeReply's outcome and problem."""
+    return None, ", ".join(requirements.unmet())
+
+
+def run_on_node(
+    function: Callable[[Video], T], timeout_seconds: float, requirements: NodeRequirements, video: Video
+) -> tuple[Outcome[T] | None, str]:
+    """On a node: run a function on one video and report a NodeReply's outcome and problem."""
+    import ray
+
+    devices = repr(ray.get_runtime_context().get_accelerator_ids())
+    workers = _node_workers(timeout_seconds, devices, requirements)
+    if workers.problem:
+        return None, workers.problem
+    try:
+        [outcome] = workers.run(function, [video])
+    except RunError as error:
+        return None, str(error)
+    return outcome, ""
+
+
+class _NodeWorkers(Workers):
+    """One process beneath Ray's worker, for the devices that Ray assigned, and the node's unmet requirements."""
+
+    def __init__(self, timeout_seconds: float, devices: str, requirements: NodeRequirements) -> None:
+        super().__init__(1, timeout_seconds)
+        self.key = timeout_seconds, devices, requirements
+        self.problem = ", ".join(requirements.unmet())
+
+
+_cached: list[_NodeWorkers] = []
+
+
+def _node_workers(timeout_seconds: float, devices: str, requirements: NodeRequirements) -> _NodeWorkers:
+    """Return the process of this Ray worker's last video, or replace it when Ray has assigned other devices."""
+    if _cached and _cached[0].key != (timeout_seconds, devices, requirements):
+        _cached.pop().close()
+    if not _cached:
+        _cached.append(_NodeWorkers(timeout_seconds, devices, requirements))
+    return _cached[0]

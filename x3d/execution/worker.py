@@ -1,0 +1,157 @@
+"""A worker process: it runs a function on one video at a time and reports over a pipe of its own.
+
+The pipe is all that it shares with the parent: no lock that a killed worker could hold, no semaphore that must exist.
+"""
+
+import contextlib
+import ctypes
+import multiprocessing
+import os
+import pickle
+import signal
+import time
+import traceback
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum, auto
+from multiprocessing.connection import Connection
+from typing import Any, NamedTuple
+
+from x3d.dataset.annotations import Video
+from x3d.execution.signals import STOP_SIGNALS
+
+SPAWN = multiprocessing.get_context("spawn")
+PR_SET_PDEATHSIG = 1
+"""Of Linux's prctl: the signal that a process gets when its parent dies."""
+
+
+class Event(Enum):
+    """What a worker reports or suffers; all but STARTED and DIED_IDLE end the video that is running."""
+
+    STARTED = auto()
+    RETURNED = auto()
+    RAISED = auto()
+    TIMED_OUT = auto()
+    DIED = auto()
+    DIED_IDLE = auto()
+
+
+@dataclass(frozen=True)
+class Report:
+    """An event with what belongs to it: the function's value or error, or how the process ended."""
+
+    event: Event
+    value: Any = None
+    error: BaseException | None = None
+    exit_text: str = ""
+
+
+class Task(NamedTuple):
+    """A video to run a function on, and the number of the attempt, from 1."""
+
+    video: Video
+    attempt: int
+
+
+class Worker:
+    """A process and its tasks in order; the first one is running once the process has reported its start.
+
+    Attributes:
+        tasks: submitted and not ended.
+        has_worked: a task has started in it.
+    """
+
+    def __init__(self) -> None:
+        """Start the process; to be called within stop_signals_deferred, so that no signal reaches it half-way.
+
+        Raises:
+            OSError: the process cannot be started.
+        """
+        self.tasks: deque[Task] = deque()
+        self.has_worked = False
+        self._started_at: float | None = None
+        self.connection, workers_end = SPAWN.Pipe()
+        self._process = SPAWN.Process(target=serve, args=(workers_end,), daemon=True)
+        self._process.start()
+        workers_end.close()
+
+    def submit(self, function: Callable[[Video], Any], task: Task) -> None:
+        """Queue a task; that the process has ended is reported by `receive`."""
+        self.tasks.append(task)
+        with contextlib.suppress(ConnectionError):
+            self.connection.send((function, task.video))
+
+    def receive(self) -> Report:
+        """Read what the process reports, or notice its end."""
+        try:
+            report: Report = self.connection.recv()
+        except (EOFError, OSError):
+            was_running = self._started_at is not None
+            self.kill()
+            return Report(Event.DIED if was_running else Event.DIED_IDLE, exit_text=self._exit_text())
+        if report.event is Event.STARTED:
+            self._started_at, self.has_worked = time.monotonic(), True
+        else:
+            self._started_at = None
+        return report
+
+    def seconds_left(self, timeout_seconds: float) -> float:
+        """Compute the time until the running video exceeds its limit, infinite when none is running."""
+        if self._started_at is None:
+            return float("inf")
+        return self._started_at + timeout_seconds - time.monotonic()
+
+    def kill(self) -> None:
+        """End the process at once and wait for it."""
+        self._process.kill()
+        self._process.join()
+        self.connection.close()
+
+    def _exit_text(self) -> str:
+        code = self._process.exitcode or 0
+        return f"signal {signal.Signals(-code).name}" if code < 0 else f"exit status {code}"
+
+
+def serve(connection: Connection) -> None:
+    """In the process: run what the parent sends, until the parent closes the pipe or dies."""
+    _prepare_process()
+    parent = multiprocessing.parent_process()
+    while parent is not None and parent.pid == os.getppid():
+        try:
+            request = connection.recv_bytes()
+            connection.send_bytes(_run(request, connection))
+        except (EOFError, OSError):
+            return
+
+
+def _prepare_process() -> None:
+    """Ignore Ctrl-C, end on SIGTERM or when the parent dies, and keep OpenCV to one thread."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, STOP_SIGNALS)
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    import cv2
+
+    cv2.setNumThreads(1)
+
+
+def _run(request: bytes, connection: Connection) -> bytes:
+    """Run a pickled function on a video and pickle the report."""
+    try:
+        function, video = pickle.loads(request)
+        connection.send(Report(Event.STARTED))
+        return pickle.dumps(Report(Event.RETURNED, value=function(video)))
+    except BaseException as error:  # noqa: BLE001 (the parent decides what to do with it)
+        error.add_note(traceback.format_exc())
+        return _pickle_error(error)
+
+
+def _pickle_error(error: BaseException) -> bytes:
+    """Pickle the report of an error, of one that does not survive pickling its representation."""
+    try:
+        report = pickle.dumps(Report(Event.RAISED, error=error))
+        pickle.loads(report)
+    except Exception:  # noqa: BLE001 (whatever __reduce__ raises)
+        report = pickle.dumps(Report(Event.RAISED, error=RuntimeError(repr(error))))
+    return report
