@@ -2,6 +2,7 @@ import errno
 import fcntl
 import json
 import os
+from pathlib import Path
 
 import pytest
 
@@ -17,7 +18,7 @@ def test_json_is_written_and_read_back(tmp_path):
 def test_a_failing_replace_leaves_the_old_file_and_no_other(tmp_path, monkeypatch):
     write_json(tmp_path / "a.json", {"old": 1})
 
-    def fail(source: object, target: object) -> None:
+    def fail(source: Path, target: Path) -> None:
         assert json.loads(source.read_text()) == {"new": 1}
         raise OSError(errno.EIO, "failed")
 

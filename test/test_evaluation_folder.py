@@ -34,8 +34,14 @@ def fill(path: Path, shard: Shard = WHOLE, left_out: tuple[int, ...] = ()) -> No
                 rows.append(video.index, video.label, SCORES[video.index])
 
 
-def read(path: Path, **changed: object) -> ScoreTable:
-    return read_rows(**({"folder": str(path), "num_classes": 3, "ensemble_method": "sum"} | changed))
+def read(
+    path: Path,
+    num_classes: int = 3,
+    ensemble_method: str = "sum",
+    labels: list[int] | None = None,
+    annotations: str = "",
+) -> ScoreTable:
+    return read_rows(str(path), num_classes, ensemble_method, labels, annotations)
 
 
 def append(path: Path, video: int, label: int, scores: np.ndarray) -> None:

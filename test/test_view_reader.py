@@ -43,6 +43,11 @@ def save_unordered(path):
     np.save(path, np.asfortranarray(VIEW))
 
 
+def save_cut(path):
+    np.save(path, VIEW)
+    os.truncate(path, 700)
+
+
 def save_archive(path):
     np.savez(path.with_suffix(".npz"), VIEW)
     path.with_suffix(".npz").rename(path)
@@ -62,7 +67,7 @@ WRONG = {
     ),
     "order.npy": (save_unordered, f"{NEEDED} in C order"),
     "archive.npy": (save_archive, f"{NEEDED}; it is an archive of arrays"),
-    "cut.npy": (lambda path: (np.save(path, VIEW), os.truncate(path, 700)), "is not a complete .npy file"),
+    "cut.npy": (save_cut, "is not a complete .npy file"),
     "empty.npy": (lambda path: path.touch(), "is not a complete .npy file"),
     "objects.npy": (lambda path: np.save(path, np.array([{}]), allow_pickle=True), "is not a complete .npy file"),
 }
