@@ -1,5 +1,6 @@
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -34,14 +35,9 @@ def fill(path: Path, shard: Shard = WHOLE, left_out: tuple[int, ...] = ()) -> No
                 rows.append(video.index, video.label, SCORES[video.index])
 
 
-def read(
-    path: Path,
-    num_classes: int = 3,
-    ensemble_method: str = "sum",
-    labels: list[int] | None = None,
-    annotations: str = "",
-) -> ScoreTable:
-    return read_rows(str(path), num_classes, ensemble_method, labels, annotations)
+def read(path: Path, **changed: Any) -> ScoreTable:
+    settings: dict[str, Any] = {"num_classes": 3, "ensemble_method": "sum"} | changed
+    return read_rows(str(path), **settings)
 
 
 def append(path: Path, video: int, label: int, scores: np.ndarray) -> None:

@@ -1,6 +1,7 @@
 import os
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -45,11 +46,11 @@ def names(path: Path) -> set[str]:
 ALL = {f"{2 * video.index + view}_{video.label}.npy" for video in VIDEOS for view in range(2)}
 
 
-def refuse(path: Path, match: str, shard: Shard = WHOLE, made_from: dict = MADE_FROM, overwrite: bool = False) -> None:
+def refuse(path: Path, match: str, shard: Shard = WHOLE, **opened: Any) -> None:
     """Check that a folder is rejected and stays as it is."""
     before = {name: (path / name).read_bytes() for name in names(path) if (path / name).is_file()}
     with pytest.raises(ValueError, match=match):
-        reopen(path, shard, made_from, overwrite)
+        reopen(path, shard, **opened)
     assert {name: (path / name).read_bytes() for name in names(path) if (path / name).is_file()} == before
 
 

@@ -1,5 +1,6 @@
 import os
 import pickle
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -44,7 +45,7 @@ def save_unordered(path):
     np.save(path, np.asfortranarray(VIEW))
 
 
-def save_cut(path):
+def save_cut(path: Path) -> None:
     np.save(path, VIEW)
     os.truncate(path, 700)
 
