@@ -97,6 +97,8 @@ def test_the_summary_beside_a_folder_is_read(tmp_path, monkeypatch):
     assert read_summaries(str(tmp_path / "res")) == {0: 7, 1: 7}
     monkeypatch.chdir(tmp_path)
     assert read_summaries("res/") == {0: 7, 1: 7}
+    monkeypatch.chdir(tmp_path / "res")
+    assert read_summaries(".") == {0: 7, 1: 7}
 
 
 def test_the_summaries_of_several_devices_are_read(tmp_path):

@@ -367,16 +367,6 @@ def test_the_accuracy_file_says_what_the_rows_were_made_with(data, small_onnx, t
     assert conditions["model_digest"] == model_digest(str(small_onnx))
 
 
-def test_the_digest_of_an_xml_is_of_its_weights_too(tmp_path):
-    model, weights = tmp_path / "m.xml", tmp_path / "m.bin"
-    model.write_text("<net/>")
-    digests = set()
-    for content in (b"", b"1", b"2"):
-        weights.write_bytes(content)
-        digests.add(model_digest(str(model)))
-    assert len(digests) == 3
-
-
 @pytest.mark.parametrize(
     ("device", "held"),
     [

@@ -188,3 +188,13 @@ def test_a_bin_beside_another_model_is_not_hashed(model):
     before = model_digest(str(model))
     model.with_suffix(".bin").write_bytes(b"1")
     assert model_digest(str(model)) == before
+
+
+def test_the_digest_of_an_xml_is_of_its_weights_too(tmp_path):
+    model, weights = tmp_path / "m.xml", tmp_path / "m.bin"
+    model.write_text("<net/>")
+    digests = set()
+    for content in (b"", b"1", b"2"):
+        weights.write_bytes(content)
+        digests.add(model_digest(str(model)))
+    assert len(digests) == 3

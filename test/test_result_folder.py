@@ -3,7 +3,7 @@ import pytest
 
 from x3d.storage.result_folder import Result, ScoreReader, find_results, read_scores, write_result
 
-SCORES = np.array([0.1, 1e-8, 3.0], dtype=np.float32)
+SCORES = np.array([1 / 3, 1e-8 / 7, 3.0], dtype=np.float32)
 
 
 def test_results_are_listed_in_order_with_those_of_devices(tmp_path):
@@ -17,6 +17,13 @@ def test_results_are_listed_in_order_with_those_of_devices(tmp_path):
         Result(10, 7, str(tmp_path / "10_7_0.bin")),
     ]
     assert foreign == []
+
+
+def test_many_results_are_listed_in_order_of_the_views(tmp_path):
+    views = np.random.RandomState(0).permutation(60).tolist()
+    for view in views:
+        (tmp_path / f"{view}_7_0.bin").touch()
+    assert [result.view for result in find_results(str(tmp_path))[0]] == list(range(60))
 
 
 def test_other_files_are_listed_and_other_folders_and_summaries_are_not(tmp_path):

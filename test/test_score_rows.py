@@ -83,7 +83,8 @@ def test_a_row_cut_short_is_removed_when_the_file_is_opened(num_bytes, path, cap
 
 
 def test_a_video_that_is_there_twice_is_rejected(path):
-    path.write_bytes(2 * path.read_bytes())
+    with ScoreRows(path, 3) as rows:
+        rows.append(3, 0, SCORES[0])
     with pytest.raises(ValueError, match=r"manifest.rows holds video 3 twice; remove the file"):
         read_score_rows(path, 3)
 

@@ -72,6 +72,12 @@ def test_the_lock_is_released_after_an_error(tmp_path):
     assert reopen(tmp_path) == []
 
 
+def test_no_descriptor_stays_open(tmp_path):
+    before = len(os.listdir("/proc/self/fd"))
+    assert reopen(tmp_path) == []
+    assert len(os.listdir("/proc/self/fd")) == before
+
+
 def test_the_lock_is_released_after_a_refusal(tmp_path):
     (tmp_path / "x.npy").touch()
     refuse(tmp_path, "is not a view")

@@ -70,6 +70,7 @@ WRONG = {
     "archive.npy": (save_archive, f"{NEEDED}; it is an archive of arrays"),
     "cut.npy": (save_cut, "is not a complete .npy file"),
     "empty.npy": (lambda path: path.touch(), "is not a complete .npy file"),
+    "pickle.npy": (lambda path: path.write_bytes(VIEW.dumps()), "is not a complete .npy file"),
     "objects.npy": (lambda path: np.save(path, np.array([{}]), allow_pickle=True), "is not a complete .npy file"),
 }
 

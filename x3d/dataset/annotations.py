@@ -91,7 +91,7 @@ def scan_list(cfg: "CfgNode") -> tuple[list[Video], list[str]]:
 
 def _read_lines(path: Path) -> list[str]:
     try:
-        lines = path.read_text(encoding="utf-8-sig").replace("\r\n", "\n").split("\n")
+        lines = path.read_text(encoding="utf-8-sig").split("\n")
     except FileNotFoundError:
         raise ValueError(
             f"{path} does not exist; set DATA.PATH_TO_DATA_DIR to the folder that holds test.csv"
