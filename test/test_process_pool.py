@@ -15,7 +15,6 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 
 import pytest
-from x3d.pipeline.preprocess import write_views
 
 from test.helpers import ROOT, SMALL
 from test.videos import write_video
@@ -25,7 +24,8 @@ from x3d.errors import EngineError, RunError, VideoError
 from x3d.execution import worker as worker_module
 from x3d.execution.process_pool import Workers
 from x3d.execution.signals import stop_signals_deferred
-from x3d.storage.view_folder import ViewFolder
+from x3d.pipeline.preprocess import write_views
+from x3d.storage.view_writer import ViewWriter
 from x3d.video.sampling import Sampling
 from x3d.video.transform import Transform
 
@@ -326,10 +326,11 @@ def misbehave_by_label(video: Video, work: "functools.partial[dict]") -> dict:
 def test_views_are_written_whatever_other_videos_do(tmp_path):
     cfg = load_cfg(str(ROOT / "configs/X3D_S.yaml"), SMALL)
     path = write_video(tmp_path / "a.mp4", 60)
-    folder = ViewFolder(str(tmp_path), ".npy", (3, 4, 40, 40), 30)
-    folder.scratch.mkdir()
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    writer = ViewWriter(tmp_path, scratch, ".npy", 30)
     work = functools.partial(
-        write_views, sampling=Sampling.from_cfg(cfg), transform=Transform.from_cfg(cfg), folder=folder
+        write_views, sampling=Sampling.from_cfg(cfg), transform=Transform.from_cfg(cfg), writer=writer
     )
     videos = [Video(i, "", str(path), {3: 1, 5: 2}.get(i, 0)) for i in range(8)]
     with Workers(2, timeout_seconds=2) as workers:
