@@ -133,14 +133,14 @@ def spoil(how: str, folder: Path) -> None:
 
 
 FAULTS = {
-    "missing": "video 1 lacks views: 37 ",
-    "duplicate": "view 37 is there more than once",
+    "missing": "video 1 misses views: 37 ",
+    "duplicate": "view 37 has more than one result",
     "not finite": "37_3_0.bin holds scores that are not finite",
     "wrong label": "view 37 has label 4, its video 1 has label 3",
     "short": "37_3_0.bin cannot be read as scores: 32 bytes; 9 float32",
     "double precision": "37_3_0.npy holds 9 float64 scores",
-    "of no view": "notes.bin is not a view's result",
-    "of another run": "view 120 (label 5) was not expected",
+    "of no view": "notes.bin is not the result of a view",
+    "of another run": "view 120 (label 5) is not expected",
 }
 
 
@@ -170,17 +170,17 @@ def test_allow_missing_scores_the_complete_videos_and_says_both(results, data, t
     assert line_of(capsys)
     details = json.loads((tmp_path / "res_accuracy.json").read_text())
     assert (details["videos_scored"], details["videos_listed"], details["incomplete_videos"]) == (3, 4, [1])
-    assert details["missing"][0].startswith("video 1 lacks views: 37 ")
+    assert details["missing"][0].startswith("video 1 misses views: 37 ")
     assert float(details["of_listed"]["top5_acc"]) == 25 * details["correct"]["top5"]
-    assert "of 3 videos scored" in caplog.text
-    assert "of 4 videos listed" in caplog.text
+    assert "of 3, 95 %" in caplog.text
+    assert "of 4, 95 %" in caplog.text
 
 
 def test_a_list_with_another_label_refuses_every_view(results, data, tmp_path, caplog):
     (tmp_path / "test.csv").write_text(data.list_path.read_text().replace("8\n", "7\n"))
     assert postprocess(results, "DATA.PATH_TO_DATA_DIR", str(tmp_path)) == 1
     assert "view 60 has label 8, its video 2 has label 7" in caplog.text
-    assert "30 faults" in caplog.text
+    assert "30 problems" in caplog.text
 
 
 @pytest.mark.parametrize(
@@ -194,7 +194,7 @@ def test_a_list_with_another_label_refuses_every_view(results, data, tmp_path, c
             "--shard_id 3 --num_shards 3: shards are numbered from 0",
         ),
         (x3d_pth2onnx.main, ["X3D_PTH2ONNX.ONNX_OUTPUT_PATH", "x"], "give the .onnx file to write"),
-        (x3d_pth2onnx.main, ["X3D_PTH2ONNX.ONNX_OUTPUT_PATH", "no/x.onnx"], "the folder .*no is not there"),
+        (x3d_pth2onnx.main, ["X3D_PTH2ONNX.ONNX_OUTPUT_PATH", "no/x.onnx"], "the folder .*no does not exist"),
         (x3d_pth2onnx.main, ["X3D_PTH2ONNX.ONNX_OUTPUT_PATH", "x.onnx"], "set TEST.CHECKPOINT_FILE_PATH"),
         (x3d_postprocess.main, [], "set X3D_POSTPROCESS.OM_OUTPUT_PATH"),
         (x3d_postprocess.main, ["X3D_POSTPROCESS.OM_OUTPUT_PATH", "."], "holds no results"),
