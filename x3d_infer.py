@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from x3d.cli import EXIT_DONE, fail, guarded
+from x3d.errors import EngineError, RunError
 
 if TYPE_CHECKING:
     import numpy as np
@@ -139,13 +140,22 @@ def infer_files(
 def measure(
     engine: "Engine", batch: "np.ndarray", summary: "Summary", loop: int, warmup_count: int
 ) -> list["np.ndarray"]:
-    """Run a batch `loop` times, each timed, after untimed ones; hand back its outputs."""
-    for _ in range(warmup_count):
-        engine.infer(batch)
-    for _ in range(loop):
-        start = time.perf_counter()
-        outputs = engine.infer(batch)
-        summary.compute_ms.append(1000 * (time.perf_counter() - start))
+    """Run a batch `loop` times, each timed, after untimed ones; return its outputs.
+
+    Raises:
+        RunError: the engine fails.
+    """
+    from x3d.network.engine import run_batch
+
+    try:
+        for _ in range(warmup_count):
+            run_batch(engine, batch)
+        for _ in range(loop):
+            start = time.perf_counter()
+            outputs = run_batch(engine, batch)
+            summary.compute_ms.append(1000 * (time.perf_counter() - start))
+    except EngineError as error:
+        raise RunError(str(error)) from error
     return outputs
 
 

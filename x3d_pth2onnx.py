@@ -41,7 +41,8 @@ def run(cfg: "CfgNode", args: argparse.Namespace) -> int:
 
     import copy
 
-    from x3d.network.export import fold_batch_norm, prove, write_onnx
+    from x3d.network import EXPORT_FORMAT
+    from x3d.network.export import check_parity, fold_batch_norm, write_onnx
     from x3d.video.transform import view_shape
 
     checkpoint = options.CHECKPOINT_FILE_PATH or cfg.TEST.CHECKPOINT_FILE_PATH
@@ -55,7 +56,7 @@ def run(cfg: "CfgNode", args: argparse.Namespace) -> int:
     try:
         write_onnx(folded, partial, view_shape(cfg), options.OPSET, options.BATCH_SIZE)
         passed = True
-        for difference in prove(model, partial, view_shape(cfg), options.BATCH_SIZE):
+        for difference in check_parity(model, partial, view_shape(cfg), options.BATCH_SIZE):
             logger.info(
                 "%s, batch %d: largest difference %.2e", difference.engine, difference.batch_size, difference.largest
             )
@@ -67,7 +68,8 @@ def run(cfg: "CfgNode", args: argparse.Namespace) -> int:
     finally:
         pathlib.Path(partial).unlink(missing_ok=True)
     batch = options.BATCH_SIZE or "dynamic"
-    logger.info("%s: opset %d, batch %s, input (N, %s)", target, options.OPSET, batch, str(view_shape(cfg))[1:-1])
+    shape = str(view_shape(cfg))[1:-1]
+    logger.info("%s: format %d, opset %d, batch %s, input (N, %s)", target, EXPORT_FORMAT, options.OPSET, batch, shape)
     return EXIT_DONE
 
 
@@ -79,9 +81,9 @@ def load_model(cfg: "CfgNode", checkpoint: str) -> "nn.Module":
         return load_reference_model(cfg, checkpoint)
 
     from x3d.network.checkpoint import load_checkpoint
-    from x3d.network.model import X3D
+    from x3d.network.model import X3D, Architecture
 
-    model = X3D(cfg).eval()
+    model = X3D(Architecture.from_cfg(cfg)).eval()
     load_checkpoint(model, checkpoint)
     return model
 

@@ -1,12 +1,12 @@
-"""Run a converted model: one small class an engine, one interface.
+"""Run a converted model: one small class per engine, one interface.
 
-Every engine takes (N, 3, T, C, C) float32 and gives (N, NUM_CLASSES) float32. It computes in float32 on a CPU, with
-CUDA and with CANN; an .om computes in what its conversion was told.
+Every engine takes (N, 3, T, C, C) float32 and returns (N, NUM_CLASSES) float32. It computes in float32 on a CPU, with
+CUDA and with CANN; an .om runs in the precision chosen at conversion.
 """
 
 import math
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, ClassVar, Protocol
 
@@ -19,7 +19,7 @@ FLOAT32_ONLY = {"CUDA": {"use_tf32": "0"}, "CANN": {"precision_mode": "must_keep
 
 
 class Engine(Protocol):
-    """What the scripts need of an engine."""
+    """The interface of every engine."""
 
     name: str
     packages: ClassVar[Mapping[str, str]]
@@ -27,7 +27,7 @@ class Engine(Protocol):
     device: str
     """The kind of device it runs on, without a number: CPU, GPU, CUDA, CANN, NPU."""
     batch_size: int | None
-    """Views a batch when the model fixes it, None when it is dynamic."""
+    """Views per batch if the model fixes it, None if it is dynamic."""
     view_shape: tuple[int, ...]
     """Shape of one view, (3, T, C, C)."""
     num_classes: int
@@ -80,7 +80,7 @@ class OpenVinoEngine:
         return [np.concatenate(output) for output in zip(*parts, strict=True)]
 
     def _fixed(self, batch_size: int) -> Any:
-        """Copy the model with fixed shapes: they run faster, and some files tell the number of classes only then."""
+        """Copy the model with fixed shapes: they run faster, and some files give the number of classes only then."""
         model = self._model.clone()
         model.reshape([batch_size, *self.view_shape])
         return model
@@ -101,7 +101,7 @@ _PROVIDER = "ExecutionProvider"
 
 
 class OnnxRuntimeEngine:
-    """ONNX Runtime with one execution provider; it is an error when that one does not start.
+    """ONNX Runtime with one execution provider, which has to start.
 
     Operators that the provider does not know run on the CPU, as ONNX Runtime does it.
     """
@@ -128,7 +128,8 @@ class OnnxRuntimeEngine:
         self.view_shape = tuple(view)
 
     def infer(self, batch: np.ndarray) -> list[np.ndarray]:
-        return self._session.run(self._outputs, {self._input.name: batch})
+        outputs: list[np.ndarray] = self._session.run(self._outputs, {self._input.name: batch})
+        return outputs
 
 
 def _provider(device: str, available: list[str]) -> tuple[str, dict[str, str]]:
@@ -176,7 +177,7 @@ class AisBenchEngine:
         return [np.asarray(output, dtype=np.float32).reshape(len(batch), -1) for output in outputs]
 
 
-ENGINES: dict[str, Any] = {
+ENGINES: dict[str, Callable[[str, str, int], Engine]] = {
     "openvino": OpenVinoEngine,
     "onnxruntime": OnnxRuntimeEngine,
     "ais_bench": AisBenchEngine,
@@ -218,15 +219,24 @@ def open_engine(model_path: str, engine: str = "auto", device: str = "", num_thr
         ) from error
 
 
+def run_batch(engine: Engine, batch: np.ndarray) -> list[np.ndarray]:
+    """Run one batch of the model's size.
+
+    Raises:
+        EngineError: the engine fails.
+    """
+    try:
+        return engine.infer(batch)
+    except Exception as error:
+        raise EngineError(f"engine {engine.name} failed on {engine.device}: {error}") from error
+
+
 def infer_padded(engine: Engine, batch: np.ndarray) -> list[np.ndarray]:
-    """Run a batch that may be shorter than the model's fixed one; it is padded, and the padding's outputs dropped.
+    """Run a batch that may be shorter than the model's fixed one: pad it, and drop the padding's outputs.
 
     Raises:
         EngineError: the engine fails.
     """
     missing = (engine.batch_size or len(batch)) - len(batch)
     padded = np.concatenate([batch, np.repeat(batch[:1], missing, axis=0)]) if missing else batch
-    try:
-        return [output[: len(batch)] for output in engine.infer(padded)]
-    except Exception as error:
-        raise EngineError(f"engine {engine.name} failed on {engine.device}: {error}") from error
+    return [output[: len(batch)] for output in run_batch(engine, padded)]
