@@ -19,6 +19,8 @@ from benchmarks.mutants import Mutant
 from x3d.storage.atomic import write_json
 
 COPIED = "x3d test demo benchmarks configs .ci".split()
+HANG_FACTOR = 6
+"""A mutant hangs when it takes so many times as long as its tests may: a busy machine is no hang."""
 MAPS = Path(tempfile.gettempdir()) / f"x3d-mutation-{os.getuid()}"
 PROBE = """
 import os, sys, threading
@@ -196,15 +198,16 @@ def choose_tests(mutant: Mutant, maps: dict[str, Any], seconds: float) -> list[s
 
 
 def run_mutants(
-    mutants: Sequence[Mutant], slots: list[Slot], maps: dict[str, Any], limit: float
+    mutants: Sequence[Mutant], slots: list[Slot], maps: dict[str, Any], seconds_of_tests: float
 ) -> Iterator[tuple[Mutant, str, float]]:
     """Run the mutants, one per slot at a time; yield each with killed, survived or hung, and its seconds."""
+    limit = HANG_FACTOR * seconds_of_tests
     waiting = list(mutants)
     running: dict[int, tuple[Mutant, Slot, str, float]] = {}
     while waiting or running:
         while waiting and slots:
             mutant, slot = waiting.pop(0), slots.pop()
-            tests = choose_tests(mutant, maps, limit / 2)
+            tests = choose_tests(mutant, maps, seconds_of_tests)
             original = (slot.root / mutant.module).read_text()
             slot.write(mutant.module, mutant.source)
             files = sorted({test.partition("::")[0] for test in tests})

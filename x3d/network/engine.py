@@ -45,7 +45,7 @@ class OpenVinoEngine:
     """
 
     name = "openvino"
-    packages: ClassVar = {"openvino": "openvino"}
+    packages: ClassVar[Mapping[str, str]] = {"openvino": "openvino"}
 
     def __init__(self, model_path: str, device: str = "", num_threads: int = 0) -> None:
         import openvino
@@ -59,7 +59,7 @@ class OpenVinoEngine:
             self._properties["INFERENCE_NUM_THREADS"] = num_threads or len(os.sched_getaffinity(0))
         self._model = self._core.read_model(model_path)
         shape = self._model.input(0).partial_shape
-        self.batch_size = None if shape[0].is_dynamic else shape[0].get_length()
+        self.batch_size: int | None = None if shape[0].is_dynamic else shape[0].get_length()
         self.view_shape = tuple(axis.get_length() for axis in list(shape)[1:])
         self.num_classes = self._fixed(self.batch_size or 1).output(0).shape[1]
         self._queues: dict[tuple[int, int], Any] = {}
@@ -107,7 +107,7 @@ class OnnxRuntimeEngine:
     """
 
     name = "onnxruntime"
-    packages: ClassVar = {"onnxruntime": "onnxruntime"}
+    packages: ClassVar[Mapping[str, str]] = {"onnxruntime": "onnxruntime"}
 
     def __init__(self, model_path: str, device: str = "", num_threads: int = 0) -> None:
         import onnxruntime
@@ -124,7 +124,7 @@ class OnnxRuntimeEngine:
         self.device = provider.removesuffix(_PROVIDER)
         self.num_classes = self._session.get_outputs()[0].shape[1]
         batch, *view = self._input.shape
-        self.batch_size = batch if isinstance(batch, int) else None
+        self.batch_size: int | None = batch if isinstance(batch, int) else None
         self.view_shape = tuple(view)
 
     def infer(self, batch: np.ndarray) -> list[np.ndarray]:
