@@ -40,6 +40,7 @@ def run(cfg: "CfgNode", args: argparse.Namespace) -> int:
         logger.info("X3D_PTH2ONNX.ENABLE is False: nothing to do")
         return EXIT_DONE
 
+    from x3d.network import EXPORT_FORMAT
     from x3d.pipeline.export import ExportSettings, export_checkpoint
 
     settings = ExportSettings.from_cfg(cfg)
@@ -51,7 +52,9 @@ def run(cfg: "CfgNode", args: argparse.Namespace) -> int:
             EXIT_INCOMPLETE,
         )
     batch, shape = settings.batch_size or "dynamic", ", ".join(map(str, settings.view_shape))
-    logger.info("%s: opset %d, batch %s, input (N, %s)", result.path, settings.opset, batch, shape)
+    logger.info(
+        "%s: format %d, opset %d, batch %s, input (N, %s)", result.path, EXPORT_FORMAT, settings.opset, batch, shape
+    )
     return EXIT_DONE
 
 

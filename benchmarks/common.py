@@ -135,10 +135,10 @@ def make_model(cfg: "CfgNode", folder: Path) -> "tuple[nn.Module, str]":
     """
     from demo.synthetic import synthetic_state
     from x3d.network.export import fold_batch_norm, write_onnx
-    from x3d.network.model import X3D
+    from x3d.network.model import X3D, Architecture
     from x3d.video.transform import view_shape
 
-    model = X3D(cfg).eval()
+    model = X3D(Architecture.from_cfg(cfg)).eval()
     model.load_state_dict(synthetic_state(model, seed=0))
     fold_batch_norm(model)
     path = str(folder / "x3d.onnx")

@@ -32,7 +32,7 @@ from demo.small import SMALL
 from x3d.cli import DEFAULT_CFG
 from x3d.config.loading import load_cfg
 from x3d.network.engine import ONNX_ENGINES, open_engine
-from x3d.network.model import X3D
+from x3d.network.model import X3D, Architecture
 from x3d.video.transform import view_shape
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ def count_macs(cfg: "CfgNode") -> float:
     from fvcore.nn import FlopCountAnalysis
 
     logging.getLogger("fvcore.nn.jit_analysis").setLevel(logging.ERROR)
-    return FlopCountAnalysis(X3D(cfg).eval(), torch.zeros(1, *view_shape(cfg))).total()
+    return FlopCountAnalysis(X3D(Architecture.from_cfg(cfg)).eval(), torch.zeros(1, *view_shape(cfg))).total()
 
 
 class ThroughputMode:

@@ -99,7 +99,7 @@ def _is_text(node: ast.AST) -> bool:
     ) or (isinstance(node, ast.keyword) and node.arg in ("help", "metavar", "desc", "description", "unit"))
 
 
-def _changes(node: ast.expr | ast.stmt) -> Iterator[Change]:
+def _changes(node: ast.expr | ast.stmt) -> Iterator[Change]:  # noqa: C901 (one case per kind of change)
     match node:
         case ast.Compare(ops=[operator]) if type(operator) in COMPARISONS:
             yield "comparison", _with(node, ops=[COMPARISONS[type(operator)]()])

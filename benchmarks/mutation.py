@@ -66,7 +66,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--num", type=int, default=6, help="mutants of each module, 0: all (default: 6)")
     parser.add_argument("--seed", type=int, default=0, help="of the choice of mutants (default: 0)")
     parser.add_argument("--jobs", type=int, default=2, help="mutants at a time (default: 2)")
-    parser.add_argument("--limit", type=float, default=120, help="seconds for a mutant (default: 120)")
+    parser.add_argument("--seconds", type=float, default=20, help="of tests for each mutant (default: 20)")
     parser.add_argument("--output", type=Path, help="JSON to write (default: benchmarks/results/mutation.json if all)")
     parser.add_argument("--list", action="store_true", help="print the mutants' ids and stop")
     args = parser.parse_args(argv)
@@ -86,7 +86,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         slots = [Slot(Path(folder) / str(number)) for number in range(args.jobs)]
         maps = read_maps(slots[0], [name for name in found if matches(name, args.tests)])
         verdicts = []
-        for mutant, verdict, seconds in run_mutants(mutants, slots, maps, args.limit):
+        for mutant, verdict, seconds in run_mutants(mutants, slots, maps, args.seconds):
             verdicts.append((mutant, verdict, seconds))
             print(f"{verdict:8} {seconds:5.1f} s  line {mutant.line}  {mutant.id}", flush=True)
     return report(verdicts, args)

@@ -1,5 +1,6 @@
 """Run mutants in copies of the project, each with the tests that call the changed function."""
 
+import ast
 import hashlib
 import json
 import os
@@ -18,6 +19,8 @@ from benchmarks.mutants import Mutant
 from x3d.storage.atomic import write_json
 
 COPIED = "x3d test demo benchmarks configs .ci".split()
+HANG_FACTOR = 6
+"""A mutant hangs when it takes so many times as long as its tests may: a busy machine is no hang."""
 MAPS = Path(tempfile.gettempdir()) / f"x3d-mutation-{os.getuid()}"
 PROBE = """
 import os, sys, threading
@@ -52,6 +55,7 @@ class Slot:
         subprocess.run(["git", "init", "-q", str(self.root)], check=False)
 
     def write(self, module: str, source: str) -> None:
+        """Replace a module, and remove what it was compiled to."""
         path = self.root / module
         for compiled in (path.parent / "__pycache__").glob(f"{path.stem}.*"):
             compiled.unlink()
@@ -149,14 +153,18 @@ def map_tests(slot: Slot, test_file: str) -> dict[str, Any]:
 
 
 def read_maps(slot: Slot, test_files: Sequence[str]) -> dict[str, Any]:
-    """Map the test files, those of an unchanged project out of the temporary folder."""
-    sources = [path.read_bytes() for folder in ("x3d", "test") for path in sorted((ROOT / folder).rglob("*.py"))]
-    sources += [path.read_bytes() for path in sorted(ROOT.glob("*.py"))]
-    digest = hashlib.sha256(b"".join(sources)).hexdigest()
+    """Map the test files; maps are kept in the temporary folder until a test or the name of a function changes."""
+    names = [
+        node.name
+        for path in sorted([*ROOT.glob("x3d/**/*.py"), *ROOT.glob("*.py")])
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.FunctionDef)
+    ]
     MAPS.mkdir(exist_ok=True)
     maps = {}
     for name in test_files:
-        stored = MAPS / f"{digest[:16]}-{name}.json"
+        digest = hashlib.sha256(repr(names).encode() + (ROOT / "test" / name).read_bytes()).hexdigest()
+        stored = MAPS / f"{name}-{digest[:16]}.json"
         if not stored.exists():
             started = time.monotonic()
             write_json(stored, map_tests(slot, f"test/{name}"))
@@ -190,21 +198,23 @@ def choose_tests(mutant: Mutant, maps: dict[str, Any], seconds: float) -> list[s
 
 
 def run_mutants(
-    mutants: Sequence[Mutant], slots: list[Slot], maps: dict[str, Any], limit: float
+    mutants: Sequence[Mutant], slots: list[Slot], maps: dict[str, Any], seconds_of_tests: float
 ) -> Iterator[tuple[Mutant, str, float]]:
     """Run the mutants, one per slot at a time; yield each with killed, survived or hung, and its seconds."""
+    limit = HANG_FACTOR * seconds_of_tests
     waiting = list(mutants)
-    running: dict[int, tuple[Mutant, Slot, float]] = {}
+    running: dict[int, tuple[Mutant, Slot, str, float]] = {}
     while waiting or running:
         while waiting and slots:
             mutant, slot = waiting.pop(0), slots.pop()
-            tests = choose_tests(mutant, maps, limit / 2)
+            tests = choose_tests(mutant, maps, seconds_of_tests)
+            original = (slot.root / mutant.module).read_text()
             slot.write(mutant.module, mutant.source)
             files = sorted({test.partition("::")[0] for test in tests})
             child = slot.fork(lambda: run_pytest(files, Selection(tests), "-x") if tests else 0)  # noqa: B023
-            running[child] = mutant, slot, time.monotonic()
+            running[child] = mutant, slot, original, time.monotonic()
         time.sleep(0.05)
-        for child, (mutant, slot, started) in list(running.items()):
+        for child, (mutant, slot, original, started) in list(running.items()):
             seconds = time.monotonic() - started
             ended, status = os.waitpid(child, os.WNOHANG)
             if not ended and seconds < limit:
@@ -213,7 +223,7 @@ def run_mutants(
                 os.killpg(child, signal.SIGKILL)
                 os.waitpid(child, 0)
             slot.clear()
-            slot.write(mutant.module, (ROOT / mutant.module).read_text())
+            slot.write(mutant.module, original)
             del running[child]
             slots.append(slot)
             yield mutant, "hung" if not ended else "killed" if status else "survived", seconds

@@ -29,7 +29,7 @@ from x3d.config.loading import load_cfg
 from x3d.dataset.annotations import Video
 from x3d.network.engine import ONNX_ENGINES, open_engine
 from x3d.network.export import fold_batch_norm, write_onnx
-from x3d.network.model import X3D
+from x3d.network.model import X3D, Architecture
 from x3d.pipeline.preprocess import write_views
 from x3d.slowfast import COMMIT, check_reference, load_reference_model, write_reference_views
 from x3d.video.sampling import Sampling
@@ -76,7 +76,7 @@ def compare_networks(cfg: "CfgNode", folder: Path) -> dict[str, Any]:
         from each other.
     """
     checkpoint = str(folder / "synthetic.pyth")
-    ours = X3D(cfg).eval()
+    ours = X3D(Architecture.from_cfg(cfg)).eval()
     ours.load_state_dict(synthetic_state(ours, WEIGHTS_SEED))
     torch.save({"model_state": ours.state_dict()}, checkpoint)
     networks = {"native": ours, "pyslowfast": load_reference_model(cfg, checkpoint)}

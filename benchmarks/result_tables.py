@@ -127,6 +127,19 @@ def scoring(results: Results) -> str:
     return table(" | files | seconds | peak memory, MB", rows, result)
 
 
+def mutation(results: Results) -> str:
+    """Mutants of each module, and the share of those not equivalent that tests kill."""
+    result = results.get("mutation", {})
+    counted_in = {**result.get("modules", {}), "all": result["total"]} if result else {}
+    rows = [
+        f"{name} | {{tried}} | {{killed}} | {{equivalent}} | {{survived}} | {{share:.0f}}%".format(
+            **counts, share=100 * counts["killed"] / max(1, counts["tried"] - counts["equivalent"])
+        )
+        for name, counts in counted_in.items()
+    ]
+    return table("module | tried | killed | equivalent | survived | killed of those not equivalent", rows, result)
+
+
 def end_to_end(results: Results) -> str:
     """Rates from videos to accuracy, by route."""
     result = results.get("end_to_end", {})
@@ -238,5 +251,17 @@ def _parities(results: Results) -> dict[str, Results]:
 
 TABLES: dict[str, Callable[[Results], str]] = {
     made.__name__: made
-    for made in (batches, inference, preprocess, scoring, end_to_end, scaling, lengths, overview, parity, networks)
+    for made in (
+        batches,
+        inference,
+        preprocess,
+        scoring,
+        end_to_end,
+        scaling,
+        lengths,
+        overview,
+        parity,
+        networks,
+        mutation,
+    )
 }

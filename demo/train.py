@@ -184,7 +184,7 @@ def run(args: argparse.Namespace) -> int:
     import torch
 
     from x3d.config.loading import load_cfg
-    from x3d.network.model import X3D
+    from x3d.network.model import X3D, Architecture
 
     started = time.perf_counter()
     torch.set_num_threads(args.threads)
@@ -196,7 +196,7 @@ def run(args: argparse.Namespace) -> int:
         clips, labels = read_clips(cfg, folder, clip_rows(args.videos, VIDEO_SEED))
     logger.info("%d clips of %d videos, %.0f s", len(clips), args.videos, time.perf_counter() - started)
 
-    model = X3D(load_cfg(str(CFG), ["DATA.TRAIN_CROP_SIZE", str(args.crop)]))
+    model = X3D(Architecture.from_cfg(load_cfg(str(CFG), ["DATA.TRAIN_CROP_SIZE", str(args.crop)])))
     initialise(model)
     model = model.to(memory_format=torch.channels_last_3d)  # type: ignore[call-overload]
     fit(model, batches(cfg, clips, labels, args.crop, random), args.steps)

@@ -11,7 +11,7 @@ from demo.small import SMALL
 from demo.synthetic import synthetic_state
 from test.helpers import ROOT
 from x3d.config.loading import load_cfg
-from x3d.network.model import X3D
+from x3d.network.model import X3D, Architecture
 
 
 @pytest.fixture(scope="session")
@@ -32,7 +32,7 @@ def small_cfg() -> CfgNode:
 def small_checkpoint(small_cfg: CfgNode, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A checkpoint of the small network with synthetic weights."""
     path = tmp_path_factory.mktemp("checkpoint") / "small.pyth"
-    torch.save({"epoch": 1, "cfg": "", "model_state": synthetic_state(X3D(small_cfg), 3)}, path)
+    torch.save({"epoch": 1, "cfg": "", "model_state": synthetic_state(X3D(Architecture.from_cfg(small_cfg)), 3)}, path)
     return path
 
 

@@ -1,12 +1,14 @@
 import json
 import os
 import re
-from concurrent.futures import ThreadPoolExecutor
+import subprocess
+import sys
 
 import numpy as np
 import pytest
 
 import x3d_infer
+from test.helpers import ROOT
 from x3d.network.engine import open_engine, pad_batch
 
 VIEW = (3, 4, 40, 40)
@@ -55,16 +57,13 @@ def test_openvino_gives_the_same_bits_in_any_batch(views, small_onnx):
         np.testing.assert_array_equal(np.concatenate(parts), whole)
 
 
-def test_an_engine_of_one_thread_may_run_on_every_core(small_onnx):
+def test_a_thread_of_an_engine_may_run_on_every_core(small_onnx):
+    """Engines of several processes that pin their threads choose the same cores."""
+    before = set(os.listdir("/proc/self/task"))
     engine = open_engine(str(small_onnx), num_threads=1)
-    batch = np.zeros((64, *VIEW), np.float32)
-    engine.infer(batch)
-    seen = set()
-    with ThreadPoolExecutor(1) as pool:
-        running = pool.submit(engine.infer, batch)
-        while not running.done():
-            seen |= {frozenset(os.sched_getaffinity(int(thread))) for thread in os.listdir("/proc/self/task")}
-    assert seen == {frozenset(os.sched_getaffinity(0))}
+    engine.infer(np.zeros((64, *VIEW), np.float32))
+    started = set(os.listdir("/proc/self/task")) - before
+    assert all(os.sched_getaffinity(int(thread)) == os.sched_getaffinity(0) for thread in started)
 
 
 def test_the_summary_maps_each_sample_to_its_files(views, small_onnx, tmp_path):
@@ -158,3 +157,83 @@ def test_a_short_batch_is_padded_with_its_first_view():
     batch = np.arange(2 * 3, dtype=np.float32).reshape(2, 3)
     np.testing.assert_array_equal(pad_batch(batch, 4), batch[[0, 1, 0, 0]])
     assert pad_batch(batch, 2) is batch
+
+
+def test_files_by_commas_are_run_as_a_folder_is(views, small_onnx, tmp_path):
+    assert infer(small_onnx, views, tmp_path, "--output_dirname", "folder") == 0
+    both = ",".join([str(views / "10_1.npy"), str(views / "2_2.npy")])
+    assert infer(small_onnx, both, tmp_path, "--output_dirname", "files") == 0
+    found, whole = scores_of(tmp_path / "files"), scores_of(tmp_path / "folder")
+    assert set(found) == {"10_1_0.bin", "2_2_0.bin"}
+    for name, scores in found.items():
+        np.testing.assert_array_equal(scores, whole[name])
+
+
+class Counting:
+    """An engine that counts its batches, and fails or is stopped at one of them."""
+
+    name, device, batch_size, view_shape, num_classes = "counting", "CPU", None, VIEW, 9
+
+    def __init__(self, last: int = 1000, error: BaseException | None = None) -> None:
+        self.num_batches, self.last, self.error = 0, last, error
+
+    def infer(self, batch):
+        self.num_batches += 1
+        if self.num_batches > self.last and self.error:
+            raise self.error
+        return [np.full((len(batch), 9), self.num_batches, np.float32)]
+
+
+def use(engine, monkeypatch):
+    monkeypatch.setattr("x3d.pipeline.infer.open_engine", lambda *given, **more: engine)
+    return engine
+
+
+def test_each_batch_of_files_is_run_loop_times_and_the_first_is_warmed_up(views, tmp_path, monkeypatch):
+    engine = use(Counting(), monkeypatch)
+    flags = ["--output_dirname", "res", "--batchsize", "3", "--loop", "4", "--warmup_count", "2"]
+    assert infer("MODEL", views, tmp_path, *flags) == 0
+    assert engine.num_batches == 2 + 3 * 4
+    assert json.loads((tmp_path / "res_summary.json").read_text())["NPU_compute_time"]["count"] == 12
+    found = scores_of(tmp_path / "res")
+    assert {name: scores[0] for name, scores in found.items()} == {
+        f"{view}_{view % 9}_0.bin": last
+        for view, last in zip((0, 1, 2, 9, 10, 11, 12), 3 * [6] + 3 * [10] + [14], strict=True)
+    }
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "text"),
+    [
+        (RuntimeError("out of memory"), 1, "engine counting failed on CPU: out of memory"),
+        (KeyboardInterrupt(), 130, "stopped by Ctrl-C"),
+    ],
+)
+def test_a_run_that_ends_early_leaves_no_folder_that_looks_whole(
+    error, status, text, views, tmp_path, monkeypatch, caplog
+):
+    use(Counting(3, error), monkeypatch)
+    assert infer("MODEL", views, tmp_path, "--output_dirname", "res", "--batchsize", "2") == status
+    assert text in caplog.text
+    assert not (tmp_path / "res").exists()
+    assert not (tmp_path / "res_summary.json").exists()
+    use(Counting(), monkeypatch)
+    assert infer("MODEL", views, tmp_path, "--output_dirname", "res", "--batchsize", "2") == 0
+    assert {path.name for path in tmp_path.iterdir()} == {"views", "res", "res_summary.json"}
+
+
+def test_an_engine_that_fails_while_measuring_is_one_sentence(monkeypatch, caplog):
+    use(Counting(2, RuntimeError("lost")), monkeypatch)
+    assert x3d_infer.main(["--model", "MODEL", "--loop", "5"]) == 1
+    assert "engine counting failed on CPU: lost" in caplog.text
+
+
+@pytest.mark.parametrize(("level", "expected"), [(None, True), ("info", True), ("WARNING", False), ("no level", True)])
+def test_logging_goes_to_stderr_at_the_level_of_the_environment(level, expected, small_onnx):
+    environment = {name: value for name, value in os.environ.items() if name != "X3D_LOG_LEVEL"}
+    environment |= {"X3D_LOG_LEVEL": level} if level else {}
+    command = [sys.executable, str(ROOT / "x3d_infer.py"), "--model", str(small_onnx)]
+    ran = subprocess.run(command, env=environment, capture_output=True, text=True, check=True, timeout=120)
+    assert (f"[INFO] openvino: {small_onnx}, batch size 1\n" in ran.stderr) == expected
+    assert "batch size" not in ran.stdout
+    assert "[INFO] throughput" in ran.stdout

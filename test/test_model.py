@@ -9,7 +9,7 @@ from x3d.config.loading import load_cfg
 from x3d.network.checkpoint import load_checkpoint
 from x3d.network.engine import open_engine
 from x3d.network.export import ATC_OPERATORS, fold_batch_norm, write_onnx
-from x3d.network.model import X3D, round_width, stage_widths
+from x3d.network.model import X3D, Architecture, round_width
 from x3d.video.transform import view_shape
 
 GOLDEN = read_golden("slowfast_model.json")
@@ -24,7 +24,7 @@ def golden_cfg(case):
 @pytest.mark.parametrize("case", GOLDEN["cases"], ids=lambda case: f"{case['config']} at {case['crop']}")
 def test_network_and_onnx_are_pyslowfasts(case, tmp_path):
     cfg = golden_cfg(case)
-    model = X3D(cfg).eval()
+    model = X3D(Architecture.from_cfg(cfg)).eval()
     assert {name: list(tensor.shape) for name, tensor in model.state_dict().items()} == GOLDEN["tensors"]
     assert round(sum(p.numel() for p in model.parameters()) / 1e6, 3) == 3.794
     model.load_state_dict(synthetic_state(model, GOLDEN["seed"]))
@@ -49,8 +49,8 @@ def test_widths_are_rounded_by_the_rule(width, multiplier, divisor, expected):
 
 
 def test_stage_widths():
-    assert stage_widths(load_cfg(S)) == [24, 24, 48, 96, 192]
-    assert stage_widths(load_cfg(S, ["X3D.SCALE_RES2", "True"])) == [24, 48, 96, 192, 384]
+    assert Architecture.from_cfg(load_cfg(S)).stage_widths() == [24, 24, 48, 96, 192]
+    assert Architecture.from_cfg(load_cfg(S, ["X3D.SCALE_RES2", "True"])).stage_widths() == [24, 48, 96, 192, 384]
 
 
 @pytest.mark.parametrize(
@@ -61,7 +61,7 @@ def test_stage_widths():
 @pytest.mark.parametrize(("opset", "batch_size"), [(11, 0), (13, 0), (11, 3)])
 def test_every_variant_exports_with_operators_atc_takes(opts, opset, batch_size, tmp_path):
     cfg = load_cfg(S, [*SMALL, *opts])
-    model = X3D(cfg).eval()
+    model = X3D(Architecture.from_cfg(cfg)).eval()
     model.load_state_dict(synthetic_state(model, 0))
     batch = torch.randn(3, *view_shape(cfg), generator=torch.Generator().manual_seed(0))
     with torch.inference_mode():
@@ -77,7 +77,7 @@ def test_every_variant_exports_with_operators_atc_takes(opts, opset, batch_size,
 
 
 def test_a_checkpoint_must_fit_entry_by_entry(tmp_path, small_cfg):
-    model = X3D(small_cfg)
+    model = X3D(Architecture.from_cfg(small_cfg))
     state = synthetic_state(model, 0)
     del state["head.projection.bias"]
     state["head.extra"] = torch.zeros(2, 3)
@@ -117,10 +117,10 @@ def test_what_is_no_checkpoint_is_refused(content, advice, tmp_path, small_cfg, 
     elif content is not None:
         torch.save(content, path)
     with pytest.raises(ValueError, match=advice):
-        load_checkpoint(X3D(small_cfg), str(path))
+        load_checkpoint(X3D(Architecture.from_cfg(small_cfg)), str(path))
     assert not (tmp_path / "pwned").exists()
 
 
 def test_an_empty_checkpoint_path_says_which_key_to_set(small_cfg):
     with pytest.raises(ValueError, match=r"set TEST\.CHECKPOINT_FILE_PATH"):
-        load_checkpoint(X3D(small_cfg), "")
+        load_checkpoint(X3D(Architecture.from_cfg(small_cfg)), "")

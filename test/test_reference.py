@@ -27,7 +27,7 @@ from test.helpers import ROOT, SMALL
 from x3d.config.keys import defaults as default_values
 from x3d.config.loading import load_cfg
 from x3d.network.engine import open_engine
-from x3d.network.model import X3D
+from x3d.network.model import X3D, Architecture
 from x3d.slowfast import COMMIT, check_reference
 from x3d.video.transform import view_shape
 
@@ -239,7 +239,7 @@ def test_networks_agree(size, slowfast_env, tmp_path):
     cfg_path = str(ROOT / f"configs/X3D_{size}.yaml")
     cfg = load_cfg(cfg_path)
     checkpoint = tmp_path / "synthetic.pyth"
-    torch.save({"epoch": 1, "model_state": synthetic_state(X3D(cfg), 5)}, checkpoint)
+    torch.save({"epoch": 1, "model_state": synthetic_state(X3D(Architecture.from_cfg(cfg)), 5)}, checkpoint)
     keys = ["--cfg", cfg_path, "TEST.CHECKPOINT_FILE_PATH", str(checkpoint), "X3D_PTH2ONNX.ONNX_OUTPUT_PATH"]
     assert x3d_pth2onnx.main([*keys, str(tmp_path / "ours.onnx")]) == 0
     run = run_script(slowfast_env, "x3d_pth2onnx", *keys, str(tmp_path / "theirs.onnx"))
@@ -254,7 +254,7 @@ def test_networks_agree(size, slowfast_env, tmp_path):
 
 
 def test_a_checkpoint_that_does_not_fit_is_refused_by_both(slowfast_env, small_cfg: CfgNode, tmp_path, caplog):
-    state = synthetic_state(X3D(small_cfg), 5)
+    state = synthetic_state(X3D(Architecture.from_cfg(small_cfg)), 5)
     del state["head.projection.bias"]
     torch.save({"model_state": state}, tmp_path / "part.pyth")
     keys = [*SMALL, "TEST.CHECKPOINT_FILE_PATH", str(tmp_path / "part.pyth")]

@@ -10,7 +10,7 @@ from x3d.errors import format_problems
 
 
 def load_checkpoint(model: nn.Module, path: str) -> None:
-    """Fill a model with a checkpoint's `model_state`; every entry must be there, and no other.
+    """Fill a model with a checkpoint's `model_state`, which has to hold every entry of the model and no other.
 
     Only tensors and plain values are unpickled (`weights_only`).
 

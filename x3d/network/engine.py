@@ -1,12 +1,12 @@
-"""Run a converted model: one small class an engine, one interface.
+"""Run a converted model: one small class per engine, one interface.
 
-Every engine takes (N, 3, T, C, C) float32 and gives (N, NUM_CLASSES) float32. It computes in float32 on a CPU, with
-CUDA and with CANN; an .om computes in what its conversion was told.
+Every engine takes (N, 3, T, C, C) float32 and returns (N, NUM_CLASSES) float32. It computes in float32 on a CPU, with
+CUDA and with CANN; an .om runs in the precision chosen at conversion.
 """
 
 import math
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, ClassVar, Protocol
 
@@ -19,7 +19,7 @@ FLOAT32_ONLY = {"CUDA": {"use_tf32": "0"}, "CANN": {"precision_mode": "must_keep
 
 
 class Engine(Protocol):
-    """What the scripts need of an engine."""
+    """The interface of every engine."""
 
     name: str
     packages: ClassVar[Mapping[str, str]]
@@ -27,7 +27,7 @@ class Engine(Protocol):
     device: str
     """The kind of device it runs on, without a number: CPU, GPU, CUDA, CANN, NPU."""
     batch_size: int | None
-    """Views a batch when the model fixes it, None when it is dynamic."""
+    """Views per batch if the model fixes it, None if it is dynamic."""
     view_shape: tuple[int, ...]
     """Shape of one view, (3, T, C, C)."""
     num_classes: int
@@ -45,7 +45,7 @@ class OpenVinoEngine:
     """
 
     name = "openvino"
-    packages: ClassVar = {"openvino": "openvino"}
+    packages: ClassVar[Mapping[str, str]] = {"openvino": "openvino"}
 
     def __init__(self, model_path: str, device: str = "", num_threads: int = 0) -> None:
         import openvino
@@ -59,7 +59,7 @@ class OpenVinoEngine:
             self._properties["INFERENCE_NUM_THREADS"] = num_threads or len(os.sched_getaffinity(0))
         self._model = self._core.read_model(model_path)
         shape = self._model.input(0).partial_shape
-        self.batch_size = None if shape[0].is_dynamic else shape[0].get_length()
+        self.batch_size: int | None = None if shape[0].is_dynamic else shape[0].get_length()
         self.view_shape = tuple(axis.get_length() for axis in list(shape)[1:])
         self.num_classes = self._fixed(self.batch_size or 1).output(0).shape[1]
         self._queues: dict[tuple[int, int], Any] = {}
@@ -80,7 +80,7 @@ class OpenVinoEngine:
         return [np.concatenate(output) for output in zip(*parts, strict=True)]
 
     def _fixed(self, batch_size: int) -> Any:
-        """Copy the model with fixed shapes: they run faster, and some files tell the number of classes only then."""
+        """Copy the model with fixed shapes: they run faster, and some files give the number of classes only then."""
         model = self._model.clone()
         model.reshape([batch_size, *self.view_shape])
         return model
@@ -101,13 +101,13 @@ _PROVIDER = "ExecutionProvider"
 
 
 class OnnxRuntimeEngine:
-    """ONNX Runtime with one execution provider; it is an error when that one does not start.
+    """ONNX Runtime with one execution provider, which has to start.
 
     Operators that the provider does not know run on the CPU, as ONNX Runtime does it.
     """
 
     name = "onnxruntime"
-    packages: ClassVar = {"onnxruntime": "onnxruntime"}
+    packages: ClassVar[Mapping[str, str]] = {"onnxruntime": "onnxruntime"}
 
     def __init__(self, model_path: str, device: str = "", num_threads: int = 0) -> None:
         import onnxruntime
@@ -124,7 +124,7 @@ class OnnxRuntimeEngine:
         self.device = provider.removesuffix(_PROVIDER)
         self.num_classes = self._session.get_outputs()[0].shape[1]
         batch, *view = self._input.shape
-        self.batch_size = batch if isinstance(batch, int) else None
+        self.batch_size: int | None = batch if isinstance(batch, int) else None
         self.view_shape = tuple(view)
 
     def infer(self, batch: np.ndarray) -> list[np.ndarray]:
@@ -177,7 +177,7 @@ class AisBenchEngine:
         return [np.asarray(output, dtype=np.float32).reshape(len(batch), -1) for output in outputs]
 
 
-ENGINES: dict[str, Any] = {
+ENGINES: dict[str, Callable[[str, str, int], Engine]] = {
     "openvino": OpenVinoEngine,
     "onnxruntime": OnnxRuntimeEngine,
     "ais_bench": AisBenchEngine,
@@ -232,6 +232,18 @@ def pad_batch(batch: np.ndarray, batch_size: int) -> np.ndarray:
     return np.concatenate([batch, np.repeat(batch[:1], missing, axis=0)]) if missing else batch
 
 
+def run_batch(engine: Engine, batch: np.ndarray) -> list[np.ndarray]:
+    """Run one batch of the model's size.
+
+    Raises:
+        EngineError: the engine fails.
+    """
+    try:
+        return engine.infer(batch)
+    except Exception as error:
+        raise EngineError(f"engine {engine.name} failed on {engine.device}: {error}") from error
+
+
 def infer_padded(engine: Engine, batch: np.ndarray) -> list[np.ndarray]:
     """Run a batch that may be shorter than the model's fixed batch size; it is padded, and the extra outputs dropped.
 
@@ -239,7 +251,4 @@ def infer_padded(engine: Engine, batch: np.ndarray) -> list[np.ndarray]:
         EngineError: the engine fails.
     """
     padded = pad_batch(batch, engine.batch_size or len(batch))
-    try:
-        return [output[: len(batch)] for output in engine.infer(padded)]
-    except Exception as error:
-        raise EngineError(f"engine {engine.name} failed on {engine.device}: {error}") from error
+    return [output[: len(batch)] for output in run_batch(engine, padded)]

@@ -1,4 +1,4 @@
-"""Export a network to ONNX, and prove that what was written computes the same."""
+"""Export a network to ONNX, and compare what was written with the network."""
 
 import warnings
 from collections.abc import Iterator
@@ -10,6 +10,7 @@ import torch
 from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
+from x3d.network import EXPORT_FORMAT
 from x3d.network.engine import ONNX_ENGINES, open_engine
 
 INPUT, OUTPUT = "image", "class"
@@ -45,6 +46,8 @@ def fold_batch_norm(model: nn.Module) -> None:
 def write_onnx(model: nn.Module, path: str, view_shape: tuple[int, ...], opset: int, batch_size: int) -> None:
     """Write a network, in eval mode and with BatchNorm folded, as ONNX: input `image`, output `class`.
 
+    Its metadata hold the number of the format, `export_format`.
+
     Args:
         view_shape: (3, T, C, C).
         opset: of the ONNX operators; 11 is what CANN 6.0's ATC takes.
@@ -71,13 +74,17 @@ def write_onnx(model: nn.Module, path: str, view_shape: tuple[int, ...], opset: 
     others = sorted({node.op_type for node in exported.graph.node} - ATC_OPERATORS)
     if others:
         raise ValueError(f"{path} holds operators that ATC is not known to take: {', '.join(others)}")
+    onnx.helper.set_model_props(exported, {"export_format": str(EXPORT_FORMAT)})
+    onnx.save(exported, path)
 
 
-def prove(model: nn.Module, path: str, view_shape: tuple[int, ...], batch_size: int) -> Iterator[Difference]:
+def check_parity(model: nn.Module, path: str, view_shape: tuple[int, ...], batch_size: int) -> Iterator[Difference]:
     """Run an exported file beside the torch module on seeded views, in every engine.
 
     Args:
         batch_size: the fixed one, tried with two seeds; 0: batches of 1 and 3.
+    Yields:
+        One Difference per engine and batch.
     """
     for name in ONNX_ENGINES:
         engine = open_engine(path, name)

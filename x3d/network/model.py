@@ -6,13 +6,62 @@ it. Letters: N views, C channels, T frames, H height, W width.
 
 import itertools
 import math
-from typing import Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import torch
 from torch import nn
 
+if TYPE_CHECKING:
+    from fvcore.common.config import CfgNode
+
 STAGE_DEPTHS = (1, 2, 5, 3)
 BN_EPS = 1e-5
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """Widths, depths and head of an X3D, in the terms of PySlowFast's keys."""
+
+    num_frames: int
+    train_crop_size: int
+    num_classes: int
+    head_act: str
+    num_groups: int
+    width_factor: float
+    depth_factor: float
+    bottleneck_factor: float
+    dim_c1: int
+    dim_c5: int
+    scale_res2: bool
+    bn_lin5: bool
+    channelwise: bool
+
+    @classmethod
+    def from_cfg(cls, cfg: "CfgNode") -> "Architecture":
+        """Read the keys that decide the network."""
+        return cls(
+            num_frames=cfg.DATA.NUM_FRAMES,
+            train_crop_size=cfg.DATA.TRAIN_CROP_SIZE,
+            num_classes=cfg.MODEL.NUM_CLASSES,
+            head_act=cfg.MODEL.HEAD_ACT,
+            num_groups=cfg.RESNET.NUM_GROUPS,
+            width_factor=cfg.X3D.WIDTH_FACTOR,
+            depth_factor=cfg.X3D.DEPTH_FACTOR,
+            bottleneck_factor=cfg.X3D.BOTTLENECK_FACTOR,
+            dim_c1=cfg.X3D.DIM_C1,
+            dim_c5=cfg.X3D.DIM_C5,
+            scale_res2=cfg.X3D.SCALE_RES2,
+            bn_lin5=cfg.X3D.BN_LIN5,
+            channelwise=cfg.X3D.CHANNELWISE_3x3x3,
+        )
+
+    def stage_widths(self) -> list[int]:
+        """Compute the output widths of the stem and res2 to res5 (X3D-S: 24, 24, 48, 96, 192)."""
+        widths = [self.dim_c1, round_width(self.dim_c1, 2) if self.scale_res2 else self.dim_c1]
+        while len(widths) < 5:
+            widths.append(round_width(widths[-1], 2))
+        return [round_width(width, self.width_factor, divisor=1) for width in widths]
 
 
 def round_width(width: float, multiplier: float, divisor: int = 8) -> int:
@@ -65,8 +114,8 @@ class Bottleneck(nn.Module):
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         x = self.relu(self.a_bn(self.a(x)))
         x = self.swish(self.se(self.b_bn(self.b(x))))
-        output: torch.Tensor = self.c_bn(self.c(x))
-        return output
+        out: torch.Tensor = self.c_bn(self.c(x))
+        return out
 
 
 class Block(nn.Module):
@@ -83,8 +132,8 @@ class Block(nn.Module):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         shortcut = self.branch1_bn(self.branch1(x)) if self.projects else x
-        output: torch.Tensor = self.relu(shortcut + self.branch2(x))
-        return output
+        out: torch.Tensor = self.relu(shortcut + self.branch2(x))
+        return out
 
 
 class Stem(nn.Module):
@@ -98,8 +147,8 @@ class Stem(nn.Module):
         self.relu = nn.ReLU()
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        output: torch.Tensor = self.relu(self.bn(self.conv(self.conv_xy(x))))
-        return output
+        out: torch.Tensor = self.relu(self.bn(self.conv(self.conv_xy(x))))
+        return out
 
 
 class Head(nn.Module):
@@ -140,30 +189,30 @@ class Head(nn.Module):
 class X3D(nn.Module):
     """The network: (N, 3, T, C, C) float32 views to (N, NUM_CLASSES) float32 probabilities (logits while training)."""
 
-    def __init__(self, cfg: Any) -> None:
+    def __init__(self, architecture: Architecture) -> None:
         super().__init__()
-        widths = stage_widths(cfg)
+        widths = architecture.stage_widths()
         self.s1 = nn.ModuleDict({"pathway0_stem": Stem(widths[0])})
         inner = 0
         for stage, (width_in, width_out) in enumerate(itertools.pairwise(widths)):
-            inner = int(cfg.X3D.BOTTLENECK_FACTOR * width_out)
-            groups = inner if cfg.X3D.CHANNELWISE_3x3x3 else cfg.RESNET.NUM_GROUPS
+            inner = int(architecture.bottleneck_factor * width_out)
+            groups = inner if architecture.channelwise else architecture.num_groups
             blocks = nn.ModuleDict()
-            for number in range(math.ceil(STAGE_DEPTHS[stage] * (cfg.X3D.DEPTH_FACTOR or 1))):
+            for number in range(math.ceil(STAGE_DEPTHS[stage] * (architecture.depth_factor or 1))):
                 first = number == 0
                 blocks[f"pathway0_res{number}"] = Block(
                     width_in if first else width_out, inner, width_out, 2 if first else 1, groups, number % 2 == 0
                 )
             self.add_module(f"s{stage + 2}", blocks)
-        pool_side = math.ceil(cfg.DATA.TRAIN_CROP_SIZE / 32)
+        pool_side = math.ceil(architecture.train_crop_size / 32)
         self.head = Head(
             widths[-1],
             inner,
-            cfg.X3D.DIM_C5,
-            cfg.MODEL.NUM_CLASSES,
-            pool=(cfg.DATA.NUM_FRAMES, pool_side, pool_side),
-            bn_lin5=cfg.X3D.BN_LIN5,
-            activation=cfg.MODEL.HEAD_ACT,
+            architecture.dim_c5,
+            architecture.num_classes,
+            pool=(architecture.num_frames, pool_side, pool_side),
+            bn_lin5=architecture.bn_lin5,
+            activation=architecture.head_act,
         )
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
@@ -171,12 +220,3 @@ class X3D(nn.Module):
             for block in stage.values() if isinstance(stage, nn.ModuleDict) else [stage]:
                 x = block(x)
         return x
-
-
-def stage_widths(cfg: Any) -> list[int]:
-    """Compute the output widths of the stem and res2 to res5 (X3D-S: 24, 24, 48, 96, 192)."""
-    stem = cfg.X3D.DIM_C1
-    widths = [stem, round_width(stem, 2) if cfg.X3D.SCALE_RES2 else stem]
-    while len(widths) < 5:
-        widths.append(round_width(widths[-1], 2))
-    return [round_width(width, cfg.X3D.WIDTH_FACTOR, divisor=1) for width in widths]

@@ -7,13 +7,13 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from torch import nn
 
 from x3d.network.checkpoint import load_checkpoint
-from x3d.network.export import Difference, fold_batch_norm, prove, write_onnx
-from x3d.network.model import X3D
+from x3d.network.export import Difference, check_parity, fold_batch_norm, write_onnx
+from x3d.network.model import X3D, Architecture
 from x3d.video.transform import view_shape
 
 if TYPE_CHECKING:
@@ -27,7 +27,6 @@ class ExportSettings:
     """What to export, and how.
 
     Attributes:
-        architecture: of the network.
         view_shape: (3, T, C, C), of one view.
         batch_size: 0: dynamic.
         tolerance: largest absolute difference from the checkpoint's outputs that passes.
@@ -36,7 +35,7 @@ class ExportSettings:
 
     checkpoint: str
     output_path: str
-    architecture: Any
+    architecture: Architecture
     view_shape: tuple[int, ...]
     opset: int = 11
     batch_size: int = 0
@@ -50,7 +49,7 @@ class ExportSettings:
         return cls(
             checkpoint=options.CHECKPOINT_FILE_PATH or cfg.TEST.CHECKPOINT_FILE_PATH,
             output_path=options.ONNX_OUTPUT_PATH,
-            architecture=cfg,
+            architecture=Architecture.from_cfg(cfg),
             view_shape=view_shape(cfg),
             opset=options.OPSET,
             batch_size=options.BATCH_SIZE,
@@ -97,7 +96,7 @@ def export_checkpoint(settings: ExportSettings) -> ExportResult:
     with _partial_file(settings.output_path) as partial:
         write_onnx(folded, partial, settings.view_shape, settings.opset, settings.batch_size)
         differences = []
-        for difference in prove(model, partial, settings.view_shape, settings.batch_size):
+        for difference in check_parity(model, partial, settings.view_shape, settings.batch_size):
             logger.info(
                 "%s, batch %d: largest difference %.2e", difference.engine, difference.batch_size, difference.largest
             )

@@ -13,7 +13,7 @@ from tqdm import tqdm
 
 from x3d.dataset.naming import result_stem
 from x3d.errors import EngineError, RunError
-from x3d.network.engine import Engine, open_engine, pad_batch
+from x3d.network.engine import Engine, open_engine, pad_batch, run_batch
 from x3d.storage.ais_bench_summary import Summary
 from x3d.storage.result_folder import write_result
 from x3d.storage.view_reader import batched, check_inputs, list_inputs, read_batch
@@ -116,15 +116,12 @@ def _partial_folder(folder: Path | None) -> Iterator[Path | None]:
 
 def _measure(engine: Engine, batch: np.ndarray, loop: int, warmup_count: int, summary: Summary) -> list[np.ndarray]:
     """Run a batch `loop` times, each timed, after untimed ones, and return its outputs."""
-    try:
-        for _ in range(warmup_count):
-            engine.infer(batch)
-        for _ in range(loop):
-            start = time.perf_counter()
-            outputs = engine.infer(batch)
-            summary.compute_ms.append(1000 * (time.perf_counter() - start))
-    except Exception as error:
-        raise EngineError(f"engine {engine.name} failed on {engine.device}: {error}") from error
+    for _ in range(warmup_count):
+        run_batch(engine, batch)
+    for _ in range(loop):
+        start = time.perf_counter()
+        outputs = run_batch(engine, batch)
+        summary.compute_ms.append(1000 * (time.perf_counter() - start))
     return outputs
 
 

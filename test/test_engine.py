@@ -1,0 +1,190 @@
+"""Engines: what they refuse, and how they read a model and split threads. ais_bench's session has a stand-in."""
+
+import math
+import os
+import sys
+import types
+from typing import ClassVar
+
+import numpy as np
+import pytest
+
+from x3d.errors import EngineError
+from x3d.network import engine
+from x3d.network.engine import infer_padded, open_engine, run_batch
+
+SHAPE = (3, 4, 40, 40)
+
+
+class Session:
+    """A stand-in for ais_bench's session: three float16 scores per view, the largest value of the view first."""
+
+    shape: ClassVar = [2, *SHAPE]
+    bytes_per_value = 4
+    opened: tuple[int, str]
+
+    def __init__(self, device_id, model_path):
+        type(self).opened = device_id, model_path
+
+    def get_inputs(self):
+        return [types.SimpleNamespace(shape=self.shape, realsize=self.bytes_per_value * math.prod(self.shape))]
+
+    def infer(self, feeds):
+        [array] = feeds
+        assert array.flags.c_contiguous
+        return [np.array([[view.max(), 1, 2] for view in array], dtype=np.float16)]
+
+
+@pytest.fixture
+def om(tmp_path, monkeypatch):
+    """The path of an .om, which `Session` runs."""
+    interface = types.ModuleType("ais_bench.infer.interface")
+    monkeypatch.setattr(Session, "shape", [2, *SHAPE])
+    monkeypatch.setattr(interface, "InferSession", Session, raising=False)
+    for name in ("ais_bench", "ais_bench.infer"):
+        monkeypatch.setitem(sys.modules, name, types.ModuleType(name))
+    monkeypatch.setitem(sys.modules, "ais_bench.infer.interface", interface)
+    path = tmp_path / "x.om"
+    path.write_bytes(b"")
+    return str(path)
+
+
+@pytest.mark.parametrize(("device", "number"), [("", 0), ("3", 3)])
+def test_an_om_is_read_and_its_float16_scores_become_float32(device, number, om):
+    opened = open_engine(om, device=device)
+    assert Session.opened == (number, om)
+    assert (opened.name, opened.device, opened.batch_size, opened.view_shape) == ("ais_bench", "NPU", 2, SHAPE)
+    assert opened.num_classes == 3
+    batch = np.zeros((2, *SHAPE), np.float32)
+    batch[1] = 5
+    [scores] = opened.infer(batch)
+    assert scores.dtype == np.float32
+    assert scores.tolist() == [[0, 1, 2], [5, 1, 2]]
+    [scores] = infer_padded(opened, batch[1:])
+    assert scores.tolist() == [[5, 1, 2]]
+
+
+@pytest.mark.parametrize("batch", [0, -1])
+def test_an_om_of_dynamic_batch_is_refused(batch, om, monkeypatch):
+    monkeypatch.setattr(Session, "shape", [batch, *SHAPE])
+    with pytest.raises(EngineError, match=r"x\.om has a dynamic batch; convert it with --input_shape of a fixed one"):
+        open_engine(om)
+
+
+def test_an_om_of_batch_one_runs(om, monkeypatch):
+    monkeypatch.setattr(Session, "shape", [1, *SHAPE])
+    assert open_engine(om).batch_size == 1
+
+
+def test_an_om_of_float16_views_is_refused(om, monkeypatch):
+    monkeypatch.setattr(Session, "bytes_per_value", 2)
+    with pytest.raises(EngineError, match=r"x\.om takes 76800 bytes for \[2, 3, 4, 40, 40\]: not float32"):
+        open_engine(om)
+
+
+def test_an_npu_is_a_number(om):
+    with pytest.raises(EngineError, match="device cuda:0: ais_bench takes the number of an NPU, such as 0"):
+        open_engine(om, device="cuda:0")
+
+
+def test_an_om_without_ais_bench_says_what_to_install(om, monkeypatch):
+    monkeypatch.setitem(sys.modules, "ais_bench.infer.interface", None)
+    with pytest.raises(EngineError, match=r"x\.om needs ais_bench and aclruntime .*give the \.onnx"):
+        open_engine(om)
+
+
+@pytest.mark.parametrize("name", ["openvino", "onnxruntime"])
+def test_only_ais_bench_runs_an_om(name, om):
+    with pytest.raises(EngineError, match=f"engine ais_bench runs .om files and only it does; {name} was asked for"):
+        open_engine(om, name)
+
+
+def test_ais_bench_runs_nothing_but_an_om(small_onnx):
+    with pytest.raises(EngineError, match="ais_bench was asked for"):
+        open_engine(str(small_onnx), "ais_bench")
+
+
+@pytest.mark.parametrize(("path", "named"), [("", r"\(none given\)"), ("no.onnx", "no.onnx"), (".", r"\.")])
+def test_a_model_that_does_not_exist_is_refused(path, named):
+    with pytest.raises(EngineError, match=f"model {named} .*export one with x3d_pth2onnx.py"):
+        open_engine(path)
+
+
+@pytest.mark.parametrize("name", ["openvino", "onnxruntime"])
+def test_a_file_that_is_no_model_is_refused(name, tmp_path):
+    (tmp_path / "x.onnx").write_bytes(b"no model")
+    with pytest.raises(EngineError, match=f"engine {name} cannot load .*x.onnx on its default device: "):
+        open_engine(str(tmp_path / "x.onnx"), name, "0")
+
+
+def test_a_device_that_openvino_has_not_is_named(small_onnx):
+    with pytest.raises(EngineError, match=r"engine openvino cannot load .* on NOSUCH: "):
+        open_engine(str(small_onnx), device="NOSUCH")
+
+
+def test_an_engine_that_is_not_installed_is_named(small_onnx, monkeypatch):
+    monkeypatch.setitem(sys.modules, "openvino", None)
+    with pytest.raises(EngineError, match="engine openvino is not installed: "):
+        open_engine(str(small_onnx))
+
+
+AVAILABLE = ["CUDAExecutionProvider", "CANNExecutionProvider", "ROCMExecutionProvider", "CPUExecutionProvider"]
+
+
+@pytest.mark.parametrize(
+    ("device", "expected"),
+    [
+        ("", ("CPUExecutionProvider", {})),
+        ("cpu", ("CPUExecutionProvider", {})),
+        ("cuda", ("CUDAExecutionProvider", {"use_tf32": "0"})),
+        ("cuda:1", ("CUDAExecutionProvider", {"use_tf32": "0", "device_id": "1"})),
+        ("CANN:0", ("CANNExecutionProvider", {"precision_mode": "must_keep_origin_dtype", "device_id": "0"})),
+        ("ROCMExecutionProvider", ("ROCMExecutionProvider", {})),
+    ],
+)
+def test_a_device_names_provider_and_number(device, expected):
+    assert engine._provider(device, AVAILABLE) == expected
+
+
+def test_a_provider_that_is_not_built_in_is_refused_with_those_that_are():
+    with pytest.raises(EngineError, match=r"device cuda:0: .* has no CUDAExecutionProvider; it has A, B"):
+        engine._provider("cuda:0", ["A", "B"])
+
+
+def test_a_provider_that_does_not_start_is_an_error(small_onnx, monkeypatch):
+    import onnxruntime
+
+    monkeypatch.setattr(onnxruntime, "get_available_providers", lambda: ["CUDAExecutionProvider"])
+    session = types.SimpleNamespace(get_providers=lambda: ["CPUExecutionProvider"])
+    monkeypatch.setattr(onnxruntime, "InferenceSession", lambda *given, providers: session)
+    with pytest.raises(EngineError, match="could not start CUDAExecutionProvider; check its driver"):
+        open_engine(str(small_onnx), "onnxruntime", "cuda")
+
+
+@pytest.mark.parametrize(("num_threads", "expected"), [(0, len(os.sched_getaffinity(0))), (1, 1)])
+def test_threads_are_those_asked_for_or_one_per_core(num_threads, expected, small_onnx):
+    opened = open_engine(str(small_onnx), num_threads=num_threads)
+    assert opened._properties["INFERENCE_NUM_THREADS"] == expected
+    opened.infer(np.zeros((5, *SHAPE), np.float32))
+    assert list(opened._queues) == [(1, min(5, expected))]
+    compiled = next(iter(opened._queues.values()))[0].get_compiled_model()
+    assert compiled.get_property("INFERENCE_NUM_THREADS") == expected
+    assert compiled.get_property("ENABLE_CPU_PINNING") is False
+    assert str(compiled.get_property("INFERENCE_PRECISION_HINT")) == "<Type: 'float32'>"
+    runtime = open_engine(str(small_onnx), "onnxruntime", num_threads=num_threads)
+    assert runtime._session.get_session_options().intra_op_num_threads == num_threads
+
+
+@pytest.mark.parametrize("name", ["openvino", "onnxruntime"])
+def test_a_model_of_dynamic_batch_is_read(name, small_onnx):
+    opened = open_engine(str(small_onnx), name, "7")
+    assert (opened.name, opened.device, opened.batch_size) == (name, "CPU", None)
+    assert (opened.view_shape, opened.num_classes) == (SHAPE, 9)
+
+
+def test_an_engine_that_fails_is_named_with_its_device(om, monkeypatch):
+    opened = open_engine(om)
+    monkeypatch.setattr(Session, "infer", lambda self, feeds: 1 // 0)
+    for run in (run_batch, infer_padded):
+        with pytest.raises(EngineError, match="engine ais_bench failed on NPU: integer division"):
+            run(opened, np.zeros((2, *SHAPE), np.float32))
