@@ -35,7 +35,6 @@ pytestmark = pytest.mark.skipif(
 )
 
 NUM_VIDEOS = 24
-LOCAL = {"node_ip_address": "127.0.0.1"}
 TIMEOUT_SECONDS = 180
 """For a script on the cluster to end."""
 
@@ -57,10 +56,10 @@ def three_nodes(**head: Any) -> Iterator[Any]:
         warnings.simplefilter("ignore")
         from ray.cluster_utils import Cluster
 
-        made = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, **LOCAL, **head})
+        made = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, **head})
         try:
             for _ in range(2):
-                made.add_node(num_cpus=1, **LOCAL)
+                made.add_node(num_cpus=1)
             made.wait_for_nodes()
             yield made
         finally:
@@ -215,7 +214,7 @@ def test_a_device_is_asked_of_ray_by_name(own_cluster):
     quarter = {"CPU": 1.0, "NPU": 0.25}
     with pytest.raises(ValueError, match=r"no node of .* has CPU 1 and NPU 0\.25"):
         outcomes_of(visible_npus, 1, own_cluster.address, quarter)
-    own_cluster.add_node(num_cpus=4, resources={"NPU": 2}, **LOCAL)
+    own_cluster.add_node(num_cpus=4, resources={"NPU": 2})
     own_cluster.wait_for_nodes()
     found = outcomes_of(visible_npus, 6, own_cluster.address, quarter)
     assert set(found.values()) <= {"0", "1"}
@@ -235,7 +234,7 @@ def test_a_node_that_joins_later_and_does_not_meet_the_requirements_is_excluded_
     with RayWorkers(own_cluster.address, 10, {"CPU": 1}, NoMark()) as workers:
         outcomes = workers.run(take_a_moment, videos)
         seen = [next(outcomes).video.index]
-        own_cluster.add_node(num_cpus=2, env_vars={"MARKED": "1"}, **LOCAL)
+        own_cluster.add_node(num_cpus=2, env_vars={"MARKED": "1"})
         own_cluster.wait_for_nodes()
         seen += [outcome.video.index for outcome in outcomes]
     assert sorted(seen) == list(range(40))
