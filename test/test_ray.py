@@ -56,7 +56,7 @@ def three_nodes(**head: Any) -> Iterator[Any]:
         warnings.simplefilter("ignore")
         from ray.cluster_utils import Cluster
 
-        made = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "node_ip_address": "127.0.0.1", **head})
+        made = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, **head})
         try:
             for _ in range(2):
                 made.add_node(num_cpus=1)
