@@ -22,6 +22,7 @@ from test.faults import write_corpus
 from test.helpers import Dataset, content, finish, kill, preprocess_keys, start, states, wait_until
 from test.videos import write_video
 from x3d.dataset.naming import Shard
+from x3d.pipeline.verify import KNOWN_SETS
 from x3d.storage.atomic import take_lock
 from x3d.storage.view_folder import ViewFolder
 
@@ -109,7 +110,7 @@ def test_verify_names_the_lists_faults_and_knows_a_copy_by_its_count(tmp_path, m
         assert text in caplog.text
     assert "listed: no known copy of the validation set" in caplog.text
     data.write_list(["a.mp4"])
-    monkeypatch.setitem(x3d_verify.KNOWN_SETS, 1, "the copy of one")
+    monkeypatch.setitem(KNOWN_SETS, 1, "the copy of one")
     assert x3d_verify.main(preprocess_keys(data, tmp_path)) == 0
     assert "1 videos listed: the copy of one" in caplog.text
 
