@@ -402,7 +402,7 @@ def test_two_runs_do_not_write_one_folder_of_rows(data, small_onnx, tmp_path, ca
     ("more", "advice"),
     [
         (["X3D_EVALUATE.OUTPUT_PATH", ""], "X3D_EVALUATE.OUTPUT_PATH is empty"),
-        (["X3D_EVALUATE.MODEL_PATH", ""], "is not there; export one"),
+        (["X3D_EVALUATE.MODEL_PATH", ""], "X3D_EVALUATE.MODEL_PATH is empty; give the .onnx"),
         (["MODEL.NUM_CLASSES", "10"], "gives 9 classes; --cfg says .* 10"),
         (["DATA.NUM_FRAMES", "5"], "takes views of .* --cfg says"),
         (["X3D_EVALUATE.ENGINE", "ais_bench"], "ais_bench runs .om files"),

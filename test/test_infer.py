@@ -134,7 +134,7 @@ def test_without_input_it_measures(data_type, small_onnx, capsys):
 @pytest.mark.parametrize(
     ("flags", "advice"),
     [
-        (["--model", "none.onnx"], "model none.onnx is not there"),
+        (["--model", "none.onnx"], "model none.onnx does not exist"),
         (["--model", "MODEL", "--output_dirname", "x"], "give --output too"),
         (["--model", "MODEL", "--input", "nowhere"], "--input nowhere is neither a folder nor a file"),
         (["--model", "MODEL", "--loop", "0"], "at least 1"),

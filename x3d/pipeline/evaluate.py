@@ -79,11 +79,13 @@ class EvaluateSettings:
         """Read the list and the keys that decide an evaluation.
 
         Raises:
-            ValueError: the list cannot be read, no folder for the scores is given, or PySlowFast is asked for.
+            ValueError: the list cannot be read, folder or model is not given, or PySlowFast is asked for.
         """
         options = cfg.X3D_EVALUATE
         if not options.OUTPUT_PATH:
             raise ValueError("X3D_EVALUATE.OUTPUT_PATH is empty; give the folder for the scores")
+        if not options.MODEL_PATH:
+            raise ValueError("X3D_EVALUATE.MODEL_PATH is empty; give the .onnx, .xml or .om to run")
         for node in ("X3D_PREPROCESS", "X3D_POSTPROCESS"):
             if cfg[node].BACKEND != "native":
                 raise ValueError(
