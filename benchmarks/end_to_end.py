@@ -1,11 +1,11 @@
-"""From videos to accuracy: by streaming, by files, and how near streaming is to inference alone.
+"""Measure the way from videos to accuracy: by streaming, by files, and compared with inference alone.
 
     python -m benchmarks.end_to_end [--quick] [--copies 8] [VIDEO ...]
 
 Every video is listed `--copies` times. Streaming is x3d_evaluate.py; files are x3d_preprocess.py, x3d_infer.py and
-x3d_postprocess.py; both start as commands. Inference alone runs as many views of random values in worker processes set
-up as x3d_evaluate.py's, without decoding. PySlowFast's route (the files, with BACKEND slowfast, each video listed once)
-is measured too when SLOWFAST_DIR names a clone with x3d.patch.
+x3d_postprocess.py; both are started as commands. Inference alone runs the same number of random views, without
+decoding, in worker processes configured as those of x3d_evaluate.py. If SLOWFAST_DIR is a clone with x3d.patch,
+PySlowFast's route is measured too: the files, with BACKEND slowfast, each video listed once.
 """
 
 import functools
@@ -23,9 +23,9 @@ import numpy as np
 from benchmarks.common import (
     ROUNDS,
     build_parser,
+    has_reference,
     make_model,
     median_ratio,
-    reference_is_there,
     run_measured,
     sample_videos,
     script,
@@ -42,7 +42,7 @@ from x3d.execution.process_pool import Workers
 from x3d.network.engine import infer_padded, open_engine
 
 BATCH_SIZE = 8
-"""What x3d_evaluate.py takes on a CPU."""
+"""That of x3d_evaluate.py on a CPU."""
 
 
 @functools.lru_cache(maxsize=1)
@@ -54,7 +54,7 @@ def open_once(model_path: str) -> tuple[Any, np.ndarray]:
 
 @dataclass(frozen=True)
 class InferenceAlone:
-    """Runs as many views as a video has, without the video."""
+    """Runs random views, as many as a video has, without decoding."""
 
     model_path: str
     num_views: int
@@ -66,7 +66,7 @@ class InferenceAlone:
 
 
 class Routes:
-    """The ways from one list of videos to its accuracy, each an action to time."""
+    """Routes from one list of videos to its accuracy, each an action to time."""
 
     def __init__(self, keys: Sequence[str], model_path: str, scratch: Path, videos: Sequence[str], copies: int) -> None:
         self.keys, self.model_path, self.scratch = keys, model_path, scratch
@@ -99,18 +99,18 @@ class Routes:
                     raise ValueError(outcome.text)
 
     def rates(self, seconds: Sequence[float]) -> dict[str, float]:
-        """Say a route's seconds as rates."""
-        a_second = self.num_videos / statistics.median(seconds)
+        """Convert a route's seconds to rates."""
+        videos_per_second = self.num_videos / statistics.median(seconds)
         return {
             "seconds": statistics.median(seconds),
-            "videos_an_hour": 3600 * a_second,
-            "views_a_second": self.num_views * a_second,
+            "videos_an_hour": 3600 * videos_per_second,
+            "views_a_second": self.num_views * videos_per_second,
         }
 
 
 def main(argv: Sequence[str] | None = None) -> None:
     parser = build_parser(__doc__, with_videos=True)
-    parser.add_argument("--copies", type=int, help="times each video is listed (default: 8, or 1 if quick)")
+    parser.add_argument("--copies", type=int, help="times each video is listed (default: 8, with --quick 1)")
     args = parser.parse_args(argv)
     videos, keys = args.videos or sample_videos(), SMALL if args.quick else []
     rounds, warm_ups = (1, 0) if args.quick else (ROUNDS, 1)
@@ -121,7 +121,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         actions = {"streaming": routes.streaming, "files": routes.files, "inference_alone": routes.inference_alone}
         seconds = time_in_turn(actions, rounds, warm_ups)
         figures: dict[str, Any] = {route: routes.rates(values) for route, values in seconds.items()}
-        if reference_is_there(cfg):
+        if has_reference(cfg):
             once = Routes(keys, model_path, Path(name), videos, 1)
             slow = time_in_turn({"pyslowfast": lambda: once.files("slowfast")}, rounds, 0)
             figures["pyslowfast"] = {"videos": once.num_videos, **once.rates(slow["pyslowfast"])}

@@ -1,17 +1,17 @@
-"""How fast a host runs X3D-S, by engine and batch size, and what share of its matrix-product rate that is.
+"""Measure how fast a host runs X3D-S, by engine and batch size, and as a share of its matrix-product rate.
 
     python -m benchmarks.inference [--quick] [--batch_sizes 1 4 8 16 32 64]
 
-OpenVINO, ONNX Runtime and PyTorch eager run the same synthetic weights, BatchNorm folded, in float32 with one thread a
-core. For each batch size everything below is called once untimed, then timed in five rounds of this order:
+OpenVINO, ONNX Runtime and PyTorch eager run the same synthetic weights, BatchNorm folded, in float32 with one thread
+per core. For each batch size everything below is called once untimed, then timed in five rounds, in this order:
 
-1. torch's product of two square float32 matrices, five times, of which the median counts;
-2. OpenVINO on a batch of random values, as often as the batch fits into 40 views, and at least twice;
-3. OpenVINO's own throughput mode, on as many views, one by one, without waiting for any but the last;
-4. ONNX Runtime and 5. PyTorch, each as OpenVINO.
+1. torch's product of two square float32 matrices, five times; the median is used;
+2. OpenVINO on a batch of random values, repeated for 40 views, and at least twice;
+3. OpenVINO's own throughput mode on the same number of views, queued one by one, waiting only for the last;
+4. ONNX Runtime and 5. PyTorch, in the same way as OpenVINO.
 
-A rate is the views of a round over its seconds, the median of the rounds; a ratio is the median of the rounds' ratios;
-latencies are over the calls of all rounds.
+A rate is the median over the rounds of views per second; a ratio is the median of the rounds' ratios; latencies are
+those of the calls of all rounds.
 """
 
 import itertools
@@ -40,16 +40,16 @@ if TYPE_CHECKING:
     from torch import nn
 
 BATCH_SIZES = [1, 4, 8, 16, 32, 64]
-VIEWS_A_ROUND = 40
-LEAST_CALLS = 2
-PRODUCTS_A_ROUND = 5
+VIEWS_PER_ROUND = 40
+MIN_CALLS = 2
+PRODUCTS_PER_ROUND = 5
 MATRIX_SIZE, QUICK_MATRIX_SIZE = 2048, 64
 PERCENTILES = (50, 90, 99)
 ENGINES = (*ONNX_ENGINES, "pytorch")
 
 
 def count_macs(cfg: "CfgNode") -> float:
-    """Count the multiply-adds of one view as fvcore does, BatchNorm among them."""
+    """Count the multiply-adds of one view as fvcore does, including BatchNorm."""
     from fvcore.nn import FlopCountAnalysis
 
     logging.getLogger("fvcore.nn.jit_analysis").setLevel(logging.ERROR)
@@ -57,7 +57,7 @@ def count_macs(cfg: "CfgNode") -> float:
 
 
 class ThroughputMode:
-    """OpenVINO's own throughput mode on batches of one view: the rate that x3d/engine.py has to reach."""
+    """OpenVINO's own throughput mode on batches of one view: a reference for x3d/network/openvino_engine.py."""
 
     def __init__(self, onnx_path: str, shape: Sequence[int], num_threads: int) -> None:
         import openvino
@@ -70,7 +70,7 @@ class ThroughputMode:
         self._queue = openvino.AsyncInferQueue(compiled)
 
     def run(self, batch: np.ndarray, num_calls: int) -> None:
-        """Run the views of a batch, as often as asked for."""
+        """Run the views of a batch `num_calls` times."""
         for _ in range(num_calls):
             for number in range(len(batch)):
                 self._queue.start_async([batch[number : number + 1]], share_inputs=True)
@@ -81,7 +81,7 @@ def time_calls(actions: Mapping[str, tuple[Callable[[], Any], int]], rounds: int
     """Time several actions in turn, round by round, after one untimed call of each.
 
     Args:
-        actions: each with the number of its calls in a round.
+        actions: each with the number of its calls per round.
     Returns:
         Seconds of each call of each round, by action.
     """
@@ -112,9 +112,9 @@ def measure_batch(
     """
     openvino, onnxruntime = (open_engine(onnx_path, name, num_threads=torch.get_num_threads()) for name in ONNX_ENGINES)
     tensor, square = torch.from_numpy(batch), torch.rand(size, size)
-    num_calls = max(LEAST_CALLS, VIEWS_A_ROUND // len(batch))
+    num_calls = max(MIN_CALLS, VIEWS_PER_ROUND // len(batch))
     actions: dict[str, tuple[Callable[[], Any], int]] = {
-        "product": (lambda: square @ square, PRODUCTS_A_ROUND),
+        "product": (lambda: square @ square, PRODUCTS_PER_ROUND),
         "openvino": (lambda: openvino.infer(batch), num_calls),
         "throughput_mode": (lambda: queued.run(batch, num_calls), 1),
         "onnxruntime": (lambda: onnxruntime.infer(batch), num_calls),
@@ -124,7 +124,7 @@ def measure_batch(
 
 
 def summarise(seconds: Mapping[str, list[list[float]]], batch_size: int, macs: float, size: int) -> dict[str, Any]:
-    """Turn one batch size's seconds into what the table shows."""
+    """Compute one row of the table from the seconds of one batch size."""
     products = [2 * size**3 / statistics.median(calls) for calls in seconds["product"]]
     num_views = batch_size * len(seconds["openvino"][0])
     queued = [num_views / sum(calls) for calls in seconds["throughput_mode"]]
@@ -148,7 +148,7 @@ def summarise(seconds: Mapping[str, list[list[float]]], batch_size: int, macs: f
 
 def main(argv: Sequence[str] | None = None) -> None:
     parser = build_parser(__doc__)
-    parser.add_argument("--batch_sizes", type=int, nargs="+", metavar="N", help="default: 1 4 8 16 32 64; 2 if quick")
+    parser.add_argument("--batch_sizes", type=int, nargs="+", metavar="N", help="default: 1 4 8 16 32 64; --quick: 2")
     args = parser.parse_args(argv)
     num_threads = len(os.sched_getaffinity(0))
     torch.set_num_threads(num_threads)

@@ -1,10 +1,10 @@
-"""How far the views and the networks of both routes are apart, and how fast one core makes the views.
+"""Compare the views and networks of this suite with PySlowFast's, and measure how fast one core makes the views.
 
     SLOWFAST_DIR=SlowFast taskset -c 0 python -m benchmarks.parity [--quick] [--cfg FILE] [VIDEO ...]
 
-SLOWFAST_DIR names a clone of PySlowFast with x3d.patch. Both routes make the same views of the same videos, into
-memory, in turn, in five rounds after one that is not counted. Seconds are of processor time, so that other work on the
-machine hardly shows. Both networks get the same synthetic weights and the same two views. Figures of X3D_S.yaml go to
+SLOWFAST_DIR is a clone of PySlowFast with x3d.patch. Both make the same views of the same videos in memory, in turn,
+in five rounds after a warm-up round. Seconds are of processor time, which other load on the machine hardly affects.
+Both networks get the same synthetic weights and the same two views. Figures of X3D_S.yaml are written to
 benchmarks/results/parity_S.json.
 """
 
@@ -41,8 +41,8 @@ if TYPE_CHECKING:
 WEIGHTS_SEED, VIEWS_SEED = 5, 6
 
 
-class Kept:
-    """Takes the place of a ViewWriter and keeps the views in memory."""
+class MemoryWriter:
+    """Replaces a ViewWriter: keeps the views in memory."""
 
     def __init__(self) -> None:
         self.views: dict[int, np.ndarray] = {}
@@ -54,16 +54,16 @@ class Kept:
 
 def measure_video(path: str, routes: Mapping[str, Callable[..., Any]], rounds: int, warm_ups: int) -> dict[str, Any]:
     """Compare the views of one video by both routes, and time them in turn."""
-    video, kept = Video(0, path, path, 0), {name: Kept() for name in routes}
-    actions = {name: functools.partial(route, video, writer=kept[name]) for name, route in routes.items()}
+    video, writers = Video(0, path, path, 0), {name: MemoryWriter() for name in routes}
+    actions = {name: functools.partial(route, video, writer=writers[name]) for name, route in routes.items()}
     seconds = time_in_turn(actions, rounds, warm_ups, time.process_time)
-    ours, theirs = kept["native"].views, kept["pyslowfast"].views
-    if ours.keys() != theirs.keys():
-        raise ValueError(f"{path}: {len(ours)} views against PySlowFast's {len(theirs)}")
+    native, slowfast = writers["native"].views, writers["pyslowfast"].views
+    if native.keys() != slowfast.keys():
+        raise ValueError(f"{path}: {len(native)} views, {len(slowfast)} from PySlowFast")
     return {
         "video": Path(path).name,
-        "views": len(ours),
-        "largest_difference": max(largest_difference(ours[number], theirs[number]) for number in ours),
+        "views": len(native),
+        "largest_difference": max(largest_difference(native[number], slowfast[number]) for number in native),
         **{f"{name}_seconds": statistics.median(values) for name, values in seconds.items()},
     }
 
@@ -72,14 +72,13 @@ def compare_networks(cfg: "CfgNode", folder: Path) -> dict[str, Any]:
     """Run both networks on two standard normal views, in torch and from their ONNX files in each engine.
 
     Returns:
-        Largest absolute differences of the probabilities; and the largest probability, which shows that they differ
-        from each other.
+        Largest absolute differences of the probabilities, and the largest probability, to compare them with.
     """
     checkpoint = str(folder / "synthetic.pyth")
-    ours = X3D(Architecture.from_cfg(cfg)).eval()
-    ours.load_state_dict(synthetic_state(ours, WEIGHTS_SEED))
-    torch.save({"model_state": ours.state_dict()}, checkpoint)
-    networks = {"native": ours, "pyslowfast": load_reference_model(cfg, checkpoint)}
+    native = X3D(Architecture.from_cfg(cfg)).eval()
+    native.load_state_dict(synthetic_state(native, WEIGHTS_SEED))
+    torch.save({"model_state": native.state_dict()}, checkpoint)
+    networks = {"native": native, "pyslowfast": load_reference_model(cfg, checkpoint)}
     shape = view_shape(cfg)
     views = np.random.RandomState(VIEWS_SEED).standard_normal((2, *shape)).astype(np.float32)
     with torch.inference_mode():
@@ -100,8 +99,8 @@ def compare_networks(cfg: "CfgNode", folder: Path) -> dict[str, Any]:
     return figures
 
 
-def largest_difference(ours: np.ndarray, theirs: np.ndarray) -> float:
-    return float(np.abs(ours - theirs).max())
+def largest_difference(first: np.ndarray, second: np.ndarray) -> float:
+    return float(np.abs(first - second).max())
 
 
 def main(argv: Sequence[str] | None = None) -> None:

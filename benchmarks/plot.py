@@ -1,8 +1,8 @@
-"""Draw the results as figures: benchmarks/results/<name>.svg from <name>.json, for those that are there.
+"""Draw the results as figures: benchmarks/results/<name>.svg from each <name>.json in that folder.
 
     python -m benchmarks.plot [--results DIR] [--output DIR]
 
-The same results give the same bytes. What was published by others, and not measured here, is hollow and grey.
+The same results give the same bytes. Figures published by others, not measured here, are hollow and grey.
 """
 
 import argparse
@@ -17,16 +17,16 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
 from benchmarks.common import RESULTS, load_results
-from benchmarks.result_tables import ENGINES, PUBLISHED, SCRIPTS, WORKER_KINDS, Results, conditions, counted
+from benchmarks.labels import ENGINES, PUBLISHED, SCRIPTS, WORKER_KINDS, Results, conditions, counted
 
 BLUE, ORANGE, GREEN, GREY = "#0072b2", "#d55e00", "#009e73", "#6e6e6e"
-"""Told apart by readers with any colour vision (Okabe and Ito)."""
+"""Distinguishable with any colour vision (Okabe and Ito)."""
 MARKERS = {BLUE: "o", ORANGE: "s", GREEN: "^"}
 WIDTH_INCHES = 8
 STYLE = {
     "svg.hashsalt": "x3d",
     "svg.fonttype": "none",
-    "figure.constrained_layout.w_pad": 0.15,  # inches; a reader's font may be wider than the one measured here
+    "figure.constrained_layout.w_pad": 0.15,  # inches; the reader's font may be wider than this machine's
     "axes.spines.top": False,
     "axes.spines.right": False,
     "axes.titlelocation": "left",
@@ -47,17 +47,17 @@ def new_figure(title: str, result: Results, height_inches: float) -> Figure:
 
 
 def label(axes: Axes, text: str, point: tuple[float, float], offset: tuple[float, float], **how: Any) -> None:
-    """Write beside a point of the data, so many printer's points away from it."""
+    """Write a text at an offset, in printer's points, from a point of the data."""
     axes.annotate(text, point, offset, textcoords="offset points", **{"size": "small", "va": "center", **how})
 
 
 def legend_above(axes: Axes) -> None:
-    """Place the legend above the axes, from their right edge leftwards."""
+    """Place the legend above the axes, aligned right."""
     axes.legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=3, borderaxespad=0, handletextpad=0.4)
 
 
 def plain_ticks(axis: Any, ticks: Sequence[float]) -> None:
-    """Give an axis, a logarithmic one too, these ticks only, spelled as plain numbers."""
+    """Set the only ticks of an axis, labelled with plain numbers also on a logarithmic axis."""
     axis.set_major_locator(FixedLocator(ticks))
     axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     axis.set_minor_locator(NullLocator())
@@ -85,7 +85,7 @@ def inference(result: Results) -> Figure:
 
 
 def draw_engines(axes: Axes, rows: Sequence[Results]) -> None:
-    """Draw one line per engine; the lowest rate of a batch size is written below its mark, the others above."""
+    """Draw one line per engine; the lowest rate of a batch size is labelled below its marker, the others above."""
     sizes = [row["batch_size"] for row in rows]
     lowest = [min(row[name]["views_a_second"] for name in ENGINES) for row in rows]
     for (name, engine), colour in zip(ENGINES.items(), MARKERS, strict=True):
@@ -97,7 +97,7 @@ def draw_engines(axes: Axes, rows: Sequence[Results]) -> None:
 
 
 def draw_published(axes: Axes) -> None:
-    """Draw what the original recipe reports, as what it is."""
+    """Draw the rates that the original recipe reports, marked as published."""
     sizes, rates = list(PUBLISHED), list(PUBLISHED.values())
     axes.plot(sizes, rates, color=GREY, linestyle="--", marker="D", markerfacecolor="white")
     for size, rate in PUBLISHED.items():
@@ -117,13 +117,20 @@ def preprocess(result: Results) -> Figure:
         "pyslowfast": (ORANGE, "PySlowFast's loader", "{pyslowfast_over_ours:.0f} times this suite"),
     }
     for key, (colour, name, note) in series.items():
-        places = {place: row[f"{key}_seconds"] for place, row in enumerate(rows) if f"{key}_seconds" in row}
-        if not places:
+        times = {y: row[f"{key}_seconds"] for y, row in enumerate(rows) if f"{key}_seconds" in row}
+        if not times:
             continue
-        axes.plot(list(places.values()), list(places), color=colour, marker=MARKERS[colour], linestyle="", label=name)
-        for place, seconds in places.items():
-            label(axes, f"{seconds:.2g}", (seconds, place), (0, 11), ha="center", color=colour)
-            label(axes, note.format(**rows[place]), (seconds, place), (0, -11), ha="center", color=colour)
+        axes.plot(
+            list(times.values()),
+            list(times),
+            color=colour,
+            marker=MARKERS[colour],
+            linestyle="",
+            label=name,
+        )
+        for y, seconds in times.items():
+            label(axes, f"{seconds:.2g}", (seconds, y), (0, 11), ha="center", color=colour)
+            label(axes, note.format(**rows[y]), (seconds, y), (0, -11), ha="center", color=colour)
     axes.set_yticks(range(len(rows)), [row["video"] for row in rows])
     axes.set_ylim(len(rows) - 0.4, -0.6)
     plain_ticks(axes.xaxis, [0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100])
@@ -134,7 +141,7 @@ def preprocess(result: Results) -> Figure:
 
 
 def end_to_end(result: Results) -> Figure:
-    """Views per second by route, each as a part of what inference alone reaches."""
+    """Views per second by route, in front of the rate of inference alone."""
     routes = {
         "inference_alone": ("inference alone", GREY),
         "streaming": ("streaming:\nx3d_evaluate.py", BLUE),
@@ -144,35 +151,35 @@ def end_to_end(result: Results) -> Figure:
     figure = new_figure("From videos to accuracy: views per second by route", result, 3.4)
     axes = figure.add_subplot(xlabel="views per second")
     bound = result["inference_alone"]["views_a_second"]
-    taken = {key: result[key] for key in routes if key in result}
-    for place, (key, route) in enumerate(taken.items()):
+    measured = {key: result[key] for key in routes if key in result}
+    for y, (key, route) in enumerate(measured.items()):
         rate = route["views_a_second"]
-        axes.barh(place, bound, height=0.6, color="#e8e8e8")
-        axes.barh(place, rate, height=0.6, color=routes[key][1])
+        axes.barh(y, bound, height=0.6, color="#e8e8e8")
+        axes.barh(y, rate, height=0.6, color=routes[key][1])
         text = f"{rate:.1f} views/s, {route['videos_an_hour']:.0f} videos/h"
         if key == "streaming":
             text += f"\n{result['streaming_share_of_inference_alone']:.0%} of inference alone"
-        label(axes, text, (max(rate, bound), place), (8, 0))
-    axes.set_yticks(range(len(taken)), [routes[key][0] for key in taken])
+        label(axes, text, (max(rate, bound), y), (8, 0))
+    axes.set_yticks(range(len(measured)), [routes[key][0] for key in measured])
     axes.invert_yaxis()
     axes.tick_params(axis="y", length=0)
     return figure
 
 
 def scaling(result: Results) -> Figure:
-    """Speed-up by workers and by Ray nodes, below all that the cores can give."""
+    """Speed-up by workers and by Ray nodes, with the limit that the cores set."""
     cores = result["machine"]["cores"]
     numbers = [(row["number"], noun) for kind, noun in WORKER_KINDS.items() for row in result["x3d_evaluate"][kind]]
     figure = new_figure("Speed-up over one worker, and over one Ray node of one core", result, 3.6)
     axes = figure.add_subplot(ylabel="times as fast")
     for shift, colour, (name, script) in zip((-0.2, 0.2), (BLUE, ORANGE), SCRIPTS.items(), strict=True):
         speed_ups = [row["speed_up"] for kind in WORKER_KINDS for row in result[name][kind]]
-        places = [place + shift for place in range(len(speed_ups))]
-        bars = axes.bar(places, speed_ups, width=0.36, color=colour, label=script)
+        positions = [x + shift for x in range(len(speed_ups))]
+        bars = axes.bar(positions, speed_ups, width=0.36, color=colour, label=script)
         axes.bar_label(bars, fmt="%.2f", fontsize="small", padding=2)
-    for place, (number, _) in enumerate(numbers):
-        name = "" if place else f"all that {counted(cores, 'core')} can give"
-        axes.hlines(min(number, cores), place - 0.4, place + 0.4, color="black", linestyle=":", label=name)
+    for x, (number, _) in enumerate(numbers):
+        name = "" if x else f"all that {counted(cores, 'core')} can give"
+        axes.hlines(min(number, cores), x - 0.4, x + 0.4, color="black", linestyle=":", label=name)
     axes.set_xticks(range(len(numbers)), [counted(*number) for number in numbers])
     axes.tick_params(axis="x", length=0)
     plain_ticks(axes.yaxis, range(cores + 1))
@@ -182,7 +189,7 @@ def scaling(result: Results) -> Figure:
 
 
 FIGURES: dict[str, Callable[[Results], Figure]] = {
-    made.__name__: made for made in (inference, preprocess, end_to_end, scaling)
+    draw.__name__: draw for draw in (inference, preprocess, end_to_end, scaling)
 }
 
 

@@ -1,9 +1,9 @@
-"""How near preprocessing is to the decoder's speed, and how it scales with workers.
+"""Compare preprocessing with the decoder's speed, and measure how it scales with workers.
 
     python -m benchmarks.preprocess [--quick] [VIDEO ...]
 
 The floor of a video is PyAV decoding every frame of it once with one thread, and np.save of the same 30 arrays from
-memory. PySlowFast's loader is timed too when SLOWFAST_DIR names a clone with x3d.patch.
+memory. If SLOWFAST_DIR is a clone with x3d.patch, PySlowFast's loader is timed too.
 """
 
 import functools
@@ -21,8 +21,8 @@ import numpy as np
 
 from benchmarks.common import (
     build_parser,
+    has_reference,
     median_ratio,
-    reference_is_there,
     sample_videos,
     time_in_turn,
     write_results,
@@ -59,7 +59,7 @@ def save_all(views: Sequence[np.ndarray], folder: Path) -> None:
 
 
 def make_writer(path: Path) -> ViewWriter:
-    """Make an empty folder and what writes views into it."""
+    """Make an empty folder and a writer of views into it."""
     shutil.rmtree(path, ignore_errors=True)
     scratch = path / "scratch"
     scratch.mkdir(parents=True)
@@ -73,7 +73,7 @@ def measure_video(
     scratch: Path,
     rounds: int,
 ) -> dict[str, Any]:
-    """Time one video in this process, in turn: floor, ours, and PySlowFast's when it is there."""
+    """Time one video in this process, in turn: floor, this suite, and PySlowFast if given."""
     with VideoReader(path) as reader:
         made = video_views(reader, work.keywords["sampling"], work.keywords["transform"])  # type: ignore[attr-defined]
         views = [view.copy() for _, view in made]
@@ -109,7 +109,7 @@ def measure_video(
 def measure_workers(
     paths: Sequence[str], work: Callable[..., Any], scratch: Path, rounds: int, copies: int
 ) -> dict[str, Any]:
-    """Time the pool with one and two workers, start-up included, on each video several times."""
+    """Time the pool with one and two workers, including start-up, on several copies of each video."""
     videos = [Video(number, path, path, 0) for number, path in enumerate(list(paths) * copies)]
 
     def run(num_workers: int) -> None:
@@ -136,7 +136,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     cfg = load_cfg(str(DEFAULT_CFG), SMALL if args.quick else ())
     cv2.setNumThreads(1)
     work = functools.partial(write_views, sampling=Sampling.from_cfg(cfg), transform=Transform.from_cfg(cfg))
-    reference = functools.partial(write_reference_views, cfg=cfg) if reference_is_there(cfg) else None
+    reference = functools.partial(write_reference_views, cfg=cfg) if has_reference(cfg) else None
     rounds, copies = (1, 1) if args.quick else (7, 8)
     with tempfile.TemporaryDirectory() as name:
         scratch = Path(name)

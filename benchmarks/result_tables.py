@@ -1,61 +1,31 @@
-"""The tables of the documents, one function a table: every result by its file's name -> Markdown.
+"""Make the tables of the documents as Markdown: one function per table, from all results by file name.
 
-What was not measured says so. Below a table stand the conditions of its result, and its figure.
+Missing results are shown as NOT_MEASURED. The conditions of a result and its figure follow its table.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any
 
-PUBLISHED = {1: 333.2, 4: 381.6, 8: 386.8, 16: 365.2, 32: 358.9, 64: 354.9}
-"""Views a second on Ascend 310P3 by batch size, as the original recipe reports; not measured here."""
-ENGINES = {"openvino": "OpenVINO", "onnxruntime": "ONNX Runtime", "pytorch": "PyTorch eager"}
-SCRIPTS = {"x3d_preprocess": "x3d_preprocess.py", "x3d_evaluate": "x3d_evaluate.py"}
-WORKER_KINDS = {"workers": "worker", "ray_nodes": "Ray node"}
-ROUTES = {
-    "streaming": "x3d_evaluate.py",
-    "files": "x3d_preprocess.py, x3d_infer.py, x3d_postprocess.py",
-    "inference_alone": "inference alone, in as many processes",
-    "pyslowfast": "files, BACKEND slowfast",
-}
+from benchmarks.labels import ENGINES, PUBLISHED, ROUTES, SCRIPTS, WORKER_KINDS, Results, conditions, counted
+
 NOT_MEASURED = "not measured yet"
-
-Results = Mapping[str, Any]
 
 
 def table(header: str, rows: Iterable[str], result: Results | None = None) -> str:
-    """Spell a table, and the conditions of the result it shows below it.
+    """Format a table, followed by the conditions of its result.
 
     Args:
-        header, rows: cells with " | " between them.
+        header, rows: cells separated by " | ".
     """
     num_columns = header.count("|") + 1
     rows = list(rows) or [NOT_MEASURED + " | " * (num_columns - 1)]
     lines = [header, " | ".join(["---"] * num_columns), *rows]
-    spelled = "".join(f"| {line} |\n" for line in lines)
-    return spelled + (f"\n{conditions(result)}\n" if result else "")
-
-
-def conditions(result: Results) -> str:
-    """Spell the machine, versions and rounds of a result."""
-    machine = result["machine"]
-    versions = ", ".join(f"{name} {version}" for name, version in machine["versions"].items())
-    rounds = f"medians of {result['rounds']} rounds" if result["rounds"] > 1 else "one round"
-    counts = [counted(machine["cores"], "core")]
-    if "threads" in result:
-        counts.append(counted(result["threads"], "thread"))
-    if "threads_a_worker" in result:
-        counts.append(f"{counted(result['threads_a_worker'], 'thread')} per worker")
-    return f"{machine['processor']}, {', '.join(counts)}; {rounds}; Python {machine['python']}, {versions}."
-
-
-def counted(number: int, noun: str) -> str:
-    """Spell a number of things: 1 worker, 2 workers."""
-    return f"{number} {noun}{'' if number == 1 else 's'}"
+    text = "".join(f"| {line} |\n" for line in lines)
+    return text + (f"\n{conditions(result)}\n" if result else "")
 
 
 def figure(results: Results, name: str) -> str:
-    """Show a figure; FIGURES stands for its folder, which each document names in its own way."""
+    """Link a figure; the document replaces FIGURES by its path to the folder."""
     return f"\n![{name}](FIGURES/{name}.svg)\n" if name in results else ""
 
 
@@ -130,12 +100,12 @@ def scoring(results: Results) -> str:
 def mutation(results: Results) -> str:
     """Mutants of each module, and the share of those not equivalent that tests kill."""
     result = results.get("mutation", {})
-    counted_in = {**result.get("modules", {}), "all": result["total"]} if result else {}
+    by_module = {**result.get("modules", {}), "all": result["total"]} if result else {}
     rows = [
         f"{name} | {{tried}} | {{killed}} | {{equivalent}} | {{survived}} | {{share:.0f}}%".format(
             **counts, share=100 * counts["killed"] / max(1, counts["tried"] - counts["equivalent"])
         )
-        for name, counts in counted_in.items()
+        for name, counts in by_module.items()
     ]
     return table("module | tried | killed | equivalent | survived | killed of those not equivalent", rows, result)
 
@@ -250,8 +220,8 @@ def _parities(results: Results) -> dict[str, Results]:
 
 
 TABLES: dict[str, Callable[[Results], str]] = {
-    made.__name__: made
-    for made in (
+    make.__name__: make
+    for make in (
         batches,
         inference,
         preprocess,

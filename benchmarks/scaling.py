@@ -1,10 +1,10 @@
-"""How preprocessing and evaluation scale: with workers, with Ray nodes, and with the number of videos.
+"""Measure how preprocessing and evaluation scale with workers, Ray nodes and the number of videos.
 
     python -m benchmarks.scaling [--quick] [--copies 4] [VIDEO ...]
 
-Every video is listed `--copies` times. n workers are confined to n cores. n Ray nodes are n nodes of one core each, all
-on this machine, so that more of them than it has cores gain nothing. Start-up is in all figures. Cost against the
-number of videos is taken of a generated two-second video and a small network, so that it is the suite's own.
+Every video is listed `--copies` times. n workers run on n cores. n Ray nodes are n nodes of one core each, all on this
+machine, so nodes beyond its number of cores bring no speed-up. All figures include start-up of the script. The cost by
+number of videos is measured on a generated two-second video with a small network, so that it is the suite's own.
 """
 
 import functools
@@ -62,7 +62,7 @@ class Work:
 
 @contextmanager
 def ray_cluster(num_nodes: int) -> Iterator[str]:
-    """Start a cluster of nodes of one core each on this machine; gives its address."""
+    """Start a cluster of nodes of one core each on this machine; yield its address."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         from ray.cluster_utils import Cluster
@@ -80,12 +80,12 @@ def ray_cluster(num_nodes: int) -> Iterator[str]:
 def measure(
     runs: Mapping[int, Callable[[], Cost]], rounds: int, num_views: Mapping[int, int]
 ) -> list[dict[str, float]]:
-    """Measure the same thing at several numbers of something, in turn, after a round that is not counted.
+    """Measure one command at several numbers of workers, nodes or videos, in turn, after a warm-up round.
 
     Args:
-        num_views: that a run makes, by its number.
+        num_views: views per run, by that number.
     Returns:
-        A row for each number; the speed-up is over the first.
+        One row per number; the speed-up is relative to the first.
     """
     costs: dict[int, list[Cost]] = {number: [] for number in runs}
     for _ in range(rounds if rounds == 1 else 1 + rounds):
@@ -110,14 +110,14 @@ def with_workers(work: Work, name: str, number: int) -> Cost:
 
 
 def with_nodes(work: Work, name: str, number: int) -> Cost:
-    """Run a script on a new cluster, whose start and end are not timed."""
+    """Run a script on a new cluster; its start and shutdown are not timed."""
     with ray_cluster(number) as address:
         return work.run(name, X3D_WORKERS__RAY_ADDRESS=address)
 
 
 def main(argv: Sequence[str] | None = None) -> None:
     parser = build_parser(__doc__, with_videos=True)
-    parser.add_argument("--copies", type=int, help="times each video is listed (default: 4, or 1 if quick)")
+    parser.add_argument("--copies", type=int, help="times each video is listed (default: 4, with --quick 1)")
     args = parser.parse_args(argv)
     copies, rounds = args.copies or (1 if args.quick else 4), 1 if args.quick else ROUNDS
     num_cores = len(os.sched_getaffinity(0))

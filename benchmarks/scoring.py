@@ -1,9 +1,9 @@
-"""What x3d_postprocess.py costs beside merely reading the same files.
+"""Compare the cost of x3d_postprocess.py with that of only reading the same files.
 
     python -m benchmarks.scoring [--quick] [--videos 19761]
 
-Makes a result file for each of 30 views a video, then runs the script and a Python process that lists the folder and
-reads every file, in turn. The first round is not counted: it brings the files into the page cache.
+Writes a result file for each of 30 views per video, then runs the script and a Python process that lists the folder and
+reads every file, in turn. The first round is not counted: it loads the files into the page cache.
 """
 
 import os
@@ -30,7 +30,7 @@ for entry in os.scandir(sys.argv[1]):
 
 
 def write_files(folder: Path, num_videos: int) -> None:
-    """Write the results of a run: CLASSES float32 probabilities a view, drawn from a seed."""
+    """Write the results of a run: CLASSES float32 probabilities per view, drawn from a seed."""
     folder.mkdir()
     random = np.random.default_rng(0)
     for video in tqdm(range(num_videos), desc="files of videos", disable=None):
@@ -41,7 +41,7 @@ def write_files(folder: Path, num_videos: int) -> None:
 
 
 def summarise(costs: Sequence[Cost]) -> dict[str, Any]:
-    """Take the median of the seconds and the highest of the memory."""
+    """Compute the median of the seconds and the peak of the memory."""
     return {
         "seconds": statistics.median(cost.seconds for cost in costs),
         "peak_megabytes": max(cost.peak_megabytes for cost in costs),
@@ -50,7 +50,7 @@ def summarise(costs: Sequence[Cost]) -> dict[str, Any]:
 
 def main(argv: Sequence[str] | None = None) -> None:
     parser = build_parser(__doc__)
-    parser.add_argument("--videos", type=int, help=f"default: {KINETICS_VIDEOS}, or {QUICK_VIDEOS} if quick")
+    parser.add_argument("--videos", type=int, help=f"default: {KINETICS_VIDEOS}, with --quick {QUICK_VIDEOS}")
     args = parser.parse_args(argv)
     num_videos = args.videos or (QUICK_VIDEOS if args.quick else KINETICS_VIDEOS)
     rounds = 1 if args.quick else ROUNDS

@@ -1,9 +1,9 @@
-"""Make the tables of the documents from the results, so that no figure is typed by hand.
+"""Generate the tables of the documents from the results.
 
     python -m benchmarks.tables [--check]
 
-Between `<!-- table: NAME -->` and `<!-- end -->` of each document comes the table NAME of benchmarks/result_tables.py.
-With --check nothing is written, and the exit status is 1 when a document differs.
+The table NAME of TABLES replaces the text between `<!-- table: NAME -->` and `<!-- end -->` of each document. With
+--check nothing is written, and the exit status is 1 if a document differs.
 """
 
 import argparse
@@ -12,7 +12,8 @@ import sys
 from collections.abc import Sequence
 
 from benchmarks.common import RESULTS, ROOT, load_results
-from benchmarks.result_tables import TABLES, Results
+from benchmarks.labels import Results
+from benchmarks.result_tables import TABLES
 
 DOCUMENTS = ("README.md", "benchmarks/README.md", "benchmarks/parity.md")
 _SECTION = re.compile(r"(<!-- table: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
@@ -22,14 +23,14 @@ def fill(document: str, folder: str, results: Results) -> str:
     """Replace the tables of a document.
 
     Args:
-        folder: of the figures, as the document has to name it.
+        folder: of the figures, relative to the document.
     Raises:
         ValueError: the document names a table that does not exist.
     """
 
     def replace(match: re.Match[str]) -> str:
         if match[2] not in TABLES:
-            raise ValueError(f"there is no table {match[2]!r}; there are {', '.join(TABLES)}")
+            raise ValueError(f"no table {match[2]!r}; tables: {', '.join(TABLES)}")
         return f"{match[1]}\n{TABLES[match[2]](results).replace('FIGURES', folder)}\n{match[3]}"
 
     return _SECTION.sub(replace, document)
@@ -37,12 +38,12 @@ def fill(document: str, folder: str, results: Results) -> str:
 
 def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--check", action="store_true", help="write nothing; exit 1 when a document differs")
+    parser.add_argument("--check", action="store_true", help="write nothing; exit 1 if a document differs")
     args = parser.parse_args(argv)
     results = load_results(RESULTS)
     quick = [name for name, result in results.items() if result["quick"]]
     if quick:
-        raise ValueError(f"{', '.join(quick)} in {RESULTS}: of a --quick run, which says nothing; remove or run anew")
+        raise ValueError(f"{', '.join(quick)} in {RESULTS}: results of a --quick run; run it without --quick")
     stale = []
     for name in DOCUMENTS:
         path = ROOT / name

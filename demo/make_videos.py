@@ -1,12 +1,12 @@
-"""Generate a small video set in Kinetics' shape, whose classes only show to who sees the frames right.
+"""Generate a small video set in the format of Kinetics, whose classes depend on correct decoding.
 
-A seed -> OUTPUT/val/<class>/<name>.mp4 (H.264, 340x256, 30 fps, 10 s) and OUTPUT/test.csv, a line `path label` each.
+A seed -> OUTPUT/val/<class>/<name>.mp4 (H.264, 340x256, 30 fps, 10 s) and OUTPUT/test.csv, `path label` per line.
 
     python demo/make_videos.py demo_data --num 32 --seed 7
 
-Textured things move over a textured background. The 16 classes are eight motions, each in red and in blue. Played
-backwards every clip is of another class; so it is with R and B exchanged, and, but for growing and shrinking, with
-height and width exchanged. The motion goes on for the whole clip, everywhere in the picture.
+Textured shapes move over a textured background. The 16 classes are eight motions, each in red and in blue. Reversing
+the frame order or exchanging R and B turns every clip into one of another class; so does exchanging height and width,
+except for growing and shrinking. The motion lasts for the whole clip and fills the picture.
 """
 
 import argparse
@@ -40,7 +40,7 @@ CLASSES = tuple(f"{motion} {hue}" for motion in MOTIONS for hue in HUES)
 SPRITE_SIDE = 64
 COLUMNS, ROWS = 6, 4
 MARGIN = 30
-"""Pixels around the picture in which things leave and come back on the other side."""
+"""Pixels around the picture in which things disappear and reappear on the other side."""
 DIRECTIONS = {"moving left": (-1, 0), "moving right": (1, 0), "moving up": (0, -1), "moving down": (0, 1)}
 FADE = 0.15
 """Share of a growing thing's cycle in which it appears, and again in which it vanishes."""
@@ -59,12 +59,12 @@ class Pose:
 
 @dataclass(frozen=True)
 class Thing:
-    """What moves, a square picture, and how.
+    """A moving shape: a square picture and its motion.
 
     Attributes:
         picture: (SPRITE_SIDE, SPRITE_SIDE, 3) uint8, RGB.
         shape: (SPRITE_SIDE, SPRITE_SIDE) float32, opacity in [0, 1].
-        pose: from seconds to the pose.
+        pose: maps seconds to the pose.
     """
 
     picture: "np.ndarray"
@@ -74,7 +74,7 @@ class Thing:
 
 @dataclass(frozen=True)
 class Scene:
-    """A clip's content: an (H, W, 3) uint8 RGB background, and the things before it."""
+    """A clip's content: an (H, W, 3) uint8 RGB background, and the things in front of it."""
 
     background: "np.ndarray"
     things: list[Thing]
@@ -83,7 +83,7 @@ class Scene:
 def make_scene(label: int, random: "np.random.Generator") -> Scene:
     """Draw a clip of a class: 24 things, spread over the picture, with one motion and one hue.
 
-    Things that move along are spread over the margin too, through which they come back.
+    Things that move along an axis are spread over the margin too, in which they reappear.
     """
     motion, hue = MOTIONS[label // 2], HUES[label % 2]
     margin = MARGIN if motion in DIRECTIONS else 0
@@ -92,15 +92,15 @@ def make_scene(label: int, random: "np.random.Generator") -> Scene:
     for cell in range(COLUMNS * ROWS):
         x = (cell % COLUMNS + random.uniform(0.2, 0.8)) * cell_width - margin
         y = (cell // COLUMNS + random.uniform(0.2, 0.8)) * cell_height - margin
-        things.append(Thing(*make_sprite(hue, random), make_way(motion, x, y, random)))
+        things.append(Thing(*make_sprite(hue, random), make_motion(motion, x, y, random)))
     return Scene(make_background(random), things)
 
 
-def make_way(motion: str, x: float, y: float, random: "np.random.Generator") -> Callable[[float], Pose]:
+def make_motion(motion: str, x: float, y: float, random: "np.random.Generator") -> Callable[[float], Pose]:
     """Choose how a thing that starts at (x, y) moves.
 
-    Between two frames of a clip (0.214 s) it goes 2 to 5 pixels, turns by 7 to 15 degrees, or changes its diameter by
-    6 to 17 %: far enough to be seen, not so far that an outline comes to lie on itself.
+    Between two sampled frames (0.214 s) it moves by 2 to 5 pixels, turns by 7 to 15 degrees, or changes its diameter
+    by 6 to 17 %: enough to be visible, and too little for an outline to coincide with itself.
     """
     diameter = random.uniform(32, 54)
     angle = random.uniform(0, 360)
@@ -136,7 +136,7 @@ def make_way(motion: str, x: float, y: float, random: "np.random.Generator") -> 
 
 
 def make_sprite(hue: str, random: "np.random.Generator") -> tuple["np.ndarray", "np.ndarray"]:
-    """Draw a textured picture, and a shape with a wavy outline: the first two parts of a Thing."""
+    """Draw a textured picture, and a shape with a wavy outline: picture and shape of a Thing."""
     import numpy as np
 
     strong, middle, weak = random.uniform(0.8, 1.0), random.uniform(0.1, 0.5), random.uniform(0.0, 0.15)
@@ -228,7 +228,7 @@ def write_clip(path: str, label: int, seed: Sequence[int]) -> None:
 
 
 def clip_rows(num: int, seed: int) -> list[tuple[str, int]]:
-    """Choose path and label of every clip: each class equally often as far as `num` allows, in a drawn order."""
+    """Choose path and label of every clip, in random order, with classes as equally frequent as `num` allows."""
     import numpy as np
 
     random = np.random.default_rng(seed)
@@ -237,7 +237,7 @@ def clip_rows(num: int, seed: int) -> list[tuple[str, int]]:
 
 
 def make_videos(output: str, num: int, seed: int) -> None:
-    """Write `num` clips, one process a core, and the list."""
+    """Write `num` clips, with one process per core, and their list."""
     import multiprocessing
     from concurrent.futures import ProcessPoolExecutor
 
@@ -259,10 +259,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("output", metavar="OUTPUT", help="folder for val/ and test.csv")
     parser.add_argument("--num", type=int, default=32, help="clips to make (default: 32)")
-    parser.add_argument("--seed", type=int, default=0, help="another seed, other clips (default: 0)")
+    parser.add_argument("--seed", type=int, default=0, help="seed of the clips (default: 0)")
     args = parser.parse_args(argv)
     if args.num < 1 or args.seed < 0:
-        parser.error("--num is at least 1, --seed at least 0")
+        parser.error("--num must be at least 1 and --seed at least 0")
     make_videos(args.output, args.num, args.seed)
     print(f"{args.num} clips of {len(CLASSES)} classes: {args.output}", file=sys.stderr)
     return 0

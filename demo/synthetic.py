@@ -1,4 +1,4 @@
-"""Weights that anyone can rebuild from a seed, for tests, benchmarks and a demo without a checkpoint."""
+"""Synthetic weights from a seed, for tests and benchmarks without a checkpoint."""
 
 import math
 import zlib

@@ -4,8 +4,8 @@ Seeds -> a checkpoint in PySlowFast's layout, for configs/X3D_DEMO.yaml.
 
     python -m demo.train demo/x3d_demo.pyth
 
-The clips come from encoded videos through this suite's own sampling and resizing. Each is seen in 32 ways (mirrored,
-flipped, transposed, backwards, with R and B exchanged), which turn one class into another.
+The clips come from encoded videos through this suite's own sampling and resizing. Each is augmented in 32 ways
+(mirrored, flipped, transposed, reversed, with R and B exchanged), which turn one class into another.
 """
 
 import argparse
@@ -30,10 +30,10 @@ logger = logging.getLogger("train")
 
 CFG = Path(__file__).parent.parent / "configs" / "X3D_DEMO.yaml"
 VIDEO_SEED = 1000
-"""Of the training videos: make no others with it."""
-CLIPS_A_VIDEO = 8
+"""Seed of the training videos; use another one for test videos."""
+CLIPS_PER_VIDEO = 8
 BATCH_SIZE = 16
-LARGEST_RATE = 4e-3
+MAX_LEARNING_RATE = 4e-3
 WEIGHT_DECAY = 0.01
 NUM_STATISTICS_BATCHES = 24
 LOG_EVERY = 50
@@ -42,14 +42,14 @@ BACKWARDS = (1, 0, 3, 2, 5, 4, 7, 6)
 MIRRORED = (1, 0, 2, 3, 4, 5, 7, 6)
 FLIPPED = (0, 1, 3, 2, 4, 5, 7, 6)
 TRANSPOSED = (2, 3, 0, 1, 4, 5, 7, 6)
-"""What each of MOTIONS looks like in a clip that was changed so."""
+"""Motion, as an index of MOTIONS, that each motion becomes under the change."""
 
 
 def read_clips(cfg: "CfgNode", folder: str, rows: Sequence[tuple[str, int]]) -> tuple["np.ndarray", "np.ndarray"]:
-    """Decode videos as x3d_preprocess.py does, short of standardising and cropping.
+    """Decode videos as x3d_preprocess.py does, without standardising and cropping.
 
     Args:
-        folder, rows: of make_videos.
+        folder, rows: output folder and rows of make_videos.
     Returns:
         (num_clips, T, H, W, 3) uint8 RGB, resized, and (num_clips,) int64 labels.
     """
@@ -60,7 +60,7 @@ def read_clips(cfg: "CfgNode", folder: str, rows: Sequence[tuple[str, int]]) -> 
     from x3d.video.sampling import Sampling
     from x3d.video.transform import Transform, prepare_frame
 
-    sampling = Sampling(cfg.DATA.NUM_FRAMES, cfg.DATA.SAMPLING_RATE, cfg.DATA.TARGET_FPS, CLIPS_A_VIDEO)
+    sampling = Sampling(cfg.DATA.NUM_FRAMES, cfg.DATA.SAMPLING_RATE, cfg.DATA.TARGET_FPS, CLIPS_PER_VIDEO)
     resize_only = Transform((0.0,) * 3, (1 / 255,) * 3, cfg.DATA.TEST_CROP_SIZE, cfg.DATA.TEST_CROP_SIZE, 3)
 
     def prepare(frame: np.ndarray) -> np.ndarray:
@@ -70,7 +70,7 @@ def read_clips(cfg: "CfgNode", folder: str, rows: Sequence[tuple[str, int]]) -> 
     for path, _ in rows:
         with VideoReader(str(Path(folder) / "val" / path)) as reader:
             clips += [np.stack(frames) for _, frames in decode_clips(reader, sampling, prepare)]
-    return np.stack(clips), np.repeat([label for _, label in rows], CLIPS_A_VIDEO)
+    return np.stack(clips), np.repeat([label for _, label in rows], CLIPS_PER_VIDEO)
 
 
 def vary(clip: "np.ndarray", label: int, random: "np.random.Generator") -> tuple["np.ndarray", int]:
@@ -97,7 +97,7 @@ def vary(clip: "np.ndarray", label: int, random: "np.random.Generator") -> tuple
 def batches(
     cfg: "CfgNode", clips: "np.ndarray", labels: "np.ndarray", crop_size: int, random: "np.random.Generator"
 ) -> Iterator[tuple["torch.Tensor", "torch.Tensor"]]:
-    """Draw batches without end, each clip randomly cropped and varied.
+    """Yield batches forever, each clip randomly cropped and augmented.
 
     Yields:
         (BATCH_SIZE, 3, T, C, C) float32 standardised, channels last in memory, and (BATCH_SIZE,) int64.
@@ -130,13 +130,13 @@ def initialise(model: "nn.Module") -> None:
 
 
 def fit(model: "nn.Module", source: Iterator[tuple["torch.Tensor", "torch.Tensor"]], num_steps: int) -> None:
-    """Minimise the cross-entropy with AdamW, the rate rising and falling once; in place."""
+    """Minimise the cross-entropy with AdamW and a one-cycle learning rate, in place."""
     import torch
     from torch.nn.functional import cross_entropy
 
     model.train()
     optimizer = torch.optim.AdamW(model.parameters(), weight_decay=WEIGHT_DECAY)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, LARGEST_RATE, total_steps=num_steps, pct_start=0.1)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, MAX_LEARNING_RATE, total_steps=num_steps, pct_start=0.1)
     started, losses, correct = time.perf_counter(), 0.0, 0
     for step, (views, labels) in zip(range(1, num_steps + 1), source, strict=False):
         logits = model(views)
@@ -171,7 +171,7 @@ def measure_statistics(model: "nn.Module", source: Iterator[tuple["torch.Tensor"
 
 
 def save_checkpoint(model: "nn.Module", cfg: "CfgNode", path: str) -> None:
-    """Write what PySlowFast's checkpoints hold, without an optimizer's state."""
+    """Write a checkpoint in PySlowFast's layout, with an empty optimizer state."""
     import torch
 
     state = {name: tensor.contiguous() for name, tensor in model.state_dict().items()}
@@ -179,7 +179,7 @@ def save_checkpoint(model: "nn.Module", cfg: "CfgNode", path: str) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Make the videos, train on small crops, measure the statistics on whole ones, save."""
+    """Make the videos, train on small crops, measure the statistics on full crops, save."""
     import numpy as np
     import torch
 
@@ -212,8 +212,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--videos", type=int, default=64, help="videos to train on (default: 64)")
     parser.add_argument("--steps", type=int, default=1800, help=f"batches of {BATCH_SIZE} clips (default: 1800)")
     parser.add_argument("--crop", type=int, default=64, help="side of the training crops in pixels (default: 64)")
-    parser.add_argument("--seed", type=int, default=0, help="of the weights and the order of the clips (default: 0)")
-    parser.add_argument("--threads", type=int, default=2, help="of torch (default: 2)")
+    parser.add_argument("--seed", type=int, default=0, help="seed of weights and order of the clips (default: 0)")
+    parser.add_argument("--threads", type=int, default=2, help="threads of torch (default: 2)")
     args = parser.parse_args(argv)
     return guarded(lambda: run(args))
 

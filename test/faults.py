@@ -111,7 +111,7 @@ FILES: dict[str, tuple[Callable[[Path], object], str]] = {
     "mpeg4.avi": (_video(codec="mpeg4"), ""),
     "vp9.webm": (_video(codec="libvpx-vp9", options={"deadline": "realtime", "cpu-used": "8"}), ""),
     "portrait.mp4": (_video(width=48, height=64), ""),
-    "odd width.mp4": (_video(width=65, height=47, pixel_format="yuv444p"), ""),
+    "unusual width.mp4": (_video(width=65, height=47, pixel_format="yuv444p"), ""),
     "1080p.mp4": (_video(12, width=1920, height=1080), ""),
     'it\'s "quoted" & spaced.mp4': (_video(), ""),
     "Latin-1 title.mp4": (lambda path: _replace(path, b"TITLE", b"Caf\xe9 "), ""),

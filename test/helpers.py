@@ -1,4 +1,4 @@
-"""What several test files share: data sets, scripts in processes, and reading what scripts write."""
+"""Helpers of several test files: data sets, scripts in processes, and reading what scripts write."""
 
 import json
 import os
@@ -22,7 +22,7 @@ GOLDEN = Path(__file__).parent / "golden"
 
 
 def read_golden(name: str) -> Any:
-    """Read what PySlowFast computed."""
+    """Read values that PySlowFast computed."""
     return json.loads((GOLDEN / name).read_text())
 
 
@@ -67,7 +67,7 @@ class Dataset:
         return linked
 
     def replace(self, name: str, content: bytes) -> None:
-        """Give a file other bytes; files that it was linked to keep theirs."""
+        """Replace the bytes of a file, not those of files it was linked to."""
         (self.val / name).unlink()
         (self.val / name).write_bytes(content)
 
@@ -96,7 +96,7 @@ def content(folder: Path) -> dict[str, bytes]:
 
 
 def states(folder: Path, name: str = "manifest.json") -> dict[str, dict[str, Any]]:
-    """Read what a manifest says of each video."""
+    """Read the state of each video from a manifest."""
     found: dict[str, dict[str, Any]] = json.loads((folder / name).read_text())["videos"]
     return found
 

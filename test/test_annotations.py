@@ -41,7 +41,7 @@ def test_bad_rows_are_all_named(tmp_path, text, advice):
         read(tmp_path, text)
 
 
-def test_a_missing_list_says_which_key_to_set(tmp_path):
+def test_a_missing_list_is_an_error_that_names_the_key(tmp_path):
     cfg = load_cfg(str(ROOT / "configs/X3D_S.yaml"), ["DATA.PATH_TO_DATA_DIR", str(tmp_path)])
     with pytest.raises(ValueError, match=r"test.csv does not exist; set DATA.PATH_TO_DATA_DIR"):
         read_list(cfg)

@@ -40,7 +40,7 @@ def results(tmp_path_factory) -> Path:
     return folder
 
 
-def test_every_result_says_what_it_was_taken_on(results):
+def test_every_result_records_its_machine(results):
     for name, fields in FIELDS.items():
         result = json.loads((results / f"{name}.json").read_text())
         assert result["benchmark"] == name
@@ -63,7 +63,7 @@ def test_every_table_is_made_of_them(results):
     assert "| 12.3 |" in result_tables.preprocess(read)
 
 
-def test_every_table_says_what_is_not_measured():
+def test_every_table_marks_what_is_not_measured():
     for made in result_tables.TABLES.values():
         assert result_tables.NOT_MEASURED in made({})
     assert "not measured here | 333.2 | 381.6 | 386.8 | 365.2 | 358.9 | 354.9 |" in result_tables.batches({})
@@ -91,13 +91,13 @@ def texts(figure: Path) -> list[str]:
     return [node.text or "" for node in ElementTree.parse(figure).iter("{http://www.w3.org/2000/svg}text")]
 
 
-def test_the_documents_hold_the_tables_of_the_results():
+def test_the_documents_contain_the_tables_of_the_results():
     assert tables.main(["--check"]) == 0
     shown = {name for text in documents() for name in re.findall(r"<!-- table: (\w+) -->", text)}
     assert shown == set(result_tables.TABLES)
 
 
-def test_the_figures_of_the_documents_are_there():
+def test_the_figures_of_the_documents_exist():
     for name in tables.DOCUMENTS:
         for path in re.findall(r"!\[\w+\]\((.*?)\)", (ROOT / name).read_text()):
             assert (ROOT / name).parent.joinpath(path).is_file(), path
@@ -107,7 +107,7 @@ def documents() -> list[str]:
     return [(ROOT / name).read_text() for name in tables.DOCUMENTS]
 
 
-def test_check_says_which_document_differs(tmp_path, monkeypatch, capsys):
+def test_check_names_the_document_that_differs(tmp_path, monkeypatch, capsys):
     (tmp_path / "README.md").write_text("before\n<!-- table: scoring -->\n<!-- end -->\nafter\n")
     monkeypatch.setattr(tables, "ROOT", tmp_path)
     monkeypatch.setattr(tables, "RESULTS", tmp_path)
@@ -121,15 +121,15 @@ def test_check_says_which_document_differs(tmp_path, monkeypatch, capsys):
     assert text.endswith("|\n\n<!-- end -->\nafter\n")
 
 
-def test_a_quick_result_is_not_taken(tmp_path, monkeypatch):
+def test_a_quick_result_is_rejected(tmp_path, monkeypatch):
     (tmp_path / "scoring.json").write_text('{"quick": true}')
     monkeypatch.setattr(tables, "RESULTS", tmp_path)
-    with pytest.raises(ValueError, match=r"scoring in .*: of a --quick run.*remove or run anew"):
+    with pytest.raises(ValueError, match=r"scoring in .*: results of a --quick run; run it without"):
         tables.main([])
 
 
 def test_a_table_that_does_not_exist_is_named():
-    with pytest.raises(ValueError, match=r"no table 'scorign'; there are .*scoring"):
+    with pytest.raises(ValueError, match=r"no table 'scorign'; tables: .*scoring"):
         tables.fill("<!-- table: scorign -->\n<!-- end -->", "", {})
 
 
@@ -157,6 +157,6 @@ def test_a_command_is_measured():
     assert 100 < cost.peak_megabytes < 200
 
 
-def test_a_command_that_fails_is_named_with_its_last_words():
+def test_a_command_that_fails_is_named_with_the_end_of_its_stderr():
     with pytest.raises(ValueError, match="ended with 3: last words"):
         run_measured([sys.executable, "-c", "import sys; print('last words', file=sys.stderr); sys.exit(3)"])

@@ -34,7 +34,7 @@ def raise_(error: BaseException) -> int:
         (KeyboardInterrupt(), 130, "stopped by Ctrl-C"),
     ],
 )
-def test_an_error_becomes_a_status_and_a_sentence(error, status, text, caplog):
+def test_an_error_becomes_a_status_and_a_log_line(error, status, text, caplog):
     assert cli.guarded(lambda: raise_(error)) == status
     assert [record.levelname for record in caplog.records] == ["ERROR"]
     assert text in caplog.text
@@ -81,7 +81,7 @@ def test_logs_go_to_stderr_from_the_level_of_the_environment(level, shown):
 
 
 @pytest.mark.parametrize(("shard_id", "num_shards"), [(3, 3), (-1, 2), (0, 0)])
-def test_a_shard_that_does_not_exist_is_refused(shard_id, num_shards, caplog):
+def test_a_shard_that_does_not_exist_is_rejected(shard_id, num_shards, caplog):
     argv = [f"--shard_id={shard_id}", f"--num_shards={num_shards}"]
     assert cli.script_main("", lambda cfg, args: 0, argv, with_shards=True) == 2
     assert f"--shard_id {shard_id} --num_shards {num_shards}: shards are numbered from 0" in caplog.text
@@ -118,7 +118,7 @@ def test_a_run_is_reported_with_its_failures(caplog):
         assert text in caplog.text
 
 
-def test_a_complete_run_is_status_0_and_says_nothing_of_failures(caplog):
+def test_a_complete_run_is_status_0_and_logs_no_failures(caplog):
     caplog.set_level(logging.INFO)
     assert cli.report_run(RunSummary(9, 9, [], Path("m.json"))) == 0
     assert [record.getMessage() for record in caplog.records] == ["9 of 9 videos done; manifest: m.json"]

@@ -62,7 +62,7 @@ VIDEOS = {
     "five frames": {"num_frames": 5},
     "one frame": {"num_frames": 1},
     "portrait": {"num_frames": 90, "width": 48, "height": 64},
-    "odd width": {"num_frames": 90, "width": 65, "height": 48, "pixel_format": "yuv444p"},
+    "unusual width": {"num_frames": 90, "width": 65, "height": 48, "pixel_format": "yuv444p"},
     "B frames": {"num_frames": 200, "options": B_FRAMES},
     "variable frame rate": {"num_frames": 100, "pts": [n + n * n // 60 for n in range(100)]},
     "late start": {"num_frames": 100, "pts": list(range(12, 112))},

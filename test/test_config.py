@@ -61,8 +61,8 @@ def test_pyslowfasts_files_load_with_the_same_values(model, tmp_path):
         (["data.num_frames", "1"], "nearest is DATA.NUM_FRAMES$"),
         (["x3d.channelwise_3X3X3", "1"], "nearest is X3D.CHANNELWISE_3x3x3$"),
         (["DATA.NUM_FRAMES", "many"], r"DATA.NUM_FRAMES on the command line: int expected \(such as 8\), got 'many'"),
-        (["DATA.NUM_FRAMES"], "KEY VALUE pairs expected, but 'DATA.NUM_FRAMES' stands alone"),
-        (["DATA.NUM_FRAMES", "4", "--cfg"], "KEY VALUE pairs expected, but '--cfg' stands alone"),
+        (["DATA.NUM_FRAMES"], "KEY VALUE pairs expected, but 'DATA.NUM_FRAMES' has no value"),
+        (["DATA.NUM_FRAMES", "4", "--cfg"], "KEY VALUE pairs expected, but '--cfg' has no value"),
         (["DATA.PATH_LABEL_SEPARATOR", ""], "DATA.PATH_LABEL_SEPARATOR is empty; give the character"),
         (["TEST.NUM_SPATIAL_CROPS", "1"], "set DATA.TEST_CROP_SIZE 160, or TEST.NUM_SPATIAL_CROPS 3"),
         (["DATA.TEST_CROP_SIZE", "160"], "set DATA.TEST_CROP_SIZE 182, or TEST.NUM_SPATIAL_CROPS 1"),
@@ -73,7 +73,7 @@ def test_pyslowfasts_files_load_with_the_same_values(model, tmp_path):
         (["DATA.TRAIN_CROP_SIZE", "193"], r"DATA.TEST_CROP_SIZE is 182; the head pools over 193 pixels"),
     ],
 )
-def test_wrong_keys_and_values_are_refused_with_advice(opts, advice):
+def test_wrong_keys_and_values_are_rejected_with_advice(opts, advice):
     with pytest.raises(ValueError, match=advice):
         load_cfg(S, opts)
 
@@ -144,7 +144,7 @@ def test_a_file_can_build_on_another(tmp_path):
     assert (cfg.X3D_WORKERS.NUM, cfg.DATA.NUM_FRAMES) == (2, 13)
 
 
-def test_a_file_that_would_run_code_is_refused(tmp_path):
+def test_a_file_that_would_run_code_is_rejected(tmp_path):
     path = write_yaml(tmp_path, f"DATA: !!python/object/apply:os.mkdir ['{tmp_path}/made']\n")
     with pytest.raises(ValueError, match="not plain yaml"):
         load_cfg(path)
@@ -168,7 +168,7 @@ def test_the_result_is_frozen():
 
 
 def outside(key):
-    """A value that a key with limits refuses, of its type."""
+    """Return a value of the type of a key that its limits reject."""
     if key.length:
         return [*key.default, 1]
     if key.allowed:

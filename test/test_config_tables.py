@@ -14,7 +14,7 @@ def test_documents_are_rewritten(tmp_path, monkeypatch, capsys):
     (tmp_path / "README.md").write_text("before\n<!-- configuration keys -->\nold\n<!-- end -->\nafter\n")
     monkeypatch.setattr(tables, "ROOT", tmp_path)
     assert tables.main(["--check"]) == 1
-    assert "not as in x3d/config/keys.py: README.md, x3d.patch; run python -m x3d.config" in capsys.readouterr().err
+    assert "differ from x3d/config/keys.py: README.md, x3d.patch; run python -m x3d.config" in capsys.readouterr().err
     assert (tmp_path / "x3d.patch").read_text() == stale
     assert tables.main([]) == 0
     assert (tmp_path / "x3d.patch").read_text() == patch

@@ -1,4 +1,4 @@
-"""Engines: what they refuse, and how they read a model and split threads. ais_bench's session has a stand-in."""
+"""Engines: what they reject, and how they read a model and split threads. ais_bench's session has a stand-in."""
 
 import math
 import os
@@ -65,7 +65,7 @@ def test_an_om_is_read_and_its_float16_scores_become_float32(device, number, om)
 
 
 @pytest.mark.parametrize("batch", [0, -1])
-def test_an_om_of_dynamic_batch_is_refused(batch, om, monkeypatch):
+def test_an_om_of_dynamic_batch_is_rejected(batch, om, monkeypatch):
     monkeypatch.setattr(Session, "shape", [batch, *SHAPE])
     with pytest.raises(EngineError, match=r"x\.om has a dynamic batch; convert it with --input_shape of a fixed one"):
         open_engine(om)
@@ -76,7 +76,7 @@ def test_an_om_of_batch_one_runs(om, monkeypatch):
     assert open_engine(om).batch_size == 1
 
 
-def test_an_om_of_float16_views_is_refused(om, monkeypatch):
+def test_an_om_of_float16_views_is_rejected(om, monkeypatch):
     monkeypatch.setattr(Session, "bytes_per_value", 2)
     with pytest.raises(EngineError, match=r"x\.om takes 76800 bytes for \[2, 3, 4, 40, 40\]: not float32"):
         open_engine(om)
@@ -87,7 +87,7 @@ def test_an_npu_is_a_number(om):
         open_engine(om, device="cuda:0")
 
 
-def test_an_om_without_ais_bench_says_what_to_install(om, monkeypatch):
+def test_an_om_without_ais_bench_is_an_error_that_names_the_package(om, monkeypatch):
     monkeypatch.setitem(sys.modules, "ais_bench.infer.interface", None)
     with pytest.raises(EngineError, match=r"x\.om needs ais_bench and aclruntime .*give the \.onnx"):
         open_engine(om)
@@ -105,19 +105,19 @@ def test_ais_bench_runs_nothing_but_an_om(small_onnx):
 
 
 @pytest.mark.parametrize(("path", "named"), [("", r"\(none given\)"), ("no.onnx", "no.onnx"), (".", r"\.")])
-def test_a_model_that_does_not_exist_is_refused(path, named):
+def test_a_model_that_does_not_exist_is_rejected(path, named):
     with pytest.raises(EngineError, match=f"model {named} .*export one with x3d_pth2onnx.py"):
         open_engine(path)
 
 
 @pytest.mark.parametrize("name", ["openvino", "onnxruntime"])
-def test_a_file_that_is_no_model_is_refused(name, tmp_path):
+def test_a_file_that_is_no_model_is_rejected(name, tmp_path):
     (tmp_path / "x.onnx").write_bytes(b"no model")
     with pytest.raises(EngineError, match=f"engine {name} cannot load .*x.onnx on its default device: "):
         open_engine(str(tmp_path / "x.onnx"), name, "0")
 
 
-def test_a_device_that_openvino_has_not_is_named(small_onnx):
+def test_a_device_that_openvino_does_not_have_is_named(small_onnx):
     with pytest.raises(EngineError, match=r"engine openvino cannot load .* on NOSUCH: "):
         open_engine(str(small_onnx), device="NOSUCH")
 
@@ -146,7 +146,7 @@ def test_a_device_names_provider_and_number(device, expected):
     assert engine._provider(device, AVAILABLE) == expected
 
 
-def test_a_provider_that_is_not_built_in_is_refused_with_those_that_are():
+def test_a_provider_that_is_not_built_in_is_rejected_with_those_that_are():
     with pytest.raises(EngineError, match=r"device cuda:0: .* has no CUDAExecutionProvider; it has A, B"):
         engine._provider("cuda:0", ["A", "B"])
 

@@ -235,7 +235,7 @@ def test_shards_merge_into_the_same_line(num_shards, data, small_onnx, undisturb
     assert line_of(capsys) == undisturbed[1]
 
 
-def test_rows_of_a_missing_doubled_or_foreign_shard_are_refused(data, small_onnx, tmp_path, caplog):
+def test_rows_of_a_missing_duplicated_or_foreign_shard_are_rejected(data, small_onnx, tmp_path, caplog):
     out = tmp_path / "eval"
     for shard_id in range(3):
         assert (
@@ -295,7 +295,7 @@ def test_a_failed_video_is_listed_and_never_scored_silently(data, small_onnx, tm
     assert x3d_evaluate.main(evaluate_keys(spoilt, small_onnx, tmp_path / "eval")) == 0
 
 
-def test_on_error_raise_stops_at_the_first_and_says_what_was_not_reached(data, small_onnx, tmp_path, caplog, capsys):
+def test_on_error_raise_stops_at_the_first_and_counts_what_was_not_reached(data, small_onnx, tmp_path, caplog, capsys):
     spoilt = data.link(tmp_path / "data")
     spoilt.replace("class 0/0.mp4", b"")
     stop = evaluate_keys(spoilt, small_onnx, tmp_path / "eval", "X3D_WORKERS.ON_ERROR", "raise")
@@ -305,7 +305,7 @@ def test_on_error_raise_stops_at_the_first_and_says_what_was_not_reached(data, s
     assert capsys.readouterr().out == ""
 
 
-def test_a_row_counts_though_the_manifest_still_says_failed(data, small_onnx, tmp_path):
+def test_a_row_counts_even_if_the_manifest_records_a_failure(data, small_onnx, tmp_path):
     assert x3d_evaluate.main(evaluate_keys(data, small_onnx, tmp_path / "eval")) == 0
     manifest = tmp_path / "eval" / "manifest.json"
     content = json.loads(manifest.read_text())
@@ -321,7 +321,7 @@ def test_an_engine_that_does_not_start_ends_the_run(small_onnx):
         list(workers.run(work, [Video(0, "", "", 0)]))
 
 
-def test_a_batch_that_the_engine_refuses_is_the_engines_fault(small_onnx):
+def test_a_batch_that_the_engine_rejects_is_an_engine_error(small_onnx):
     with pytest.raises(EngineError, match="engine openvino failed on CPU: "):
         infer_padded(open_engine(str(small_onnx)), np.zeros((1, 3, 1, 1, 1), dtype=np.float32))
 
@@ -351,14 +351,14 @@ def test_the_drivers_memory_does_not_grow_with_the_videos(data, small_onnx, tmp_
     assert at_last < 1.1 * at_first
 
 
-def test_rows_of_unknown_origin_are_refused(data, small_onnx, tmp_path, caplog):
+def test_rows_of_unknown_origin_are_rejected(data, small_onnx, tmp_path, caplog):
     assert x3d_evaluate.main(evaluate_keys(data, small_onnx, tmp_path / "eval")) == 0
     (tmp_path / "eval" / "manifest.json").unlink()
     assert x3d_evaluate.main(evaluate_keys(data, small_onnx, tmp_path / "eval")) == 2
     assert "holds rows without manifest.json" in caplog.text
 
 
-def test_the_accuracy_file_says_what_the_rows_were_made_with(data, small_onnx, tmp_path):
+def test_the_accuracy_file_records_the_conditions_of_the_rows(data, small_onnx, tmp_path):
     assert x3d_evaluate.main(evaluate_keys(data, small_onnx, tmp_path / "eval", "DATA.SAMPLING_RATE", "2")) == 0
     assert postprocess(tmp_path / "eval", "DATA.PATH_TO_DATA_DIR", str(data.path)) == 0
     conditions = json.loads((tmp_path / "eval_accuracy.json").read_text())["conditions"]
@@ -403,11 +403,11 @@ def test_two_runs_do_not_write_one_folder_of_rows(data, small_onnx, tmp_path, ca
     [
         (["X3D_EVALUATE.OUTPUT_PATH", ""], "X3D_EVALUATE.OUTPUT_PATH is empty"),
         (["X3D_EVALUATE.MODEL_PATH", ""], "X3D_EVALUATE.MODEL_PATH is empty; give the .onnx"),
-        (["MODEL.NUM_CLASSES", "10"], "gives 9 classes; --cfg says .* 10"),
-        (["DATA.NUM_FRAMES", "5"], "takes views of .* --cfg says"),
+        (["MODEL.NUM_CLASSES", "10"], "returns 9 classes; --cfg configures .* 10"),
+        (["DATA.NUM_FRAMES", "5"], "takes views of .* --cfg configures"),
         (["X3D_EVALUATE.ENGINE", "ais_bench"], "ais_bench runs .om files"),
-        (["X3D_PREPROCESS.BACKEND", "slowfast"], "goes by files; set X3D_PREPROCESS.BACKEND native"),
-        (["X3D_POSTPROCESS.BACKEND", "slowfast"], "goes by files; set X3D_POSTPROCESS.BACKEND native"),
+        (["X3D_PREPROCESS.BACKEND", "slowfast"], "needs files; set X3D_PREPROCESS.BACKEND native"),
+        (["X3D_POSTPROCESS.BACKEND", "slowfast"], "needs files; set X3D_POSTPROCESS.BACKEND native"),
         (["X3D_WORKERS.RAY_ADDRESS", "auto", "X3D_EVALUATE.DEVICE", "1"], "DEVICE 1: Ray chooses among a node's"),
         (["X3D_EVALUATE.ENGINE", "onnxruntime", "X3D_EVALUATE.DEVICE", "cuda:0"], "has no CUDAExecutionProvider"),
     ],

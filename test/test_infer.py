@@ -100,14 +100,14 @@ def test_bin_and_npy_inputs_and_every_output_format_agree(views, small_onnx, tmp
         (lambda f: np.zeros((1, *VIEW), np.float32).tofile(f / "0_0.bin"), "0_0.* would write the same result"),
     ],
 )
-def test_a_file_that_is_no_view_is_refused_by_name(spoil, advice, views, small_onnx, tmp_path, caplog):
+def test_a_file_that_is_no_view_is_rejected_and_named(spoil, advice, views, small_onnx, tmp_path, caplog):
     spoil(views)
     assert infer(small_onnx, views, tmp_path, "--output_dirname", "res") == 2
     assert not (tmp_path / "res").exists()
     assert re.search(advice, caplog.text)
 
 
-def test_a_folder_of_another_run_is_refused(views, small_onnx, tmp_path, caplog):
+def test_a_folder_of_another_run_is_rejected(views, small_onnx, tmp_path, caplog):
     (tmp_path / "res").mkdir()
     (tmp_path / "res" / "99_0_0.bin").write_bytes(b"")
     assert infer(small_onnx, views, tmp_path, "--output_dirname", "res") == 2
@@ -142,7 +142,7 @@ def test_without_input_it_measures(data_type, small_onnx, capsys):
         (["--model", "MODEL", "--device", "NOSUCH"], "openvino cannot load .* on NOSUCH"),
     ],
 )
-def test_wrong_usage_says_what_to_do(flags, advice, small_onnx, caplog):
+def test_wrong_usage_is_an_error_with_advice(flags, advice, small_onnx, caplog):
     assert x3d_infer.main([str(small_onnx) if flag == "MODEL" else flag for flag in flags]) == 2
     assert re.search(advice, caplog.text)
 

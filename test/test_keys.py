@@ -83,7 +83,7 @@ def test_a_value_takes_the_type_of_the_default(default, given, parsed):
         *(([1], given, "list") for given in ("abc", "1", 1, None, {"a": 1})),
     ],
 )
-def test_a_value_of_another_type_is_refused(default, given, kind):
+def test_a_value_of_another_type_is_rejected(default, given, kind):
     text = f"{kind} expected (such as {default!r}), got {given!r}"
     with pytest.raises(ValueError, match=re.escape(text)):
         Key("NAME", default, "").parse(given)

@@ -99,7 +99,7 @@ def test_a_failing_save_does_not_hide_the_first_error(manifest, monkeypatch, cap
     assert f"{manifest.path} cannot be written: full" in caplog.text
 
 
-def test_a_manifest_of_an_earlier_version_says_what_to_do(tmp_path):
+def test_a_manifest_of_an_earlier_version_is_rejected_with_advice(tmp_path):
     (tmp_path / "manifest.json").write_text('{"facts": {}, "videos": {}}')
     with pytest.raises(ValueError, match=r"earlier version of this suite .* give another folder, or remove this one"):
         Manifest.load(tmp_path / "manifest.json")

@@ -109,7 +109,7 @@ class Payload:
         ({"model_state": Payload()}, "cannot be read as tensors"),
     ],
 )
-def test_what_is_no_checkpoint_is_refused(content, advice, tmp_path, small_cfg, monkeypatch):
+def test_another_file_is_no_checkpoint(content, advice, tmp_path, small_cfg, monkeypatch):
     monkeypatch.chdir(tmp_path)
     path = tmp_path / "x.pyth"
     if isinstance(content, bytes):
@@ -121,6 +121,6 @@ def test_what_is_no_checkpoint_is_refused(content, advice, tmp_path, small_cfg, 
     assert not (tmp_path / "pwned").exists()
 
 
-def test_an_empty_checkpoint_path_says_which_key_to_set(small_cfg):
+def test_an_empty_checkpoint_path_is_an_error_that_names_the_key(small_cfg):
     with pytest.raises(ValueError, match=r"set TEST\.CHECKPOINT_FILE_PATH"):
         load_checkpoint(X3D(Architecture.from_cfg(small_cfg)), "")

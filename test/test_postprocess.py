@@ -71,7 +71,7 @@ def test_the_list_decides_what_is_expected(results):
     assert accuracy.expected_from == "test.csv"
 
 
-def test_a_video_that_lacks_one_view_is_not_read(results):
+def test_a_video_with_a_missing_view_is_not_read(results):
     (results / "5_5_0.bin").unlink()
     expected = ExpectedViews.of_list(LABELS, 4, "test.csv")
     audited = audit_results(str(results), 4, 9, expected)
@@ -111,7 +111,7 @@ def test_a_foreign_file_is_a_problem(results):
     assert audit_results(str(results), 4, 9).problems == ["notes.bin is not the result of a view"]
 
 
-def test_the_summary_tells_which_views_a_run_meant_to_write(results):
+def test_the_expected_views_come_from_the_summary(results):
     files = {
         view: {"infiles": [], "outfiles": [f"{view}_{LABELS[view // 4]}_0.bin"]} for view in [*range(4), *range(8, 12)]
     }

@@ -66,7 +66,7 @@ def test_each_file_gets_its_state_and_the_good_ones_are_as_without_the_bad(corpu
             assert alone[f"{30 * number + view}_{number % 9}.npy"] == mixed[f"{30 * index + view}_{index % 9}.npy"]
 
 
-def test_verify_tells_what_is_bad_and_writes_a_row_for_each_video(corpus, tmp_path, monkeypatch, caplog):
+def test_verify_reports_what_is_bad_and_writes_a_row_per_video(corpus, tmp_path, monkeypatch, caplog):
     data, expected = corpus
     monkeypatch.chdir(tmp_path)
     more = Dataset(tmp_path / "more")
@@ -94,7 +94,7 @@ def test_verify_tells_what_is_bad_and_writes_a_row_for_each_video(corpus, tmp_pa
     assert "1 files are not listed:\n" + str(more.val / "unlisted.mp4") in caplog.text
 
 
-def test_verify_names_the_lists_faults_and_knows_a_copy_by_its_count(tmp_path, monkeypatch, caplog):
+def test_verify_reports_problems_of_the_list_and_recognises_a_copy_by_its_count(tmp_path, monkeypatch, caplog):
     monkeypatch.chdir(tmp_path)
     data = Dataset(tmp_path).write_videos({"a.mp4": {"num_frames": 20}})
     rows = ["path label", "a.mp4 1", "a.mp4,1", "a.mp4 99", "a.mp4 2", "a.mp4"]
@@ -162,7 +162,7 @@ def test_killed_runs_resume_to_the_same_bytes(data, undisturbed, tmp_path):
     assert {path.name for path in out.iterdir()} == {*expected, *last, "manifest.json"}
 
 
-def test_a_dead_parents_workers_end_one_that_hangs_too(data, tmp_path):
+def test_workers_end_with_their_parent_also_if_they_hang(data, tmp_path):
     hanging = data.link(tmp_path / "data")
     os.mkfifo(hanging.val / "pipe.mp4")
     hanging.list_path.write_text("pipe.mp4 0\n" + data.list_path.read_text())
@@ -182,15 +182,15 @@ def is_group_alive(group: int) -> bool:
 
 
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_a_stopped_run_leaves_nothing_half_done_and_goes_on(number, status, data, undisturbed, tmp_path):
+def test_a_stopped_run_leaves_nothing_incomplete_and_can_be_resumed(number, status, data, undisturbed, tmp_path):
     heed = functools.partial(signal.signal, signal.SIGINT, signal.SIG_DFL)  # a job in the background ignores Ctrl-C
     process = start("x3d_preprocess.py", preprocess_keys(data, tmp_path / "out"), preexec_fn=heed)
     wait_until(lambda: has_view(tmp_path / "out", process))
     os.killpg(process.pid, number) if number == signal.SIGINT else process.send_signal(number)
-    _, said = finish(process, 60)
-    assert process.returncode == status, said
-    assert "run the same command to resume" in said
-    assert "Traceback" not in said
+    _, errors = finish(process, 60)
+    assert process.returncode == status, errors
+    assert "run the same command to resume" in errors
+    assert "Traceback" not in errors
     left = {path.name for path in (tmp_path / "out").iterdir()}
     assert left <= {*undisturbed, "manifest.json"}
     done = [index for index, state in states(tmp_path / "out").items() if state["state"] == "done"]
@@ -199,16 +199,16 @@ def test_a_stopped_run_leaves_nothing_half_done_and_goes_on(number, status, data
     assert len(done) < 12
 
 
-def test_a_full_disk_is_a_clear_error_and_the_run_goes_on_later(data, undisturbed, tmp_path):
+def test_a_full_disk_is_a_clear_error_and_the_run_can_be_resumed(data, undisturbed, tmp_path):
     import resource
 
     limit = functools.partial(resource.setrlimit, resource.RLIMIT_FSIZE, (60_000, 60_000))
     process = start("x3d_preprocess.py", preprocess_keys(data, tmp_path / "out"), preexec_fn=limit)
-    _, said = finish(process, 60)
+    _, errors = finish(process, 60)
     assert process.returncode == 1
-    assert f"{tmp_path / 'out'} cannot be written" in said
-    assert "File too large" in said
-    assert "Traceback" not in said
+    assert f"{tmp_path / 'out'} cannot be written" in errors
+    assert "File too large" in errors
+    assert "Traceback" not in errors
     assert content(tmp_path / "out") == {}
     assert x3d_preprocess.main(preprocess_keys(data, tmp_path / "out")) == 0
     assert content(tmp_path / "out") == undisturbed
@@ -277,7 +277,7 @@ def test_a_failed_video_is_tried_again_and_its_reason_kept(tmp_path, monkeypatch
         (["X3D_PREPROCESS.FORMAT", "bin"], "config: X3D_PREPROCESS.FORMAT was 'npy', is 'bin'"),
     ],
 )
-def test_a_folder_of_another_configuration_is_refused_with_the_difference(more, difference, data, tmp_path, caplog):
+def test_a_folder_of_another_configuration_is_rejected_with_the_difference(more, difference, data, tmp_path, caplog):
     assert x3d_preprocess.main(preprocess_keys(data, tmp_path)) == 0
     before = content(tmp_path)
     assert x3d_preprocess.main(preprocess_keys(data, tmp_path, *more)) == 2
@@ -287,7 +287,7 @@ def test_a_folder_of_another_configuration_is_refused_with_the_difference(more, 
     assert content(tmp_path) != before
 
 
-def test_a_folder_of_another_list_or_version_is_refused(data, tmp_path, caplog, monkeypatch):
+def test_a_folder_of_another_list_or_version_is_rejected(data, tmp_path, caplog, monkeypatch):
     assert x3d_preprocess.main(preprocess_keys(data, tmp_path)) == 0
     other = Dataset(tmp_path / "other")
     other.path.mkdir()
@@ -300,7 +300,7 @@ def test_a_folder_of_another_list_or_version_is_refused(data, tmp_path, caplog, 
 
 
 @pytest.mark.parametrize(("name", "advice"), [("7_3.npy", "without manifest.json"), ("x.npy", "is not a view")])
-def test_views_of_unknown_origin_are_refused(name, advice, data, tmp_path, caplog):
+def test_views_of_unknown_origin_are_rejected(name, advice, data, tmp_path, caplog):
     np.save(tmp_path / name, np.zeros(3))
     assert x3d_preprocess.main(preprocess_keys(data, tmp_path)) == 2
     assert advice in caplog.text
@@ -356,7 +356,7 @@ def test_shards_of_their_own_folders_merge(data, undisturbed, tmp_path):
     assert content(tmp_path / "all") == undisturbed
 
 
-def test_views_of_a_missing_doubled_or_foreign_shard_are_refused(data, tmp_path, caplog):
+def test_views_of_a_missing_duplicated_or_foreign_shard_are_rejected(data, tmp_path, caplog):
     for shard_id in range(3):
         assert run_shard(data, tmp_path, shard_id, 3) == 0
     first, third = tmp_path / "manifest-0of3.json", tmp_path / "manifest-2of3.json"

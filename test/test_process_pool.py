@@ -280,7 +280,7 @@ if __name__ == "__main__":
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_workers_that_are_still_starting_end_without_a_word(number, tmp_path):
+def test_workers_that_are_still_starting_end_without_output(number, tmp_path):
     (tmp_path / "started").mkdir()
     script = tmp_path / "main.py"
     script.write_text(SLOW_MAIN.format(root=str(ROOT), folder=str(tmp_path / "started")))
@@ -311,8 +311,8 @@ def test_ctrl_c_reaches_no_worker(tmp_path):
     wait_for(lambda: len(list((tmp_path / "started").iterdir())) == 2)
     for path in (tmp_path / "started").iterdir():
         os.kill(int(path.name), signal.SIGINT)
-    said, errors = process.communicate(timeout=60)
-    assert (process.returncode, said, errors) == (0, "4\n", "")
+    output, errors = process.communicate(timeout=60)
+    assert (process.returncode, output, errors) == (0, "4\n", "")
 
 
 def misbehave_by_label(video: Video, work: "functools.partial[dict]") -> dict:

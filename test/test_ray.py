@@ -121,16 +121,16 @@ def wait_for_rows(process: "subprocess.Popen[str]", folder: Path, num_rows: int 
 
 def check_evaluation(process: "subprocess.Popen[str]", folder: Path, evaluation: tuple[Any, np.ndarray, str]) -> None:
     """See that a run that ends, one video being empty, has the rows and the line it has without a cluster."""
-    said, errors = process.communicate(timeout=TIMEOUT_SECONDS)
+    output, errors = process.communicate(timeout=TIMEOUT_SECONDS)
     assert process.returncode == 1, errors
-    assert said.splitlines()[-1] == evaluation[2]
+    assert output.splitlines()[-1] == evaluation[2]
     rows = read_score_rows(folder / "manifest.rows", 9)
     assert rows["video"].tolist() == [n for n in range(NUM_VIDEOS) if n != 4]
     assert np.abs(rows["scores"] - evaluation[1]["scores"]).max() < 30e-6
     assert json.loads((folder / "manifest.json").read_text())["videos"]["4"]["reason"] == "empty"
 
 
-def test_a_node_that_dies_costs_nothing(data, evaluation, own_cluster, tmp_path):
+def test_the_videos_of_a_killed_node_are_retried(data, evaluation, own_cluster, tmp_path):
     output = ["X3D_EVALUATE.OUTPUT_PATH", str(tmp_path)]
     process = start("x3d_evaluate.py", data, *evaluation[0], *output, address=own_cluster.address)
     wait_for_rows(process, tmp_path)
@@ -145,7 +145,7 @@ def test_a_cluster_is_found_by_other_addresses(scheme, data, evaluation, cluster
     check_evaluation(process, tmp_path, evaluation)
 
 
-def test_a_driver_that_dies_goes_on_from_its_journal(data, evaluation, cluster, tmp_path):
+def test_the_run_of_a_killed_driver_resumes(data, evaluation, cluster, tmp_path):
     output = ["X3D_EVALUATE.OUTPUT_PATH", str(tmp_path)]
     num_done = 0
     for by, status in ((signal.SIGKILL, -signal.SIGKILL), (signal.SIGTERM, 143)):
@@ -210,7 +210,7 @@ def visible_npus(video: Video) -> str:
     return os.environ["ASCEND_RT_VISIBLE_DEVICES"]
 
 
-def test_a_device_is_asked_of_ray_by_name(own_cluster):
+def test_a_device_is_requested_from_ray_by_name(own_cluster):
     quarter = {"CPU": 1.0, "NPU": 0.25}
     with pytest.raises(ValueError, match=r"no node of .* has CPU 1 and NPU 0\.25"):
         outcomes_of(visible_npus, 1, own_cluster.address, quarter)
@@ -271,7 +271,7 @@ def test_a_node_with_another_version_or_model_is_named(cluster, small_onnx):
         outcomes_of(misbehave, 1, cluster.address, {"CPU": 1}, missing)
 
 
-def test_a_path_is_asked_of_each_node_once_before_anything_starts(data, small_onnx, cluster, tmp_path):
+def test_paths_are_checked_on_each_node_once_before_anything_starts(data, small_onnx, cluster, tmp_path):
     model = ["X3D_EVALUATE.MODEL_PATH", str(small_onnx), "X3D_EVALUATE.OUTPUT_PATH", str(tmp_path / "eval")]
     keys = [*model, "DATA.PATH_PREFIX", str(tmp_path / "nowhere")]
     process = start("x3d_evaluate.py", data, *keys, address=cluster.address)
@@ -282,7 +282,7 @@ def test_a_path_is_asked_of_each_node_once_before_anything_starts(data, small_on
     assert not (tmp_path / "eval").exists()
 
 
-def test_a_cluster_that_is_not_there_is_named(data, small_onnx, tmp_path):
+def test_a_cluster_that_cannot_be_reached_is_named(data, small_onnx, tmp_path):
     model = ["X3D_EVALUATE.MODEL_PATH", str(small_onnx), "X3D_EVALUATE.OUTPUT_PATH", str(tmp_path / "eval")]
     process = start("x3d_evaluate.py", data, *model, address="127.0.0.1:1")
     _, errors = process.communicate(timeout=TIMEOUT_SECONDS)

@@ -1,4 +1,4 @@
-"""The documents say what is true: commands parse, options and keys are described, help is quick."""
+"""The README is up to date: commands parse, options and keys are described, `--help` is fast."""
 
 import ast
 import importlib
@@ -50,7 +50,7 @@ def test_every_command_of_the_readme_parses(command, monkeypatch):
 
 
 @pytest.mark.parametrize("script", SCRIPTS)
-def test_help_is_quick_and_every_option_is_in_the_readme(script):
+def test_help_is_fast_and_every_option_is_in_the_readme(script):
     seconds = []
     for _ in range(3):
         start = time.perf_counter()
@@ -63,7 +63,7 @@ def test_help_is_quick_and_every_option_is_in_the_readme(script):
 
 
 @pytest.mark.parametrize("script", SCRIPTS)
-def test_help_does_not_import_what_is_slow(script):
+def test_help_does_not_import_slow_packages(script):
     code = (
         f"import sys, runpy; sys.argv = ['{script}', '--help']\ntry: runpy.run_path('{script}', run_name='__main__')\n"
     )
@@ -99,7 +99,7 @@ def test_the_readme_names_every_old_key():
         assert re.search(rf"{old}\b.* accepted as .*{new}\b", README)
 
 
-def test_the_readme_and_help_name_no_place_of_one_machine():
+def test_the_readme_and_help_contain_no_path_of_one_machine():
     for path in [*ROOT.glob("*.md"), *ROOT.glob("*.py"), *ROOT.glob("x3d/**/*.py"), *ROOT.glob("*.sh")]:
         assert not re.search(r"/(root|work|home|tmp)/", path.read_text()), path
 

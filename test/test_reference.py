@@ -76,14 +76,14 @@ UNUSABLE = {
     "another project": ({}, "is not PySlowFast"),
     "no patch": ({"config/defaults.py": defaults(WITHOUT_NODES)}, r"without x3d\.patch; run: .*reset --hard .*patch"),
     "another patch": ({"config/defaults.py": defaults({**KNOWN, "X3D_WORKERS": {}})}, r"NUM.*of another commit"),
-    "asks for detectron2": (
+    "imports detectron2": (
         {
             "config/defaults.py": defaults(KNOWN),
             "datasets/loader.py": "raise ImportError('', name='detectron2.layers')",
         },
-        "asks for detectron2; run: patch",
+        "imports detectron2; run: patch",
     ),
-    "lacks a package": (
+    "misses a package": (
         {"config/defaults.py": defaults(KNOWN), "datasets/loader.py": "import no_such_package"},
         "pip install torch==.* no_such_package",
     ),
@@ -109,7 +109,7 @@ class NoSlowFast(importlib.abc.MetaPathFinder):
 
 
 @pytest.mark.parametrize("kind", UNUSABLE)
-def test_unusable_pyslowfast_is_told_with_what_to_do(kind, small_cfg, tmp_path, monkeypatch, no_slowfast):
+def test_an_unusable_pyslowfast_is_an_error_that_names_the_command(kind, small_cfg, tmp_path, monkeypatch, no_slowfast):
     files, advice = UNUSABLE[kind]
     fake_slowfast(tmp_path, files)
     monkeypatch.syspath_prepend(tmp_path)
@@ -168,7 +168,7 @@ def contents(folder: Path) -> dict[Path, bytes]:
 
 
 @pytest.mark.parametrize("tool", APPLY)
-def test_the_patch_goes_on_and_off_without_a_trace(tool, checkout, tmp_path, monkeypatch):
+def test_the_patch_is_applied_and_reverted_without_a_trace(tool, checkout, tmp_path, monkeypatch):
     monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path))
     folder = copy_of(checkout, tmp_path / "SlowFast")
     before = contents(folder)
@@ -253,7 +253,7 @@ def test_networks_agree(size, slowfast_env, tmp_path):
     assert largest_difference(ours, theirs) <= TOLERANCE
 
 
-def test_a_checkpoint_that_does_not_fit_is_refused_by_both(slowfast_env, small_cfg: CfgNode, tmp_path, caplog):
+def test_a_checkpoint_that_does_not_fit_is_rejected_by_both(slowfast_env, small_cfg: CfgNode, tmp_path, caplog):
     state = synthetic_state(X3D(Architecture.from_cfg(small_cfg)), 5)
     del state["head.projection.bias"]
     torch.save({"model_state": state}, tmp_path / "part.pyth")

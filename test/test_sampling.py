@@ -70,10 +70,10 @@ def random_cases():
         if random.rand() < 0.2:
             swap = random.randint(0, num_frames, 4)
             pts[swap] = pts[swap[::-1]]
-        said = int(random.choice([num_frames, num_frames, 0, num_frames + 5]))
+        declared = int(random.choice([num_frames, num_frames, 0, num_frames + 5]))
         duration = None if random.rand() < 0.25 else int(num_frames * step)
         fps = float(random.choice([30, 25, 29.97002997, 23.976, 59.94, 6, 14.985]))
-        yield pts.tolist(), Header(fps, said, duration), bool(random.rand() < 0.3)
+        yield pts.tolist(), Header(fps, declared, duration), bool(random.rand() < 0.3)
 
 
 def test_clips_are_the_references_on_300_random_videos():

@@ -82,7 +82,7 @@ def test_a_row_cut_short_is_removed_when_the_file_is_opened(num_bytes, path, cap
     assert read_score_rows(path, 3)["video"].tolist() == [3, 7]
 
 
-def test_a_video_that_is_there_twice_is_rejected(path):
+def test_a_video_with_two_rows_is_rejected(path):
     with ScoreRows(path, 3) as rows:
         rows.append(3, 0, SCORES[0])
     with pytest.raises(ValueError, match=r"manifest.rows holds video 3 twice; remove the file"):

@@ -61,14 +61,14 @@ def test_bin_holds_the_same_bytes(views, data, tmp_path):
         assert (tmp_path / "bin" / f"{path.stem}.bin").read_bytes() == np.load(path).tobytes()
 
 
-def test_one_crop_gives_ten_views_a_video(data, tmp_path):
+def test_one_crop_gives_ten_views_per_video(data, tmp_path):
     one_crop = ["TEST.NUM_SPATIAL_CROPS", "1", "DATA.TEST_CROP_SIZE", "32"]
     assert preprocess(data, tmp_path / "ten", *one_crop) == 0
     assert len(list((tmp_path / "ten").glob("*.npy"))) == 40
     assert np.load(tmp_path / "ten" / "39_0.npy").shape == (1, 3, 4, 32, 32)
 
 
-def test_the_line_is_the_same_whoever_says_what_is_expected(results, data, tmp_path, capsys):
+def test_the_line_is_the_same_from_every_source_of_expected_views(results, data, tmp_path, capsys):
     assert postprocess(results) == 0
     by_summary = line_of(capsys)
     assert set(json.loads(by_summary)) == {"split", "top1_acc", "top5_acc"}
@@ -81,7 +81,7 @@ def test_the_line_is_the_same_whoever_says_what_is_expected(results, data, tmp_p
     assert (details["videos_scored"], details["videos_listed"], details["missing"]) == (4, 4, [])
 
 
-def test_the_line_is_what_the_files_say(results, capsys):
+def test_the_line_is_that_of_the_files(results, capsys):
     summed = np.zeros((4, 9), dtype=np.float32)
     for path in results.iterdir():
         summed[int(path.name.split("_")[0]) // 30] += np.fromfile(path, dtype=np.float32)
@@ -146,7 +146,7 @@ FAULTS = {
 
 @pytest.mark.parametrize("listed", [True, False], ids=["with the list", "with the summary"])
 @pytest.mark.parametrize("how", FAULTS)
-def test_a_spoilt_set_is_refused_naming_the_view(how, listed, results, data, tmp_path, capsys, caplog):
+def test_a_damaged_set_is_rejected_and_the_view_named(how, listed, results, data, tmp_path, capsys, caplog):
     folder = shutil.copytree(results, tmp_path / "res")
     shutil.copy(results.parent / "res_summary.json", tmp_path)
     spoil(how, folder)
@@ -156,14 +156,14 @@ def test_a_spoilt_set_is_refused_naming_the_view(how, listed, results, data, tmp
 
 
 @pytest.mark.parametrize("how", ["missing", "duplicate", "wrong label", "not finite"])
-def test_a_spoilt_set_without_list_or_summary_is_refused_too(how, results, tmp_path, caplog):
+def test_a_damaged_set_without_list_or_summary_is_rejected_too(how, results, tmp_path, caplog):
     folder = shutil.copytree(results, tmp_path / "res")
     spoil(how, folder)
     assert postprocess(folder) == 1
     assert FAULTS[how] in caplog.text
 
 
-def test_allow_missing_scores_the_complete_videos_and_says_both(results, data, tmp_path, capsys, caplog):
+def test_allow_missing_scores_the_complete_videos_and_reports_both_accuracies(results, data, tmp_path, capsys, caplog):
     folder = shutil.copytree(results, tmp_path / "res")
     spoil("missing", folder)
     assert postprocess(folder, *data.keys, "X3D_POSTPROCESS.ALLOW_MISSING", "True") == 1
@@ -176,7 +176,7 @@ def test_allow_missing_scores_the_complete_videos_and_says_both(results, data, t
     assert "of 4, 95 %" in caplog.text
 
 
-def test_a_list_with_another_label_refuses_every_view(results, data, tmp_path, caplog):
+def test_a_list_with_another_label_rejects_every_view(results, data, tmp_path, caplog):
     (tmp_path / "test.csv").write_text(data.list_path.read_text().replace("8\n", "7\n"))
     assert postprocess(results, "DATA.PATH_TO_DATA_DIR", str(tmp_path)) == 1
     assert "view 60 has label 8, its video 2 has label 7" in caplog.text
@@ -208,7 +208,7 @@ def test_wrong_usage_starts_nothing(script: Callable[[list[str]], int], keys, ad
 
 
 @pytest.mark.parametrize("script", [x3d_preprocess, x3d_pth2onnx, x3d_postprocess])
-def test_a_disabled_script_says_so_and_stops(script, caplog):
+def test_a_disabled_script_logs_it_and_exits(script, caplog):
     node = script.__name__.upper()
     assert script.main([f"{node}.ENABLE", "False"]) == 0
     assert f"{node}.ENABLE is False" in caplog.text
@@ -226,7 +226,7 @@ def test_an_export_above_the_tolerance_leaves_no_file(small_checkpoint, tmp_path
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_checkpoint_that_computes_nothing_is_not_proven(small_checkpoint, tmp_path):
+def test_a_checkpoint_that_computes_nan_does_not_pass(small_checkpoint, tmp_path):
     content = torch.load(small_checkpoint)
     content["model_state"]["head.projection.bias"][0] = float("nan")
     torch.save(content, tmp_path / "nan.pyth")

@@ -1,4 +1,4 @@
-"""What the demo's score can tell: every way of getting the pipeline wrong must show in it.
+"""The demo's score detects every mutation of the pipeline.
 
 Fresh clips of demo/make_videos.py, encoded, go through the real reading of frames and the demo's checkpoint as ONNX.
 Then one thing is spoilt at a time. Letters: N videos, V views a video, K classes.
@@ -89,7 +89,7 @@ def join_by_rank(listing: list[np.ndarray], labels: np.ndarray, num_views: int) 
     return top1(np.stack(listing[: whole * num_views]).reshape(whole, num_views, -1), labels[:whole])
 
 
-def test_views_joined_by_rank_in_a_listing_with_one_missing_cost_points(scores):
+def test_views_aggregated_by_rank_in_a_listing_with_one_missing_cost_points(scores):
     """Names in the order of a directory listing are 0, 1, 10, 100, 101, ..."""
     found, labels = scores
     views = found["as it is"]
@@ -104,7 +104,7 @@ def test_views_joined_by_rank_in_a_listing_with_one_missing_cost_points(scores):
     assert join_by_rank(listing, labels, num_views) <= top1(views, labels) - DROP
 
 
-def test_views_joined_by_rank_with_one_video_missing_cost_points(scores):
+def test_views_aggregated_by_rank_with_one_video_missing_cost_points(scores):
     """In the order of their numbers. One view less would not show: of each video's views all but one stay its own."""
     found, labels = scores
     views = found["as it is"]

@@ -23,7 +23,7 @@ def three(tmp_path) -> list[Path]:
     return [write_shard(tmp_path, Shard(i, 3)) for i in range(3)]
 
 
-def test_a_name_tells_the_shard():
+def test_a_shard_is_parsed_from_its_name():
     assert manifest_name(WHOLE) == "manifest.json"
     assert manifest_name(Shard(2, 11)) == "manifest-2of11.json"
     assert shard_of(Path("a/manifest-2of11.json")) == Shard(2, 11)

@@ -78,7 +78,7 @@ def test_no_descriptor_stays_open(tmp_path):
     assert len(os.listdir("/proc/self/fd")) == before
 
 
-def test_the_lock_is_released_after_a_refusal(tmp_path):
+def test_the_lock_is_released_after_a_rejection(tmp_path):
     (tmp_path / "x.npy").touch()
     refuse(tmp_path, "is not a view")
     assert names(tmp_path) == {"x.npy"}

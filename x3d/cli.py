@@ -1,4 +1,4 @@
-"""What the scripts share: command line, logging, reporting, exit status."""
+"""Command line, logging, reports and exit status of the scripts."""
 
 import argparse
 import json
@@ -99,7 +99,7 @@ def guarded(action: Callable[[], int]) -> int:
 
 
 def _terminate(signum: int, frame: FrameType | None) -> NoReturn:
-    """End as Ctrl-C does, so that what the run holds is saved and released."""
+    """End as on Ctrl-C, so that the run saves its state and releases its locks."""
     logger.error("stopped by SIGTERM")
     raise SystemExit(EXIT_TERMINATED)
 

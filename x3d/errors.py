@@ -1,4 +1,4 @@
-"""Every exception of the suite, the reasons why a video fails, and how a list of problems is spelled."""
+"""Exceptions, the reasons why a video fails, and the formatting of a list of problems."""
 
 from collections.abc import Sequence
 
@@ -6,7 +6,7 @@ MAX_LISTED_PROBLEMS = 20
 
 REASONS = {
     "missing": "no such file",
-    "unreadable": "the file is there but cannot be opened or read",
+    "unreadable": "the file exists but cannot be opened or read",
     "empty": "the file has no bytes",
     "not_a_video": "no container that FFmpeg knows, or one whose index (moov) is missing",
     "no_video_stream": "sound or other data only",
@@ -14,10 +14,10 @@ REASONS = {
     "no_frame_rate": "the stream has no average frame rate",
     "no_frames": "a video stream without a frame",
     "no_timestamps": "frames without a presentation timestamp",
-    "damaged": "the decoder or the container reader gave up before the last frame needed",
+    "damaged": "the decoder or the container reader failed before the last frame needed",
     "truncated": "the file ends before the last clip's frames",
     "size_changes": "frames of more than one size",
-    "reference_failed": "PySlowFast gave it up (BACKEND slowfast)",
+    "reference_failed": "PySlowFast could not decode it (BACKEND slowfast)",
     "crashed": "the worker process died, twice",
     "timed_out": "it took longer than X3D_WORKERS.TIMEOUT, twice",
     "internal_error": "an error of this program, not of the video",
@@ -26,11 +26,11 @@ REASONS = {
 
 
 class RunError(Exception):
-    """A run that started and cannot continue; what it has done is kept."""
+    """A run that started and cannot continue; its finished work is saved."""
 
 
 class ScoringError(RunError):
-    """Scores that are not scored: views are missing, unexpected or unusable; the text lists them."""
+    """A set that cannot be scored: views are missing, unexpected or unusable; the text lists them."""
 
 
 class EngineError(ValueError):

@@ -1,7 +1,7 @@
-"""The stages as PySlowFast 9839d13 with x3d.patch does them, to hold this suite's own against.
+"""Run the stages with the code of PySlowFast 9839d13 and x3d.patch, to compare this suite's own stages with.
 
-The files, their names and the JSON line are the suite's; what is in them comes from PySlowFast's dataset and loader,
-its network, and its TestMeter.
+File names, layouts and the JSON line are this suite's; the values come from PySlowFast's dataset and loader, its
+network, and its TestMeter.
 """
 
 import contextlib
@@ -32,18 +32,19 @@ COMMIT = "9839d1318c0ae17bd82c6a121e5640aebc67f126"
 _GET = "git clone https://github.com/facebookresearch/SlowFast"
 _RESET = f"git -C SlowFast reset --hard {COMMIT}"
 _PATCH = "patch -d SlowFast -p1 < x3d.patch"
-_INSTALL = f"pip install torch=={torch.__version__.split('+')[0]}"  # so that pip takes the torchvision that fits it
+_INSTALL = f"pip install torch=={torch.__version__.split('+')[0]}"  # so that pip chooses the matching torchvision
 _STAGES = ("slowfast.datasets.loader", "slowfast.models", "slowfast.utils.checkpoint", "slowfast.utils.meters")
 _PATCHED_OUT = ("detectron2", "fairscale", "pytorchvideo")
-_SEPARATOR = "\x1f"  # no path holds this control character, and str.splitlines does not split at it
+_SEPARATOR = "\x1f"  # a control character that no path contains and str.splitlines does not split at
 _CAUSE = re.compile(r"with (?:error|exception:) (.*)")
 
 
 def check_reference(cfg: CfgNode) -> None:
-    """Find out, before anything starts, whether PySlowFast can be used.
+    """Check, before anything starts, that PySlowFast can be used.
 
     Raises:
-        ValueError: it is not there, not patched, of another version, or lacks a package; the text says what to run.
+        ValueError: PySlowFast or a package that it needs is not found, or it is not patched or of another commit; the
+            text names the command to run.
     """
     reference_cfg(cfg)
     for module in _STAGES:
@@ -51,26 +52,26 @@ def check_reference(cfg: CfgNode) -> None:
 
 
 def reference_cfg(cfg: CfgNode) -> CfgNode:
-    """Build PySlowFast's configuration: its defaults, and over them this suite's values, for a CPU and PyAV.
+    """Build PySlowFast's configuration: its defaults, overridden by this suite's values, for a CPU and PyAV.
 
     Raises:
         ValueError: as check_reference.
     """
     defaults = _import("slowfast.config.defaults")
-    theirs: CfgNode = defaults.get_cfg()
-    place = Path(defaults.__file__).parents[2]
-    if any(section not in theirs for section in SECTIONS):
-        raise ValueError(f"BACKEND slowfast: {place} is PySlowFast without x3d.patch; run: {_RESET} && {_PATCH}")
+    slowfast_cfg: CfgNode = defaults.get_cfg()
+    clone = Path(defaults.__file__).parents[2]
+    if any(section not in slowfast_cfg for section in SECTIONS):
+        raise ValueError(f"BACKEND slowfast: {clone} is PySlowFast without x3d.patch; run: {_RESET} && {_PATCH}")
     try:
-        theirs.merge_from_other_cfg(cfg)
+        slowfast_cfg.merge_from_other_cfg(cfg)
     except (KeyError, ValueError) as error:
         raise ValueError(
-            f"BACKEND slowfast: {place} does not take this configuration ({error}), so it is of another commit or has "
+            f"BACKEND slowfast: {clone} rejects this configuration ({error}), so it is of another commit or has "
             f"another x3d.patch; run: {_RESET} && {_PATCH}"
         ) from error
-    theirs.DATA.DECODING_BACKEND = "pyav"
-    theirs.NUM_GPUS = 0
-    return theirs
+    slowfast_cfg.DATA.DECODING_BACKEND = "pyav"
+    slowfast_cfg.NUM_GPUS = 0
+    return slowfast_cfg
 
 
 def _import(name: str) -> Any:
@@ -87,10 +88,10 @@ def _import(name: str) -> Any:
         )
     package = missing.split(".")[0]
     if package == "slowfast":
-        place = list(importlib.import_module("slowfast").__path__)
-        raise ValueError(f"BACKEND slowfast: {missing} is not in {place}, which is not PySlowFast; run: {_GET}")
+        folders = ", ".join(importlib.import_module("slowfast").__path__)
+        raise ValueError(f"BACKEND slowfast: {folders} has no module {missing}, so it is not PySlowFast; run: {_GET}")
     if package in _PATCHED_OUT:
-        raise ValueError(f"BACKEND slowfast: PySlowFast without x3d.patch asks for {package}; run: {_PATCH}")
+        raise ValueError(f"BACKEND slowfast: PySlowFast without x3d.patch imports {package}; run: {_PATCH}")
     raise ValueError(f"BACKEND slowfast: PySlowFast needs {package}; run: {_INSTALL} {package}")
 
 
@@ -98,53 +99,54 @@ def write_reference_views(video: Video, cfg: CfgNode, writer: ViewWriter) -> dic
     """Decode a video with PySlowFast's Kinetics dataset and loader and write its views, all or none.
 
     Returns:
-        The hash of its views. PySlowFast tells nothing of rotation metadata, which it does not apply.
+        The hash of its views; no rotation, because PySlowFast does not read rotation metadata.
     Raises:
-        VideoError: PySlowFast gave the video up, after its ten tries.
+        VideoError: PySlowFast could not decode the video in its ten tries.
         OSError: the views cannot be written.
     """
     torch.set_num_threads(1)
-    with tempfile.TemporaryDirectory() as place, _overheard() as heard:
-        (Path(place) / "test.csv").write_text(f"{video.path}{_SEPARATOR}{video.label}\n")
-        theirs = reference_cfg(cfg)
-        theirs.DATA.PATH_TO_DATA_DIR = place
-        theirs.DATA.PATH_PREFIX = ""
-        theirs.DATA.PATH_LABEL_SEPARATOR = _SEPARATOR
-        theirs.DATA_LOADER.NUM_WORKERS = 0
-        theirs.DATA_LOADER.PIN_MEMORY = False
-        theirs.TEST.BATCH_SIZE = 1
-        loader = _import("slowfast.datasets.loader").construct_loader(theirs, "test")
-        return {"hash": writer.write(video, _loaded(loader, video, heard))}
+    with tempfile.TemporaryDirectory() as folder, _captured_output() as output:
+        (Path(folder) / "test.csv").write_text(f"{video.path}{_SEPARATOR}{video.label}\n")
+        slowfast_cfg = reference_cfg(cfg)
+        slowfast_cfg.DATA.PATH_TO_DATA_DIR = folder
+        slowfast_cfg.DATA.PATH_PREFIX = ""
+        slowfast_cfg.DATA.PATH_LABEL_SEPARATOR = _SEPARATOR
+        slowfast_cfg.DATA_LOADER.NUM_WORKERS = 0
+        slowfast_cfg.DATA_LOADER.PIN_MEMORY = False
+        slowfast_cfg.TEST.BATCH_SIZE = 1
+        loader = _import("slowfast.datasets.loader").construct_loader(slowfast_cfg, "test")
+        return {"hash": writer.write(video, _load_views(loader, video, output))}
 
 
-def _loaded(loader: Any, video: Video, heard: io.StringIO) -> Iterator[tuple[int, np.ndarray]]:
+def _load_views(loader: Any, video: Video, output: io.StringIO) -> Iterator[tuple[int, np.ndarray]]:
+    """Yield number and array of each view; a failure has the last cause that PySlowFast printed or logged."""
     try:
         for pathways, _, number, _ in loader:
             yield int(number), pathways[0].numpy()
     except RuntimeError as error:
-        causes = _CAUSE.findall(heard.getvalue())
+        causes = _CAUSE.findall(output.getvalue())
         raise VideoError("reference_failed", video.path, causes[-1] if causes else str(error)) from error
 
 
 @contextlib.contextmanager
-def _overheard() -> Iterator[io.StringIO]:
-    """Keep what PySlowFast prints and logs about a failure, ten times over, for its last words."""
-    heard = io.StringIO()
-    logger, handler = logging.getLogger("slowfast"), logging.StreamHandler(heard)
+def _captured_output() -> Iterator[io.StringIO]:
+    """Capture what PySlowFast prints and logs; it contains the cause of a failure, once per try."""
+    output = io.StringIO()
+    logger, handler = logging.getLogger("slowfast"), logging.StreamHandler(output)
     before = logger.level, logger.propagate
     logger.addHandler(handler)
     logger.setLevel(logging.INFO)
     logger.propagate = False
     try:
-        with contextlib.redirect_stdout(heard):
-            yield heard
+        with contextlib.redirect_stdout(output):
+            yield output
     finally:
         logger.removeHandler(handler)
         logger.level, logger.propagate = before
 
 
 class SinglePathway(nn.Module):
-    """Hand a tensor to a network of PySlowFast, which takes a list of one tensor a pathway."""
+    """Pass a tensor to a network of PySlowFast, which takes a list of one tensor per pathway."""
 
     def __init__(self, network: nn.Module) -> None:
         super().__init__()
@@ -158,22 +160,22 @@ class SinglePathway(nn.Module):
 def load_reference_model(cfg: CfgNode, checkpoint: str) -> nn.Module:
     """Build PySlowFast's network and load a checkpoint as its test script does.
 
-    PySlowFast loads what fits of a checkpoint and goes on; here all of it has to fit.
+    PySlowFast ignores the entries of a checkpoint that do not fit the network; here they are an error.
 
     Raises:
         ValueError: as check_reference and load_checkpoint.
     """
     check_reference(cfg)
-    theirs = reference_cfg(cfg)
-    theirs.TEST.CHECKPOINT_FILE_PATH = checkpoint
-    network: nn.Module = _import("slowfast.models").build_model(theirs)
+    slowfast_cfg = reference_cfg(cfg)
+    slowfast_cfg.TEST.CHECKPOINT_FILE_PATH = checkpoint
+    network: nn.Module = _import("slowfast.models").build_model(slowfast_cfg)
     load_checkpoint(network, checkpoint)
-    _import("slowfast.utils.checkpoint").load_test_checkpoint(theirs, network)
+    _import("slowfast.utils.checkpoint").load_test_checkpoint(slowfast_cfg, network)
     return SinglePathway(network).eval()
 
 
 class ReferenceMeter:
-    """PySlowFast's TestMeter, fed one video after the other.
+    """Aggregates and counts one video at a time with PySlowFast's TestMeter.
 
     Raises:
         ValueError: as check_reference.
@@ -194,7 +196,7 @@ class ReferenceMeter:
         """Add the views of one video.
 
         Args:
-            video: its place among those scored, from 0.
+            video: its position among those scored, from 0.
             scores: (V, num_classes) float32, in the order of the views.
         Returns:
             (num_classes,) float32.
@@ -205,6 +207,6 @@ class ReferenceMeter:
         return aggregated
 
     def final_line(self, ks: Sequence[int]) -> dict[str, str]:
-        """Make the final line: the percentage of videos right within the top k, for each k."""
+        """Make the final line: the percentage of videos whose label is among the k best classes, for each k."""
         self._meter.finalize_metrics(ks=tuple(ks))
         return dict(self._meter.stats)

@@ -18,7 +18,7 @@ class Key:
         allowed: the only values that are accepted; empty: all.
         minimum: least value, of a list the least item.
         length: how many numbers a list holds.
-        decides_views: views of different values are never mixed in one folder.
+        decides_views: views made with different values are never mixed in one folder.
         is_read: False: accepted and ignored, so that PySlowFast's yaml files load.
     """
 
@@ -64,7 +64,7 @@ class Key:
 
     @property
     def limits(self) -> str:
-        """Spell the values that are accepted: `"sum" or "max"`, `at least 1`, `3 numbers`; empty: all of the type."""
+        """Format the values that are accepted: `"sum" or "max"`, `at least 1`, `3 numbers`; empty: all of the type."""
         if self.allowed:
             *others, last = map(spell, self.allowed)
             return f"{', '.join(others)} or {last}" if others else last
@@ -79,5 +79,5 @@ def _is_number(item: Value) -> TypeGuard[int | float]:
 
 
 def spell(value: Value) -> str:
-    """Spell a value as Python does, with double quotes."""
+    """Format a value as a Python literal with double quotes."""
     return json.dumps(value) if isinstance(value, str) else repr(value)

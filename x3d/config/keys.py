@@ -152,7 +152,7 @@ SECTIONS: dict[str, tuple[Key, ...]] = {
         Key("ENABLE", True, "False: log it and exit"),
         Key("OM_OUTPUT_PATH", "", "folder of results"),
         Key("BACKEND", "native", "slowfast: the stage as PySlowFast does it", allowed=_BACKENDS),
-        Key("ALLOW_MISSING", False, "False: an incomplete set is refused"),
+        Key("ALLOW_MISSING", False, "False: an incomplete set is rejected"),
     ),
     "X3D_EVALUATE": (
         Key("MODEL_PATH", "", "the .onnx, .xml or .om to run"),

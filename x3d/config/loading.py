@@ -1,4 +1,4 @@
-"""Loading of a configuration: PySlowFast's keys that evaluation knows, and this suite's own X3D_* nodes.
+"""Load a configuration: the keys of PySlowFast that evaluation reads, and this suite's own X3D_* nodes.
 
 The sections of x3d/config/keys.py are strict: an unknown key in them is an error. PySlowFast's other sections are
 accepted and not read, so its yaml files load unchanged.
@@ -42,7 +42,7 @@ def load_cfg(path: str, opts: Sequence[str] = ()) -> "CfgNode":
     cfg = get_cfg()
     _set_keys(cfg, _file_pairs(path), f"in {path}")
     if len(opts) % 2:
-        raise ValueError(f"command line: KEY VALUE pairs expected, but {opts[-1]!r} stands alone")
+        raise ValueError(f"command line: KEY VALUE pairs expected, but {opts[-1]!r} has no value")
     pairs = zip(opts[::2], opts[1::2], strict=True)
     _set_keys(cfg, (pair for pair in pairs if pair[0].split(".")[0] not in UNREAD_SECTIONS), "on the command line")
     check_cfg(cfg)
@@ -51,10 +51,10 @@ def load_cfg(path: str, opts: Sequence[str] = ()) -> "CfgNode":
 
 
 def changed_keys(cfg: "CfgNode", reads: Iterable[str] = SECTIONS) -> str:
-    """Spell the keys that differ from their defaults, as they would stand on the command line.
+    """Format the keys that differ from their defaults as KEY VALUE pairs.
 
     Args:
-        reads: the sections and keys that the caller reads, as for select_keys; others are left out.
+        reads: the sections and keys that the caller reads, as for select_keys; others are omitted.
     """
     values = {name: (key, cfg[name.split(".")[0]][key.name]) for name, key in select_keys(reads).items()}
     return " ".join(f"{name} {value!r}" for name, (key, value) in values.items() if value != key.default)

@@ -1,4 +1,4 @@
-"""What shows the configuration keys: the list in `--help`, the README's table and the nodes in x3d.patch.
+"""Write the configuration keys into `--help`, the README's table and the nodes of x3d.patch.
 
     python -m x3d.config.tables [--check]
 
@@ -36,7 +36,7 @@ def keys_help(reads: Iterable[str]) -> str:
 
 
 def readme_table() -> str:
-    """Spell the Markdown table of all keys that this suite reads."""
+    """Format the Markdown table of all keys that this suite reads."""
     rows = [
         f"| {name} | {spell(key.default)} | {key.limits} | {key.description} |\n"
         for name, key in select_keys(SECTIONS).items()
@@ -50,7 +50,7 @@ def fill_readme(text: str) -> str:
 
 
 def fill_patch(text: str) -> str:
-    """Replace the X3D_* nodes in the patch of PySlowFast, and the line numbers that follow from them."""
+    """Replace the X3D_* nodes in the patch of PySlowFast, and the line numbers that depend on them."""
     nodes = []
     for section, keys in SECTIONS.items():
         if section.startswith("X3D_"):
@@ -79,7 +79,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             if not args.check:
                 path.write_text(after, encoding="utf-8")
     if args.check and stale:
-        print(f"not as in x3d/config/keys.py: {', '.join(stale)}; run python -m x3d.config.tables", file=sys.stderr)
+        print(f"differ from x3d/config/keys.py: {', '.join(stale)}; run python -m x3d.config.tables", file=sys.stderr)
     return 1 if args.check and stale else 0
 
 

@@ -17,7 +17,7 @@ logger = logging.getLogger(__name__)
 
 QUEUED_PER_WORKER = 2
 MAX_WAIT_SECONDS = 60
-"""A wait ends by then, whatever limit a video has."""
+"""Longest wait for an event, whatever the time limit of a video is."""
 
 T = TypeVar("T")
 
@@ -98,7 +98,7 @@ class Workers:
                     worker.submit(function, waiting.popleft())
 
     def _collect(self, waiting: deque[Task]) -> list[tuple[Task, Report]]:
-        """Wait until something happens; return the tasks that ended, and requeue those that a lost worker left."""
+        """Wait until something happens; return the tasks that ended, and requeue the other tasks of a lost worker."""
         limit = self._timeout_seconds
         seconds = min(MAX_WAIT_SECONDS, *(worker.seconds_left(limit) for worker in self._workers))
         ready = connection.wait([worker.connection for worker in self._workers], max(0, seconds))

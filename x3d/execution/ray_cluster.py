@@ -1,4 +1,4 @@
-"""Run a function over videos on a Ray cluster: videos are tasks, a node that dies costs a retry.
+"""Run a function over videos on a Ray cluster: each video is a task, retried if its node dies.
 
 A living node is too small (without the resources of a task), suitable, or excluded: it reported an unmet requirement or
 an engine that fails. Excluded nodes get no more tasks; each is logged once.
@@ -62,11 +62,11 @@ class RayWorkers:
     def run(self, function: Callable[[Video], T], videos: Sequence[Video]) -> Iterator[Outcome[T]]:
         """Run a function on every video, as x3d.execution.process_pool.Workers.run does.
 
-        As many tasks are under way as the nodes have room for, so that nothing piles up here.
+        The number of submitted tasks is limited by the nodes' resources, so that none pile up here.
 
         Raises:
             OSError: from the function, such as a full disk.
-            RunError: no node is left that can do the work, one cannot set up this suite, or the cluster is lost.
+            RunError: no usable node remains, one cannot set up this suite, or the cluster is lost.
         """
         try:
             yield from self._run(function, videos)
@@ -74,7 +74,7 @@ class RayWorkers:
             raise RunError(f"the cluster {self._address} was lost: {error}") from error
 
     def close(self) -> None:
-        """Leave the cluster; what still runs there for this process ends."""
+        """Disconnect from the cluster; tasks of this process that still run there end."""
         self._ray.shutdown()
 
     def __enter__(self) -> Self:
@@ -132,7 +132,7 @@ class RayWorkers:
         """Ask every suitable node, all at once, for its unmet requirements.
 
         Raises:
-            ValueError: there is no suitable node, or one has unmet requirements.
+            ValueError: no node is suitable, or one has unmet requirements.
         """
         from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
@@ -191,12 +191,12 @@ def _connect(address: str) -> Any:
 
 
 def _check_reachable(address: str) -> None:
-    """Fail at once where nothing listens, for which Ray would wait minutes."""
+    """Fail at once if nothing listens at the address; Ray would wait minutes."""
     host, colon, port = address.removeprefix("ray://").rpartition(":")
     if colon:
         socket.create_connection((host, int(port)), timeout=10).close()
 
 
 def _capacity(node: Mapping[str, Any], resources: Mapping[str, float]) -> int:
-    """Count the tasks that a node has the resources for."""
+    """Count the tasks that a node has resources for."""
     return int(min(node["Resources"].get(name, 0) / amount for name, amount in resources.items()))

@@ -1,4 +1,4 @@
-"""What a node of a cluster must have to run a part of the work."""
+"""Requirements that a node of a cluster must meet to take part in a run."""
 
 import os
 from collections.abc import Mapping, Sequence
@@ -9,7 +9,7 @@ from x3d.storage.provenance import DECODING, model_digest, versions
 
 @dataclass(frozen=True)
 class NodeRequirements:
-    """Paths, package versions and model that a node must have in common with this machine.
+    """Paths, package versions and model that a node must share with this machine.
 
     Attributes:
         paths: files and folders, absolute.
@@ -35,7 +35,7 @@ class NodeRequirements:
         """Require what this machine has.
 
         Args:
-            paths: files and folders; empty ones are left out.
+            paths: files and folders; empty ones are ignored.
             packages: beside those that decode, as `versions` takes them.
             model_digest: of the file at model_path, as provenance records it.
         """

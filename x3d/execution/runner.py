@@ -17,7 +17,7 @@ T = TypeVar("T")
 
 
 class Runner(Protocol):
-    """What runs a function on videos: Workers here, RayWorkers on a cluster."""
+    """Runs a function on videos: Workers here, RayWorkers on a cluster."""
 
     def run(self, function: Callable[[Video], T], videos: Sequence[Video]) -> Iterator[Outcome[T]]: ...
 
@@ -57,7 +57,7 @@ def open_runner(
         requirements: builds what every node of a cluster must have; called only for a cluster.
         resources: what a task on Ray occupies, by Ray's names (default: one CPU).
     Raises:
-        ValueError: the cluster cannot be reached, or cannot do the work.
+        ValueError: the cluster cannot be reached, or no node of it can be used.
     """
     if not settings.ray_address:
         return Workers(settings.num_workers, settings.timeout_seconds)

@@ -1,4 +1,4 @@
-"""Hold back Ctrl-C and SIGTERM for a moment."""
+"""Defer Ctrl-C and SIGTERM for a moment."""
 
 import signal
 import threading

@@ -27,7 +27,7 @@ PR_SET_PDEATHSIG = 1
 
 
 class Event(Enum):
-    """What a worker reports or suffers; all but STARTED and DIED_IDLE end the video that is running."""
+    """What a worker reports or how it fails; all but STARTED and DIED_IDLE end the video that is running."""
 
     STARTED = auto()
     RETURNED = auto()
@@ -148,7 +148,7 @@ def _run(request: bytes, connection: Connection) -> bytes:
 
 
 def _pickle_error(error: BaseException) -> bytes:
-    """Pickle the report of an error, of one that does not survive pickling its representation."""
+    """Pickle the report of an error; one that cannot be pickled is replaced by its representation."""
     try:
         report = pickle.dumps(Report(Event.RAISED, error=error))
         pickle.loads(report)

@@ -1,4 +1,4 @@
-"""Load a PySlowFast checkpoint, strictly."""
+"""Load a PySlowFast checkpoint strictly."""
 
 import pickle
 from collections.abc import Mapping
@@ -10,7 +10,7 @@ from x3d.errors import format_problems
 
 
 def load_checkpoint(model: nn.Module, path: str) -> None:
-    """Fill a model with a checkpoint's `model_state`, which has to hold every entry of the model and no other.
+    """Load a checkpoint's `model_state` into a model; it must have every entry of the model and no other.
 
     Only tensors and plain values are unpickled (`weights_only`).
 
@@ -29,28 +29,28 @@ def load_checkpoint(model: nn.Module, path: str) -> None:
     state = content.get("model_state") if isinstance(content, Mapping) else None
     if not isinstance(state, Mapping):
         found = f"keys {sorted(map(str, content))[:8]}" if isinstance(content, Mapping) else type(content).__name__
-        raise ValueError(f"checkpoint {path} holds {found}, not a dict with model_state as PySlowFast writes it")
-    faults = state_faults(model, state)
-    if faults:
+        raise ValueError(f"checkpoint {path} holds {found}; expected a dict with model_state, as PySlowFast writes it")
+    problems = state_problems(model, state)
+    if problems:
         raise ValueError(
-            f"checkpoint {path} does not fit the configured network in {len(faults)} entries\n"
-            + format_problems(faults)
+            f"checkpoint {path} does not fit the configured network; entries that differ: {len(problems)}\n"
+            + format_problems(problems)
         )
     model.load_state_dict(state)
 
 
-def state_faults(model: nn.Module, state: Mapping[str, torch.Tensor]) -> list[str]:
+def state_problems(model: nn.Module, state: Mapping[str, torch.Tensor]) -> list[str]:
     """List the entries in which a state dict differs from a model's, with both shapes."""
     expected = model.state_dict()
 
     def shape(tensors: Mapping[str, torch.Tensor], name: str) -> tuple[int, ...]:
         return tuple(getattr(tensors[name], "shape", ()))
 
-    faults = [f"missing: {name} {shape(expected, name)}" for name in expected if name not in state]
-    faults += [f"unexpected: {name} {shape(state, name)}" for name in state if name not in expected]
-    faults += [
+    problems = [f"missing: {name} {shape(expected, name)}" for name in expected if name not in state]
+    problems += [f"unexpected: {name} {shape(state, name)}" for name in state if name not in expected]
+    problems += [
         f"shape: {name} is {shape(state, name)}, the network needs {shape(expected, name)}"
         for name in expected
         if name in state and shape(state, name) != shape(expected, name)
     ]
-    return faults
+    return problems

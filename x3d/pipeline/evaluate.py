@@ -89,7 +89,7 @@ class EvaluateSettings:
         for node in ("X3D_PREPROCESS", "X3D_POSTPROCESS"):
             if cfg[node].BACKEND != "native":
                 raise ValueError(
-                    f"{node}.BACKEND {cfg[node].BACKEND}: PySlowFast's route goes by files; set {node}.BACKEND native"
+                    f"{node}.BACKEND {cfg[node].BACKEND}: PySlowFast's code needs files; set {node}.BACKEND native"
                 )
         return cls(
             videos=read_list(cfg),
@@ -159,7 +159,7 @@ def _check_model(settings: EvaluateSettings, engine: Engine) -> None:
     if tuple(engine.view_shape) != shape or engine.num_classes != settings.num_classes:
         raise ValueError(
             f"X3D_EVALUATE.MODEL_PATH {settings.model_path} takes views of {engine.view_shape} and returns "
-            f"{engine.num_classes} classes; --cfg says {shape} and {settings.num_classes}"
+            f"{engine.num_classes} classes; --cfg configures {shape} and {settings.num_classes}"
         )
 
 

@@ -74,7 +74,7 @@ class ExportResult:
 
     @property
     def passed(self) -> bool:
-        """Tell whether every difference is within the tolerance; NaN is not."""
+        """Check whether every difference is within the tolerance; NaN is not."""
         return all(difference.largest <= self.tolerance for difference in self.differences)
 
 

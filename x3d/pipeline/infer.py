@@ -1,4 +1,4 @@
-"""Run a model over a folder of views and write the results as ais_bench lays them out."""
+"""Run a model over a folder of views and write the results in ais_bench's layout."""
 
 import logging
 import shutil
@@ -26,7 +26,7 @@ class InferSettings:
     """What to run on what; the names are those of ais_bench's flags.
 
     Attributes:
-        input: folder of views, or files with a comma between; None: run generated data.
+        input: folder of views, or files separated by commas; None: run generated data.
         folder: for the results; None: write none.
         outfmt: BIN, NPY or TXT.
         batchsize: views per batch; None: the model's, or 1.
@@ -103,7 +103,7 @@ def _infer_files(engine: Engine, paths: Sequence[str], settings: InferSettings, 
 
 @contextmanager
 def _partial_folder(folder: Path | None) -> Iterator[Path | None]:
-    """Give a folder named `.partial`, renamed when it is whole, so that a stopped run is not taken for a short one."""
+    """Yield a folder named `.partial` and rename it when it is complete, so that a stopped run is recognised."""
     if folder is None:
         yield None
         return

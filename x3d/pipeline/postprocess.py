@@ -22,7 +22,7 @@ class ScoringSettings:
     """How the views of a run are aggregated and which videos are expected; the defaults are X3D's.
 
     Attributes:
-        labels: of the listed videos; None: the folder tells which videos are expected.
+        labels: of the listed videos; None: the expected videos come from the folder.
         annotations: path of the list that `labels` come from.
         allow_missing: score the complete videos although others are incomplete.
         slowfast_cfg: aggregate and count with PySlowFast's meter, which takes its whole configuration.

@@ -14,13 +14,13 @@ from x3d.storage.result_folder import Result, ScoreReader, find_results
 logger = logging.getLogger(__name__)
 
 Aggregate = Callable[[int, np.ndarray, int], np.ndarray]
-"""Takes a video's place among those scored, its (V, num_classes) float32 scores and its label; returns (num_classes,)
-float32."""
+"""Takes a video's position among those scored, its (V, num_classes) float32 scores and its label; returns
+(num_classes,) float32."""
 
 
 @dataclass(frozen=True)
 class ExpectedViews:
-    """The views there should be.
+    """The views that a complete run has.
 
     Attributes:
         views: (n,) int64, sorted.
@@ -46,7 +46,7 @@ class AuditedResults:
     Attributes:
         by_video: of each complete video, its results in order of the views.
         incomplete: indices of the other expected videos.
-        missing: what each of those misses, one text each.
+        missing: the missing views of each of those, one text each.
         problems: unexpected, duplicate or contradictory results.
         expected_from: where the expected views come from.
     """

@@ -1,4 +1,4 @@
-"""What a run over videos did, as a value."""
+"""Counts of a run over videos."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ class RunSummary:
 
     Attributes:
         num_videos: of this shard.
-        num_done: with everything the run makes of them.
+        num_done: with all of their outputs written.
         failed: manifest entries of the videos that failed, with reason and text.
         manifest: the file that records all this.
         num_rotated: videos done whose rotation metadata is not applied.
@@ -26,10 +26,10 @@ class RunSummary:
 
     @property
     def num_not_reached(self) -> int:
-        """Videos that the run did not come to."""
+        """Count the videos that the run did not reach."""
         return self.num_videos - self.num_done - len(self.failed)
 
     @property
     def complete(self) -> bool:
-        """Tell whether every video is done."""
+        """Check whether every video is done."""
         return self.num_done == self.num_videos

@@ -56,7 +56,7 @@ class VerifySettings:
         """Read the list and the keys that decide which frames are needed.
 
         Raises:
-            ValueError: there is no list, or it is empty.
+            ValueError: the list does not exist or is empty.
         """
         videos, problems = scan_list(cfg)
         return cls(
@@ -85,17 +85,17 @@ class Verification:
 
     @property
     def num_good(self) -> int:
-        """Videos of which every frame and every clip can be decoded."""
+        """Count the videos of which every frame and every clip can be decoded."""
         return self.num_videos.get("", 0)
 
     @property
     def num_bad(self) -> int:
-        """The other videos."""
+        """Count the other videos."""
         return sum(self.num_videos.values()) - self.num_good
 
     @property
     def passed(self) -> bool:
-        """Tell whether every video and every row is good; unlisted files do no harm."""
+        """Check whether every video and every row is good; unlisted files are no problem."""
         return not self.num_bad and not self.list_problems
 
 

@@ -24,7 +24,7 @@ class Share:
 
     @property
     def percent(self) -> str:
-        """Spell the share as PySlowFast does: float32 arithmetic, two decimals."""
+        """Format the share as PySlowFast does: float32 arithmetic, two decimals."""
         return f"{float(np.float32(self.num_correct) / np.float32(self.num_videos) * np.float32(100)):.2f}"
 
     @property
@@ -47,14 +47,14 @@ class Share:
 
 @dataclass(frozen=True)
 class Accuracy:
-    """What a run scores, over which videos, and under which conditions.
+    """Accuracy of a run, its denominators and its conditions.
 
     Attributes:
         num_correct: for each k, the videos whose label is among the k best classes.
         num_scored: videos with all their views.
         num_listed: those and the incomplete ones.
         incomplete: indices of the videos that are not scored.
-        missing: what each of them misses, one text each.
+        missing: the missing views of each of them, one text each.
         expected_from: where the expected videos come from, such as the path of test.csv.
         conditions: what the scores were made and aggregated with.
         line: PySlowFast's final line.
@@ -71,7 +71,7 @@ class Accuracy:
 
     @property
     def complete(self) -> bool:
-        """Tell whether every listed video is scored."""
+        """Check whether every listed video is scored."""
         return not self.incomplete
 
     def of_scored(self, k: int) -> Share:
@@ -83,7 +83,7 @@ class Accuracy:
         return Share(self.num_correct[k], self.num_listed)
 
     def to_dict(self) -> dict[str, Any]:
-        """Spell everything as JSON values: the content of `<folder>_accuracy.json`."""
+        """Convert everything to JSON values: the content of `<folder>_accuracy.json`."""
         return {
             **self.line,
             "correct": {f"top{k}": count for k, count in self.num_correct.items()},
@@ -142,7 +142,7 @@ def count_top_k(scores: np.ndarray, labels: np.ndarray, k: int) -> int:
 
 
 def final_line(num_correct: Mapping[int, int], num_videos: int) -> dict[str, str]:
-    """Make PySlowFast's final line: the percentage of videos right within the top k, for each k."""
+    """Make PySlowFast's final line: the percentage of videos whose label is among the k best classes, for each k."""
     return {"split": "test_final"} | {
         f"top{k}_acc": Share(count, num_videos).percent for k, count in num_correct.items()
     }

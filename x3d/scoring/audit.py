@@ -11,7 +11,7 @@ class Audit:
 
     Attributes:
         complete: (n,) int64, the expected videos that have all their views.
-        incomplete: (m,) int64, the expected videos that lack views.
+        incomplete: (m,) int64, the expected videos with missing views.
         missing: int64, the views not found.
         problems: unexpected, duplicate or contradictory views, one text each.
     """

@@ -17,8 +17,8 @@ class ScoreTable:
         labels: (n,) int64.
         expected_from: where the expected videos come from: test.csv, a summary, or the highest view found.
         conditions: what the scores were made and aggregated with.
-        incomplete: indices of expected videos that lack scores or views.
-        missing: what each of them lacks, one text each.
+        incomplete: indices of expected videos without a score or with missing views.
+        missing: the missing views of each of them, one text each.
         problems: unexpected, contradictory or unusable content; a table with problems is not scored.
         reference_line: the final line of PySlowFast's meter, with X3D_POSTPROCESS.BACKEND slowfast.
     """

@@ -22,7 +22,7 @@ OVERWRITE_ADVICE = "set X3D_PREPROCESS.OVERWRITE True to start anew"
 
 
 class ViewFolder:
-    """One shard's views in a folder: while it is open, its manifest records exactly the views that are there.
+    """One shard's views in a folder: while it is open, its manifest records exactly the views it contains.
 
     Attributes:
         scratch: folder for incomplete views, and for the lock; exists while the folder is open.
@@ -106,7 +106,7 @@ class ViewFolder:
             _check_provenance(Manifest.load(path), provenance, "remove it and its views")
 
     def _merge_finished_shards(self, manifests: Sequence[Path]) -> None:
-        """Merge the shards' manifests, with the locks of stopped shards held, so that none resumes meanwhile."""
+        """Merge the shards' manifests while holding the locks of stopped shards, so that none resumes meanwhile."""
         scratches = [scratch for path in manifests if (scratch := scratch_of(path)).exists()]
         with contextlib.ExitStack() as locks:
             for scratch in scratches:

@@ -1,4 +1,4 @@
-"""Decode whole video files to report their properties and faults."""
+"""Decode whole video files to report their properties and failure reasons."""
 
 from dataclasses import dataclass
 

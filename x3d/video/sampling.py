@@ -74,7 +74,7 @@ def plan_clips(pts: Sequence[int], header: Header, sampling: Sampling) -> Plan:
         header: a frame count of 0 is replaced by the number of `pts`.
         sampling: K, T and the length of a clip.
     Raises:
-        ValueError: a clip keeps no frame; the text says which.
+        ValueError: a clip keeps no frame; the text names it.
     """
     times = np.asarray(pts, dtype=np.int64)
     clip_size = sampling.clip_size(header.fps)

@@ -1,0 +1,36 @@
+"""Names, published figures and conditions, as tables and figures show them."""
+
+from collections.abc import Mapping
+from typing import Any
+
+PUBLISHED = {1: 333.2, 4: 381.6, 8: 386.8, 16: 365.2, 32: 358.9, 64: 354.9}
+"""Views per second on Ascend 310P3 by batch size, as the original recipe reports; not measured here."""
+ENGINES = {"openvino": "OpenVINO", "onnxruntime": "ONNX Runtime", "pytorch": "PyTorch eager"}
+SCRIPTS = {"x3d_preprocess": "x3d_preprocess.py", "x3d_evaluate": "x3d_evaluate.py"}
+WORKER_KINDS = {"workers": "worker", "ray_nodes": "Ray node"}
+ROUTES = {
+    "streaming": "x3d_evaluate.py",
+    "files": "x3d_preprocess.py, x3d_infer.py, x3d_postprocess.py",
+    "inference_alone": "inference alone, in as many processes",
+    "pyslowfast": "files, BACKEND slowfast",
+}
+
+Results = Mapping[str, Any]
+
+
+def conditions(result: Results) -> str:
+    """Describe the machine, versions and rounds of a result."""
+    machine = result["machine"]
+    versions = ", ".join(f"{name} {version}" for name, version in machine["versions"].items())
+    rounds = f"medians of {result['rounds']} rounds" if result["rounds"] > 1 else "one round"
+    counts = [counted(machine["cores"], "core")]
+    if "threads" in result:
+        counts.append(counted(result["threads"], "thread"))
+    if "threads_a_worker" in result:
+        counts.append(f"{counted(result['threads_a_worker'], 'thread')} per worker")
+    return f"{machine['processor']}, {', '.join(counts)}; {rounds}; Python {machine['python']}, {versions}."
+
+
+def counted(number: int, noun: str) -> str:
+    """Format a count with its noun: 1 worker, 2 workers."""
+    return f"{number} {noun}{'' if number == 1 else 's'}"
