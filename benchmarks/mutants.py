@@ -93,7 +93,7 @@ def _children(node: ast.AST) -> Iterator[ast.AST]:
 
 
 def _is_text(node: ast.AST) -> bool:
-    """Tell a docstring, or the help of an option."""
+    """Check for a docstring, or the help of an option."""
     return (
         isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
     ) or (isinstance(node, ast.keyword) and node.arg in ("help", "metavar", "desc", "description", "unit"))
