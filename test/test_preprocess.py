@@ -45,10 +45,10 @@ def test_each_file_gets_its_state_and_the_good_ones_are_as_without_the_bad(corpu
         if reason:
             assert name in found[str(i)]["text"]
             assert f"{reason}: {data.val / name}" in caplog.text
-    counted = collections.Counter(expected.values())
-    num_done = counted.pop("")
+    counts = collections.Counter(expected.values())
+    num_done = counts.pop("")
     assert f"{num_done} of {len(expected)} videos done" in caplog.text
-    for reason, count in counted.items():
+    for reason, count in counts.items():
         assert f"{counted(count, 'video')} failed, {reason}" in caplog.text
 
     good = Dataset(tmp_path / "good")
