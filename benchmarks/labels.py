@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
+from x3d.errors import counted
+
 PUBLISHED = {1: 333.2, 4: 381.6, 8: 386.8, 16: 365.2, 32: 358.9, 64: 354.9}
 """Views per second on Ascend 310P3 by batch size, as the original recipe reports; not measured here."""
 ENGINES = {"openvino": "OpenVINO", "onnxruntime": "ONNX Runtime", "pytorch": "PyTorch eager"}
@@ -29,8 +31,3 @@ def conditions(result: Results) -> str:
     if "threads_a_worker" in result:
         counts.append(f"{counted(result['threads_a_worker'], 'thread')} per worker")
     return f"{machine['processor']}, {', '.join(counts)}; {rounds}; Python {machine['python']}, {versions}."
-
-
-def counted(number: int, noun: str) -> str:
-    """Format a count with its noun: 1 worker, 2 workers."""
-    return f"{number} {noun}{'' if number == 1 else 's'}"

@@ -33,6 +33,7 @@ from x3d.dataset.annotations import Video
 from x3d.errors import EngineError, RunError
 from x3d.execution.process_pool import Workers
 from x3d.network.engine import infer_padded, open_engine
+from x3d.pipeline.evaluate import task_resources
 from x3d.pipeline.video_scorer import VideoScorer
 from x3d.storage.provenance import model_digest
 from x3d.storage.score_rows import ScoreRows, read_score_rows, row_type
@@ -283,7 +284,7 @@ def test_a_failed_video_is_listed_and_never_scored_silently(data, small_onnx, tm
     spoilt = data.link(tmp_path / "data")
     spoilt.replace("class 1/4.mp4", b"")
     assert x3d_evaluate.main(evaluate_keys(spoilt, small_onnx, tmp_path / "eval")) == 1
-    assert "1 videos failed, empty" in caplog.text
+    assert "1 video failed, empty" in caplog.text
     assert "video 4: " in caplog.text
     assert capsys.readouterr().out == ""
     allowed = evaluate_keys(spoilt, small_onnx, tmp_path / "eval", "X3D_POSTPROCESS.ALLOW_MISSING", "True")
@@ -377,10 +378,8 @@ def test_the_accuracy_file_records_the_conditions_of_the_rows(data, small_onnx, 
         ("NPU", {"CPU": 1, "NPU": 0.25}),
     ],
 )
-def test_a_task_holds_a_core_and_its_share_of_the_engines_device(device, held, small_onnx):
-    engine = open_engine(str(small_onnx))
-    engine.device = device
-    assert x3d_evaluate.task_resources(engine) == held
+def test_a_task_holds_a_core_and_its_share_of_the_engines_device(device, held):
+    assert task_resources(device) == held
 
 
 def test_a_row_is_written_whole_though_a_write_is_short(tmp_path, monkeypatch):

@@ -45,11 +45,11 @@ def test_each_file_gets_its_state_and_the_good_ones_are_as_without_the_bad(corpu
         if reason:
             assert name in found[str(i)]["text"]
             assert f"{reason}: {data.val / name}" in caplog.text
-    counted = collections.Counter(expected.values())
-    num_done = counted.pop("")
-    assert f"{num_done} videos done, {30 * num_done} views" in caplog.text
-    for reason, count in counted.items():
-        assert f"{count} videos failed, {reason}" in caplog.text
+    counts = collections.Counter(expected.values())
+    num_done = counts.pop("")
+    assert f"{num_done} of {len(expected)} videos done" in caplog.text
+    for reason, count in counts.items():
+        assert f"{counted(count, 'video')} failed, {reason}" in caplog.text
 
     good = Dataset(tmp_path / "good")
     good.val.mkdir(parents=True)
@@ -91,7 +91,7 @@ def test_verify_reports_what_is_bad_and_writes_a_row_per_video(corpus, tmp_path,
         "size": "64x48",
         "rotation": "0",
     }
-    assert "1 files are not listed:\n" + str(more.val / "unlisted.mp4") in caplog.text
+    assert "files that are not listed: 1\n" + str(more.val / "unlisted.mp4") in caplog.text
 
 
 def test_verify_reports_problems_of_the_list_and_recognises_a_copy_by_its_count(tmp_path, monkeypatch, caplog):
@@ -112,7 +112,7 @@ def test_verify_reports_problems_of_the_list_and_recognises_a_copy_by_its_count(
     data.write_list(["a.mp4"])
     monkeypatch.setitem(KNOWN_SETS, 1, "the copy of one")
     assert x3d_verify.main(preprocess_keys(data, tmp_path)) == 0
-    assert "1 videos listed: the copy of one" in caplog.text
+    assert "1 video listed: the copy of one" in caplog.text
 
 
 @pytest.fixture(scope="module")
@@ -218,7 +218,7 @@ def test_a_run_that_does_not_fit_the_disk_starts_nothing(data, tmp_path, monkeyp
     usage = shutil.disk_usage(tmp_path)
     monkeypatch.setattr(shutil, "disk_usage", lambda path: usage._replace(free=1_000_000))
     assert x3d_preprocess.main(preprocess_keys(data, tmp_path / "out")) == 2
-    assert "lacks 0.03 GB for 360 views" in caplog.text
+    assert "has 0.03 GB too little space for 360 views" in caplog.text
     assert content(tmp_path / "out") == {}
 
 

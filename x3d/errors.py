@@ -1,4 +1,4 @@
-"""Exceptions, the reasons why a video fails, and the formatting of a list of problems."""
+"""Exceptions, the reasons why a video fails, and the formatting of problems and counts."""
 
 from collections.abc import Sequence
 
@@ -48,6 +48,11 @@ class VideoError(Exception):
 
     def __str__(self) -> str:
         return f"{self.path}: {REASONS[self.reason]}" + (f" ({self.detail})" if self.detail else "")
+
+
+def counted(number: int, noun: str) -> str:
+    """Format a count with its noun: 1 video, 2 videos."""
+    return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
 def format_problems(problems: Sequence[str]) -> str:
