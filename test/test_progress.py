@@ -42,10 +42,10 @@ def test_a_log_line_has_a_line_of_its_own_above_the_bar(capsys):
 
 
 def test_failures_are_counted_by_reason_and_listed(caplog):
-    failed = [outcome.failure() for outcome in outcomes("damaged", "empty", "damaged")]
+    failed = [{"reason": outcome.reason, "text": outcome.text} for outcome in outcomes("damaged", "empty", "damaged")]
     log_failures(failed)
     assert [record.message for record in caplog.records] == [
-        "2 videos failed, damaged: the decoder or the container reader gave up before the last frame needed",
+        "2 videos failed, damaged: the decoder or the container reader failed before the last frame needed",
         "1 video failed, empty: the file has no bytes",
         "damaged: 0.mp4: damaged",
         "empty: 1.mp4: empty",
