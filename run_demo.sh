@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# The README's commands in order, from list and checkpoint to the accuracy, by way of files and by streaming.
-# With x3d_s.pyth and Kinetics-400/ here they are used; otherwise the demo's own clips and checkpoint.
+# Run the README's commands from list and checkpoint to the accuracy, with files and by streaming.
+# Data: x3d_s.pyth and Kinetics-400/ in this folder if both exist, else generated clips and the demo's checkpoint.
 set -euo pipefail
 cd "$(dirname "$0")"
 . ./setup_env.sh requirements.txt

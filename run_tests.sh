@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Linter, import contracts, type checker and tests, in .venv (made if missing).
+# Run linter, import contracts, type checker and tests in .venv, which is created if missing.
 set -euo pipefail
 cd "$(dirname "$0")"
 . ./setup_env.sh requirements-test.txt requirements.txt requirements-ray.txt requirements-samples.txt

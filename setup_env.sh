@@ -1,6 +1,6 @@
-# Make .venv and install what is pinned, once per content of the requirement files; source it: . ./setup_env.sh FILE...
-# PYTHON names the interpreter (default: python3.11, else python3).
-# TORCH_INDEX_URL names a package index to install torch from, such as the one of its CPU builds (default: pip's index).
+# Create .venv and install the requirement files, again only after they change; source it: . ./setup_env.sh FILE...
+# PYTHON: the interpreter (default: python3.11, else python3).
+# TORCH_INDEX_URL: the package index to install torch from, such as that of its CPU builds (default: pip's index).
 
 python_command=${PYTHON:-$(command -v python3.11 || command -v python3)}
 [ -x .venv/bin/python ] || "$python_command" -m venv .venv

@@ -19,7 +19,7 @@ from x3d.cli import EXIT_DONE, fail, guarded
 
 
 def build_parser() -> argparse.ArgumentParser:
-    """Build ais_bench's command line; each flag may be spelled with dashes too."""
+    """Build ais_bench's command line; each flag is accepted with dashes too."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
 
     def add(flag: str, *more: str, **settings: object) -> None:

@@ -33,7 +33,7 @@ READS = (
 
 
 def run(cfg: "CfgNode", args: argparse.Namespace) -> int:
-    """Score the folder, whatever wrote it, and report the accuracy."""
+    """Score the folder and report the accuracy."""
     if not cfg.X3D_POSTPROCESS.ENABLE:
         logger.info("X3D_POSTPROCESS.ENABLE is False: nothing to do")
         return EXIT_DONE

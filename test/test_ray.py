@@ -264,7 +264,7 @@ def test_a_node_with_another_version_or_model_is_named(cluster, small_onnx):
     older = dataclasses.replace(required, versions=(("av", "1.0"), *required.versions[:-1]))
     with pytest.raises(ValueError, match=r"node [\d.]+: has av .*, not 1\.0.*must be the same on every node"):
         outcomes_of(misbehave, 1, cluster.address, {"CPU": 1}, older)
-    with pytest.raises(ValueError, match=rf"node [\d.]+: has another {small_onnx}"):
+    with pytest.raises(ValueError, match=rf"node [\d.]+: has another file {small_onnx}"):
         outcomes_of(misbehave, 1, cluster.address, {"CPU": 1}, dataclasses.replace(required, model_digest="0"))
     missing = dataclasses.replace(required, modules=(("x", "no_such_module"),))
     with pytest.raises(ValueError, match="cannot import a required package: No module named 'no_such_module'"):
@@ -277,7 +277,7 @@ def test_paths_are_checked_on_each_node_once_before_anything_starts(data, small_
     process = start("x3d_evaluate.py", data, *keys, address=cluster.address)
     _, errors = process.communicate(timeout=TIMEOUT_SECONDS)
     assert process.returncode == 2
-    assert errors.count(f"does not see {tmp_path / 'nowhere'}") == 3
+    assert errors.count(f"cannot find {tmp_path / 'nowhere'}") == 3
     assert "goes on from here" not in errors
     assert not (tmp_path / "eval").exists()
 

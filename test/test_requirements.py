@@ -27,20 +27,20 @@ def test_this_machine_meets_its_own_requirements(requirements, tmp_path, model):
 
 def test_paths_are_required_as_absolute_ones(monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
-    assert NodeRequirements.from_here(["data"]).unmet() == [f"does not see {tmp_path / 'data'}"]
+    assert NodeRequirements.from_here(["data"]).unmet() == [f"cannot find {tmp_path / 'data'}"]
 
 
 def test_each_unmet_requirement_is_listed(requirements, model):
     versions = tuple((name, "0" if name in ("av", "numpy") else version) for name, version in requirements.versions)
     model.unlink()
     missing, *others = dataclasses.replace(requirements, versions=versions).unmet()
-    assert missing == f"does not see {model}"
+    assert missing == f"cannot find {model}"
     assert [text.split()[1] for text in others] == ["av", "numpy"]
     assert all(text.endswith(", not 0") for text in others)
 
 
 def test_another_model_and_a_missing_package_are_named(requirements, model):
     model.write_bytes(b"other weights")
-    assert requirements.unmet() == [f"has another {model}"]
+    assert requirements.unmet() == [f"has another file {model}"]
     missing = dataclasses.replace(requirements, modules=(("x", "no_such_module"),))
     assert missing.unmet() == ["cannot import a required package: No module named 'no_such_module'"]

@@ -1,4 +1,4 @@
-"""Run a function over videos in worker processes, so that a crash or a hang costs one video."""
+"""Run a function over videos in worker processes, so that a crash or a hang fails only one video."""
 
 import logging
 import os
@@ -17,7 +17,7 @@ logger = logging.getLogger(__name__)
 
 QUEUED_PER_WORKER = 2
 MAX_WAIT_SECONDS = 60
-"""Longest wait for an event, whatever the time limit of a video is."""
+"""Longest wait for an event, also if the time limit of a video is longer."""
 
 T = TypeVar("T")
 
@@ -66,7 +66,7 @@ class Workers:
                     waiting.append(Task(task.video, task.attempt + 1))
 
     def close(self) -> None:
-        """End the processes, whatever they do."""
+        """Kill the processes, also busy ones."""
         with stop_signals_deferred():
             while self._workers:
                 self._workers.pop().kill()
@@ -91,7 +91,7 @@ class Workers:
             raise RunError(f"worker processes cannot be started: {error}") from error
 
     def _submit(self, function: Callable[[Video], T], waiting: deque[Task]) -> None:
-        """Queue a video on each idle worker, and a second one while many wait, so that none idles meanwhile."""
+        """Queue a video on each idle worker, and a second one while many wait, so that no worker becomes idle."""
         for depth in range(1, QUEUED_PER_WORKER + 1):
             for worker in self._workers:
                 if len(waiting) > (depth - 1) * self._num_workers and len(worker.tasks) < depth:

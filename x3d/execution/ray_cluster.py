@@ -129,7 +129,7 @@ class RayWorkers:
         ]
 
     def _check_nodes(self) -> None:
-        """Ask every suitable node, all at once, for its unmet requirements.
+        """Query the unmet requirements of all suitable nodes in parallel.
 
         Raises:
             ValueError: no node is suitable, or one has unmet requirements.

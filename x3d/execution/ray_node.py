@@ -1,7 +1,7 @@
-"""What runs on a node of a Ray cluster, beneath one of Ray's workers.
+"""Run functions on a node of a Ray cluster, within a Ray worker.
 
-A video runs in a process of its own there, as it does without a cluster, so that crashes, hangs and the time limit mean
-the same.
+A video runs in a process of its own, as without a cluster, so that crashes, hangs and the time limit are handled in the
+same way.
 """
 
 from collections.abc import Callable
@@ -73,7 +73,7 @@ def run_on_node(
 
 
 class _NodeWorkers(Workers):
-    """One process beneath Ray's worker, for the devices that Ray assigned, and the node's unmet requirements."""
+    """A pool of one process in a Ray worker, for the devices that Ray assigned, with the node's unmet requirements."""
 
     def __init__(self, timeout_seconds: float, devices: str, requirements: NodeRequirements) -> None:
         super().__init__(1, timeout_seconds)

@@ -50,7 +50,7 @@ class NodeRequirements:
 
     def unmet(self) -> list[str]:
         """List requirements that this node does not meet."""
-        problems = [f"does not see {path}" for path in self.paths if not os.path.exists(path)]
+        problems = [f"cannot find {path}" for path in self.paths if not os.path.exists(path)]
         try:
             found = versions(dict(self.modules))
         except ImportError as error:
@@ -59,5 +59,5 @@ class NodeRequirements:
             f"has {name} {found[name]}, not {required}" for name, required in self.versions if found[name] != required
         ]
         if not problems and self.model_path and model_digest(self.model_path) != self.model_digest:
-            problems.append(f"has another {self.model_path}")
+            problems.append(f"has another file {self.model_path}")
         return problems

@@ -83,7 +83,7 @@ class Worker:
             self.connection.send((function, task.video))
 
     def receive(self) -> Report:
-        """Read what the process reports, or notice its end."""
+        """Read a report of the process, or report its end."""
         try:
             report: Report = self.connection.recv()
         except (EOFError, OSError):

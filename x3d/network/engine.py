@@ -1,4 +1,4 @@
-"""Open and run a converted model: one interface, whatever engine runs it.
+"""Open and run a converted model, with one interface for all engines.
 
 Every engine takes (N, 3, T, C, C) float32 and returns (N, NUM_CLASSES) float32. It computes in float32 on a CPU, with
 CUDA and with CANN; an .om runs in the precision chosen at conversion.

@@ -74,7 +74,7 @@ def round_width(width: float, multiplier: float, divisor: int = 8) -> int:
 
 
 class Swish(nn.Module):
-    """x * sigmoid(x), spelled with operators that every ONNX opset has."""
+    """x * sigmoid(x), written with operators that every ONNX opset has."""
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         return x * torch.sigmoid(x)

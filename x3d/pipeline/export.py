@@ -81,7 +81,7 @@ class ExportResult:
 def export_checkpoint(settings: ExportSettings) -> ExportResult:
     """Write a checkpoint as ONNX under its name if the file computes what the checkpoint does.
 
-    An earlier file of that name is removed, whatever the result.
+    An earlier file of that name is removed in any case.
 
     Raises:
         ValueError: no output file or no folder for it is given, or the checkpoint does not fit; nothing is written.

@@ -41,7 +41,7 @@ class VideoScorer:
             (num_classes,) float32, aggregated over its views.
         Raises:
             VideoError: the video cannot be used.
-            EngineError: the model cannot be loaded or run; the next call loads it anew.
+            EngineError: the model cannot be loaded or run; the next call loads it again.
         """
         try:
             engine = _open_once(self.model_path, self.engine, self.device, self.num_threads)

@@ -1,4 +1,4 @@
-"""Aggregated scores of the videos of a run, whatever they were read from."""
+"""Aggregated scores of the videos of a run, from results or from score rows."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field

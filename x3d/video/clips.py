@@ -129,7 +129,7 @@ def _frames_in_order(reader: VideoReader, expected_pts: Sequence[int]) -> Iterat
 
 
 def _observe(frames: Iterator[av.VideoFrame], observed_pts: list[int]) -> list[int]:
-    """Append the pts of the frames, up to the first that cannot be decoded unless that is the first of the file."""
+    """Append the pts of the frames up to one that cannot be decoded; raise its error if it is the first of the file."""
     try:
         for frame in frames:
             observed_pts.append(frame.pts or 0)

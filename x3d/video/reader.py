@@ -139,7 +139,7 @@ class VideoReader:
         try:
             return self._reformatter.reformat(frame, format="rgb24", threads=1).to_ndarray()
         except av.FFmpegError as error:
-            raise VideoError("damaged", self.path, f"a frame has no colours: {error.strerror}") from error
+            raise VideoError("damaged", self.path, f"a frame cannot be converted to RGB: {error.strerror}") from error
 
 
 def _open(path: str) -> av.container.InputContainer:
