@@ -20,12 +20,13 @@ from x3d.config.tables import keys_help
 from x3d.errors import REASONS
 
 README = (ROOT / "README.md").read_text()
+PARITY = (ROOT / "benchmarks" / "parity.md").read_text()
 SCRIPTS = sorted(path.name for path in ROOT.glob("x3d_*.py"))
 
 
 def commands() -> Iterator[list[str]]:
-    """Every command line of the README that runs one of the scripts."""
-    text = re.sub(r"\\\n", " ", README)
+    """Yield every command line of README.md and benchmarks/parity.md that runs one of the scripts."""
+    text = re.sub(r"\\\n", " ", README + PARITY)
     found = re.findall(r"^(?:On a host: `)?(python x3d_\w+\.py[^`\n]*)", text, flags=re.MULTILINE)
     found += re.findall(r"`(python x3d_\w+\.py[^`\n]*)`", text)
     for line in sorted(set(found)):
