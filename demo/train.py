@@ -42,7 +42,7 @@ BACKWARDS = (1, 0, 3, 2, 5, 4, 7, 6)
 MIRRORED = (1, 0, 2, 3, 4, 5, 7, 6)
 FLIPPED = (0, 1, 3, 2, 4, 5, 7, 6)
 TRANSPOSED = (2, 3, 0, 1, 4, 5, 7, 6)
-"""Motion, as an index of MOTIONS, that each motion becomes under the change."""
+"""Motion, as an index of demo.scenes.MOTIONS, that each motion becomes under the change."""
 
 
 def read_clips(cfg: "CfgNode", folder: str, rows: Sequence[tuple[str, int]]) -> tuple["np.ndarray", "np.ndarray"]:

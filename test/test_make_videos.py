@@ -1,4 +1,4 @@
-"""demo/make_videos.py: the shape of the set, and that each class moves and looks as it is named."""
+"""demo/make_videos.py and demo/scenes.py: the shape of the set, and that each class moves and looks as it is named."""
 
 import dataclasses
 import hashlib
@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from demo import train
-from demo.make_videos import (
+from demo.make_videos import clip_rows, main
+from demo.scenes import (
     CLASSES,
     DIRECTIONS,
     HEIGHT,
@@ -16,9 +17,7 @@ from demo.make_videos import (
     WIDTH,
     Pose,
     Thing,
-    clip_rows,
     draw,
-    main,
     make_scene,
     render,
 )
