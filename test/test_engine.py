@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from x3d.errors import EngineError
-from x3d.network import engine
+from x3d.network import onnxruntime_engine
 from x3d.network.engine import infer_padded, open_engine, run_batch
 
 SHAPE = (3, 4, 40, 40)
@@ -143,12 +143,12 @@ AVAILABLE = ["CUDAExecutionProvider", "CANNExecutionProvider", "ROCMExecutionPro
     ],
 )
 def test_a_device_names_provider_and_number(device, expected):
-    assert engine._provider(device, AVAILABLE) == expected
+    assert onnxruntime_engine._provider(device, AVAILABLE) == expected
 
 
 def test_a_provider_that_is_not_built_in_is_refused_with_those_that_are():
     with pytest.raises(EngineError, match=r"device cuda:0: .* has no CUDAExecutionProvider; it has A, B"):
-        engine._provider("cuda:0", ["A", "B"])
+        onnxruntime_engine._provider("cuda:0", ["A", "B"])
 
 
 def test_a_provider_that_does_not_start_is_an_error(small_onnx, monkeypatch):
