@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from x3d.cli import EXIT_DONE, EXIT_INCOMPLETE, script_main
-from x3d.errors import REASONS, format_problems
+from x3d.errors import REASONS, counted, format_problems
 
 if TYPE_CHECKING:
     from fvcore.common.config import CfgNode
@@ -45,8 +45,8 @@ def run(cfg: "CfgNode", args: argparse.Namespace) -> int:
     if found.unlisted:
         logger.warning("files that are not listed: %d\n%s", len(found.unlisted), format_problems(found.unlisted))
     logger.info(
-        "%d videos good, %d bad; bad rows of the list: %d; see %s",
-        *(found.num_good, found.num_bad, len(found.list_problems), REPORT),
+        "%s good, %d bad; bad rows of the list: %d; see %s",
+        *(counted(found.num_good, "video"), found.num_bad, len(found.list_problems), REPORT),
     )
     for reason in sorted(set(found.num_videos) - {""}):
         logger.error("%s: %d (%s)", reason, found.num_videos[reason], REASONS[reason])

@@ -111,7 +111,7 @@ def test_a_run_is_reported_with_its_failures(caplog):
     assert cli.report_run(summary) == 1
     for text in (
         "4 of 9 videos done; manifest: m.json",
-        "2 videos have rotation",
+        "2 videos with rotation metadata",
         "2 videos not reached",
         "x.mp4: damaged",
     ):

@@ -12,7 +12,7 @@ from types import FrameType
 from typing import TYPE_CHECKING, NoReturn
 
 from x3d.config.tables import keys_help
-from x3d.errors import RunError
+from x3d.errors import RunError, counted
 
 if TYPE_CHECKING:
     from fvcore.common.config import CfgNode
@@ -126,11 +126,12 @@ def report_run(summary: "RunSummary") -> int:
     """
     from x3d.execution.progress import log_failures
 
-    logger.info("%d of %d videos done; manifest: %s", summary.num_done, summary.num_videos, summary.manifest)
+    logger.info("%d of %s done; manifest: %s", summary.num_done, counted(summary.num_videos, "video"), summary.manifest)
     if summary.num_rotated:
-        logger.info("%d videos have rotation metadata, which is not applied, as in PySlowFast", summary.num_rotated)
+        rotated = counted(summary.num_rotated, "video")
+        logger.info("%s with rotation metadata, which is not applied, as in PySlowFast", rotated)
     if summary.num_not_reached:
-        logger.error("%d videos not reached", summary.num_not_reached)
+        logger.error("%s not reached", counted(summary.num_not_reached, "video"))
     log_failures(summary.failed)
     return EXIT_DONE if summary.complete else EXIT_INCOMPLETE
 

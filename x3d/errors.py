@@ -1,4 +1,4 @@
-"""Every exception of the suite, the reasons why a video fails, and how a list of problems is spelled."""
+"""Every exception of the suite, the reasons why a video fails, and how problems and numbers are spelled."""
 
 from collections.abc import Sequence
 
@@ -48,6 +48,11 @@ class VideoError(Exception):
 
     def __str__(self) -> str:
         return f"{self.path}: {REASONS[self.reason]}" + (f" ({self.detail})" if self.detail else "")
+
+
+def counted(number: int, noun: str) -> str:
+    """Spell a number of things: 1 video, 2 videos."""
+    return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
 def format_problems(problems: Sequence[str]) -> str:

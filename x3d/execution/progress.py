@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from tqdm import tqdm
 from tqdm.contrib.logging import logging_redirect_tqdm
 
-from x3d.errors import REASONS
+from x3d.errors import REASONS, counted
 from x3d.execution.outcome import Outcome
 
 logger = logging.getLogger(__name__)
@@ -50,6 +50,6 @@ def log_failures(failed: Sequence[Mapping[str, Any]]) -> None:
         failed: entries of a manifest.
     """
     for reason, count in sorted(collections.Counter(entry["reason"] for entry in failed).items()):
-        logger.error("%d %s failed, %s: %s", count, "video" if count == 1 else "videos", reason, REASONS[reason])
+        logger.error("%s failed, %s: %s", counted(count, "video"), reason, REASONS[reason])
     for entry in failed:
         logger.error("%s: %s", entry["reason"], entry["text"])

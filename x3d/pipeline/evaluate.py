@@ -14,6 +14,7 @@ import numpy as np
 from x3d.config.loading import view_config
 from x3d.dataset.annotations import Video, first_existing, read_list
 from x3d.dataset.naming import WHOLE, Shard, views_per_video
+from x3d.errors import counted
 from x3d.execution.outcome import Outcome
 from x3d.execution.progress import with_progress
 from x3d.execution.requirements import NodeRequirements
@@ -146,8 +147,10 @@ def evaluate(settings: EvaluateSettings, shard: Shard = WHOLE) -> RunSummary:
         stack.enter_context(manifest.saved_on_exit())
         done = set(rows.done.tolist())
         todo = [video for video in videos if video.index not in done]
-        where = settings.runner.ray_address or f"{num_workers} workers"
-        logger.info("%d videos, %d to do, %s, batch size %d", len(videos), len(todo), where, scorer.batch_size)
+        where = settings.runner.ray_address or counted(num_workers, "worker")
+        logger.info(
+            "%s, %d to do, %s, batch size %d", counted(len(videos), "video"), len(todo), where, scorer.batch_size
+        )
         for outcome in with_progress(runner.run(scorer, todo), len(todo), settings.stop_at_first_failure):
             _record(outcome, rows, manifest)
     return RunSummary(len(videos), rows.num_rows, list(manifest.failed().values()), manifest.path)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from x3d.config.loading import view_config
 from x3d.dataset.annotations import Video, first_existing, read_list
 from x3d.dataset.naming import WHOLE, Shard, views_per_video
+from x3d.errors import counted
 from x3d.execution.progress import with_progress
 from x3d.execution.requirements import NodeRequirements
 from x3d.execution.runner import RunnerSettings, open_runner
@@ -126,8 +127,8 @@ def _check_space(folder: ViewFolder, num_videos: int, num_todo: int) -> None:
     num_views = num_todo * folder.views_per_video
     needed, free = num_views * folder.view_bytes, shutil.disk_usage(folder.path).free
     logger.info(
-        "%d videos, %d to do: %d views, %.2f GB of %.2f GB free in %s",
-        *(num_videos, num_todo, num_views, needed / 1e9, free / 1e9, folder.path),
+        "%s, %d to do: %d views, %.2f GB of %.2f GB free in %s",
+        *(counted(num_videos, "video"), num_todo, num_views, needed / 1e9, free / 1e9, folder.path),
     )
     if needed > free:
         raise ValueError(f"{folder.path} has {(needed - free) / 1e9:.2f} GB too little space for {num_views} views")

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from x3d.dataset.annotations import Video, first_existing, list_path, scan_list
+from x3d.errors import counted
 from x3d.execution.outcome import Outcome
 from x3d.execution.progress import progress_bar
 from x3d.execution.requirements import NodeRequirements
@@ -107,7 +108,7 @@ def verify(settings: VerifySettings, report: Path) -> Verification:
     """
     videos = settings.videos
     known = KNOWN_SETS.get(len(videos), "no known copy of the validation set")
-    logger.info("%d videos listed: %s", len(videos), known)
+    logger.info("%s listed: %s", counted(len(videos), "video"), known)
     counts: collections.Counter[str] = collections.Counter()
     paths = [settings.path_prefix, first_existing(videos)]
     requirements = functools.partial(NodeRequirements.from_here, paths)

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from x3d.errors import ScoringError, format_problems
+from x3d.errors import ScoringError, counted, format_problems
 from x3d.scoring.table import ScoreTable
 
 TOP_K = (1, 5)
@@ -108,7 +108,7 @@ def measure_accuracy(table: ScoreTable, allow_missing: bool = False) -> Accuracy
     """
     problems = [*table.problems, *([] if allow_missing else table.missing)]
     if problems:
-        count = f"{len(problems)} problem{'s' if len(problems) > 1 else ''}"
+        count = counted(len(problems), "problem")
         raise ScoringError(f"{table.folder} is not scored, {count}:\n{format_problems(problems)}")
     if not len(table.labels):
         raise ScoringError(f"{table.folder} is not scored: no video has all its views")
