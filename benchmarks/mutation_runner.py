@@ -39,6 +39,8 @@ threading.setprofile(_probe)
 sys.setprofile(_probe)
 """
 
+NO_TESTS = 5
+"""Exit status of pytest that has run no test."""
 T = TypeVar("T")
 R = TypeVar("R")
 
@@ -243,5 +245,5 @@ def run_mutant(slot: Slot, mutant: Mutant, tests: dict[str, float]) -> tuple[Mut
     child = slot.fork(lambda: run_pytest(files, Selection(list(tests)), "-x"))
     status = slot.wait(child, START_SECONDS + HANG_FACTOR * sum(tests.values()))
     slot.write(mutant.module, original)
-    verdict = "hung" if status is None else "killed" if status else "survived"
+    verdict = "hung" if status is None else "survived" if status in (0, NO_TESTS) else "killed"
     return mutant, verdict, time.monotonic() - started
