@@ -100,6 +100,14 @@ def test_the_configuration_is_loaded_logged_and_passed_on(caplog):
     assert "TEST.BATCH_SIZE 3" in caplog.text
 
 
+def test_without_flags_the_whole_list_is_one_shard_of_x3d_s():
+    seen = []
+    assert cli.script_main("", lambda cfg, args: seen.append((cfg, args)) or 0, [], with_shards=True) == 0
+    [(cfg, args)] = seen
+    assert (args.shard_id, args.num_shards, args.cfg) == (0, 1, str(ROOT / "configs" / "X3D_S.yaml"))
+    assert (cfg.DATA.NUM_FRAMES, cfg.DATA.TEST_CROP_SIZE, cfg.is_frozen()) == (13, 182, True)
+
+
 def failed(reason: str) -> dict[str, str]:
     return {"state": "failed", "reason": reason, "text": f"x.mp4: {reason}"}
 

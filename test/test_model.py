@@ -2,6 +2,7 @@ import numpy as np
 import onnx
 import pytest
 import torch
+from torch import nn
 
 from demo.synthetic import synthetic_state
 from test.helpers import ROOT, SMALL, read_golden
@@ -21,23 +22,45 @@ def golden_cfg(case):
     return load_cfg(str(ROOT / f"configs/{case['config']}.yaml"), ["DATA.TEST_CROP_SIZE", str(case["crop"]), *one_crop])
 
 
-@pytest.mark.parametrize("case", GOLDEN["cases"], ids=lambda case: f"{case['config']} at {case['crop']}")
-def test_network_and_onnx_are_pyslowfasts(case, tmp_path):
-    cfg = golden_cfg(case)
+BY_CASE = pytest.mark.parametrize("case", GOLDEN["cases"], ids=lambda case: f"{case['config']} at {case['crop']}")
+
+
+def golden_batch(cfg):
+    random = np.random.RandomState(GOLDEN["seed"] + 1)
+    return random.standard_normal((2, *view_shape(cfg))).astype(np.float32)
+
+
+def golden_model(cfg):
     model = X3D(Architecture.from_cfg(cfg)).eval()
+    model.load_state_dict(synthetic_state(model, GOLDEN["seed"]))
+    return model
+
+
+@BY_CASE
+def test_tensors_are_pyslowfasts(case):
+    with torch.device("meta"):
+        model = X3D(Architecture.from_cfg(golden_cfg(case)))
     assert {name: list(tensor.shape) for name, tensor in model.state_dict().items()} == GOLDEN["tensors"]
     assert round(sum(p.numel() for p in model.parameters()) / 1e6, 3) == 3.794
-    model.load_state_dict(synthetic_state(model, GOLDEN["seed"]))
-    random = np.random.RandomState(GOLDEN["seed"] + 1)
-    batch = random.standard_normal((2, *view_shape(cfg))).astype(np.float32)
-    expected = np.array(case["output"])
+
+
+@BY_CASE
+def test_outputs_are_pyslowfasts(case):
+    cfg = golden_cfg(case)
     with torch.inference_mode():
-        assert np.abs(model(torch.from_numpy(batch)).numpy() - expected).max() < 1e-6
+        found = golden_model(cfg)(torch.from_numpy(golden_batch(cfg))).numpy()
+    assert np.abs(found - np.array(case["output"])).max() < 1e-6
+
+
+@BY_CASE
+def test_outputs_of_the_onnx_are_pyslowfasts(case, tmp_path):
+    cfg = golden_cfg(case)
+    model = golden_model(cfg)
     fold_batch_norm(model)
     path = str(tmp_path / "x.onnx")
     write_onnx(model, path, view_shape(cfg), opset=11, batch_size=0)
     for engine in ("openvino", "onnxruntime"):
-        assert np.abs(open_engine(path, engine).infer(batch)[0] - expected).max() < 1e-5
+        assert np.abs(open_engine(path, engine).infer(golden_batch(cfg))[0] - np.array(case["output"])).max() < 1e-5
 
 
 @pytest.mark.parametrize(
@@ -51,6 +74,7 @@ def test_widths_are_rounded_by_the_rule(width, multiplier, divisor, expected):
 def test_stage_widths():
     assert Architecture.from_cfg(load_cfg(S)).stage_widths() == [24, 24, 48, 96, 192]
     assert Architecture.from_cfg(load_cfg(S, ["X3D.SCALE_RES2", "True"])).stage_widths() == [24, 48, 96, 192, 384]
+    assert Architecture.from_cfg(load_cfg(S, ["X3D.WIDTH_FACTOR", "0.25"])).stage_widths() == [3, 3, 6, 12, 24]
 
 
 @pytest.mark.parametrize(
@@ -119,6 +143,15 @@ def test_what_is_no_checkpoint_is_refused(content, advice, tmp_path, small_cfg, 
     with pytest.raises(ValueError, match=advice):
         load_checkpoint(X3D(Architecture.from_cfg(small_cfg)), str(path))
     assert not (tmp_path / "pwned").exists()
+
+
+def test_a_long_error_of_torch_is_cut_to_its_first_line(monkeypatch):
+    def load(path, **more):
+        raise RuntimeError("first line\nsecond line")
+
+    monkeypatch.setattr(torch, "load", load)
+    with pytest.raises(ValueError, match=r"checkpoint x\.pyth cannot be read as tensors: first line$"):
+        load_checkpoint(nn.Module(), "x.pyth")
 
 
 def test_an_empty_checkpoint_path_says_which_key_to_set(small_cfg):
