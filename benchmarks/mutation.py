@@ -25,7 +25,8 @@ from typing import Any
 
 from benchmarks.common import RESULTS, ROOT, describe_machine
 from benchmarks.mutants import Mutant, make_mutants
-from benchmarks.mutation_runner import Slot, choose_tests, in_slots, read_maps, run_mutant
+from benchmarks.mutation_maps import choose_tests, read_maps
+from benchmarks.mutation_runner import Slot, in_slots, run_mutant
 from x3d.storage.atomic import write_json
 
 HEAVY = "numpy cv2 av torch torch.onnx onnx openvino onnxruntime fvcore.common.config tqdm pytest".split()

@@ -1,7 +1,5 @@
 """Run mutants in copies of the project, each with the tests that call the changed function."""
 
-import hashlib
-import json
 import math
 import os
 import queue
@@ -18,27 +16,10 @@ from typing import Any, TypeVar
 
 from benchmarks.common import ROOT
 from benchmarks.mutants import Mutant
-from x3d.storage.atomic import write_json
 
 COPIED = "x3d test demo benchmarks configs .ci".split()
 HANG_FACTOR, START_SECONDS = 6, 30
 """A mutant hangs when it takes so many times as long as its tests do, after a start: a busy machine is no hang."""
-MAPS = Path(tempfile.gettempdir()) / f"x3d-mutation-{os.getuid()}"
-PROBE = """
-import os, sys, threading
-_seen = set()
-def _probe(frame, event, arg):
-    code = frame.f_code
-    if event == "call" and code.co_filename.startswith(os.environ["MUTATION_ROOT"]):
-        call = os.environ.get("PYTEST_CURRENT_TEST"), code.co_filename, code.co_qualname
-        if call[0] and call not in _seen:
-            _seen.add(call)
-            with open(os.environ["MUTATION_CALLS"], "a") as file:
-                file.write("\\t".join(call) + "\\n")
-threading.setprofile(_probe)
-sys.setprofile(_probe)
-"""
-
 NO_TESTS = 5
 """Exit status of pytest that has run no test."""
 T = TypeVar("T")
@@ -143,36 +124,6 @@ def run_pytest(files: Sequence[str], selection: Selection, *more: str) -> int:
     return int(pytest.main([*quiet, *more, *files], plugins=[selection]))
 
 
-def map_tests(slot: Slot, test_file: str) -> dict[str, Any]:
-    """Learn how long each test of a file takes, and which functions it calls, in its subprocesses too."""
-    probe = slot.root.parent / "probe"
-    probe.mkdir(exist_ok=True)
-    (probe / "sitecustomize.py").write_text(PROBE)
-    calls, taken = probe / "calls.txt", probe / "seconds.json"
-    calls.write_text("")
-    taken.write_text("{}")
-
-    def action() -> int:
-        os.environ |= {"PYTHONPATH": str(probe), "MUTATION_CALLS": str(calls)}
-        exec(compile(PROBE, "probe", "exec"), {})
-        selection = Selection()
-        status = run_pytest([test_file], selection)
-        taken.write_text(json.dumps(selection.seconds))
-        return status
-
-    status = slot.wait(slot.fork(action))
-    if status not in (0, 5):
-        tail = (slot.root.parent / "log.txt").read_text()[-1500:]
-        print(f"{test_file}: pytest ended with {status}; only what passed is used\n{tail}", file=sys.stderr)
-    functions: dict[str, set[str]] = {}
-    for line in calls.read_text().splitlines():
-        test, path, function = line.split("\t")
-        test, phase = test.rsplit(" ", 1)
-        key = f"{Path(path).relative_to(slot.root)}::{function.partition('.<')[0]}"
-        functions.setdefault(key, set()).add("" if phase == "(setup)" else test)
-    return {"seconds": json.loads(taken.read_text()), "functions": {k: sorted(v) for k, v in functions.items()}}
-
-
 def in_slots(slots: Sequence[Slot], function: Callable[[Slot, T], R], items: Sequence[T]) -> Iterator[R]:
     """Run a function on every item, as many at a time as there are slots; yield the results in order."""
     free: queue.SimpleQueue[Slot] = queue.SimpleQueue()
@@ -188,52 +139,6 @@ def in_slots(slots: Sequence[Slot], function: Callable[[Slot, T], R], items: Seq
 
     with ThreadPoolExecutor(len(slots)) as pool:
         yield from pool.map(run, items)
-
-
-def read_maps(slots: Sequence[Slot], test_files: Sequence[str]) -> list[dict[str, Any]]:
-    """Map the test files; a map is kept in the temporary folder until its file changes."""
-    MAPS.mkdir(exist_ok=True)
-
-    def read(slot: Slot, name: str) -> dict[str, Any]:
-        digest = hashlib.sha256((ROOT / "test" / name).read_bytes()).hexdigest()
-        stored = MAPS / f"{name}-{digest[:16]}.json"
-        if not stored.exists():
-            started = time.monotonic()
-            write_json(stored, map_tests(slot, f"test/{name}"))
-            print(f"{name} mapped, {time.monotonic() - started:.0f} s", file=sys.stderr, flush=True)
-        mapped: dict[str, Any] = json.loads(stored.read_text())
-        return mapped
-
-    return list(in_slots(slots, read, test_files))
-
-
-def choose_tests(mutant: Mutant, maps: Sequence[dict[str, Any]], seconds: float) -> dict[str, float]:
-    """Choose the tests that call a mutant's function, quickest first, for at most so many seconds.
-
-    A fixture's calls count for every test of its file. A change outside functions, or of a function that no map knows,
-    is tested by all tests that call the module, and without any by all tests.
-
-    Returns:
-        Seconds of each test, in the order to run them, those of the module's own file first.
-    """
-
-    def calling(function: str) -> dict[str, float]:
-        chosen: dict[str, float] = {}
-        for mapped in maps:
-            for key, tests in mapped["functions"].items():
-                passed = mapped["seconds"]
-                if key == f"{mutant.module}::{function}" or (not function and key.startswith(f"{mutant.module}::")):
-                    chosen |= passed if "" in tests else {test: passed[test] for test in tests if test in passed}
-        return chosen
-
-    every = {test: taken for mapped in maps for test, taken in mapped["seconds"].items()}
-    chosen = calling(mutant.function) or calling("") or every
-    own = (f"test/test_{Path(mutant.module).stem}.py", f"test/test_{'_'.join(Path(mutant.module).parts[1:])}")
-    ordered: dict[str, float] = {}
-    for test in sorted(chosen, key=lambda test: (not test.startswith(own), chosen[test])):
-        if not ordered or sum(ordered.values()) + chosen[test] <= seconds:
-            ordered[test] = chosen[test]
-    return ordered
 
 
 def run_mutant(slot: Slot, mutant: Mutant, tests: dict[str, float]) -> tuple[Mutant, str, float]:

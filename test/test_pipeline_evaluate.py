@@ -4,6 +4,7 @@ import dataclasses
 import os
 import types
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -26,7 +27,7 @@ VIEW = (3, 4, 40, 40)
 S = str(ROOT / "configs/X3D_S.yaml")
 
 
-def engine(**more):
+def engine(**more: Any) -> Any:
     """An engine that only describes itself."""
     described = {"name": "standin", "packages": {}, "device": "CPU", "batch_size": None, "view_shape": VIEW}
     return types.SimpleNamespace(**described | {"num_classes": 9} | more)
@@ -139,7 +140,7 @@ def plan(
         (4, "CPU", "", 1),
         (9, "CPU", "", 1),
         (0, "CUDA", "", 1),
-        (2, "CPU", "auto", 1),
+        (1, "CPU", "auto", 1),
     ],
 )
 def test_the_workers_share_the_cores_and_a_task_on_a_cluster_has_one(

@@ -18,6 +18,7 @@ from x3d.execution.runner import RunnerSettings
 from x3d.pipeline import preprocess as module
 from x3d.pipeline.preprocess import PreprocessSettings, preprocess
 from x3d.storage.manifest import Manifest
+from x3d.storage.view_writer import ViewWriter
 from x3d.video.sampling import Sampling
 from x3d.video.transform import Transform
 
@@ -192,7 +193,7 @@ def test_pyslowfast_is_looked_for_before_anything_else(data, runner, tmp_path, m
 def test_pyslowfast_decodes_where_wanted(data, tmp_path, monkeypatch):
     given = []
 
-    def write(video: Video, cfg: object, writer: object) -> dict[str, str]:
+    def write(video: Video, cfg: object, writer: ViewWriter) -> dict[str, str]:
         given.append((video.index, cfg, writer.names(video)[0]))
         return {"hash": "0" * 16}
 
