@@ -29,7 +29,13 @@ S = str(ROOT / "configs/X3D_S.yaml")
 
 def engine(**more: Any) -> Any:
     """An engine that only describes itself."""
-    described = {"name": "standin", "packages": {}, "device": "CPU", "batch_size": None, "view_shape": VIEW}
+    described: dict[str, Any] = {
+        "name": "standin",
+        "packages": {},
+        "device": "CPU",
+        "batch_size": None,
+        "view_shape": VIEW,
+    }
     return types.SimpleNamespace(**described | {"num_classes": 9} | more)
 
 
@@ -124,9 +130,7 @@ def test_a_task_takes_a_core_and_a_quarter_of_the_device_it_runs_on(device, expe
     assert task_resources(device) == expected
 
 
-def plan(
-    data: Dataset, opened: types.SimpleNamespace, num_workers: int = 0, ray: str = "", batch_size: int = 64, **more
-):
+def plan(data: Dataset, opened: Any, num_workers: int = 0, ray: str = "", batch_size: int = 64, **more):
     chosen = settings(data, Path("x.onnx"), Path("out"))
     runner = RunnerSettings(num_workers, 60, ray)
     return plan_scorer(dataclasses.replace(chosen, runner=runner, batch_size=batch_size, **more), opened)
