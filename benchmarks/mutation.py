@@ -6,8 +6,8 @@ One process imports torch, OpenVINO and the like once. It forks for each test fi
 function and how long each takes, and then for each mutant, to run the tests of the changed function, quickest first, in
 a copy of the project, so that worker processes and subprocesses run the mutant too. A hang counts as killed.
 
-The tests are the quick ones: all but SLOW_TESTS, which take minutes and whose functions have unit tests. The modules are
-all but those of EXCLUDED, whose tests cannot run everywhere.
+The tests are the quick ones: all but SLOW_TESTS, which take minutes and whose functions have unit tests. The modules
+are all but those of EXCLUDED, whose tests cannot run everywhere.
 """
 
 import argparse
@@ -31,7 +31,9 @@ from x3d.storage.atomic import write_json
 
 HEAVY = "numpy cv2 av torch torch.onnx onnx openvino onnxruntime fvcore.common.config tqdm pytest".split()
 EQUIVALENT = Path(__file__).parent / "mutation_equivalent.json"
-SLOW_TESTS = "test_benchmarks test_evaluate test_make_videos test_model_onnx test_packaging test_preprocess test_reference".split()
+SLOW_TESTS = [
+    f"test_{name}" for name in "benchmarks evaluate make_videos model_onnx packaging preprocess reference".split()
+]
 EXCLUDED = {"x3d/slowfast.py": "needs PySlowFast"}
 ALL_MODULES, ALL_TESTS = "x3d/*,x3d_*.py", "test_*.py"
 MUTANTS_PER_SAMPLE = 16

@@ -54,12 +54,15 @@ def test_sigterm_ends_an_action_with_its_status_and_runs_its_clean_up(caplog):
             cleaned.append(True)
         return 0
 
-    before = signal.getsignal(signal.SIGTERM)
-    with pytest.raises(SystemExit) as ended:
-        cli.guarded(action)
+    before = signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    try:
+        with pytest.raises(SystemExit) as ended:
+            cli.guarded(action)
+        assert signal.getsignal(signal.SIGTERM) == signal.SIG_IGN, "the handler is restored"
+    finally:
+        signal.signal(signal.SIGTERM, before)
     assert (ended.value.code, cleaned) == (143, [True])
     assert "stopped by SIGTERM" in caplog.text
-    assert signal.getsignal(signal.SIGTERM) == before
 
 
 @pytest.mark.parametrize(
