@@ -53,11 +53,6 @@ def test_a_graph_that_changes_needs_a_new_export_format(batch_size, small_checkp
     assert found == golden[str(batch_size)], "raise EXPORT_FORMAT with every change of the graph, and store both here"
 
 
-@pytest.mark.parametrize("batch_size", ["0", "3"])
-def test_the_stored_digests_are_of_the_current_format(batch_size):
-    assert json.loads((GOLDEN / "export_digests.json").read_text())[batch_size]["format"] == EXPORT_FORMAT
-
-
 def test_the_converters_own_checkpoint_comes_first(small_checkpoint, tmp_path):
     keys = ["TEST.CHECKPOINT_FILE_PATH", "no.pyth", "X3D_PTH2ONNX.CHECKPOINT_FILE_PATH", str(small_checkpoint)]
     path = tmp_path / "x.onnx"
