@@ -64,9 +64,7 @@ class Architecture:
 
 
 def round_width(width: float, multiplier: float, divisor: int = 8) -> int:
-    """Scale a width and round it to a multiple of the divisor, not below 90 % of the exact value; 0 does not scale."""
-    if not multiplier:
-        return int(width)
+    """Scale a width and round it to a multiple of the divisor, not below 90 % of the exact value."""
     exact = width * multiplier
     rounded = max(divisor, int(exact + divisor / 2) // divisor * divisor)
     return rounded + divisor if rounded < 0.9 * exact else rounded
@@ -197,7 +195,7 @@ class X3D(nn.Module):
             inner = int(architecture.bottleneck_factor * width_out)
             groups = inner if architecture.channelwise else architecture.num_groups
             blocks = nn.ModuleDict()
-            for number in range(math.ceil(STAGE_DEPTHS[stage] * (architecture.depth_factor or 1))):
+            for number in range(math.ceil(STAGE_DEPTHS[stage] * architecture.depth_factor)):
                 first = number == 0
                 blocks[f"pathway0_res{number}"] = Block(
                     width_in if first else width_out, inner, width_out, 2 if first else 1, groups, number % 2 == 0
