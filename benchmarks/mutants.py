@@ -1,6 +1,7 @@
 """Make mutants of a module: single small changes of its source that a test should notice.
 
-Strings with a space are taken for messages and left alone, as are docstrings, annotations and f-strings.
+Strings with a space are taken for messages and left alone, as are docstrings, annotations and f-strings, and what
+asserts: the `strict` of zip.
 """
 
 import ast
@@ -29,6 +30,7 @@ OPERATORS: dict[type[ast.operator], type[ast.operator]] = {
     ast.FloorDiv: ast.Mult,
     ast.Mod: ast.Mult,
 }
+LEFT_ALONE = ("help", "metavar", "desc", "description", "unit", "strict")
 Change = tuple[str, ast.expr | str]
 """Kind of a mutation, and what replaces the node."""
 
@@ -88,15 +90,15 @@ def _children(node: ast.AST) -> Iterator[ast.AST]:
     skipped = {"annotation", "returns", "decorator_list"}
     for name, value in ast.iter_fields(node):
         for child in [value] if isinstance(value, ast.AST) else value if isinstance(value, list) else []:
-            if name not in skipped and isinstance(child, ast.AST) and not _is_text(child):
+            if name not in skipped and isinstance(child, ast.AST) and not _is_left_alone(child):
                 yield child
 
 
-def _is_text(node: ast.AST) -> bool:
-    """Check for a docstring, or the help of an option."""
+def _is_left_alone(node: ast.AST) -> bool:
+    """Check for a docstring, the help of an option, or the strict of zip."""
     return (
         isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
-    ) or (isinstance(node, ast.keyword) and node.arg in ("help", "metavar", "desc", "description", "unit"))
+    ) or (isinstance(node, ast.keyword) and node.arg in LEFT_ALONE)
 
 
 def _changes(node: ast.expr | ast.stmt) -> Iterator[Change]:  # noqa: C901 (one case per kind of change)
@@ -115,7 +117,7 @@ def _changes(node: ast.expr | ast.stmt) -> Iterator[Change]:  # noqa: C901 (one 
             yield from _constants(node.value)
         case ast.Call():
             for number, keyword in enumerate(node.keywords):
-                if keyword.arg and not _is_text(keyword):
+                if keyword.arg and not _is_left_alone(keyword):
                     rest = node.keywords[:number] + node.keywords[number + 1 :]
                     yield f"without {keyword.arg}", _with(node, keywords=rest)
         case ast.stmt():

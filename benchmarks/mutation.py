@@ -5,6 +5,9 @@
 One process imports torch, OpenVINO and the like once. It forks for each test file, to learn which tests call which
 function and how long each takes, and then for each mutant, to run the tests of the changed function, quickest first, in
 a copy of the project, so that worker processes and subprocesses run the mutant too. A hang counts as killed.
+
+The tests are the quick ones: all but SLOW_TESTS, which take minutes and whose functions have unit tests. The modules
+are all but those of EXCLUDED, whose tests cannot run everywhere.
 """
 
 import argparse
@@ -15,27 +18,35 @@ import json
 import random
 import subprocess
 import tempfile
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from benchmarks.common import RESULTS, ROOT, describe_machine
 from benchmarks.mutants import Mutant, make_mutants
-from benchmarks.mutation_runner import Slot, read_maps, run_mutants
+from benchmarks.mutation_maps import choose_tests, read_maps
+from benchmarks.mutation_runner import Slot, in_slots, run_mutant
 from x3d.storage.atomic import write_json
 
 HEAVY = "numpy cv2 av torch torch.onnx onnx openvino onnxruntime fvcore.common.config tqdm pytest".split()
 EQUIVALENT = Path(__file__).parent / "mutation_equivalent.json"
-OTHERS_TESTS = ("test_benchmarks.py",)
-"""Tests of other folders than x3d."""
+SLOW_TESTS = [
+    f"test_{name}" for name in "benchmarks evaluate make_videos model_onnx packaging preprocess reference".split()
+]
+EXCLUDED = {"x3d/slowfast.py": "needs PySlowFast"}
+ALL_MODULES, ALL_TESTS = "x3d/*,x3d_*.py", "test_*.py"
+MUTANTS_PER_SAMPLE = 16
+"""Of a large module one mutant in so many is drawn."""
 
 
 def pick(modules: Sequence[str], num: int, seed: int) -> list[Mutant]:
-    """Draw so many mutants of each module (0: all), with the seed and the module's name."""
+    """Draw at least so many mutants of each module (0: all), with the seed and the module's name."""
     picked = []
     for module in modules:
         mutants = [m for m in make_mutants(module, (ROOT / module).read_text()) if _compiles(m)]
-        chosen = random.Random(f"{seed} {module}").sample(mutants, min(num or len(mutants), len(mutants)))
+        wanted = max(num, len(mutants) // MUTANTS_PER_SAMPLE) if num else len(mutants)
+        chosen = random.Random(f"{seed} {module}").sample(mutants, min(wanted, len(mutants)))
         picked += sorted(chosen, key=lambda mutant: mutant.line)
     return picked
 
@@ -61,12 +72,12 @@ def sum_up(verdicts: Sequence[tuple[Mutant, str, float]], equivalent: dict[str, 
 
 def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--modules", default="x3d/*,x3d_*.py", help="globs, by commas (default: all of the package)")
-    parser.add_argument("--tests", default="test_*.py", help="globs of test files, by commas (default: all)")
-    parser.add_argument("--num", type=int, default=6, help="mutants of each module, 0: all (default: 6)")
+    parser.add_argument("--modules", default=ALL_MODULES, help="globs, by commas (default: the package and scripts)")
+    parser.add_argument("--tests", default=ALL_TESTS, help="globs of test files, by commas (default: the quick ones)")
+    parser.add_argument("--num", type=int, default=6, help="mutants of each module, at least; 0: all (default: 6)")
     parser.add_argument("--seed", type=int, default=0, help="of the choice of mutants (default: 0)")
     parser.add_argument("--jobs", type=int, default=2, help="mutants at a time (default: 2)")
-    parser.add_argument("--seconds", type=float, default=20, help="of tests for each mutant (default: 20)")
+    parser.add_argument("--seconds", type=float, default=10, help="of tests for each mutant (default: 10)")
     parser.add_argument("--output", type=Path, help="JSON to write (default: benchmarks/results/mutation.json if all)")
     parser.add_argument("--list", action="store_true", help="print the mutants' ids and stop")
     args = parser.parse_args(argv)
@@ -75,24 +86,30 @@ def main(argv: Sequence[str] | None = None) -> int:
         return any(fnmatch.fnmatch(name, glob) for glob in globs.split(","))
 
     names = [str(path.relative_to(ROOT)) for path in sorted([*ROOT.glob("x3d/**/*.py"), *ROOT.glob("x3d_*.py")])]
-    mutants = pick([name for name in names if matches(name, args.modules)], args.num, args.seed)
+    modules = [name for name in names if matches(name, args.modules) and name not in EXCLUDED]
+    mutants = pick(modules, args.num, args.seed)
     if args.list:
         print("\n".join(mutant.id for mutant in mutants))
         return 0
     for name in HEAVY:
         importlib.import_module(name)
-    found = sorted(path.name for path in ROOT.glob("test/test_*.py") if path.name not in OTHERS_TESTS)
+    found = sorted(path.name for path in ROOT.glob("test/test_*.py") if path.stem not in SLOW_TESTS)
+    started = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="mutation-") as folder:
         slots = [Slot(Path(folder) / str(number)) for number in range(args.jobs)]
-        maps = read_maps(slots[0], [name for name in found if matches(name, args.tests)])
+        maps = read_maps(slots, [name for name in found if matches(name, args.tests)])
         verdicts = []
-        for mutant, verdict, seconds in run_mutants(mutants, slots, maps, args.seconds):
+
+        def run(slot: Slot, mutant: Mutant) -> tuple[Mutant, str, float]:
+            return run_mutant(slot, mutant, choose_tests(mutant, maps, args.seconds))
+
+        for mutant, verdict, seconds in in_slots(slots, run, mutants):
             verdicts.append((mutant, verdict, seconds))
             print(f"{verdict:8} {seconds:5.1f} s  line {mutant.line}  {mutant.id}", flush=True)
-    return report(verdicts, args)
+    return report(verdicts, args, time.monotonic() - started)
 
 
-def report(verdicts: list[tuple[Mutant, str, float]], args: argparse.Namespace) -> int:
+def report(verdicts: list[tuple[Mutant, str, float]], args: argparse.Namespace, seconds: float) -> int:
     """Print the counts, and write them when they are of everything or a file is named."""
     equivalent = json.loads(EQUIVALENT.read_text())
     modules = sum_up(verdicts, equivalent)
@@ -102,7 +119,7 @@ def report(verdicts: list[tuple[Mutant, str, float]], args: argparse.Namespace) 
         share = 100 * counts["killed"] / max(1, counts["tried"] - counts["equivalent"])
         print(f"{name:40} {counts} {share:.1f} %")
     survivors = [mutant.id for mutant, verdict, _ in verdicts if verdict == "survived" and mutant.id not in equivalent]
-    is_all = args.modules == "x3d/*,x3d_*.py" and args.tests == "test_*.py"
+    is_all = args.modules == ALL_MODULES and args.tests == ALL_TESTS
     output = args.output or (RESULTS / "mutation.json" if is_all else None)
     if output:
         head = subprocess.run(["git", "rev-parse", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=False)
@@ -114,7 +131,7 @@ def report(verdicts: list[tuple[Mutant, str, float]], args: argparse.Namespace) 
             "num": args.num,
             "machine": describe_machine(),
         }
-        result["seconds_per_mutant"] = sum(seconds for *_, seconds in verdicts) / len(verdicts)
+        result |= {"seconds": seconds, "excluded": EXCLUDED}
         write_json(output, result | {"modules": modules, "total": total, "survivors": survivors})
     return 0
 

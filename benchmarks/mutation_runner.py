@@ -1,9 +1,8 @@
 """Run mutants in copies of the project, each with the tests that call the changed function."""
 
-import ast
-import hashlib
-import json
+import math
 import os
+import queue
 import shutil
 import signal
 import subprocess
@@ -11,31 +10,20 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from benchmarks.common import ROOT
 from benchmarks.mutants import Mutant
-from x3d.storage.atomic import write_json
 
 COPIED = "x3d test demo benchmarks configs .ci".split()
-HANG_FACTOR = 6
-"""A mutant hangs when it takes so many times as long as its tests may: a busy machine is no hang."""
-MAPS = Path(tempfile.gettempdir()) / f"x3d-mutation-{os.getuid()}"
-PROBE = """
-import os, sys, threading
-_seen = set()
-def _probe(frame, event, arg):
-    code = frame.f_code
-    if event == "call" and code.co_filename.startswith(os.environ["MUTATION_ROOT"]):
-        call = os.environ.get("PYTEST_CURRENT_TEST"), code.co_filename, code.co_qualname
-        if call[0] and call not in _seen:
-            _seen.add(call)
-            with open(os.environ["MUTATION_CALLS"], "a") as file:
-                file.write("\\t".join(call) + "\\n")
-threading.setprofile(_probe)
-sys.setprofile(_probe)
-"""
+HANG_FACTOR, START_SECONDS = 6, 30
+"""A mutant hangs when it takes so many times as long as its tests do, after a start: a busy machine is no hang."""
+NO_TESTS = 5
+"""Exit status of pytest that has run no test."""
+T = TypeVar("T")
+R = TypeVar("R")
 
 
 class Slot:
@@ -86,6 +74,19 @@ class Slot:
         finally:
             os._exit(status)
 
+    def wait(self, child: int, limit_seconds: float = math.inf) -> int | None:
+        """Wait for a child, and end all that it leaves running; return its exit status, None after the limit."""
+        deadline = time.monotonic() + limit_seconds
+        ended, status = 0, 0
+        while not ended and time.monotonic() < deadline:
+            time.sleep(0.02)
+            ended, status = os.waitpid(child, os.WNOHANG)
+        if not ended:
+            os.killpg(child, signal.SIGKILL)
+            os.waitpid(child, 0)
+        self.clear()
+        return os.waitstatus_to_exitcode(status) if ended else None
+
     def clear(self) -> None:
         """End what the last child has left running: every process whose working folder is in the slot."""
         for process in Path("/proc").iterdir():
@@ -102,6 +103,7 @@ class Selection:
     def __init__(self, tests: Sequence[str] | None = None) -> None:
         self.tests = tests
         self.seconds: dict[str, float] = {}
+        self._setup_seconds = 0.0
 
     def pytest_collection_modifyitems(self, items: list[Any]) -> None:
         if self.tests is not None:
@@ -109,8 +111,10 @@ class Selection:
             items[:] = sorted((item for item in items if item.nodeid in order), key=lambda item: order[item.nodeid])
 
     def pytest_runtest_logreport(self, report: Any) -> None:
+        if report.when == "setup":
+            self._setup_seconds = report.duration
         if report.when == "call" and report.passed:
-            self.seconds[report.nodeid] = report.duration
+            self.seconds[report.nodeid] = self._setup_seconds + report.duration
 
 
 def run_pytest(files: Sequence[str], selection: Selection, *more: str) -> int:
@@ -120,110 +124,31 @@ def run_pytest(files: Sequence[str], selection: Selection, *more: str) -> int:
     return int(pytest.main([*quiet, *more, *files], plugins=[selection]))
 
 
-def map_tests(slot: Slot, test_file: str) -> dict[str, Any]:
-    """Learn how long each test of a file takes, and which functions it calls, in its subprocesses too."""
-    probe = slot.root.parent / "probe"
-    probe.mkdir(exist_ok=True)
-    (probe / "sitecustomize.py").write_text(PROBE)
-    calls, taken = probe / "calls.txt", probe / "seconds.json"
-    calls.write_text("")
-    taken.write_text("{}")
+def in_slots(slots: Sequence[Slot], function: Callable[[Slot, T], R], items: Sequence[T]) -> Iterator[R]:
+    """Run a function on every item, as many at a time as there are slots; yield the results in order."""
+    free: queue.SimpleQueue[Slot] = queue.SimpleQueue()
+    for slot in slots:
+        free.put(slot)
 
-    def action() -> int:
-        os.environ |= {"PYTHONPATH": str(probe), "MUTATION_CALLS": str(calls)}
-        exec(compile(PROBE, "probe", "exec"), {})
-        selection = Selection()
-        status = run_pytest([test_file], selection)
-        taken.write_text(json.dumps(selection.seconds))
-        return status
+    def run(item: T) -> R:
+        slot = free.get()
+        try:
+            return function(slot, item)
+        finally:
+            free.put(slot)
 
-    child = slot.fork(action)
-    status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-    slot.clear()
-    if status not in (0, 5):
-        tail = (slot.root.parent / "log.txt").read_text()[-1500:]
-        print(f"{test_file}: pytest ended with {status}; only what passed is used\n{tail}", file=sys.stderr)
-    functions: dict[str, set[str]] = {}
-    for line in calls.read_text().splitlines():
-        test, path, function = line.split("\t")
-        test, phase = test.rsplit(" ", 1)
-        key = f"{Path(path).relative_to(slot.root)}::{function.partition('.<')[0]}"
-        functions.setdefault(key, set()).add("" if phase == "(setup)" else test)
-    return {"seconds": json.loads(taken.read_text()), "functions": {k: sorted(v) for k, v in functions.items()}}
+    with ThreadPoolExecutor(len(slots)) as pool:
+        yield from pool.map(run, items)
 
 
-def read_maps(slot: Slot, test_files: Sequence[str]) -> dict[str, Any]:
-    """Map the test files; maps are kept in the temporary folder until a test or the name of a function changes."""
-    names = [
-        node.name
-        for path in sorted([*ROOT.glob("x3d/**/*.py"), *ROOT.glob("*.py")])
-        for node in ast.walk(ast.parse(path.read_text()))
-        if isinstance(node, ast.FunctionDef)
-    ]
-    MAPS.mkdir(exist_ok=True)
-    maps = {}
-    for name in test_files:
-        digest = hashlib.sha256(repr(names).encode() + (ROOT / "test" / name).read_bytes()).hexdigest()
-        stored = MAPS / f"{name}-{digest[:16]}.json"
-        if not stored.exists():
-            started = time.monotonic()
-            write_json(stored, map_tests(slot, f"test/{name}"))
-            print(f"{name} mapped, {time.monotonic() - started:.0f} s", file=sys.stderr, flush=True)
-        maps[name] = json.loads(stored.read_text())
-    return maps
-
-
-def choose_tests(mutant: Mutant, maps: dict[str, Any], seconds: float) -> list[str]:
-    """List the tests that call a mutant's function, quickest first, for at most so many seconds.
-
-    A fixture's calls count for every test of its file; a change outside functions is tested by all tests of the module.
-    """
-    chosen: dict[str, float] = {}
-    for mapped in maps.values():
-        for key, tests in mapped["functions"].items():
-            module, function = key.split("::")
-            if module == mutant.module and mutant.function in ("", function):
-                passed = mapped["seconds"]
-                chosen |= passed if "" in tests else {test: passed[test] for test in tests if test in passed}
-    if not chosen and not mutant.function:
-        chosen = {test: taken for mapped in maps.values() for test, taken in mapped["seconds"].items()}
-    own = f"test/test_{Path(mutant.module).stem}.py"
-    ordered: list[str] = []
-    total = 0.0
-    for test in sorted(chosen, key=lambda test: (not test.startswith(own), chosen[test])):
-        total += chosen[test]
-        if not ordered or total <= seconds:
-            ordered.append(test)
-    return ordered
-
-
-def run_mutants(
-    mutants: Sequence[Mutant], slots: list[Slot], maps: dict[str, Any], seconds_of_tests: float
-) -> Iterator[tuple[Mutant, str, float]]:
-    """Run the mutants, one per slot at a time; yield each with killed, survived or hung, and its seconds."""
-    limit = HANG_FACTOR * seconds_of_tests
-    waiting = list(mutants)
-    running: dict[int, tuple[Mutant, Slot, str, float]] = {}
-    while waiting or running:
-        while waiting and slots:
-            mutant, slot = waiting.pop(0), slots.pop()
-            tests = choose_tests(mutant, maps, seconds_of_tests)
-            original = (slot.root / mutant.module).read_text()
-            slot.write(mutant.module, mutant.source)
-            files = sorted({test.partition("::")[0] for test in tests})
-            child = slot.fork(lambda: run_pytest(files, Selection(tests), "-x") if tests else 0)  # noqa: B023
-            running[child] = mutant, slot, original, time.monotonic()
-        time.sleep(0.05)
-        for child, (mutant, slot, original, started) in list(running.items()):
-            seconds = time.monotonic() - started
-            ended, status = os.waitpid(child, os.WNOHANG)
-            if not ended and seconds < limit:
-                continue
-            if not ended:
-                os.killpg(child, signal.SIGKILL)
-                os.waitpid(child, 0)
-            slot.clear()
-            slot.write(mutant.module, original)
-            del running[child]
-            slots.append(slot)
-            yield mutant, "hung" if not ended else "killed" if status else "survived", seconds
+def run_mutant(slot: Slot, mutant: Mutant, tests: dict[str, float]) -> tuple[Mutant, str, float]:
+    """Run the tests of a mutant; return it with killed, survived or hung, and its seconds."""
+    started = time.monotonic()
+    original = (slot.root / mutant.module).read_text()
+    slot.write(mutant.module, mutant.source)
+    files = sorted({test.partition("::")[0] for test in tests})
+    child = slot.fork(lambda: run_pytest(files, Selection(list(tests)), "-x"))
+    status = slot.wait(child, START_SECONDS + HANG_FACTOR * sum(tests.values()))
+    slot.write(mutant.module, original)
+    verdict = "hung" if status is None else "survived" if status in (0, NO_TESTS) else "killed"
+    return mutant, verdict, time.monotonic() - started

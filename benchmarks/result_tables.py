@@ -108,6 +108,7 @@ def mutation(results: Results) -> str:
         )
         for name, counts in by_module.items()
     ]
+    rows += [f"{name} | {reason}: not tried |  |  |  | " for name, reason in result.get("excluded", {}).items()]
     return table("module | tried | killed | equivalent | survived | killed of those not equivalent", rows, result)
 
 

@@ -54,12 +54,15 @@ def test_sigterm_ends_an_action_with_its_status_and_runs_its_clean_up(caplog):
             cleaned.append(True)
         return 0
 
-    before = signal.getsignal(signal.SIGTERM)
-    with pytest.raises(SystemExit) as ended:
-        cli.guarded(action)
+    before = signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    try:
+        with pytest.raises(SystemExit) as ended:
+            cli.guarded(action)
+        assert signal.getsignal(signal.SIGTERM) == signal.SIG_IGN, "the handler is restored"
+    finally:
+        signal.signal(signal.SIGTERM, before)
     assert (ended.value.code, cleaned) == (143, [True])
     assert "stopped by SIGTERM" in caplog.text
-    assert signal.getsignal(signal.SIGTERM) == before
 
 
 @pytest.mark.parametrize(
@@ -98,6 +101,14 @@ def test_the_configuration_is_loaded_logged_and_passed_on(caplog):
     assert cli.script_main("", run, ["--shard_id=1", "--num_shards=2", "TEST.BATCH_SIZE", "3"], True, ("TEST",)) == 1
     assert (seen[0][0].TEST.BATCH_SIZE, seen[0][1]) == (3, 1)
     assert "TEST.BATCH_SIZE 3" in caplog.text
+
+
+def test_without_flags_the_whole_list_is_one_shard_of_x3d_s():
+    seen = []
+    assert cli.script_main("", lambda cfg, args: seen.append((cfg, args)) or 0, [], with_shards=True) == 0
+    [(cfg, args)] = seen
+    assert (args.shard_id, args.num_shards, args.cfg) == (0, 1, str(ROOT / "configs" / "X3D_S.yaml"))
+    assert (cfg.DATA.NUM_FRAMES, cfg.DATA.TEST_CROP_SIZE, cfg.is_frozen()) == (13, 182, True)
 
 
 def failed(reason: str) -> dict[str, str]:

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from x3d.errors import EngineError
-from x3d.network import engine
+from x3d.network import engine, onnxruntime_engine
 from x3d.network.engine import infer_padded, open_engine, run_batch
 
 SHAPE = (3, 4, 40, 40)
@@ -143,12 +143,12 @@ AVAILABLE = ["CUDAExecutionProvider", "CANNExecutionProvider", "ROCMExecutionPro
     ],
 )
 def test_a_device_names_provider_and_number(device, expected):
-    assert engine._provider(device, AVAILABLE) == expected
+    assert onnxruntime_engine._provider(device, AVAILABLE) == expected
 
 
 def test_a_provider_that_is_not_built_in_is_rejected_with_those_that_are():
     with pytest.raises(EngineError, match=r"device cuda:0: .* has no CUDAExecutionProvider; it has A, B"):
-        engine._provider("cuda:0", ["A", "B"])
+        onnxruntime_engine._provider("cuda:0", ["A", "B"])
 
 
 def test_a_provider_that_does_not_start_is_an_error(small_onnx, monkeypatch):
@@ -188,3 +188,159 @@ def test_an_engine_that_fails_is_named_with_its_device(om, monkeypatch):
     for run in (run_batch, infer_padded):
         with pytest.raises(EngineError, match="engine ais_bench failed on NPU: integer division"):
             run(opened, np.zeros((2, *SHAPE), np.float32))
+
+
+class Queue:
+    """A stand-in for OpenVINO's AsyncInferQueue: the first value of each view, as one class."""
+
+    def __init__(self, compiled):
+        self.compiled, self.sizes = compiled, []
+
+    def set_callback(self, callback):
+        self.callback = callback
+
+    def start_async(self, inputs, number, share_inputs):
+        [batch] = inputs
+        self.sizes.append(len(batch))
+        scores = types.SimpleNamespace(data=batch[:, :1, 0, 0, 0])
+        self.callback(types.SimpleNamespace(output_tensors=[scores]), number)
+
+    def wait_all(self):
+        pass
+
+
+class Axis(int):
+    is_dynamic = property(lambda axis: axis < 0)
+    get_length = int.__int__
+
+
+class Core:
+    """A stand-in for OpenVINO's Core: a model of dynamic or fixed batch, and what it was compiled with."""
+
+    batch = -1
+    asked: ClassVar[list[tuple[str, ...]]] = []
+
+    def read_model(self, path):
+        return types.SimpleNamespace(
+            input=lambda number: types.SimpleNamespace(partial_shape=[Axis(self.batch), *map(Axis, SHAPE)]),
+            output=lambda number: types.SimpleNamespace(shape=(1, 9)),
+            clone=lambda: self.read_model(path),
+            reshape=lambda shape: self.asked.append(("reshape", shape)),
+        )
+
+    def compile_model(self, model, device, properties):
+        self.asked.append(("compile", device, properties))
+        return properties
+
+    def get_property(self, device, name):
+        self.asked.append((name, device))
+
+
+@pytest.fixture
+def core(monkeypatch):
+    """OpenVINO with any device."""
+    monkeypatch.setattr(Core, "asked", [])
+    monkeypatch.setitem(sys.modules, "openvino", types.SimpleNamespace(Core=Core, AsyncInferQueue=Queue))
+    return Core
+
+
+FAST_IN_FLOAT32 = {"PERFORMANCE_HINT": "THROUGHPUT", "INFERENCE_PRECISION_HINT": "f32"}
+
+
+@pytest.fixture
+def onnx_file(tmp_path):
+    (tmp_path / "x.onnx").touch()
+    return str(tmp_path / "x.onnx")
+
+
+def test_openvino_runs_the_views_of_a_dynamic_batch_one_by_one_on_a_cpu(core, onnx_file):
+    opened = open_engine(onnx_file, num_threads=2)
+    batch = np.arange(5, dtype=np.float32).repeat(math.prod(SHAPE)).reshape(5, *SHAPE)
+    [scores] = opened.infer(batch)
+    assert scores.tolist() == [[0], [1], [2], [3], [4]]
+    assert [queue.sizes for queue in opened._queues.values()] == [[1] * 5]
+    opened.infer(batch)
+    opened.infer(batch[:1])
+    on_a_cpu = {"ENABLE_CPU_PINNING": False, "INFERENCE_NUM_THREADS": 2}
+    assert core.asked == [
+        ("reshape", [1, *SHAPE]),
+        ("SUPPORTED_PROPERTIES", "CPU"),
+        ("reshape", [1, *SHAPE]),
+        ("compile", "CPU", FAST_IN_FLOAT32 | on_a_cpu | {"PERFORMANCE_HINT_NUM_REQUESTS": 2}),
+        ("reshape", [1, *SHAPE]),
+        ("compile", "CPU", FAST_IN_FLOAT32 | on_a_cpu | {"PERFORMANCE_HINT_NUM_REQUESTS": 1}),
+    ], "a model is compiled once for each number of requests"
+
+
+def test_openvino_runs_whole_batches_on_another_device(core, onnx_file):
+    opened = open_engine(onnx_file, device="gpu.1")
+    assert (opened.device, opened.batch_size, opened.view_shape, opened.num_classes) == ("GPU", None, SHAPE, 9)
+    assert opened.infer(np.ones((5, *SHAPE), np.float32))[0].tolist() == [[1]] * 5
+    assert [queue.sizes for queue in opened._queues.values()] == [[5]]
+    assert ("SUPPORTED_PROPERTIES", "GPU.1") in core.asked
+    assert core.asked[-1] == ("compile", "GPU.1", FAST_IN_FLOAT32 | {"PERFORMANCE_HINT_NUM_REQUESTS": 1})
+
+
+def test_openvino_runs_a_fixed_batch_as_a_whole(core, onnx_file, monkeypatch):
+    monkeypatch.setattr(Core, "batch", 4)
+    opened = open_engine(onnx_file, num_threads=2)
+    assert opened.batch_size == 4
+    assert core.asked[0] == ("reshape", [4, *SHAPE])
+    assert opened.infer(np.ones((4, *SHAPE), np.float32))[0].shape == (4, 1)
+    assert [queue.sizes for queue in opened._queues.values()] == [[4]]
+
+
+class RuntimeSession:
+    """A stand-in for ONNX Runtime's session; twice the first values of each view."""
+
+    opened: ClassVar[tuple[object, ...]] = ()
+    batch: ClassVar[object] = "batch"
+
+    def __init__(self, path, settings, providers):
+        type(self).opened = path, settings, providers
+
+    def get_providers(self):
+        return [self.opened[2][0][0], "CPUExecutionProvider"]
+
+    def get_inputs(self):
+        return [types.SimpleNamespace(name="image", shape=[self.batch, *SHAPE])]
+
+    def get_outputs(self):
+        return [types.SimpleNamespace(name=name, shape=["batch", 9]) for name in ("class", "more")]
+
+    def run(self, names, feeds):
+        assert names == ["class", "more"]
+        return [feeds["image"][:, 0, 0, 0, :1] * factor for factor in (1, 2)]
+
+
+@pytest.mark.parametrize(("batch", "batch_size"), [("batch", None), (4, 4)])
+def test_onnx_runtime_is_set_up_and_read(batch, batch_size, onnx_file, monkeypatch):
+    settings = types.SimpleNamespace()
+    monkeypatch.setattr(RuntimeSession, "batch", batch)
+    runtime = types.SimpleNamespace(
+        get_available_providers=lambda: AVAILABLE, SessionOptions=lambda: settings, InferenceSession=RuntimeSession
+    )
+    monkeypatch.setitem(sys.modules, "onnxruntime", runtime)
+    opened = open_engine(onnx_file, "onnxruntime", "cuda:1", 3)
+    providers = [("CUDAExecutionProvider", {"use_tf32": "0", "device_id": "1"})]
+    assert RuntimeSession.opened == (onnx_file, settings, providers)
+    assert vars(settings) == {"log_severity_level": 3, "intra_op_num_threads": 3}
+    assert (opened.name, opened.device, opened.batch_size) == ("onnxruntime", "CUDA", batch_size)
+    assert (opened.view_shape, opened.num_classes) == (SHAPE, 9)
+    assert [output.tolist() for output in opened.infer(np.ones((2, *SHAPE), np.float32))] == [[[1], [1]], [[2], [2]]]
+
+
+def test_an_engine_uses_all_cores_of_the_default_device_unless_told_otherwise(onnx_file, monkeypatch):
+    given = []
+    monkeypatch.setitem(engine.ENGINES, "openvino", lambda *more: given.append(more))
+    open_engine(onnx_file)
+    open_engine(onnx_file, "openvino", "0", 3)
+    open_engine(onnx_file, "auto", "GPU", 0)
+    assert given == [(onnx_file, "", 0), (onnx_file, "", 3), (onnx_file, "GPU", 0)]
+
+
+def test_the_packages_that_decide_outputs_are_those_of_the_engine():
+    assert dict(engine.ENGINES["openvino"].packages) == {"openvino": "openvino"}
+    assert dict(engine.ENGINES["onnxruntime"].packages) == {"onnxruntime": "onnxruntime"}
+    assert dict(engine.ENGINES["ais_bench"].packages) == {}
+    assert list(engine.ENGINES) == ["openvino", "onnxruntime", "ais_bench"]

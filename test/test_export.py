@@ -10,11 +10,9 @@ import torch
 from torch import nn
 
 import x3d_pth2onnx
-from demo.synthetic import synthetic_state
 from test.helpers import GOLDEN, SMALL
 from x3d.network import EXPORT_FORMAT
-from x3d.network.export import check_parity, write_onnx
-from x3d.network.model import X3D, Architecture
+from x3d.network.export import check_parity, fold_batch_norm, write_onnx
 
 VIEW = (3, 4, 40, 40)
 
@@ -69,21 +67,61 @@ def test_an_operator_that_atc_does_not_know_is_named(tmp_path):
         write_onnx(Odd().eval(), str(tmp_path / "x.onnx"), VIEW, 11, 0)
 
 
-@pytest.mark.parametrize(("batch_size", "sizes"), [(0, [1, 3]), (2, [2, 2])])
-def test_parity_is_of_the_largest_difference_on_seeded_batches(batch_size, sizes, small_cfg, tmp_path):
-    model = X3D(Architecture.from_cfg(small_cfg)).eval()
-    model.load_state_dict(synthetic_state(model, 3))
+class Mean(nn.Module):
+    """The means of the three colours, exported in no time."""
+
+    def forward(self, x):
+        return x.mean(dim=(2, 3, 4))
+
+
+@pytest.mark.parametrize(("opset", "batch_size"), [(11, 0), (13, 4)])
+def test_a_file_has_the_names_axes_opset_and_format_asked_for(opset, batch_size, tmp_path, monkeypatch):
     path = str(tmp_path / "x.onnx")
-    write_onnx(model, path, VIEW, 11, batch_size)
+    checked = []
+    check = onnx.checker.check_model
+    monkeypatch.setattr(onnx.checker, "check_model", lambda model, **more: checked.append(more) or check(model, **more))
+    write_onnx(Mean().eval(), path, VIEW, opset, batch_size)
+    assert checked[-1] == {"full_check": True}
+    exported = onnx.load(path)
+    assert [entry.version for entry in exported.opset_import] == [opset]
+    assert {entry.key: entry.value for entry in exported.metadata_props} == {"export_format": str(EXPORT_FORMAT)}
+    for value, name, shape in ((exported.graph.input[0], "image", VIEW), (exported.graph.output[0], "class", (3,))):
+        first, *others = value.type.tensor_type.shape.dim
+        assert value.name == name
+        assert (first.dim_value, first.dim_param) == ((batch_size, "") if batch_size else (0, "batch"))
+        assert [axis.dim_value for axis in others] == list(shape)
+
+
+def test_batch_norm_is_folded_into_the_convolution_before_it():
+    torch.manual_seed(0)
+    model = nn.Sequential(
+        nn.Conv3d(3, 4, 1), nn.BatchNorm3d(4), nn.ReLU(), nn.Conv3d(4, 2, 1), nn.BatchNorm3d(2)
+    ).eval()
+    for norm in (model[1], model[4]):
+        nn.init.uniform_(norm.weight, 1, 2)
+        nn.init.uniform_(norm.running_mean)
+    x = torch.randn(1, 3, 2, 4, 4)
+    with torch.inference_mode():
+        expected = model(x)
+        fold_batch_norm(model)
+        torch.testing.assert_close(model(x), expected)
+    assert [type(child) for child in model] == [nn.Conv3d, nn.Identity, nn.ReLU, nn.Conv3d, nn.Identity]
+
+
+@pytest.mark.parametrize(("batch_size", "sizes"), [(0, [1, 3]), (2, [2, 2])])
+def test_parity_is_of_the_largest_difference_on_seeded_batches(batch_size, sizes, tmp_path):
+    path = str(tmp_path / "x.onnx")
+    write_onnx(Mean().eval(), path, VIEW, 11, batch_size)
     seen = []
 
     class Shifted(nn.Module):
         def forward(self, x):
             seen.append(x.numpy().copy())
-            return model(x) + torch.tensor([0, -0.25] + 7 * [0.125])
+            return Mean()(x) + torch.tensor([0, -0.25, 0.125])
 
     found = list(check_parity(Shifted(), path, VIEW, batch_size))
     assert [(d.engine, d.batch_size) for d in found] == [(e, s) for e in ("openvino", "onnxruntime") for s in sizes]
     assert all(abs(d.largest - 0.25) < 1e-5 for d in found)
-    assert not np.array_equal(seen[0][:1], seen[1][:1])
-    np.testing.assert_array_equal(seen[0], seen[2])
+    for number, batch in enumerate(seen):
+        random = np.random.RandomState(number % 2)
+        np.testing.assert_array_equal(batch, random.standard_normal(batch.shape).astype(np.float32))

@@ -1,48 +1,36 @@
 import numpy as np
-import onnx
 import pytest
 import torch
+from torch import nn
 
-from demo.synthetic import synthetic_state
-from test.helpers import ROOT, SMALL, read_golden
+from test.helpers import ROOT
+from test.networks import CASES, GOLDEN, case_id, golden_batch, golden_cfg, golden_model
 from x3d.config.loading import load_cfg
-from x3d.network.checkpoint import load_checkpoint
-from x3d.network.engine import open_engine
-from x3d.network.export import ATC_OPERATORS, fold_batch_norm, write_onnx
-from x3d.network.model import X3D, Architecture, round_width
-from x3d.video.transform import view_shape
+from x3d.network.model import X3D, Architecture, Block, Head, SqueezeExcite, Stem, round_width
 
-GOLDEN = read_golden("slowfast_model.json")
 S = str(ROOT / "configs/X3D_S.yaml")
 
 
-def golden_cfg(case):
-    one_crop = ["TEST.NUM_SPATIAL_CROPS", "1"] if case["crop"] == 160 else []
-    return load_cfg(str(ROOT / f"configs/{case['config']}.yaml"), ["DATA.TEST_CROP_SIZE", str(case["crop"]), *one_crop])
-
-
-@pytest.mark.parametrize("case", GOLDEN["cases"], ids=lambda case: f"{case['config']} at {case['crop']}")
-def test_network_and_onnx_are_pyslowfasts(case, tmp_path):
-    cfg = golden_cfg(case)
-    model = X3D(Architecture.from_cfg(cfg)).eval()
+@pytest.mark.parametrize("case", CASES, ids=case_id)
+def test_tensors_are_pyslowfasts(case):
+    with torch.device("meta"):
+        model = X3D(Architecture.from_cfg(golden_cfg(case)))
     assert {name: list(tensor.shape) for name, tensor in model.state_dict().items()} == GOLDEN["tensors"]
     assert round(sum(p.numel() for p in model.parameters()) / 1e6, 3) == 3.794
-    model.load_state_dict(synthetic_state(model, GOLDEN["seed"]))
-    random = np.random.RandomState(GOLDEN["seed"] + 1)
-    batch = random.standard_normal((2, *view_shape(cfg))).astype(np.float32)
-    expected = np.array(case["output"])
+
+
+def test_outputs_are_pyslowfasts():
+    """The other cases are in test_model_onnx.py."""
+    [case] = [case for case in CASES if case["config"] == "X3D_XS"]
+    cfg = golden_cfg(case)
     with torch.inference_mode():
-        assert np.abs(model(torch.from_numpy(batch)).numpy() - expected).max() < 1e-6
-    fold_batch_norm(model)
-    path = str(tmp_path / "x.onnx")
-    write_onnx(model, path, view_shape(cfg), opset=11, batch_size=0)
-    for engine in ("openvino", "onnxruntime"):
-        assert np.abs(open_engine(path, engine).infer(batch)[0] - expected).max() < 1e-5
+        found = golden_model(cfg)(torch.from_numpy(golden_batch(cfg))).numpy()
+    assert np.abs(found - np.array(case["output"])).max() < 1e-6
 
 
 @pytest.mark.parametrize(
     ("width", "multiplier", "divisor", "expected"),
-    [(12, 2, 8, 24), (54, 0.0625, 8, 8), (216, 0.0625, 8, 16), (432, 0.0625, 8, 32), (12, 1.5, 1, 18), (7, 0, 8, 7)],
+    [(12, 2, 8, 24), (54, 0.0625, 8, 8), (216, 0.0625, 8, 16), (432, 0.0625, 8, 32), (12, 1.5, 1, 18)],
 )
 def test_widths_are_rounded_by_the_rule(width, multiplier, divisor, expected):
     assert round_width(width, multiplier, divisor) == expected
@@ -51,76 +39,88 @@ def test_widths_are_rounded_by_the_rule(width, multiplier, divisor, expected):
 def test_stage_widths():
     assert Architecture.from_cfg(load_cfg(S)).stage_widths() == [24, 24, 48, 96, 192]
     assert Architecture.from_cfg(load_cfg(S, ["X3D.SCALE_RES2", "True"])).stage_widths() == [24, 48, 96, 192, 384]
+    assert Architecture.from_cfg(load_cfg(S, ["X3D.WIDTH_FACTOR", "0.25"])).stage_widths() == [3, 3, 6, 12, 24]
 
 
-@pytest.mark.parametrize(
-    "opts",
-    [["X3D.BN_LIN5", "True"], ["X3D.CHANNELWISE_3x3x3", "False"], ["MODEL.HEAD_ACT", "sigmoid"], []],
-    ids=lambda opts: " ".join(opts) or "as is",
-)
-@pytest.mark.parametrize(("opset", "batch_size"), [(11, 0), (13, 0), (11, 3)])
-def test_every_variant_exports_with_operators_atc_takes(opts, opset, batch_size, tmp_path):
-    cfg = load_cfg(S, [*SMALL, *opts])
-    model = X3D(Architecture.from_cfg(cfg)).eval()
-    model.load_state_dict(synthetic_state(model, 0))
-    batch = torch.randn(3, *view_shape(cfg), generator=torch.Generator().manual_seed(0))
+def meta_model(*opts: str) -> X3D:
+    """Build the network of a configuration without values."""
+    with torch.device("meta"):
+        return X3D(Architecture.from_cfg(load_cfg(S, list(opts))))
+
+
+def test_stages_are_repeated_by_the_depth_factor():
+    for factor, expected in (("1.0", [1, 2, 5, 3]), ("2.2", [3, 5, 11, 7])):
+        children = dict(meta_model("X3D.DEPTH_FACTOR", factor).named_children())
+        assert list(children) == ["s1", "s2", "s3", "s4", "s5", "head"]
+        assert [len(children[f"s{number}"]) for number in range(2, 6)] == expected
+
+
+def test_convolutions_are_channelwise_or_grouped():
+    name = "s2.pathway0_res0.branch2.b.weight"
+    assert meta_model().state_dict()[name].shape == (54, 1, 3, 3, 3)
+    assert meta_model("X3D.CHANNELWISE_3x3x3", "False").state_dict()[name].shape == (54, 54, 3, 3, 3)
+
+
+def test_every_option_of_the_head_is_built():
+    head = meta_model("X3D.BN_LIN5", "True", "MODEL.HEAD_ACT", "sigmoid", "X3D.DIM_C5", "64").head
+    assert isinstance(head.lin_5_bn, nn.BatchNorm3d)
+    assert isinstance(head.activation, nn.Sigmoid)
+    assert head.projection.weight.shape == (400, 64)
+    assert head.avg_pool.kernel_size == (13, 5, 5)
+    assert isinstance(meta_model().head.activation, nn.Softmax)
+
+
+@pytest.mark.parametrize("activation", ["softmax", "sigmoid"])
+@pytest.mark.parametrize("training", [False, True])
+def test_the_head_averages_the_probabilities_of_positions_and_the_logits_while_training(activation, training):
+    torch.manual_seed(0)
+    head = Head(4, 6, 5, 3, pool=(2, 3, 3), bn_lin5=False, activation=activation).eval()
+    x = torch.randn(2, 4, 2, 4, 5)
+    logits = []
     with torch.inference_mode():
-        expected = model(batch).numpy()
-    fold_batch_norm(model)
-    path = str(tmp_path / "x.onnx")
-    write_onnx(model, path, view_shape(cfg), opset, batch_size)
-    graph = onnx.load(path).graph
-    assert {node.op_type for node in graph.node} <= ATC_OPERATORS
-    assert [graph.input[0].name, graph.output[0].name] == ["image", "class"]
-    assert graph.input[0].type.tensor_type.shape.dim[0].dim_value == batch_size
-    assert np.abs(open_engine(path, "onnxruntime").infer(batch.numpy())[0] - expected).max() < 1e-5
+        features = torch.relu(head.conv_5_bn(head.conv_5(x)))
+        for row in range(2):
+            for column in range(3):
+                pooled = features[:, :, :, row : row + 3, column : column + 3].mean(dim=(2, 3, 4))
+                hidden = torch.relu(pooled @ head.lin_5.weight[:, :, 0, 0, 0].T)
+                logits.append(hidden @ head.projection.weight.T + head.projection.bias)
+        positions = torch.stack(logits)
+        if not training:
+            positions = positions.softmax(dim=2) if activation == "softmax" else positions.sigmoid()
+        head.training = training
+        torch.testing.assert_close(head(x), positions.mean(dim=0))
 
 
-def test_a_checkpoint_must_fit_entry_by_entry(tmp_path, small_cfg):
-    model = X3D(Architecture.from_cfg(small_cfg))
-    state = synthetic_state(model, 0)
-    del state["head.projection.bias"]
-    state["head.extra"] = torch.zeros(2, 3)
-    state["head.projection.weight"] = torch.zeros(4, 5)
-    torch.save({"model_state": state}, tmp_path / "x.pyth")
-    with pytest.raises(ValueError, match="entries that differ: 3") as raised:
-        load_checkpoint(model, str(tmp_path / "x.pyth"))
-    for text in (
-        "missing: head.projection.bias (9,)",
-        "unexpected: head.extra (2, 3)",
-        "shape: head.projection.weight is (4, 5), the network needs (9, 16)",
-    ):
-        assert text in str(raised.value)
+def test_a_gate_weights_channels_by_their_mean():
+    torch.manual_seed(0)
+    gate = SqueezeExcite(32)
+    x = torch.randn(2, 32, 2, 3, 3)
+    with torch.inference_mode():
+        squeezed = torch.relu(gate.fc1.weight[:, :, 0, 0, 0] @ x.mean(dim=(2, 3, 4)).T + gate.fc1.bias[:, None])
+        weights = torch.sigmoid(gate.fc2.weight[:, :, 0, 0, 0] @ squeezed + gate.fc2.bias[:, None]).T
+        assert squeezed.shape == (8, 2)
+        torch.testing.assert_close(gate(x), x * weights[:, :, None, None, None])
 
 
-class Payload:
-    def __reduce__(self):
-        return (open, ("pwned", "w"))
+@pytest.mark.parametrize(("width_out", "stride"), [(6, 1), (6, 2), (8, 1)])
+def test_a_shortcut_is_projected_where_width_or_stride_changes(width_out, stride):
+    torch.manual_seed(0)
+    block = Block(6, 12, width_out, stride, groups=12, gated=False).eval()
+    x = torch.randn(1, 6, 3, 8, 8)
+    bottleneck = block.branch2
+    with torch.inference_mode():
+        inner = bottleneck.b_bn(bottleneck.b(torch.relu(bottleneck.a_bn(bottleneck.a(x)))))
+        outer = bottleneck.c_bn(bottleneck.c(inner * torch.sigmoid(inner)))
+        shortcut = x if (width_out, stride) == (6, 1) else block.branch1_bn(block.branch1(x))
+        assert outer.shape == (1, width_out, 3, 8 // stride, 8 // stride)
+        torch.testing.assert_close(block(x), torch.relu(shortcut + outer))
 
 
-@pytest.mark.parametrize(
-    ("content", "advice"),
-    [
-        (None, r"No such file.*TEST.CHECKPOINT_FILE_PATH"),
-        (b"not a checkpoint", "cannot be read as tensors"),
-        (b"", "cannot be read as tensors"),
-        ({"state_dict": {}}, r"holds keys .*'state_dict'.*not a dict with model_state"),
-        ([1], "holds list, not a dict with model_state"),
-        ({"model_state": Payload()}, "cannot be read as tensors"),
-    ],
-)
-def test_another_file_is_no_checkpoint(content, advice, tmp_path, small_cfg, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    path = tmp_path / "x.pyth"
-    if isinstance(content, bytes):
-        path.write_bytes(content)
-    elif content is not None:
-        torch.save(content, path)
-    with pytest.raises(ValueError, match=advice):
-        load_checkpoint(X3D(Architecture.from_cfg(small_cfg)), str(path))
-    assert not (tmp_path / "pwned").exists()
-
-
-def test_an_empty_checkpoint_path_is_an_error_that_names_the_key(small_cfg):
-    with pytest.raises(ValueError, match=r"set TEST\.CHECKPOINT_FILE_PATH"):
-        load_checkpoint(X3D(Architecture.from_cfg(small_cfg)), "")
+def test_the_stem_halves_the_sides_and_keeps_the_frames():
+    torch.manual_seed(0)
+    stem = Stem(4).eval()
+    x = torch.randn(1, 3, 5, 8, 10)
+    with torch.inference_mode():
+        found = stem(x)
+        assert found.shape == (1, 4, 5, 4, 5)
+        torch.testing.assert_close(found, torch.relu(stem.bn(stem.conv(stem.conv_xy(x)))))

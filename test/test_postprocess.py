@@ -1,38 +1,24 @@
 """From a folder of results to an accuracy, as a value."""
 
+import dataclasses
 import json
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from test.helpers import ROOT
+from test.results import LABELS, write_results
+from x3d.config.loading import load_cfg
 from x3d.errors import ScoringError
-from x3d.pipeline.postprocess import ScoringSettings, score_folder
-from x3d.pipeline.result_table import ExpectedViews, aggregate_results, audit_results
-from x3d.scoring import aggregate_views
+from x3d.pipeline import postprocess
+from x3d.pipeline.postprocess import DEFAULTS, ScoringSettings, score_folder
+from x3d.scoring import ScoreTable
 
 README = Path(__file__).parent.parent / "README.md"
-LABELS = [3, 5, 0]
 SMALL = ScoringSettings(num_classes=9, num_clips=2, num_crops=2)
-
-
-def write_results(folder: Path, labels: list[int], num_views: int = 4, num_classes: int = 9) -> np.ndarray:
-    """Write seeded probabilities of each view; video 0 is wrong, the others are right by far.
-
-    Returns:
-        (videos, views, classes) float32.
-    """
-    folder.mkdir()
-    random = np.random.RandomState(0)
-    logits = random.standard_normal((len(labels), num_views, num_classes))
-    logits[range(1, len(labels)), :, labels[1:]] += 9
-    logits[0, :, labels[0]] -= 9
-    scores = np.exp(logits) / np.exp(logits).sum(axis=2, keepdims=True)
-    for video, label in enumerate(labels):
-        for view in range(num_views):
-            scores[video, view].astype(np.float32).tofile(folder / f"{video * num_views + view}_{label}_0.bin")
-    return scores.astype(np.float32)
 
 
 @pytest.fixture
@@ -71,47 +57,7 @@ def test_the_list_decides_what_is_expected(results):
     assert accuracy.expected_from == "test.csv"
 
 
-def test_a_video_with_a_missing_view_is_not_read(results):
-    (results / "5_5_0.bin").unlink()
-    expected = ExpectedViews.of_list(LABELS, 4, "test.csv")
-    audited = audit_results(str(results), 4, 9, expected)
-    assert audited.incomplete == [1]
-    assert audited.missing == [
-        "video 1 misses views: 5 (X3D_POSTPROCESS.ALLOW_MISSING True scores the others)",
-    ]
-    assert [[result.view for result in video] for video in audited.by_video] == [[0, 1, 2, 3], [8, 9, 10, 11]]
-
-    def aggregate(video: int, scores: np.ndarray, label: int) -> np.ndarray:
-        seen.append((video, label))
-        return aggregate_views(scores, "sum")
-
-    seen: list[tuple[int, int]] = []
-    assert len(aggregate_results(audited, 4, 9, aggregate).labels) == 0
-    assert seen == []
-    table = aggregate_results(audited, 4, 9, aggregate, allow_missing=True)
-    assert table.labels.tolist() == [3, 0]
-    assert seen == [(0, 3), (1, 0)]
-
-
-def test_rows_are_aggregated_over_the_views_in_their_order(tmp_path):
-    scores = write_results(tmp_path / "res", LABELS)
-    audited = audit_results(str(tmp_path / "res"), 4, 9)
-    table = aggregate_results(audited, 4, 9, lambda video, rows, label: aggregate_views(rows, "max"))
-    assert np.array_equal(table.scores, scores.max(axis=1))
-
-
-def test_a_label_outside_the_classes_is_a_problem(tmp_path):
-    write_results(tmp_path / "res", [3, 8])
-    audited = audit_results(str(tmp_path / "res"), 4, 8)
-    assert audited.problems == [f"view {view} has label 8; MODEL.NUM_CLASSES is 8" for view in range(4, 8)]
-
-
-def test_a_foreign_file_is_a_problem(results):
-    (results / "notes.bin").touch()
-    assert audit_results(str(results), 4, 9).problems == ["notes.bin is not the result of a view"]
-
-
-def test_the_expected_views_come_from_the_summary(results):
+def test_the_summary_tells_which_views_a_run_meant_to_write(results):
     files = {
         view: {"infiles": [], "outfiles": [f"{view}_{LABELS[view // 4]}_0.bin"]} for view in [*range(4), *range(8, 12)]
     }
@@ -124,12 +70,6 @@ def test_the_expected_views_come_from_the_summary(results):
     assert score_folder(str(results), SMALL).num_scored == 2
 
 
-def test_videos_that_the_expected_views_skip_are_warned_about(results, caplog):
-    expected = ExpectedViews(np.array([8, 9, 10, 11]), np.array([0] * 4), "the summary")
-    audit_results(str(results), 4, 9, expected)
-    assert "the summary: 2 videos before its last one are not expected, such as video 0" in caplog.text
-
-
 def test_few_results_with_a_high_number_need_a_list(tmp_path):
     write_results(tmp_path / "res", [3])
     (tmp_path / "res" / "0_3_0.bin").rename(tmp_path / "res" / "400_3_0.bin")
@@ -140,3 +80,99 @@ def test_few_results_with_a_high_number_need_a_list(tmp_path):
 def test_an_empty_folder_holds_no_results(tmp_path):
     with pytest.raises(ValueError, match="holds no results"):
         score_folder(str(tmp_path), SMALL)
+
+
+def test_the_defaults_are_x3ds():
+    found = ScoringSettings()
+    assert (found.num_classes, found.num_clips, found.num_crops, found.num_views) == (400, 10, 3, 30)
+    assert (found.ensemble_method, found.labels, found.annotations) == ("sum", None, "")
+    assert (found.allow_missing, found.slowfast_cfg) == (False, None)
+    assert found == DEFAULTS
+
+
+def load(*keys: str):
+    return load_cfg(str(ROOT / "configs/X3D_S.yaml"), ["MODEL.NUM_CLASSES", "9", *keys])
+
+
+def test_settings_are_read_from_their_keys(tmp_path):
+    keys = "TEST.NUM_ENSEMBLE_VIEWS 4 TEST.NUM_SPATIAL_CROPS 1 DATA.TEST_CROP_SIZE 160 DATA.ENSEMBLE_METHOD max".split()
+    assert ScoringSettings.from_cfg(load(*keys)) == ScoringSettings(9, 4, 1, "max")
+    (tmp_path / "test.csv").write_text("a.mp4 3\nb.mp4 5\n")
+    cfg = load(
+        *("DATA.PATH_TO_DATA_DIR", str(tmp_path), "X3D_POSTPROCESS.ALLOW_MISSING", "True"),
+        *("X3D_POSTPROCESS.BACKEND", "slowfast"),
+    )
+    found = ScoringSettings.from_cfg(cfg)
+    assert (found.labels, found.annotations, found.allow_missing) == ([3, 5], str(tmp_path / "test.csv"), True)
+    assert found.slowfast_cfg is cfg
+
+
+@pytest.fixture
+def rows(monkeypatch: pytest.MonkeyPatch) -> list[object]:
+    """A folder of rows, and what it is read with."""
+    given: list[object] = []
+    table = ScoreTable(
+        "eval", np.eye(2, 9, dtype=np.float32), np.arange(2), "eval", incomplete=[2], missing=["video 2"]
+    )
+
+    def read_rows(*more: object, **named: object) -> ScoreTable:
+        given.extend([*more, named])
+        return table
+
+    monkeypatch.setattr(postprocess, "is_eval_folder", lambda folder: folder == "eval")
+    monkeypatch.setattr(postprocess, "read_rows", read_rows)
+    return given
+
+
+def test_rows_are_scored_with_what_decides_them(rows):
+    settings = ScoringSettings(9, ensemble_method="max", labels=[0, 1, 2], annotations="test.csv", allow_missing=True)
+    accuracy = score_folder("eval", settings)
+    assert (accuracy.num_scored, accuracy.num_listed) == (2, 3)
+    assert rows == ["eval", 9, "max", {"labels": [0, 1, 2], "annotations": "test.csv"}]
+    with pytest.raises(ScoringError, match="eval is not scored, 1 problem:\nvideo 2"):
+        score_folder("eval", ScoringSettings(9))
+
+
+def test_rows_are_no_scores_of_views_for_pyslowfasts_meter(rows):
+    with pytest.raises(ValueError, match=r"^eval holds aggregated scores, .*set X3D_POSTPROCESS\.BACKEND native"):
+        score_folder("eval", ScoringSettings(9, slowfast_cfg=load()))
+
+
+class Meter:
+    """A stand-in for PySlowFast's meter: every video belongs to its own label."""
+
+    def __init__(self, cfg: object, num_videos: int) -> None:
+        self.cfg, self.num_videos = cfg, num_videos
+
+    def aggregate(self, video: int, scores: np.ndarray, label: int) -> np.ndarray:
+        return np.eye(9, dtype=np.float32)[label]
+
+    def final_line(self, ks: Sequence[int]) -> dict[str, str]:
+        return {"split": f"of {self.num_videos} videos", "ks": str(tuple(ks))}
+
+
+def test_pyslowfasts_meter_aggregates_and_makes_the_line_where_wanted(results, monkeypatch):
+    monkeypatch.setattr("x3d.slowfast.ReferenceMeter", Meter)
+    settings = dataclasses.replace(SMALL, slowfast_cfg=load())
+    accuracy = score_folder(str(results), settings)
+    assert accuracy.line == {"split": "of 3 videos", "ks": "(1, 5)"}
+    assert accuracy.num_correct == {1: 3, 5: 3}
+    assert accuracy.conditions["TEST.NUM_SPATIAL_CROPS"] == 2
+    (results / "5_5_0.bin").unlink()
+    with pytest.raises(ScoringError, match="video 1 misses views: 5 "):
+        score_folder(str(results), settings)
+    allowed = score_folder(str(results), dataclasses.replace(settings, allow_missing=True))
+    assert (allowed.line["split"], allowed.num_scored, allowed.incomplete) == ("of 2 videos", 2, [1])
+
+
+@pytest.mark.parametrize("spoiled", ["problem", "nothing complete"])
+def test_pyslowfasts_meter_makes_no_line_of_what_is_not_scored(spoiled, results, monkeypatch):
+    monkeypatch.setattr("x3d.slowfast.ReferenceMeter", Meter)
+    monkeypatch.setattr(Meter, "final_line", lambda meter, ks: pytest.fail("asked for a line"))
+    if spoiled == "problem":
+        (results / "notes.bin").touch()
+    else:
+        for view in (0, 4, 8):
+            (results / f"{view}_{LABELS[view // 4]}_0.bin").unlink()
+    with pytest.raises(ScoringError, match="is not scored"):
+        score_folder(str(results), dataclasses.replace(SMALL, slowfast_cfg=load(), allow_missing=True))

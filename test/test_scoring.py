@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from test.helpers import read_golden
+from x3d import scoring
 from x3d.errors import ScoringError
 from x3d.scoring import (
     ScoreTable,
@@ -58,6 +59,11 @@ def test_percentages_are_rounded_as_torch_rounds_them():
         for correct in {0, 1, total // 3, total // 2, total - 1, total}:
             reference = torch.tensor(correct).float().sum() / total * 100.0
             assert Share(correct, total).percent == f"{reference:.2f}"
+
+
+def test_the_package_offers_what_it_names():
+    assert sorted(name for name in scoring.__all__ if not hasattr(scoring, name)) == []
+    assert {"Accuracy", "ScoreTable", "Share", "aggregate_views", "measure_accuracy"} <= set(scoring.__all__)
 
 
 def audit(views, labels, num_videos=2, video_labels=(3, 4), num_views=2):

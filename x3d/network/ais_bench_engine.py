@@ -16,7 +16,7 @@ class AisBenchEngine:
     packages: ClassVar[Mapping[str, str]] = {}
     device = "NPU"
 
-    def __init__(self, model_path: str, device: str = "", num_threads: int = 0) -> None:
+    def __init__(self, model_path: str, device: str, num_threads: int) -> None:
         try:
             from ais_bench.infer.interface import InferSession
         except ImportError as error:

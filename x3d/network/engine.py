@@ -54,7 +54,7 @@ def open_engine(model_path: str, engine: str = "auto", device: str = "", num_thr
         EngineError: no such model, or the engine cannot load or run it there; the text names file and device.
     """
     if not Path(model_path).is_file():
-        raise EngineError(f"model {model_path} does not exist; export one with x3d_pth2onnx.py")
+        raise EngineError(f"model {model_path or '(none given)'} does not exist; export one with x3d_pth2onnx.py")
     is_om = Path(model_path).suffix == ".om"
     if engine == "auto":
         engine = "ais_bench" if is_om else "openvino"

@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from fvcore.common.config import CfgNode
 
 STAGE_DEPTHS = (1, 2, 5, 3)
-BN_EPS = 1e-5
 
 
 @dataclass(frozen=True)
@@ -65,9 +64,7 @@ class Architecture:
 
 
 def round_width(width: float, multiplier: float, divisor: int = 8) -> int:
-    """Scale a width and round it to a multiple of the divisor, not below 90 % of the exact value; 0 does not scale."""
-    if not multiplier:
-        return int(width)
+    """Scale a width and round it to a multiple of the divisor, not below 90 % of the exact value."""
     exact = width * multiplier
     rounded = max(divisor, int(exact + divisor / 2) // divisor * divisor)
     return rounded + divisor if rounded < 0.9 * exact else rounded
@@ -102,12 +99,12 @@ class Bottleneck(nn.Module):
     def __init__(self, width_in: int, inner: int, width_out: int, stride: int, groups: int, gated: bool) -> None:
         super().__init__()
         self.a = nn.Conv3d(width_in, inner, 1, bias=False)
-        self.a_bn = nn.BatchNorm3d(inner, eps=BN_EPS)
+        self.a_bn = nn.BatchNorm3d(inner)
         self.b = nn.Conv3d(inner, inner, 3, stride=(1, stride, stride), padding=1, groups=groups, bias=False)
-        self.b_bn = nn.BatchNorm3d(inner, eps=BN_EPS)
+        self.b_bn = nn.BatchNorm3d(inner)
         self.se = SqueezeExcite(inner) if gated else nn.Identity()
         self.c = nn.Conv3d(inner, width_out, 1, bias=False)
-        self.c_bn = nn.BatchNorm3d(width_out, eps=BN_EPS)
+        self.c_bn = nn.BatchNorm3d(width_out)
         self.relu = nn.ReLU()
         self.swish = Swish()
 
@@ -126,7 +123,7 @@ class Block(nn.Module):
         self.projects = width_in != width_out or stride != 1
         if self.projects:
             self.branch1 = nn.Conv3d(width_in, width_out, 1, stride=(1, stride, stride), bias=False)
-            self.branch1_bn = nn.BatchNorm3d(width_out, eps=BN_EPS)
+            self.branch1_bn = nn.BatchNorm3d(width_out)
         self.branch2 = Bottleneck(width_in, inner, width_out, stride, groups, gated)
         self.relu = nn.ReLU()
 
@@ -143,7 +140,7 @@ class Stem(nn.Module):
         super().__init__()
         self.conv_xy = nn.Conv3d(3, width, (1, 3, 3), stride=(1, 2, 2), padding=(0, 1, 1), bias=False)
         self.conv = nn.Conv3d(width, width, (5, 1, 1), padding=(2, 0, 0), groups=width, bias=False)
-        self.bn = nn.BatchNorm3d(width, eps=BN_EPS)
+        self.bn = nn.BatchNorm3d(width)
         self.relu = nn.ReLU()
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
@@ -170,10 +167,10 @@ class Head(nn.Module):
     ) -> None:
         super().__init__()
         self.conv_5 = nn.Conv3d(width_in, inner, 1, bias=False)
-        self.conv_5_bn = nn.BatchNorm3d(inner, eps=BN_EPS)
+        self.conv_5_bn = nn.BatchNorm3d(inner)
         self.avg_pool = nn.AvgPool3d(pool, stride=1)
         self.lin_5 = nn.Conv3d(inner, width_out, 1, bias=False)
-        self.lin_5_bn = nn.BatchNorm3d(width_out, eps=BN_EPS) if bn_lin5 else nn.Identity()
+        self.lin_5_bn = nn.BatchNorm3d(width_out) if bn_lin5 else nn.Identity()
         self.projection = nn.Linear(width_out, num_classes)
         self.relu = nn.ReLU()
         self.activation = nn.Softmax(dim=4) if activation == "softmax" else nn.Sigmoid()
@@ -198,7 +195,7 @@ class X3D(nn.Module):
             inner = int(architecture.bottleneck_factor * width_out)
             groups = inner if architecture.channelwise else architecture.num_groups
             blocks = nn.ModuleDict()
-            for number in range(math.ceil(STAGE_DEPTHS[stage] * (architecture.depth_factor or 1))):
+            for number in range(math.ceil(STAGE_DEPTHS[stage] * architecture.depth_factor)):
                 first = number == 0
                 blocks[f"pathway0_res{number}"] = Block(
                     width_in if first else width_out, inner, width_out, 2 if first else 1, groups, number % 2 == 0

@@ -22,7 +22,7 @@ class OnnxRuntimeEngine:
     name = "onnxruntime"
     packages: ClassVar[Mapping[str, str]] = {"onnxruntime": "onnxruntime"}
 
-    def __init__(self, model_path: str, device: str = "", num_threads: int = 0) -> None:
+    def __init__(self, model_path: str, device: str, num_threads: int) -> None:
         import onnxruntime
 
         provider, options = _provider(device, onnxruntime.get_available_providers())

@@ -18,7 +18,7 @@ class OpenVinoEngine:
     name = "openvino"
     packages: ClassVar[Mapping[str, str]] = {"openvino": "openvino"}
 
-    def __init__(self, model_path: str, device: str = "", num_threads: int = 0) -> None:
+    def __init__(self, model_path: str, device: str, num_threads: int) -> None:
         import openvino
 
         self._core = openvino.Core()

@@ -109,7 +109,7 @@ def _partial_folder(folder: Path | None) -> Iterator[Path | None]:
         return
     partial = folder.with_name(f"{folder.name}.partial")
     shutil.rmtree(partial, ignore_errors=True)
-    partial.mkdir(parents=True)
+    partial.mkdir()
     yield partial
     partial.replace(folder)
 

@@ -1,0 +1,289 @@
+"""From videos to rows of scores, as a value; an engine and the workers have stand-ins."""
+
+import dataclasses
+import os
+import types
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from test.helpers import ROOT, Dataset, evaluate_keys, states
+from test.local_runner import LocalRunner
+from x3d.config.loading import load_cfg
+from x3d.dataset.annotations import Video
+from x3d.dataset.naming import Shard
+from x3d.errors import RunError, VideoError
+from x3d.execution.runner import RunnerSettings
+from x3d.pipeline import evaluate as module
+from x3d.pipeline.evaluate import EvaluateSettings, count_workers, evaluate, plan_scorer, task_resources
+from x3d.storage.provenance import model_digest
+from x3d.storage.score_rows import read_score_rows
+from x3d.video.sampling import Sampling
+from x3d.video.transform import Transform
+
+VIEW = (3, 4, 40, 40)
+S = str(ROOT / "configs/X3D_S.yaml")
+
+
+def engine(**more: Any) -> Any:
+    """An engine that only describes itself."""
+    described: dict[str, Any] = {
+        "name": "standin",
+        "packages": {},
+        "device": "CPU",
+        "batch_size": None,
+        "view_shape": VIEW,
+    }
+    return types.SimpleNamespace(**described | {"num_classes": 9} | more)
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Dataset:
+    """Five listed files, of which the second exists."""
+    made = Dataset(tmp_path / "data")
+    made.val.mkdir(parents=True)
+    (made.val / "1.mp4").touch()
+    return made.write_list([f"{number}.mp4" for number in range(5)])
+
+
+@pytest.fixture
+def model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The path of a model that the stand-in engine runs."""
+    monkeypatch.setattr(module, "open_engine", lambda *given: engine())
+    path = tmp_path / "x.onnx"
+    path.write_bytes(b"model")
+    return path
+
+
+def settings(data: Dataset, model: Path, out: Path, *more: str) -> EvaluateSettings:
+    return EvaluateSettings.from_cfg(load_cfg(S, evaluate_keys(data, model, out, *more)))
+
+
+def score(video: Video) -> np.ndarray:
+    """Score class `index` of a video, and fail at video 3."""
+    if video.index == 3:
+        raise VideoError("damaged", video.path)
+    return np.eye(9, dtype=np.float32)[video.index]
+
+
+def test_settings_are_read_from_their_keys(data, tmp_path):
+    keys = evaluate_keys(data, Path("x.onnx"), Path("out"), "X3D_EVALUATE.ENGINE", "onnxruntime")
+    cfg = load_cfg(S, [*keys, "X3D_EVALUATE.DEVICE", "cuda:1", "DATA.ENSEMBLE_METHOD", "max", "TEST.BATCH_SIZE", "7"])
+    found = EvaluateSettings.from_cfg(cfg)
+    assert [video.listed for video in found.videos] == [f"{number}.mp4" for number in range(5)]
+    assert (found.path_prefix, found.model_path, found.output_path) == (str(data.val), "x.onnx", "out")
+    assert (found.engine, found.device, found.batch_size) == ("onnxruntime", "cuda:1", 7)
+    assert (found.view_shape, found.num_views, found.num_classes, found.ensemble_method) == (VIEW, 30, 9, "max")
+    assert (found.sampling, found.transform) == (Sampling.from_cfg(cfg), Transform.from_cfg(cfg))
+    assert found.runner == RunnerSettings.from_cfg(cfg)
+    assert not found.stop_at_first_failure
+    assert found.view_config["DATA.SAMPLING_RATE"] == 3
+    assert EvaluateSettings.from_cfg(load_cfg(S, [*keys, "X3D_WORKERS.ON_ERROR", "raise"])).stop_at_first_failure
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "advice"),
+    [
+        ("X3D_EVALUATE.OUTPUT_PATH", "", r"X3D_EVALUATE\.OUTPUT_PATH is empty; give the folder for the scores"),
+        ("X3D_EVALUATE.MODEL_PATH", "", r"X3D_EVALUATE\.MODEL_PATH is empty; give the \.onnx, \.xml or \.om to run"),
+        (
+            "X3D_PREPROCESS.BACKEND",
+            "slowfast",
+            r"^X3D_PREPROCESS\.BACKEND slowfast: .*set X3D_PREPROCESS\.BACKEND native",
+        ),
+        ("X3D_POSTPROCESS.BACKEND", "slowfast", r"^X3D_POSTPROCESS\.BACKEND slowfast: .*set X3D_POSTPROCESS\.BACKEND"),
+    ],
+)
+def test_settings_that_cannot_be_evaluated_are_refused(key, value, advice, data):
+    with pytest.raises(ValueError, match=advice):
+        settings(data, Path("x.onnx"), Path("out"), key, value)
+
+
+@pytest.fixture
+def six_cores(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "sched_getaffinity", lambda process: set(range(6)))
+
+
+@pytest.mark.parametrize(
+    ("num_workers", "device", "expected"), [(0, "CPU", 6), (0, "CUDA", 4), (0, "NPU", 4), (3, "CPU", 3), (5, "GPU", 5)]
+)
+def test_workers_are_those_asked_for_or_one_per_core_and_four_on_a_device(num_workers, device, expected, six_cores):
+    assert count_workers(RunnerSettings(num_workers, 60, ""), device) == expected
+
+
+def test_a_device_has_no_more_workers_than_there_are_cores(monkeypatch):
+    monkeypatch.setattr(os, "sched_getaffinity", lambda process: {0, 1})
+    assert count_workers(RunnerSettings(0, 60, ""), "CUDA") == 2
+
+
+@pytest.mark.parametrize(
+    ("device", "expected"),
+    [
+        ("CPU", {"CPU": 1.0}),
+        *((device, {"CPU": 1.0, "GPU": 0.25}) for device in ("CUDA", "Tensorrt", "ROCM", "MIGraphX", "GPU")),
+        *((device, {"CPU": 1.0, "NPU": 0.25}) for device in ("CANN", "NPU")),
+    ],
+)
+def test_a_task_takes_a_core_and_a_quarter_of_the_device_it_runs_on(device, expected):
+    assert task_resources(device) == expected
+
+
+def plan(data: Dataset, opened: Any, num_workers: int = 0, ray: str = "", batch_size: int = 64, **more):
+    chosen = settings(data, Path("x.onnx"), Path("out"))
+    runner = RunnerSettings(num_workers, 60, ray)
+    return plan_scorer(dataclasses.replace(chosen, runner=runner, batch_size=batch_size, **more), opened)
+
+
+@pytest.mark.parametrize(
+    ("num_workers", "device", "ray", "num_threads"),
+    [
+        (0, "CPU", "", 1),
+        (2, "CPU", "", 3),
+        (4, "CPU", "", 1),
+        (9, "CPU", "", 1),
+        (0, "CUDA", "", 1),
+        (1, "CPU", "auto", 1),
+    ],
+)
+def test_the_workers_share_the_cores_and_a_task_on_a_cluster_has_one(
+    num_workers, device, ray, num_threads, data, six_cores
+):
+    assert plan(data, engine(device=device), num_workers, ray).num_threads == num_threads
+
+
+@pytest.mark.parametrize(
+    ("device", "fixed", "batch_size", "expected"),
+    [("CPU", None, 64, 8), ("CPU", None, 5, 5), ("CUDA", None, 64, 30), ("CUDA", None, 16, 16), ("CPU", 12, 5, 12)],
+)
+def test_a_batch_is_small_on_a_cpu_at_most_a_video_on_a_device_or_as_the_model_fixes_it(
+    device, fixed, batch_size, expected, data
+):
+    assert plan(data, engine(device=device, batch_size=fixed), batch_size=batch_size).batch_size == expected
+
+
+def test_the_scorer_knows_all_that_a_worker_needs(data, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    chosen = settings(data, Path("x.onnx"), Path("out"), "DATA.ENSEMBLE_METHOD", "max")
+    scorer = plan_scorer(dataclasses.replace(chosen, device="cuda:1"), engine())
+    assert (scorer.model_path, scorer.engine, scorer.device) == (str(tmp_path / "x.onnx"), "standin", "cuda:1")
+    assert (scorer.sampling, scorer.transform) == (chosen.sampling, chosen.transform)
+    assert scorer.ensemble_method == "max"
+
+
+@pytest.mark.parametrize("device", ["cuda:1", "3", "cuda:10"])
+def test_a_cluster_chooses_among_the_devices_of_a_node(device, data):
+    with pytest.raises(ValueError, match=f"X3D_EVALUATE.DEVICE {device}: Ray chooses .*leave the number out"):
+        plan(data, engine(), ray="auto", device=device)
+
+
+@pytest.mark.parametrize("device", ["", "0", "cuda", "cuda:0"])
+def test_a_device_without_a_number_suits_a_cluster(device, data):
+    assert plan(data, engine(), ray="auto", device=device).device == device
+
+
+@pytest.mark.parametrize("more", [{"view_shape": (3, 13, 182, 182)}, {"num_classes": 400}])
+def test_a_model_that_does_not_fit_the_configuration_is_refused(more, data, model, tmp_path, monkeypatch):
+    monkeypatch.setattr(module, "open_engine", lambda *given: engine(**more))
+    found = engine(**more)
+    with pytest.raises(ValueError, match="takes views of") as raised:
+        evaluate(settings(data, model, tmp_path / "out"))
+    assert str(raised.value) == (
+        f"X3D_EVALUATE.MODEL_PATH {model} takes views of {found.view_shape} and returns {found.num_classes} classes; "
+        "--cfg says (3, 4, 40, 40) and 9"
+    )
+    assert not (tmp_path / "out").exists()
+
+
+def test_scores_become_rows_and_failures_entries(data, model, tmp_path, monkeypatch, caplog):
+    caplog.set_level("INFO")
+    runner = LocalRunner(score).use_in("evaluate", monkeypatch)
+    out = tmp_path / "out"
+    summary = evaluate(settings(data, model, out))
+    assert (summary.num_videos, summary.num_done, summary.num_not_reached) == (5, 4, 0)
+    assert summary.manifest == out / "manifest.json"
+    entry = {"path": "3.mp4", "label": 3, "state": "failed", "reason": "damaged"}
+    [failed] = summary.failed
+    assert {key: failed[key] for key in entry} == entry
+    assert states(out) == {"3": failed}
+    rows = read_score_rows(out / "manifest.rows", 9)
+    assert (rows["video"].tolist(), rows["label"].tolist()) == ([0, 1, 2, 4], [0, 1, 2, 4])
+    np.testing.assert_array_equal(rows["scores"], np.eye(9)[[0, 1, 2, 4]])
+    assert (runner.function.batch_size, runner.function.engine) == (8, "standin")
+    assert "5 videos, 5 to do, 1 worker, batch size 8" in caplog.text
+
+
+def test_a_second_run_does_what_failed_and_forgets_the_failure(data, model, tmp_path, monkeypatch):
+    chosen = settings(data, model, tmp_path / "out")
+    runner = LocalRunner(score).use_in("evaluate", monkeypatch)
+    evaluate(chosen)
+    runner.replacement = lambda video: np.zeros(9, np.float32)
+    summary = evaluate(chosen)
+    assert runner.seen == [[0, 1, 2, 3, 4], [3]]
+    assert (summary.num_done, summary.failed, summary.complete) == (5, [], True)
+    assert states(tmp_path / "out") == {}
+
+
+def test_the_runner_gets_workers_resources_and_requirements(data, model, tmp_path, monkeypatch, six_cores):
+    monkeypatch.setattr(module, "open_engine", lambda *given: engine(device="CUDA", packages={"numpy": "numpy"}))
+    runner = LocalRunner(score).use_in("evaluate", monkeypatch)
+    evaluate(settings(data, model, tmp_path / "out", "X3D_WORKERS.NUM", "0", "X3D_WORKERS.TIMEOUT", "77"))
+    given, requirements, resources = runner.opened_with
+    assert given == RunnerSettings(4, 77, "")
+    assert resources == {"CPU": 1.0, "GPU": 0.25}
+    required = requirements()
+    assert required.paths == (str(data.val), str(data.val / "1.mp4"), str(model))
+    assert dict(required.versions)["numpy"] == np.__version__
+    assert (required.model_path, required.model_digest) == (str(model), model_digest(str(model)))
+    assert runner.function.batch_size == 8, "TEST.BATCH_SIZE of the keys"
+
+
+def test_the_cluster_is_named_in_the_log(data, model, tmp_path, monkeypatch, caplog):
+    caplog.set_level("INFO")
+    LocalRunner(score).use_in("evaluate", monkeypatch)
+    evaluate(settings(data, model, tmp_path / "out", "X3D_WORKERS.RAY_ADDRESS", "10.0.0.1:6379"))
+    assert "5 to do, 10.0.0.1:6379, batch size 8" in caplog.text
+
+
+def test_a_shard_does_its_own_videos(data, model, tmp_path, monkeypatch):
+    runner = LocalRunner(score).use_in("evaluate", monkeypatch)
+    summary = evaluate(settings(data, model, tmp_path / "out"), Shard(1, 2))
+    assert runner.seen == [[1, 3]]
+    assert (summary.num_videos, summary.num_done, len(summary.failed)) == (2, 1, 1)
+    assert summary.manifest.name == "manifest-1of2.json"
+
+
+def test_the_first_failure_stops_where_wanted(data, model, tmp_path, monkeypatch):
+    LocalRunner(score).use_in("evaluate", monkeypatch)
+    summary = evaluate(settings(data, model, tmp_path / "out", "X3D_WORKERS.ON_ERROR", "raise"))
+    assert (summary.num_done, len(summary.failed), summary.num_not_reached) == (3, 1, 1)
+
+
+def test_a_full_disk_ends_the_run_with_its_failures_saved(data, model, tmp_path, monkeypatch):
+    def fill_the_disk(video: Video) -> np.ndarray:
+        if video.index == 0:
+            raise VideoError("damaged", video.path)
+        raise OSError(28, "No space left on device")
+
+    LocalRunner(fill_the_disk).use_in("evaluate", monkeypatch)
+    with pytest.raises(RunError, match="No space left on device; run the same command to resume"):
+        evaluate(settings(data, model, tmp_path / "out"))
+    assert list(states(tmp_path / "out")) == ["0"]
+
+
+def test_the_engine_is_opened_as_the_keys_say(data, model, tmp_path, monkeypatch):
+    opened = []
+    monkeypatch.setattr(module, "open_engine", lambda *given: opened.append(given) or engine())
+    LocalRunner(score).use_in("evaluate", monkeypatch)
+    evaluate(
+        settings(data, model, tmp_path / "out", "X3D_EVALUATE.ENGINE", "onnxruntime", "X3D_EVALUATE.DEVICE", "cpu")
+    )
+    assert opened == [(str(model), "onnxruntime", "cpu")]
+
+
+def test_rows_made_with_another_batch_size_are_not_resumed(data, model, tmp_path, monkeypatch):
+    LocalRunner(score).use_in("evaluate", monkeypatch)
+    evaluate(settings(data, model, tmp_path / "out"))
+    with pytest.raises(ValueError, match="batch_size was 8, is 5"):
+        evaluate(settings(data, model, tmp_path / "out", "TEST.BATCH_SIZE", "5"))

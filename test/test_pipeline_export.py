@@ -1,0 +1,170 @@
+"""An export as a value, and what it leaves on disk; the writing and the comparison have stand-ins."""
+
+import math
+from pathlib import Path
+
+import pytest
+import torch
+from torch import nn
+
+from test.helpers import ROOT, SMALL
+from x3d.config.loading import load_cfg
+from x3d.network.export import Difference
+from x3d.network.model import Architecture
+from x3d.pipeline import export as module
+from x3d.pipeline.export import ExportResult, ExportSettings, export_checkpoint
+
+S = str(ROOT / "configs/X3D_S.yaml")
+VIEW = (3, 4, 40, 40)
+
+
+class Network(nn.Module):
+    """3 * 2 weights, 4 of BatchNorm."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv = nn.Conv3d(3, 2, 1, bias=False)
+        self.bn = nn.BatchNorm3d(2)
+
+
+def settings(path: Path | str, *more: str) -> ExportSettings:
+    keys = ["TEST.CHECKPOINT_FILE_PATH", "x.pyth", "X3D_PTH2ONNX.ONNX_OUTPUT_PATH", str(path)]
+    return ExportSettings.from_cfg(load_cfg(S, [*SMALL, *keys, *more]))
+
+
+class Exporter:
+    """Stand-ins for what export_checkpoint calls, and what they were given."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, differences: list[float]) -> None:
+        self.network = Network().eval()
+        self.differences = differences
+        self.written: list[tuple[object, ...]] = []
+        self.compared: list[tuple[object, ...]] = []
+        self.before: set[str] = set()
+        for name in ("write_onnx", "check_parity", "load_model"):
+            monkeypatch.setattr(module, "_load_model" if name == "load_model" else name, getattr(self, name))
+
+    def load_model(self, chosen: ExportSettings) -> nn.Module:
+        return self.network
+
+    def write_onnx(self, model, path, view_shape, opset, batch_size):
+        self.before = {path.name for path in Path(path).parent.iterdir()}
+        self.written.append((type(model.bn), path, view_shape, opset, batch_size))
+        Path(path).write_text("new")
+
+    def check_parity(self, model, path, view_shape, batch_size):
+        self.compared.append((type(model.bn), path, view_shape, batch_size))
+        for number, largest in enumerate(self.differences):
+            yield Difference("openvino", number + 1, largest)
+
+
+def test_settings_are_read_from_their_keys():
+    found = settings("x.onnx")
+    cfg = load_cfg(S, SMALL)
+    assert found == ExportSettings("x.pyth", "x.onnx", Architecture.from_cfg(cfg), VIEW, 11, 0, 1e-5, None)
+    more = "X3D_PTH2ONNX.OPSET 13 X3D_PTH2ONNX.BATCH_SIZE 4 X3D_PTH2ONNX.TOLERANCE 0.5".split()
+    found = settings("x.onnx", *more, "X3D_PTH2ONNX.CHECKPOINT_FILE_PATH", "own.pyth")
+    assert (found.checkpoint, found.opset, found.batch_size, found.tolerance) == ("own.pyth", 13, 4, 0.5)
+    cfg = load_cfg(S, [*SMALL, "X3D_PTH2ONNX.BACKEND", "slowfast"])
+    assert ExportSettings.from_cfg(cfg).slowfast_cfg is cfg
+
+
+def test_the_defaults_are_atcs_opset_and_a_dynamic_batch():
+    found = ExportSettings("x.pyth", "x.onnx", Architecture.from_cfg(load_cfg(S, SMALL)), VIEW)
+    assert (found.opset, found.batch_size, found.tolerance, found.slowfast_cfg) == (11, 0, 1e-5, None)
+
+
+@pytest.mark.parametrize(
+    ("differences", "passed"),
+    [([0.0, 0.5], True), ([0.0, 0.51], False), ([0.51, 0.0], False), ([0.0, math.nan], False), ([math.inf], False)],
+)
+def test_an_export_passes_within_the_tolerance_and_nan_is_not_within(differences, passed):
+    found = [Difference("openvino", 1, largest) for largest in differences]
+    assert ExportResult("x.onnx", 10, found, 0.5).passed == passed
+
+
+def test_a_file_that_passes_gets_its_name_and_the_result_lists_every_difference(tmp_path, monkeypatch, caplog):
+    caplog.set_level("INFO")
+    exporter = Exporter(monkeypatch, [1e-7, 2e-6])
+    path = tmp_path / "x.onnx"
+    path.write_text("an earlier one")
+    result = export_checkpoint(settings(path, "X3D_PTH2ONNX.OPSET", "13", "X3D_PTH2ONNX.BATCH_SIZE", "4"))
+    partial = f"{path}.partial.onnx"
+    assert exporter.before == set(), "the earlier file is removed before anything is written"
+    assert exporter.written == [(nn.Identity, partial, VIEW, 13, 4)], "BatchNorm is folded"
+    assert exporter.compared == [(nn.BatchNorm3d, partial, VIEW, 4)], "the checkpoint's own network is compared"
+    assert result == ExportResult(
+        str(path), 10, [Difference("openvino", 1, 1e-7), Difference("openvino", 2, 2e-6)], 1e-5
+    )
+    assert result.passed
+    assert {found.name: found.read_text() for found in tmp_path.iterdir()} == {"x.onnx": "new"}
+    assert "openvino, batch 2: largest difference 2.00e-06" in caplog.text
+    assert "x.pyth fits, 0.000 M parameters" in caplog.text
+
+
+def test_the_number_of_parameters_is_logged_in_millions(tmp_path, monkeypatch, caplog):
+    caplog.set_level("INFO")
+    exporter = Exporter(monkeypatch, [0.0])
+    exporter.network.register_parameter("more", nn.Parameter(torch.zeros(1_234_000)))
+    assert export_checkpoint(settings(tmp_path / "x.onnx")).num_parameters == 1_234_010
+    assert "x.pyth fits, 1.234 M parameters" in caplog.text
+
+
+def test_a_file_that_does_not_pass_is_removed_and_the_earlier_one_too(tmp_path, monkeypatch):
+    Exporter(monkeypatch, [0.0, 0.1])
+    path = tmp_path / "x.onnx"
+    path.write_text("an earlier one")
+    result = export_checkpoint(settings(path))
+    assert (result.passed, len(result.differences)) == (False, 2)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_export_that_fails_leaves_no_partial_file(tmp_path, monkeypatch):
+    exporter = Exporter(monkeypatch, [])
+
+    def write(model, path, *more):
+        Exporter.write_onnx(exporter, model, path, *more)
+        raise ValueError("an operator that ATC does not know")
+
+    monkeypatch.setattr(module, "write_onnx", write)
+    with pytest.raises(ValueError, match="an operator"):
+        export_checkpoint(settings(tmp_path / "x.onnx"))
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "advice"),
+    [
+        ("", r"ONNX_OUTPUT_PATH is ''; give the \.onnx file to write"),
+        ("x.pth", r"x\.pth'; give the \.onnx file to write"),
+        ("no/x.onnx", r"no/x\.onnx: the folder .*no does not exist; create it first"),
+    ],
+)
+def test_an_output_that_cannot_be_written_is_refused_before_the_checkpoint_is_read(name, advice, tmp_path, monkeypatch):
+    exporter = Exporter(monkeypatch, [])
+    monkeypatch.setattr(exporter, "load_model", lambda chosen: pytest.fail("read"))
+    with pytest.raises(ValueError, match=advice):
+        export_checkpoint(settings(tmp_path / name if name else ""))
+    assert exporter.written == []
+
+
+def test_a_path_without_a_folder_is_of_the_current_one(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Exporter(monkeypatch, [0.0])
+    assert export_checkpoint(settings("x.onnx")).path == "x.onnx"
+    assert (tmp_path / "x.onnx").exists()
+
+
+def test_the_checkpoint_is_loaded_into_the_network_in_eval_mode(small_checkpoint):
+    model = module._load_model(settings("x.onnx", "TEST.CHECKPOINT_FILE_PATH", str(small_checkpoint)))
+    assert not any(part.training for part in model.modules())
+    expected = torch.load(small_checkpoint)["model_state"]["head.projection.bias"]
+    assert torch.equal(model.state_dict()["head.projection.bias"], expected)
+
+
+def test_pyslowfast_builds_the_network_where_wanted(monkeypatch):
+    given = []
+    monkeypatch.setattr("x3d.slowfast.load_reference_model", lambda *more: given.append(more) or "theirs")
+    chosen = settings("x.onnx", "X3D_PTH2ONNX.BACKEND", "slowfast")
+    assert module._load_model(chosen) == "theirs"
+    assert given == [(chosen.slowfast_cfg, "x.pyth")]

@@ -1,0 +1,211 @@
+"""From a folder of views to a folder of results, as a value; the engine has a stand-in."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from x3d.errors import EngineError, RunError
+from x3d.pipeline import infer as module
+from x3d.pipeline.infer import InferSettings, infer, pure_batch
+from x3d.storage.ais_bench_summary import Summary
+
+VIEW = (3, 1, 2, 2)
+NAMES = ["0_0.npy", "1_0.npy", "2_1.npy", "10_5.npy", "11_5.npy"]
+
+
+class Engine:
+    """Returns the mean of each view, and ten times that as a second output; records its batches."""
+
+    name, device, view_shape, num_classes = "standin", "CPU", VIEW, 1
+
+    def __init__(self, batch_size: int | None = None) -> None:
+        self.batch_size = batch_size
+        self.batches: list[np.ndarray] = []
+        self.opened_with: tuple[object, ...] = ()
+
+    def infer(self, batch: np.ndarray) -> list[np.ndarray]:
+        self.batches.append(batch.copy())
+        means = batch.mean(axis=(1, 2, 3, 4)).reshape(-1, 1)
+        return [means, 10 * means]
+
+
+@pytest.fixture
+def engine(monkeypatch: pytest.MonkeyPatch) -> Engine:
+    made = Engine()
+
+    def open_engine(*given: object) -> Engine:
+        made.opened_with = given
+        return made
+
+    monkeypatch.setattr(module, "open_engine", open_engine)
+    return made
+
+
+@pytest.fixture
+def views(tmp_path: Path) -> str:
+    """Five views, whose values are their numbers."""
+    folder = tmp_path / "views"
+    folder.mkdir()
+    for name in NAMES:
+        np.save(folder / name, np.full((1, *VIEW), float(name.split("_")[0]), np.float32))
+    return str(folder)
+
+
+def numbers(engine: Engine) -> list[list[float]]:
+    """List the numbers of the views in each batch."""
+    return [batch[:, 0, 0, 0, 0].tolist() for batch in engine.batches]
+
+
+def test_every_view_is_run_in_natural_order_and_every_output_written(engine, views, tmp_path):
+    folder = tmp_path / "out" / "res"
+    summary = infer(InferSettings("x.onnx", views, folder, batchsize=2, warmup_count=0))
+    assert numbers(engine) == [[0, 1], [2, 10], [11, 11]], "the last batch is padded with its first view"
+    assert {path.name: np.fromfile(path, np.float32).tolist() for path in folder.iterdir()} == {
+        f"{name.removesuffix('.npy')}_{output}.bin": [float(name.split("_")[0]) * 10**output]
+        for name in NAMES
+        for output in range(2)
+    }
+    assert [path.name for path in folder.parent.iterdir()] == ["res"], "no partial folder is left"
+    assert (summary.batch_size, len(summary.compute_ms)) == (2, 3)
+    assert min(summary.compute_ms) > 0
+
+
+def test_the_summary_names_the_files_of_each_sample_by_their_final_path(engine, views, tmp_path):
+    summary = infer(InferSettings("x.onnx", views, tmp_path / "res", batchsize=2))
+    summary.report([], tmp_path / "summary.json", False)
+    samples = json.loads((tmp_path / "summary.json").read_text())["filesinfo"]
+    assert samples == {
+        str(number): {
+            "infiles": [f"{views}/{name}"],
+            "outfiles": [str(tmp_path / "res" / f"{name.removesuffix('.npy')}_{n}.bin") for n in range(2)],
+        }
+        for number, name in enumerate(NAMES)
+    }
+
+
+@pytest.mark.parametrize(("outfmt", "suffix"), [("BIN", ".bin"), ("NPY", ".npy"), ("TXT", ".txt")])
+def test_the_format_decides_the_suffix(outfmt, suffix, engine, views, tmp_path):
+    infer(InferSettings("x.onnx", views, tmp_path / "res", outfmt=outfmt))
+    assert {path.suffix for path in (tmp_path / "res").iterdir()} == {suffix}
+
+
+def test_the_first_batch_is_warmed_up_and_each_runs_loop_times(engine, views):
+    summary = infer(InferSettings("x.onnx", views, batchsize=4, loop=3, warmup_count=2))
+    assert [len(batch) for batch in engine.batches] == [4] * (2 + 3 + 3)
+    assert len(summary.compute_ms) == 6
+
+
+def test_the_defaults_run_each_view_once_after_one_warm_up(engine, views):
+    summary = infer(InferSettings("x.onnx", views))
+    assert numbers(engine) == [[0], [0], [1], [2], [10], [11]]
+    assert (summary.batch_size, len(summary.compute_ms)) == (1, 5)
+    assert engine.opened_with == ("x.onnx", "auto", "0")
+
+
+def test_without_a_folder_nothing_is_written(engine, views, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    infer(InferSettings("x.onnx", views))
+    assert [path.name for path in tmp_path.iterdir()] == ["views"]
+
+
+def test_times_are_in_milliseconds(engine, monkeypatch):
+    times = iter([1.0, 1.25, 2.0, 2.5])
+    monkeypatch.setattr(module.time, "perf_counter", lambda: next(times))
+    assert infer(InferSettings("x.onnx", loop=2)).compute_ms == [250, 500]
+
+
+@pytest.mark.parametrize(("data_type", "is_zero"), [("zero", True), ("random", False)])
+def test_without_input_generated_data_is_run(data_type, is_zero, engine, tmp_path):
+    summary = infer(
+        InferSettings("x.onnx", None, tmp_path / "res", None, 3, loop=2, warmup_count=4, pure_data_type=data_type)
+    )
+    assert len(engine.batches) == 6
+    assert all(batch.shape == (3, *VIEW) and batch.any() != is_zero for batch in engine.batches)
+    assert len(summary.compute_ms) == 2
+    assert not (tmp_path / "res").exists()
+
+
+def test_generated_data_is_float32_and_seeded():
+    shape = (2, 3, 4, 40, 40)
+    zeros, values = pure_batch(shape, "zero"), pure_batch(shape, "random")
+    assert (zeros.shape, zeros.dtype, zeros.any()) == (shape, np.float32, False)
+    assert (values.shape, values.dtype) == (shape, np.float32)
+    assert (abs(values.mean()), values.std()) == pytest.approx((0, 1), abs=0.02)
+    np.testing.assert_array_equal(values, np.random.RandomState(0).standard_normal(shape).astype(np.float32))
+
+
+@pytest.mark.parametrize(("fixed", "given", "expected"), [(4, None, 4), (4, 4, 4), (None, 3, 3), (None, None, 1)])
+def test_the_batch_size_is_the_one_given_or_the_models_or_one(fixed, given, expected, engine):
+    engine.batch_size = fixed
+    assert infer(InferSettings("x.onnx", batchsize=given)).batch_size == expected
+    assert engine.batches[0].shape == (expected, *VIEW)
+
+
+def test_a_batch_size_that_the_model_does_not_take_is_refused(engine, views, tmp_path):
+    engine.batch_size = 4
+    with pytest.raises(ValueError, match=r"--batchsize 2: x\.onnx has the fixed batch size 4"):
+        infer(InferSettings("x.onnx", views, tmp_path / "res", batchsize=2))
+    assert [path.name for path in tmp_path.iterdir()] == ["views"]
+
+
+@pytest.mark.parametrize("kind", ["file", "full folder"])
+def test_a_result_folder_in_use_is_refused_and_left_as_it_is(kind, engine, views, tmp_path):
+    folder = tmp_path / "res"
+    if kind == "file":
+        folder.write_text("kept")
+    else:
+        folder.mkdir()
+        (folder / "99_0_0.bin").touch()
+    with pytest.raises(ValueError, match="res holds files of another run; remove it or give another --output_dirname"):
+        infer(InferSettings("x.onnx", views, folder))
+    assert folder.exists()
+    assert engine.batches == []
+
+
+def test_an_empty_result_folder_is_used_and_a_left_partial_one_replaced(engine, views, tmp_path):
+    (tmp_path / "res").mkdir()
+    (tmp_path / "res.partial").mkdir()
+    (tmp_path / "res.partial" / "99_0_0.bin").touch()
+    infer(InferSettings("x.onnx", views, tmp_path / "res"))
+    assert len(list((tmp_path / "res").iterdir())) == 2 * len(NAMES)
+    assert not (tmp_path / "res.partial").exists()
+
+
+def test_the_folders_above_the_result_folder_may_exist_or_are_created(engine, views, tmp_path):
+    for name in ("first", "second"):
+        infer(InferSettings("x.onnx", views, tmp_path / "a" / "b" / name))
+        assert (tmp_path / "a" / "b" / name / "0_0_0.bin").exists()
+
+
+def test_an_output_that_cannot_be_created_is_refused(engine, views, tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(ValueError, match=r"--output .*file/sub: Not a directory"):
+        infer(InferSettings("x.onnx", views, tmp_path / "file" / "sub" / "res"))
+
+
+def test_a_file_that_is_no_view_is_refused_before_anything_runs(engine, views, tmp_path):
+    np.save(Path(views) / "3_3.npy", np.zeros((1, 3, 1, 2, 3), np.float32))
+    with pytest.raises(ValueError, match=r"3_3\.npy: float32 of shape \(1, 3, 1, 2, 2\) is needed"):
+        infer(InferSettings("x.onnx", views, tmp_path / "res"))
+    assert engine.batches == []
+
+
+def test_an_engine_that_fails_ends_the_run_without_a_result_folder(engine, views, tmp_path, monkeypatch):
+    monkeypatch.setattr(engine, "infer", lambda batch: 1 // 0)
+    with pytest.raises(RunError, match="engine standin failed on CPU: integer division") as raised:
+        infer(InferSettings("x.onnx", views, tmp_path / "res"))
+    assert isinstance(raised.value.__cause__, EngineError)
+    assert not (tmp_path / "res").exists()
+
+
+def test_the_bar_counts_views(engine, views, capsys):
+    infer(InferSettings("x.onnx", views, batchsize=2))
+    assert "5/5" in capsys.readouterr().err.split("\r")[-1]
+
+
+def test_a_measurement_returns_the_outputs_of_the_last_run(engine):
+    summary = Summary(1)
+    [first, second] = module._measure(engine, np.ones((1, *VIEW), np.float32), 2, 0, summary)
+    assert (first.tolist(), second.tolist(), len(summary.compute_ms)) == ([[1]], [[10]], 2)

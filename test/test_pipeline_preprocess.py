@@ -1,0 +1,210 @@
+"""From a list to a folder of views, as a value; videos are decoded in this process."""
+
+import dataclasses
+import json
+import os
+import types
+from pathlib import Path
+
+import pytest
+
+from test.helpers import ROOT, Dataset, content, preprocess_keys, states
+from test.local_runner import LocalRunner
+from x3d.config.loading import load_cfg
+from x3d.dataset.annotations import Video
+from x3d.dataset.naming import Shard
+from x3d.errors import RunError
+from x3d.execution.runner import RunnerSettings
+from x3d.pipeline import preprocess as module
+from x3d.pipeline.preprocess import PreprocessSettings, preprocess
+from x3d.storage.manifest import Manifest
+from x3d.storage.view_writer import ViewWriter
+from x3d.video.sampling import Sampling
+from x3d.video.transform import Transform
+
+SIX_VIEWS = ["TEST.NUM_ENSEMBLE_VIEWS", "2", "TEST.NUM_SPATIAL_CROPS", "3"]
+NAMES = ["a.mp4", "no.mp4", "b.mp4"]
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
+    """Three listed videos, of which the second does not exist."""
+    made = Dataset(tmp_path_factory.mktemp("data")).write_videos(
+        {"a.mp4": {"num_frames": 40}, "b.mp4": {"num_frames": 50}}
+    )
+    return made.write_list(NAMES)
+
+
+@pytest.fixture
+def runner(monkeypatch: pytest.MonkeyPatch) -> LocalRunner:
+    return LocalRunner().use_in("preprocess", monkeypatch)
+
+
+def load(data: Dataset, out: Path, *more: str):
+    return load_cfg(str(ROOT / "configs/X3D_S.yaml"), preprocess_keys(data, out, *SIX_VIEWS, *more))
+
+
+def settings(data: Dataset, out: Path, *more: str) -> PreprocessSettings:
+    return PreprocessSettings.from_cfg(load(data, out, *more))
+
+
+def test_settings_are_read_from_their_keys(data, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    cfg = load(data, Path("out"))
+    found = PreprocessSettings.from_cfg(cfg)
+    assert [(video.index, video.listed, video.label) for video in found.videos] == list(
+        zip(range(3), NAMES, range(3), strict=True)
+    )
+    assert (found.path_prefix, found.output_path, found.suffix) == (str(data.val), "out", ".npy")
+    assert (found.view_shape, found.num_views) == ((3, 4, 40, 40), 6)
+    assert (found.sampling, found.transform) == (Sampling.from_cfg(cfg), Transform.from_cfg(cfg))
+    assert (found.overwrite, found.stop_at_first_failure, found.slowfast_cfg) == (False, False, None)
+    assert found.runner == RunnerSettings.from_cfg(cfg)
+    assert found.view_config["TEST.NUM_ENSEMBLE_VIEWS"] == 2
+
+    more = "X3D_PREPROCESS.FORMAT bin X3D_PREPROCESS.OVERWRITE True X3D_PREPROCESS.BACKEND slowfast".split()
+    cfg = load(data, Path("out"), *more, "X3D_WORKERS.ON_ERROR", "raise", "X3D_WORKERS.RAY_ADDRESS", "auto")
+    found = PreprocessSettings.from_cfg(cfg)
+    assert (found.suffix, found.overwrite, found.stop_at_first_failure) == (".bin", True, True)
+    assert found.slowfast_cfg is cfg
+    assert found.output_path == str(tmp_path / "out"), "every node of a cluster needs the same path"
+
+
+def test_an_empty_output_path_is_refused(data):
+    with pytest.raises(ValueError, match=r"X3D_PREPROCESS\.DATA_OUTPUT_PATH is empty; give the folder for the views"):
+        PreprocessSettings.from_cfg(load_cfg(str(ROOT / "configs/X3D_S.yaml"), data.keys))
+
+
+def test_done_and_failed_videos_are_recorded_and_summed_up(data, runner, tmp_path):
+    out = tmp_path / "out"
+    summary = preprocess(settings(data, out))
+    assert (summary.num_videos, summary.num_done, summary.num_rotated) == (3, 2, 0)
+    assert (summary.num_not_reached, summary.complete) == (0, False)
+    assert summary.manifest == out / "manifest.json"
+    found = states(out)
+    assert list(summary.failed) == [found["1"]]
+    assert {key: found["1"][key] for key in ("path", "label", "state", "reason")} == {
+        "path": "no.mp4",
+        "label": 1,
+        "state": "failed",
+        "reason": "missing",
+    }
+    assert str(data.val / "no.mp4") in found["1"]["text"]
+    for index, name in ((0, "a.mp4"), (2, "b.mp4")):
+        entry = found[str(index)]
+        assert len(entry.pop("hash")) == 16
+        assert entry == {"path": name, "label": index, "state": "done", "rotation": 0}
+    assert set(content(out)) == {f"{view}_{view // 6}.npy" for view in [*range(6), *range(12, 18)]}
+    assert not any(path.is_dir() for path in out.iterdir()), "scratch folders are removed"
+    manifest = json.loads((out / "manifest.json").read_text())
+    assert (manifest["provenance"]["num_videos"], manifest["provenance"]["views_per_video"]) == (3, 6)
+
+
+def test_the_nodes_of_a_cluster_must_see_videos_and_scratch_folder(data, runner, tmp_path):
+    chosen = settings(data, tmp_path / "out")
+    preprocess(chosen)
+    given, requirements, resources = runner.opened_with
+    assert (given, resources) == (chosen.runner, None)
+    scratch = tmp_path / "out" / ".scratch-manifest"
+    assert requirements().paths == (str(data.val), str(data.val / "a.mp4"), str(scratch))
+
+
+def test_a_second_run_does_what_is_missing_and_overwrite_does_all(data, runner, tmp_path):
+    chosen = settings(data, tmp_path / "out")
+    first = preprocess(chosen)
+    assert preprocess(chosen) == first
+    os.remove(tmp_path / "out" / "3_0.npy")
+    preprocess(chosen)
+    preprocess(dataclasses.replace(chosen, overwrite=True))
+    assert runner.seen == [[0, 1, 2], [1], [0, 1], [0, 1, 2]]
+
+
+def test_a_shard_does_its_own_videos(data, runner, tmp_path):
+    chosen = settings(data, tmp_path / "out")
+    found = [preprocess(chosen, Shard(shard_id, 2)) for shard_id in range(2)]
+    assert runner.seen == [[0, 2], [1]]
+    assert [(summary.num_videos, summary.num_done, len(summary.failed)) for summary in found] == [(2, 2, 0), (1, 0, 1)]
+    assert [summary.manifest.name for summary in found] == ["manifest-0of2.json", "manifest-1of2.json"]
+
+
+def test_the_first_failure_stops_where_wanted(data, runner, tmp_path):
+    summary = preprocess(settings(data, tmp_path / "out", "X3D_WORKERS.ON_ERROR", "raise"))
+    assert (summary.num_done, len(summary.failed), summary.num_not_reached) == (1, 1, 1)
+
+
+def test_a_folder_that_cannot_be_written_ends_the_run_and_keeps_what_is_done(data, tmp_path, monkeypatch):
+    def fill_the_disk(video: Video) -> dict[str, object]:
+        if video.index == 1:
+            raise OSError(28, "No space left on device")
+        return {"hash": "0" * 16, "rotation": 90}
+
+    LocalRunner(fill_the_disk).use_in("preprocess", monkeypatch)
+    with pytest.raises(RunError, match="No space left on device; run the same command to resume"):
+        preprocess(settings(data, tmp_path / "out"))
+    assert states(tmp_path / "out")["0"]["rotation"] == 90
+
+
+def test_rotated_videos_are_counted(data, tmp_path, monkeypatch):
+    LocalRunner(lambda video: {"hash": "0" * 16, "rotation": (0, 90, -90)[video.index]}).use_in(
+        "preprocess", monkeypatch
+    )
+    assert preprocess(settings(data, tmp_path / "out")).num_rotated == 2
+
+
+def test_videos_whose_rotation_is_unknown_are_not_counted_as_rotated(data, tmp_path, monkeypatch):
+    LocalRunner(lambda video: {"hash": "0" * 16}).use_in("preprocess", monkeypatch)
+    assert preprocess(settings(data, tmp_path / "out")).num_rotated == 0
+
+
+def test_views_that_do_not_fit_the_disk_are_refused_before_anything_is_decoded(data, runner, tmp_path, monkeypatch):
+    bytes_of_all = 3 * 6 * (128 + 4 * 3 * 4 * 40 * 40)
+    monkeypatch.setattr(module.shutil, "disk_usage", lambda path: types.SimpleNamespace(free=bytes_of_all - 1))
+    with pytest.raises(ValueError, match=r"out has 0\.00 GB too little space for 18 views"):
+        preprocess(settings(data, tmp_path / "out"))
+    assert runner.seen == []
+    monkeypatch.setattr(module.shutil, "disk_usage", lambda path: types.SimpleNamespace(free=bytes_of_all))
+    assert preprocess(settings(data, tmp_path / "out")).num_done == 2
+
+
+def test_the_space_is_logged_in_gigabytes(monkeypatch, caplog):
+    caplog.set_level("INFO")
+    monkeypatch.setattr(module.shutil, "disk_usage", lambda path: types.SimpleNamespace(free=11.75e9))
+    folder = types.SimpleNamespace(views_per_video=6, view_bytes=10**9, path="out")
+    with pytest.raises(ValueError, match=r"out has 0\.25 GB too little space for 12 views"):
+        module._check_space(folder, 3, 2)
+    assert "3 videos, 2 to do: 12 views, 12.00 GB of 11.75 GB free in out" in caplog.text
+
+
+def test_pyslowfast_is_looked_for_before_anything_else(data, runner, tmp_path, monkeypatch):
+    checked = []
+
+    def check(cfg: object) -> None:
+        checked.append(cfg)
+        raise ValueError("no PySlowFast")
+
+    monkeypatch.setattr("x3d.slowfast.check_reference", check)
+    chosen = settings(data, tmp_path / "out", "X3D_PREPROCESS.BACKEND", "slowfast")
+    with pytest.raises(ValueError, match="no PySlowFast"):
+        preprocess(chosen)
+    assert checked == [chosen.slowfast_cfg]
+    assert not (tmp_path / "out").exists()
+
+
+def test_pyslowfast_decodes_where_wanted(data, tmp_path, monkeypatch):
+    given = []
+
+    def write(video: Video, cfg: object, writer: ViewWriter) -> dict[str, str]:
+        given.append((video.index, cfg, writer.names(video)[0]))
+        return {"hash": "0" * 16}
+
+    monkeypatch.setattr("x3d.slowfast.check_reference", lambda cfg: None)
+    monkeypatch.setattr("x3d.slowfast.write_reference_views", write)
+    LocalRunner().use_in("preprocess", monkeypatch)
+    chosen = settings(data, tmp_path / "out", "X3D_PREPROCESS.BACKEND", "slowfast")
+    assert preprocess(chosen).num_done == 3
+    assert given == [(index, chosen.slowfast_cfg, f"{6 * index}_{index}.npy") for index in range(3)]
+
+
+def test_a_summary_of_an_empty_manifest_has_nothing_done(tmp_path):
+    summary = module._summarise(4, Manifest(tmp_path / "manifest.json", {}))
+    assert (summary.num_videos, summary.num_done, summary.failed, summary.num_not_reached) == (4, 0, [], 4)

@@ -1,0 +1,127 @@
+"""Scores of one video: its batches, their order, and the engine that a process keeps."""
+
+import contextlib
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from x3d.dataset.annotations import Video
+from x3d.errors import EngineError, VideoError
+from x3d.pipeline import video_scorer as module
+from x3d.pipeline.video_scorer import VideoScorer
+from x3d.video.sampling import Sampling
+from x3d.video.transform import Transform
+
+VIDEO = Video(0, "a.mp4", "a.mp4", 0)
+NUM_VIEWS = 6
+
+
+class Engine:
+    """Scores a view by its first value v: (v, 10 - v)."""
+
+    name, device, view_shape, num_classes = "standin", "CPU", (3, 1, 2, 2), 2
+
+    def __init__(self, batch_size: int | None = None) -> None:
+        self.batch_size = batch_size
+        self.sizes: list[int] = []
+
+    def infer(self, batch: np.ndarray) -> list[np.ndarray]:
+        assert batch.dtype == np.float32
+        self.sizes.append(len(batch))
+        values = batch[:, 0, 0, 0, 0]
+        return [np.stack([values, 10 - values], axis=1)]
+
+
+@pytest.fixture
+def views(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every video has six views, the number of each as its values, in one array as video_views yields them."""
+
+    def video_views(reader, sampling, transform):
+        view = np.empty((1, 3, 1, 2, 2), np.float32)
+        for number in range(NUM_VIEWS):
+            view[:] = number
+            yield number, view
+
+    monkeypatch.setattr(module, "video_views", video_views)
+    monkeypatch.setattr(module, "VideoReader", contextlib.nullcontext)
+    module._open_once.cache_clear()
+
+
+def scorer(small_cfg, batch_size: int = 4, method: str = "sum") -> VideoScorer:
+    cfg = small_cfg.clone()
+    cfg.defrost()
+    cfg.TEST.NUM_ENSEMBLE_VIEWS, cfg.TEST.NUM_SPATIAL_CROPS = 2, 3
+    return VideoScorer("x.onnx", "auto", "", 1, batch_size, Sampling.from_cfg(cfg), Transform.from_cfg(cfg), method)
+
+
+@pytest.mark.parametrize(
+    ("batch_size", "fixed", "sizes"),
+    [(4, None, [4, 2]), (6, None, [6]), (8, None, [6]), (1, None, [1] * 6), (3, None, [3, 3]), (4, 4, [4, 4])],
+)
+def test_each_view_has_its_own_scores_whatever_the_batch(batch_size, fixed, sizes, small_cfg, views):
+    engine = Engine(fixed)
+    scores = scorer(small_cfg, batch_size).view_scores(VIDEO, engine)
+    assert engine.sizes == sizes
+    assert scores.dtype == np.float32
+    assert scores.tolist() == [[number, 10 - number] for number in range(NUM_VIEWS)]
+
+
+@pytest.mark.parametrize(("method", "expected"), [("sum", [15, 45]), ("max", [5, 10])])
+def test_a_call_aggregates_and_opens_the_engine_once(method, expected, small_cfg, views, monkeypatch):
+    opened = []
+    monkeypatch.setattr(module, "open_engine", lambda *given: opened.append(given) or Engine())
+    score = scorer(small_cfg, method=method)
+    assert [score(VIDEO).tolist() for _ in range(3)] == [expected] * 3
+    assert opened == [("x.onnx", "auto", "", 1)]
+
+
+def test_the_engine_of_another_model_replaces_the_one_kept(small_cfg, views, monkeypatch):
+    opened = []
+    monkeypatch.setattr(module, "open_engine", lambda *given: opened.append(given) or Engine())
+    for path in ("x.onnx", "y.onnx", "x.onnx"):
+        module._open_once(path, "auto", "", 1)
+    assert len(opened) == 3, "one engine at a time is in memory"
+
+
+class Failing(Engine):
+    def infer(self, batch: np.ndarray) -> list[np.ndarray]:
+        raise RuntimeError("device lost")
+
+
+def test_an_engine_that_fails_is_opened_anew(small_cfg, views, monkeypatch):
+    engines = iter([Failing(), Engine()])
+    monkeypatch.setattr(module, "open_engine", lambda *given: next(engines))
+    score = scorer(small_cfg)
+    with pytest.raises(EngineError, match="engine standin failed on CPU: device lost"):
+        score(VIDEO)
+    assert score(VIDEO).tolist() == [15, 45]
+
+
+def test_a_bad_video_leaves_the_engine_open(small_cfg, views, monkeypatch, tmp_path):
+    opened = []
+    monkeypatch.setattr(module, "open_engine", lambda *given: opened.append(given) or Engine())
+    score = scorer(small_cfg)
+
+    def fail(reader, sampling, transform):
+        raise VideoError("damaged", "a.mp4")
+
+    score(VIDEO)
+    with monkeypatch.context() as patched:
+        patched.setattr(module, "video_views", fail)
+        with pytest.raises(VideoError):
+            score(VIDEO)
+    score(VIDEO)
+    assert len(opened) == 1
+
+
+def test_the_file_of_the_video_is_decoded(small_cfg, views, monkeypatch):
+    paths: list[str | Path] = []
+
+    def reader(path):
+        paths.append(path)
+        return contextlib.nullcontext()
+
+    monkeypatch.setattr(module, "VideoReader", reader)
+    scorer(small_cfg).view_scores(Video(0, "listed.mp4", "folder/listed.mp4", 0), Engine())
+    assert paths == ["folder/listed.mp4"]
