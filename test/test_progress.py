@@ -24,7 +24,7 @@ def test_outcomes_are_passed_on_up_to_the_first_failure_where_wanted(stop, num_y
     assert "damaged: 1.mp4: damaged" in caplog.text
     assert ("stopping at the first failure" in caplog.text) == stop
     assert ("empty: 3.mp4" in caplog.text) == (not stop)
-    assert f"{num_yielded - stop}/4" in capsys.readouterr().err.split("\r")[-1] or stop
+    assert ("4/4" in capsys.readouterr().err) == (not stop)
 
 
 def test_a_log_line_has_a_line_of_its_own_above_the_bar(capsys):
@@ -42,8 +42,7 @@ def test_a_log_line_has_a_line_of_its_own_above_the_bar(capsys):
 
 
 def test_failures_are_counted_by_reason_and_listed(caplog):
-    failed = [outcome.failure() for outcome in outcomes("damaged", "empty", "damaged")]
-    log_failures(failed)
+    log_failures([{"reason": o.reason, "text": o.text} for o in outcomes("damaged", "empty", "damaged")])
     assert [record.message for record in caplog.records] == [
         "2 videos failed, damaged: the decoder or the container reader gave up before the last frame needed",
         "1 video failed, empty: the file has no bytes",
