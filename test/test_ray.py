@@ -145,7 +145,7 @@ def test_a_cluster_is_found_by_other_addresses(scheme, data, evaluation, cluster
     check_evaluation(process, tmp_path, evaluation)
 
 
-def test_a_driver_that_dies_goes_on_from_its_journal(data, evaluation, cluster, tmp_path):
+def test_a_driver_that_dies_resumes_from_its_rows(data, evaluation, cluster, tmp_path):
     output = ["X3D_EVALUATE.OUTPUT_PATH", str(tmp_path)]
     num_done = 0
     for by, status in ((signal.SIGKILL, -signal.SIGKILL), (signal.SIGTERM, 143)):
@@ -271,18 +271,18 @@ def test_a_node_with_another_version_or_model_is_named(cluster, small_onnx):
         outcomes_of(misbehave, 1, cluster.address, {"CPU": 1}, missing)
 
 
-def test_a_path_is_asked_of_each_node_once_before_anything_starts(data, small_onnx, cluster, tmp_path):
+def test_each_node_is_checked_for_a_path_once_before_anything_starts(data, small_onnx, cluster, tmp_path):
     model = ["X3D_EVALUATE.MODEL_PATH", str(small_onnx), "X3D_EVALUATE.OUTPUT_PATH", str(tmp_path / "eval")]
     keys = [*model, "DATA.PATH_PREFIX", str(tmp_path / "nowhere")]
     process = start("x3d_evaluate.py", data, *keys, address=cluster.address)
     _, errors = process.communicate(timeout=TIMEOUT_SECONDS)
     assert process.returncode == 2
     assert errors.count(f"does not see {tmp_path / 'nowhere'}") == 3
-    assert "goes on from here" not in errors
+    assert "run the same command to resume" not in errors
     assert not (tmp_path / "eval").exists()
 
 
-def test_a_cluster_that_is_not_there_is_named(data, small_onnx, tmp_path):
+def test_an_address_without_a_cluster_is_named(data, small_onnx, tmp_path):
     model = ["X3D_EVALUATE.MODEL_PATH", str(small_onnx), "X3D_EVALUATE.OUTPUT_PATH", str(tmp_path / "eval")]
     process = start("x3d_evaluate.py", data, *model, address="127.0.0.1:1")
     _, errors = process.communicate(timeout=TIMEOUT_SECONDS)
