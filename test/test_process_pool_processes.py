@@ -1,29 +1,25 @@
-"""Every end of a video and of a run in worker processes."""
+"""Every end of a video and of a run, in real worker processes."""
 
 import ctypes
 import errno
 import functools
 import os
 import signal
-import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from multiprocessing.connection import Connection
 from pathlib import Path
 
 import pytest
 
-from test.helpers import ROOT, SMALL
+from test.helpers import ROOT, SMALL, is_running, wait_until
 from test.videos import write_video
 from x3d.config.loading import load_cfg
 from x3d.dataset.annotations import Video
 from x3d.errors import EngineError, RunError, VideoError
 from x3d.execution import worker as worker_module
 from x3d.execution.process_pool import Workers
-from x3d.execution.signals import stop_signals_deferred
 from x3d.pipeline.preprocess import write_views
 from x3d.storage.view_writer import ViewWriter
 from x3d.video.sampling import Sampling
@@ -32,20 +28,6 @@ from x3d.video.transform import Transform
 
 def make_videos(num_videos: int, folder: Path | str = "") -> list[Video]:
     return [Video(number, "", str(Path(folder) / str(number)), 0) for number in range(num_videos)]
-
-
-def wait_for(condition: Callable[[], object], seconds: float = 60) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
-
-
-def is_running(process_id: int) -> bool:
-    try:
-        return Path(f"/proc/{process_id}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except FileNotFoundError:
-        return False
 
 
 def children() -> set[int]:
@@ -131,7 +113,7 @@ def test_a_full_disk_and_a_failing_engine_end_the_run(error, raised):
 def wait_while_others_are_killed(video: Video) -> int:
     """On the second video, wait until another process has killed an idle worker."""
     if video.index == 1:
-        wait_for(lambda: os.path.exists(video.path))
+        wait_until(lambda: os.path.exists(video.path))
     return os.getpid()
 
 
@@ -193,7 +175,7 @@ def test_workers_are_kept_between_runs_and_one_that_died_is_replaced():
         [same] = workers.run(process_number, make_videos(1))
         assert same.value == first.value
         os.kill(first.value or 0, signal.SIGKILL)
-        wait_for(lambda: not is_running(first.value or 0))
+        wait_until(lambda: not is_running(first.value or 0))
         [second] = workers.run(process_number, make_videos(1))
     assert second.value not in (None, first.value)
 
@@ -227,92 +209,6 @@ def test_no_process_is_left_of_a_closed_pool():
         next(workers.run(report_and_sleep, make_videos(4)))
         assert len(children()) == 2
     assert not children()
-
-
-@contextmanager
-def signal_each(interval_seconds: float, number: int) -> Iterator[None]:
-    """Send this process a signal again and again from another thread, which may also receive it."""
-    stop = threading.Event()
-
-    def send() -> None:
-        while not stop.wait(interval_seconds):
-            os.kill(os.getpid(), number)
-
-    thread = threading.Thread(target=send)
-    thread.start()
-    try:
-        yield
-    finally:
-        stop.set()
-        thread.join()
-
-
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_deferred_signals_arrive_at_the_end_though_another_thread_receives_them(number):
-    events = []
-    before = signal.signal(number, lambda *_: events.append("signal"))
-    try:
-        with stop_signals_deferred():
-            with signal_each(0.001, number):
-                time.sleep(0.1)
-            events.append("end")
-        assert events == ["end", "signal"]
-        assert signal.pthread_sigmask(signal.SIG_BLOCK, ()).isdisjoint({signal.SIGINT, signal.SIGTERM})
-    finally:
-        signal.signal(number, before)
-
-
-SLOW_MAIN = """
-import os, signal, sys, time
-sys.path.insert(0, {root!r})
-from x3d.dataset.annotations import Video
-from x3d.execution.process_pool import Workers
-if __name__ != "__main__":
-    open({folder!r} + "/" + str(os.getpid()), "w").close()
-    time.sleep(1)
-def process_number(video):
-    return os.getpid()
-if __name__ == "__main__":
-    signal.signal(signal.SIGINT, signal.default_int_handler)
-    with Workers(2, 60) as workers:
-        print(len(list(workers.run(process_number, [Video(n, "", "", 0) for n in range(4)]))))
-"""
-
-
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_workers_that_are_still_starting_end_without_a_word(number, tmp_path):
-    (tmp_path / "started").mkdir()
-    script = tmp_path / "main.py"
-    script.write_text(SLOW_MAIN.format(root=str(ROOT), folder=str(tmp_path / "started")))
-    process = subprocess.Popen(
-        [sys.executable, str(script)],
-        stderr=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    )
-    wait_for(lambda: len(list((tmp_path / "started").iterdir())) == 2)
-    workers = [int(path.name) for path in (tmp_path / "started").iterdir()]
-    for worker in workers:
-        os.kill(worker, signal.SIGINT)
-    os.kill(process.pid, number)
-    _, errors = process.communicate(timeout=60)
-    assert process.returncode == -number
-    assert errors.count("Traceback") == (number == signal.SIGINT), errors  # the parent's own, none of a worker
-    assert "spawn_main" not in errors
-    wait_for(lambda: not any(map(is_running, workers)))
-
-
-def test_ctrl_c_reaches_no_worker(tmp_path):
-    (tmp_path / "started").mkdir()
-    script = tmp_path / "main.py"
-    script.write_text(SLOW_MAIN.format(root=str(ROOT), folder=str(tmp_path / "started")))
-    process = subprocess.Popen([sys.executable, str(script)], stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-    wait_for(lambda: len(list((tmp_path / "started").iterdir())) == 2)
-    for path in (tmp_path / "started").iterdir():
-        os.kill(int(path.name), signal.SIGINT)
-    said, errors = process.communicate(timeout=60)
-    assert (process.returncode, said, errors) == (0, "4\n", "")
 
 
 def misbehave_by_label(video: Video, work: "functools.partial[dict]") -> dict:

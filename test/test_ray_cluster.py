@@ -4,6 +4,7 @@ import errno
 import logging
 import signal
 import socket
+import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -106,7 +107,7 @@ def test_a_node_with_a_problem_is_excluded_logged_once_and_costs_no_video(monkey
 def test_a_run_ends_when_every_node_is_excluded_or_dead(monkeypatch):
     with (
         cluster(monkeypatch, node("bad"), node("bad2")) as (workers, _),
-        pytest.raises(RunError, match="^no node of auto is left that can do the work$"),
+        pytest.raises(RunError, match=r"^no node of auto is left that can do the work$"),
     ):
         list(workers.run(label, VIDEOS))
 
@@ -143,7 +144,7 @@ def test_an_error_that_meets_every_video_ends_the_run(error, raised, text, monke
 def test_each_node_with_the_resources_is_checked_and_each_that_fails_is_named(monkeypatch):
     ray = use(monkeypatch, FakeRay(node("a"), node("b"), node("c"), node("small", CPU=0.5), node("dead", alive=False)))
     ray.errors["c"] = NodeDiedError()
-    with pytest.raises(ValueError, match="node a.local") as raised:
+    with pytest.raises(ValueError, match=r"node a\.local") as raised:
         RayWorkers("auto", LIMIT_SECONDS, {"CPU": 1}, UNMET)
     assert str(raised.value) == (
         "node a.local: does not see /no/such/folder; node b.local: does not see /no/such/folder; node c.local: does "

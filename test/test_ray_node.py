@@ -91,7 +91,7 @@ def test_an_engine_that_fails_is_a_problem_of_the_node(devices, runs):
 
 def test_a_process_is_kept_until_devices_limit_or_requirements_change(devices, runs, monkeypatch):
     closed = []
-    monkeypatch.setattr(ray_node._NodeWorkers, "close", lambda self: closed.append(self))
+    monkeypatch.setattr(ray_node._NodeWorkers, "close", lambda self: closed.append(self))  # noqa: PLW0108 (it becomes a method)
 
     def workers_of(limit: float, requirements: NodeRequirements) -> Any:
         run_on_node(index_of, limit, requirements, VIDEO)

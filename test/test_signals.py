@@ -73,10 +73,14 @@ def test_a_signal_that_was_blocked_before_stays_blocked(received):
         signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGTERM])
 
 
+def fail_after(number: int) -> None:
+    os.kill(os.getpid(), number)
+    raise ZeroDivisionError
+
+
 def test_an_error_in_the_block_restores_signals_and_handlers_too(received):
     with pytest.raises(ZeroDivisionError), stop_signals_deferred():
-        os.kill(os.getpid(), signal.SIGINT)
-        raise ZeroDivisionError
+        fail_after(signal.SIGINT)
     assert received == [signal.SIGINT]
     assert blocked() == set()
 
