@@ -8,11 +8,12 @@ from x3d.errors import MAX_LISTED_PROBLEMS, REASONS, EngineError, RunError, Scor
 
 
 def test_the_reasons_that_manifests_and_reports_contain():
-    assert set(REASONS) == set(
+    codes = set(
         "missing unreadable empty not_a_video no_video_stream no_decoder no_frame_rate no_frames no_timestamps damaged "
         "truncated size_changes reference_failed crashed timed_out internal_error".split()
     )
-    assert all(meaning.strip() for meaning in REASONS.values())
+    assert set(REASONS) == codes
+    assert len({str(VideoError(code, "a.mp4")) for code in codes}) == len(codes)
 
 
 def test_a_video_error_names_file_reason_and_detail():

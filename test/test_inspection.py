@@ -78,3 +78,9 @@ def inspect_as(path, monkeypatch, num_frames, duration_seconds):
     stream = Stream(Header(30.0, num_frames, 512), "h264", 64, 48, duration_seconds)
     monkeypatch.setattr(VideoReader, "_describe", lambda self: stream)
     return inspect(path)
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".mkv"])
+def test_one_frame_at_pts_0_is_a_video(suffix, tmp_path):
+    found = inspect(write_video(tmp_path / f"video{suffix}", 1))
+    assert (found.reason, found.num_frames) == ("", 1), found.text
