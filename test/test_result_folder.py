@@ -60,6 +60,11 @@ def test_results_are_read_back_exactly(suffix, tmp_path):
         np.testing.assert_array_equal(scores, output[0])
 
 
+def test_text_has_a_line_of_scores_for_each_view(tmp_path):
+    [path] = write_result(str(tmp_path), "61_7", [SCORES[None]], ".txt")
+    assert Path(path).read_text() == "0.333333343 1.42857148e-09 3\n"
+
+
 def test_a_suffix_in_capitals_is_read(tmp_path):
     SCORES.tofile(tmp_path / "61_7_0.BIN")
     np.save(tmp_path / "x.npy", SCORES)
