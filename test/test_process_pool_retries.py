@@ -59,6 +59,19 @@ def test_a_video_is_tried_twice_where_the_worker_or_the_engine_failed(waits, mon
     ]
 
 
+def test_a_worker_that_crashed_is_replaced_while_others_are_busy(waits, monkeypatch):
+    class Busy(FakeWorker):
+        def submit(self, function: Callable[[Video], Any], task: Task) -> None:
+            super().submit(function, task)
+            if task.video.index == 0:
+                self.reports.append(CRASH if task.attempt == 1 else RETURNED)
+
+    monkeypatch.setattr(process_pool, "Worker", Busy)
+    pool: Any = Workers(2, LIMIT_SECONDS)
+    assert next(pool.run(index_of, VIDEOS[:2])).video.index == 0
+    assert [[task.video.index for task in worker.tasks] for worker in pool._workers] == [[1], []]
+
+
 def test_an_engine_that_fails_twice_ends_the_run(waits, monkeypatch):
     scripted(monkeypatch, {0: [ENGINE, ENGINE]})
     with pytest.raises(RunError, match=r"^out of memory$") as raised:
