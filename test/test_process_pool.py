@@ -1,5 +1,6 @@
 """How the pool starts workers, submits to them and collects from them, with workers that are no processes."""
 
+import errno
 import os
 from collections import deque
 from types import SimpleNamespace
@@ -70,6 +71,15 @@ def test_zero_workers_are_one_for_each_core(waits, monkeypatch):
     pool: Any = Workers(0, LIMIT_SECONDS)
     pool._start_workers(9)
     assert len(pool._workers) == 3
+
+
+def test_a_process_that_cannot_be_started_ends_the_run_with_the_cause(waits, monkeypatch):
+    def refuse() -> None:
+        raise OSError(errno.EAGAIN, "Resource temporarily unavailable")
+
+    monkeypatch.setattr(process_pool, "Worker", refuse)
+    with pytest.raises(RunError, match=r"^worker processes cannot be started: .*Resource temporarily unavailable"):
+        pool_of(2)
 
 
 def test_the_resource_tracker_starts_before_any_worker(waits, monkeypatch):
