@@ -132,6 +132,22 @@ def test_a_video_beyond_its_limit_costs_its_worker_and_no_queued_video(left, wai
     assert (pool._workers, lost.kills, other.kills) == ([other], 1, 0)
 
 
+def test_a_video_with_half_a_second_left_runs_on(waits):
+    pool = pool_of(1)
+    submitted(pool, 1)
+    pool._workers[0].left = 0.5
+    assert pool._collect(deque()) == []
+    assert len(pool._workers[0].tasks) == 1
+
+
+def test_a_silent_worker_does_not_hide_the_report_of_the_next(waits):
+    pool = pool_of(3)
+    submitted(pool, 3)
+    for worker in pool._workers[1:]:
+        worker.reports.append(RETURNED)
+    assert [task.video.index for task, _ in pool._collect(deque())] == [1, 2]
+
+
 def test_a_value_that_arrives_with_the_limit_counts(waits):
     pool = pool_of(1)
     submitted(pool, 1)
@@ -172,6 +188,7 @@ def test_only_workers_that_never_started_a_video_fail_to_start_and_a_start_clear
         for _ in range(2):
             pool._count_failed_start(FakeWorker(), Report(Event.DIED_IDLE))
         pool._count_failed_start(FakeWorker(), Report(Event.STARTED))
+    assert pool._num_failed_starts == 0
 
 
 def test_each_run_counts_failed_starts_anew(waits, monkeypatch):

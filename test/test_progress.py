@@ -41,6 +41,13 @@ def test_a_log_line_has_a_line_of_its_own_above_the_bar(capsys):
     assert line == "a warning"
 
 
+def test_a_slow_rate_is_shown_in_videos_per_second():
+    with progress_bar(3) as bar:
+        assert "videos:  33%" in (text := bar.format_meter(**bar.format_dict | {"n": 1, "elapsed": 50, "rate": 0.02}))
+        assert text.endswith("| 1/3 [00:50<01:40,  0.02 videos/s]")
+        assert bar.smoothing == 0.05  # the rate of the last twenty videos or so
+
+
 def test_failures_are_counted_by_reason_and_listed(caplog):
     log_failures([{"reason": o.reason, "text": o.text} for o in outcomes("damaged", "empty", "damaged")])
     assert [record.message for record in caplog.records] == [
