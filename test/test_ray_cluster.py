@@ -104,6 +104,22 @@ def test_a_node_with_a_problem_is_excluded_logged_once_and_costs_no_video(monkey
     assert selector in ("!in(bad,bad2)", "!in(bad2,bad)")
 
 
+def test_a_run_goes_on_while_no_task_ends(monkeypatch):
+    with cluster(monkeypatch, node("a")) as (workers, ray):
+        ray.num_silent = 5
+        assert len(list(workers.run(label, VIDEOS))) == 9
+
+
+def test_what_the_last_node_has_done_counts_when_it_is_gone(monkeypatch):
+    with cluster(monkeypatch, node("a")) as (workers, ray):
+        outcomes = workers.run(label, VIDEOS)
+        assert next(outcomes).video.index == 0
+        ray.living.clear()
+        assert next(outcomes).video.index == 1
+        with pytest.raises(RunError, match=r"^no node of auto is left"):
+            next(outcomes)
+
+
 def test_a_run_ends_when_every_node_is_excluded_or_dead(monkeypatch):
     with (
         cluster(monkeypatch, node("bad"), node("bad2")) as (workers, _),
