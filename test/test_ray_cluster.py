@@ -185,9 +185,12 @@ def test_the_cluster_is_left_at_the_end(monkeypatch):
 
 
 def test_connecting_sends_this_package_and_keeps_the_handler_of_sigterm(monkeypatch):
-    handler = signal.getsignal(signal.SIGTERM)
-    with cluster(monkeypatch, node("a")) as (_, ray):
-        assert signal.getsignal(signal.SIGTERM) == handler
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        with cluster(monkeypatch, node("a")) as (_, ray):
+            assert signal.getsignal(signal.SIGTERM) == signal.default_int_handler
+    finally:
+        signal.signal(signal.SIGTERM, before)
     package = str(ray_cluster.Path(ray_cluster.__file__).parent.parent)
     environment = {"py_modules": [package], "env_vars": {"PYTHONWARNINGS": "ignore"}}
     assert ray.init_options.pop("runtime_env") == environment
@@ -210,6 +213,17 @@ def test_an_address_is_tried_before_ray_waits_for_it(scheme, monkeypatch):
     with pytest.raises(ValueError, match=f"^X3D_WORKERS.RAY_ADDRESS {address} cannot be reached: .*refused"):
         RayWorkers(address, LIMIT_SECONDS, {"CPU": 1}, NodeRequirements())
     assert "address" not in ray.init_options
+
+
+def test_an_address_that_does_not_answer_is_given_up_after_ten_seconds(monkeypatch):
+    def wait(address: tuple[str, int], timeout: float) -> socket.socket:
+        assert (address, timeout) == (("head", 6379), 10)
+        raise TimeoutError("timed out")
+
+    use(monkeypatch, FakeRay(node("a")))
+    monkeypatch.setattr(socket, "create_connection", wait)
+    with pytest.raises(ValueError, match=r"RAY_ADDRESS head:6379 cannot be reached: timed out$"):
+        RayWorkers("head:6379", LIMIT_SECONDS, {"CPU": 1}, NodeRequirements())
 
 
 @pytest.mark.parametrize("address", ["127.0.0.1:http", "127.0.0.1:99999999"])
