@@ -71,6 +71,8 @@ def test_a_list_that_cannot_be_read_is_named(tmp_path):
         ("7", " ", ("7", -1, "a label without a path")),
         ("  ", " ", ("  ", -1, "an empty line")),
         ("a.mp4\t7", " ", ("a.mp4\t7", -1, "no label after ' '; for this list set DATA.PATH_LABEL_SEPARATOR to '\\t'")),
+        ("a.mp4,-1", " ", ("a.mp4,-1", -1, "no label after ' '; for this list set DATA.PATH_LABEL_SEPARATOR to ','")),
+        ("a.mp4,x7", " ", ("a.mp4,x7", -1, "no whole number after the last ' ', so no label (a header?)")),
         ("a.mp4, 7", ",", ("a.mp4, 7", -1, "no label after ','; for this list set DATA.PATH_LABEL_SEPARATOR to ' '")),
     ],
 )

@@ -12,6 +12,7 @@ from x3d.storage.atomic import read_json, take_lock, write_all, write_json
 def test_json_is_written_and_read_back(tmp_path):
     write_json(tmp_path / "a.json", {"b": [1, 2], "a": "ż"})
     assert read_json(tmp_path / "a.json") == {"a": "ż", "b": [1, 2]}
+    assert (tmp_path / "a.json").read_text() == '{\n "a": "\\u017c",\n "b": [\n  1,\n  2\n ]\n}'
     assert [path.name for path in tmp_path.iterdir()] == ["a.json"]
 
 
@@ -65,6 +66,15 @@ def test_a_lock_excludes_others_until_it_is_closed(tmp_path):
         take_lock(tmp_path / "lock")
     os.close(lock)
     os.close(take_lock(tmp_path / "lock"))
+
+
+def test_anyone_whom_the_umask_allows_may_write_a_lock(tmp_path):
+    before = os.umask(0)
+    try:
+        os.close(take_lock(tmp_path / "lock"))
+    finally:
+        os.umask(before)
+    assert (tmp_path / "lock").stat().st_mode & 0o777 == 0o666
 
 
 def test_a_rejected_lock_leaves_no_descriptor_open(tmp_path):

@@ -149,3 +149,12 @@ def test_clips_of_random_orders_are_those_of_the_rule_each_once():
         assert list(clips) == list(enumerate(rule))
         num_compared += 1
     assert num_compared > 800
+
+
+def test_a_duration_below_zero_is_no_other_rule():
+    """Its windows run backwards, so that a later clip needs fewer frames than an earlier one."""
+    pts, header = list(range(-60, 140)), Header(30.0, 200, -100)
+    plan = plan_clips(pts, header, S)
+    assert plan.num_frames_needed[1] < plan.num_frames_needed[0]
+    clips = decode_clips(FakeReader(pts, pts, header), S, lambda position: position)
+    assert list(clips) == list(enumerate(plan.positions.tolist()))

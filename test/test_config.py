@@ -54,6 +54,7 @@ def test_pyslowfasts_files_load_with_the_same_values(model, tmp_path):
         (["MEAN", "1"], "MEAN on the command line is not a configuration key; the nearest is DATA.MEAN$"),
         (["DATA", "1"], r"DATA on the command line is not a configuration key; the nearest is DATA\."),
         (["NUM_GPU", "1"], "nearest is NUM_GPUS$"),
+        (["QQ", "1"], "QQ on the command line is not a configuration key; the nearest is [A-Z]"),
         (["DATA.NUM_CLASSES", "1"], "nearest is MODEL.NUM_CLASSES$"),
         (["DATA.TRAIN_JITTER_SCALES", "[]"], "SCALES is .*; allowed: 2 numbers, each at least 1$"),
         (["DATA.TEST_CROP_SIZE", "200"], "set DATA.TEST_CROP_SIZE 182, or TEST.NUM_SPATIAL_CROPS 1"),
@@ -71,6 +72,10 @@ def test_pyslowfasts_files_load_with_the_same_values(model, tmp_path):
             r"DATA.TRAIN_JITTER_SCALES\[0\] is 159, smaller than the crop: set it to at least 160",
         ),
         (["DATA.TRAIN_CROP_SIZE", "193"], r"DATA.TEST_CROP_SIZE is 182; the head pools over 193 pixels"),
+        (
+            ["DATA.TEST_CROP_SIZE", "128", "DATA.TRAIN_JITTER_SCALES", "[128, 182]"],
+            r"DATA.TEST_CROP_SIZE is 128; the head pools over 160 pixels \(DATA.TRAIN_CROP_SIZE\): set at least that",
+        ),
     ],
 )
 def test_wrong_keys_and_values_are_rejected_with_advice(opts, advice):
@@ -85,6 +90,7 @@ def test_wrong_keys_and_values_are_rejected_with_advice(opts, advice):
         ["TEST.NUM_SPATIAL_CROPS", "1", "DATA.TEST_CROP_SIZE", "160", "DATA.TRAIN_JITTER_SCALES", "[160, 182]"],
         ["TEST.NUM_SPATIAL_CROPS", "2"],
         ["DATA.TRAIN_CROP_SIZE", "192"],
+        ["DATA.TEST_CROP_SIZE", "129", "DATA.TRAIN_JITTER_SCALES", "[129, 182]"],
     ],
 )
 def test_crops_that_fit_are_accepted(opts):
@@ -155,6 +161,12 @@ def test_a_file_may_hold_any_language(tmp_path):
     path = tmp_path / "own.yaml"
     path.write_text(f"_BASE_: {S}\nDATA:\n  PATH_PREFIX: vidéos\n", encoding="utf-8")
     assert load_cfg(str(path)).DATA.PATH_PREFIX == "vidéos"
+
+
+def test_the_package_offers_the_two_functions_that_load():
+    offered: dict[str, object] = {}
+    exec("from x3d.config import *", offered)
+    assert {name for name in offered if not name.startswith("_")} == {"get_cfg", "load_cfg"}
 
 
 def test_a_missing_file_is_named():

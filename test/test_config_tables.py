@@ -1,9 +1,18 @@
+import pytest
+
 from test.helpers import ROOT
 from x3d.config import tables
 
 
-def test_the_documents_show_the_table():
+def test_the_documents_show_the_table(capsys):
     assert tables.main(["--check"]) == 0
+    assert capsys.readouterr() == ("", "")
+
+
+def test_help_shows_the_command_on_a_line_of_its_own(capsys):
+    with pytest.raises(SystemExit):
+        tables.main(["--help"])
+    assert "\n    python -m x3d.config.tables [--check]\n" in capsys.readouterr().out
 
 
 def test_documents_are_rewritten(tmp_path, monkeypatch, capsys):
@@ -17,7 +26,9 @@ def test_documents_are_rewritten(tmp_path, monkeypatch, capsys):
     assert "differ from x3d/config/keys.py: README.md, x3d.patch; run python -m x3d.config" in capsys.readouterr().err
     assert (tmp_path / "x3d.patch").read_text() == stale
     assert tables.main([]) == 0
+    assert capsys.readouterr() == ("", "")
     assert (tmp_path / "x3d.patch").read_text() == patch
+    assert tables.main(["--check"]) == 0
     text = (tmp_path / "README.md").read_text()
     assert text == f"before\n<!-- configuration keys -->\n\n{tables.readme_table()}\n<!-- end -->\nafter\n"
     assert '| X3D_WORKERS.ON_ERROR | "skip" | "skip" or "raise" | skip: list every failure' in text

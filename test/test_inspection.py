@@ -73,8 +73,20 @@ def test_without_count_and_duration_no_frame_is_expected(tmp_path, monkeypatch):
     assert inspect_as(write_video(tmp_path / "video.mp4", 5), monkeypatch, 0, None).reason == ""
 
 
-def inspect_as(path, monkeypatch, num_frames, duration_seconds):
+def test_a_video_that_ends_before_its_last_clip_is_truncated_though_no_frame_is_missing(tmp_path, monkeypatch):
+    found = inspect_as(write_video(tmp_path / "video.mp4", 90), monkeypatch, 90, 3.0, duration_pts=10 * 90 * 512)
+    assert found.reason == "truncated"
+    assert found.text.endswith("(clip 8 of 10 has no frames: the video ends before it)")
+
+
+def inspect_as(path, monkeypatch, num_frames, duration_seconds, duration_pts=512):
     """Inspect a file as if its header had another frame count and duration."""
-    stream = Stream(Header(30.0, num_frames, 512), "h264", 64, 48, duration_seconds)
+    stream = Stream(Header(30.0, num_frames, duration_pts), "h264", 64, 48, duration_seconds)
     monkeypatch.setattr(VideoReader, "_describe", lambda self: stream)
     return inspect(path)
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".mkv"])
+def test_one_frame_at_pts_0_is_a_video(suffix, tmp_path):
+    found = inspect(write_video(tmp_path / f"video{suffix}", 1))
+    assert (found.reason, found.num_frames) == ("", 1), found.text

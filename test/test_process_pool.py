@@ -1,341 +1,217 @@
-"""Every end of a video and of a run in worker processes."""
+"""How the pool starts workers, submits to them and collects from them, with workers that are no processes."""
 
-import ctypes
 import errno
-import functools
 import os
-import signal
-import subprocess
-import sys
-import threading
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from multiprocessing.connection import Connection
-from pathlib import Path
+from collections import deque
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
-from test.helpers import ROOT, SMALL
-from test.videos import write_video
-from x3d.config.loading import load_cfg
-from x3d.dataset.annotations import Video
-from x3d.errors import EngineError, RunError, VideoError
-from x3d.execution import worker as worker_module
+from test.fake_worker import LIMIT_SECONDS, VIDEOS, FakeWorker, index_of, install
+from x3d.errors import RunError
+from x3d.execution import process_pool
 from x3d.execution.process_pool import Workers
-from x3d.execution.signals import stop_signals_deferred
-from x3d.pipeline.preprocess import write_views
-from x3d.storage.view_writer import ViewWriter
-from x3d.video.sampling import Sampling
-from x3d.video.transform import Transform
+from x3d.execution.worker import Event, Report, Task
+
+RETURNED = Report(Event.RETURNED, "value")
 
 
-def make_videos(num_videos: int, folder: Path | str = "") -> list[Video]:
-    return [Video(number, "", str(Path(folder) / str(number)), 0) for number in range(num_videos)]
+@pytest.fixture
+def waits(monkeypatch) -> list[float]:
+    return install(monkeypatch)
 
 
-def wait_for(condition: Callable[[], object], seconds: float = 60) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
+def pool_of(num_workers: int) -> Any:
+    """Make a pool and start its workers."""
+    pool: Any = Workers(num_workers, LIMIT_SECONDS)
+    pool._start_workers(num_workers)
+    return pool
 
 
-def is_running(process_id: int) -> bool:
-    try:
-        return Path(f"/proc/{process_id}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except FileNotFoundError:
-        return False
-
-
-def children() -> set[int]:
-    """List the worker processes of this process."""
-    found = Path(f"/proc/{os.getpid()}/task/{threading.get_native_id()}/children").read_text().split()
-    return {int(child) for child in found if b"spawn_main" in Path(f"/proc/{child}/cmdline").read_bytes()}
-
-
-def process_number(video: Video) -> int:
-    return os.getpid()
-
-
-class UnpicklableError(Exception):
-    def __init__(self, one: str, two: str) -> None:
-        super().__init__(one + two)
-
-
-def misbehave(video: Video) -> int:
-    match video.index:
-        case 1:
-            time.sleep(1000)
-        case 2:
-            ctypes.string_at(0)
-        case 3:
-            raise VideoError("damaged", video.path, "for a test")
-        case 4:
-            raise ZeroDivisionError
-        case 5:
-            raise UnpicklableError("not ", "pickled")
-        case 6:
-            return lambda: None  # type: ignore[return-value]
-        case 7:
-            sys.exit(3)
-    return video.index
-
-
-def test_each_end_of_a_video_has_its_reason(caplog):
-    with Workers(2, timeout_seconds=2) as workers:
-        outcomes = {outcome.video.index: outcome for outcome in workers.run(misbehave, make_videos(10))}
-    internal = dict.fromkeys(range(4, 8), "internal_error")
-    expected = {1: "timed_out", 2: "crashed", 3: "damaged", **internal}
-    assert {index: outcome.reason for index, outcome in outcomes.items() if outcome.reason} == expected
-    assert {index: outcomes[index].value for index in (0, 8, 9)} == {0: 0, 8: 8, 9: 9}
-    assert outcomes[1].text == "1: not done in 2 s"
-    assert outcomes[2].text == "2: the worker process died (signal SIGSEGV)"
-    assert "not pickled" in outcomes[5].text
-    for retried in ("1: not done in 2 s", "2: the worker process died (signal SIGSEGV)"):
-        assert caplog.text.count(f"{retried}; retrying once") == 1
-    assert caplog.text.count("retrying once") == 2
-
-
-def fail_the_first_time(video: Video) -> int:
-    """Crash, or let the engine fail, on the first attempt."""
-    if not os.path.exists(video.path):
-        Path(video.path).touch()
-        if video.index == 0:
-            os._exit(5)
-        raise EngineError("out of memory")
-    return video.index
-
-
-def test_a_crash_or_engine_failure_that_does_not_come_back_costs_nothing(tmp_path, caplog):
-    with Workers(2, timeout_seconds=20) as workers:
-        outcomes = list(workers.run(fail_the_first_time, make_videos(4, tmp_path)))
-    assert sorted(outcome.value for outcome in outcomes) == [0, 1, 2, 3]
-    assert "the worker process died (exit status 5); retrying once" in caplog.text
-    assert caplog.text.count("out of memory; retrying once") == 3
-
-
-def raise_error(video: Video, error: Exception) -> None:
-    raise error
+def submitted(pool: Any, num_videos: int) -> tuple[list[list[int]], list[int]]:
+    """Submit videos; return those of each worker, and those that still wait, by index."""
+    waiting = deque(Task(video, 1) for video in VIDEOS[:num_videos])
+    pool._submit(index_of, waiting)
+    return [[task.video.index for task in worker.tasks] for worker in pool._workers], [t.video.index for t in waiting]
 
 
 @pytest.mark.parametrize(
-    ("error", "raised"),
-    [(OSError(errno.ENOSPC, "No space left on device"), OSError), (EngineError("no driver"), RunError)],
+    ("num_videos", "queued", "waiting"),
+    [
+        (1, [[0], []], []),
+        (2, [[0], [1]], []),
+        (4, [[0], [1]], [2, 3]),
+        (5, [[0, 2], [1]], [3, 4]),
+        (6, [[0, 2], [1, 3]], [4, 5]),
+        (8, [[0, 2], [1, 3]], [4, 5, 6, 7]),
+    ],
 )
-def test_a_full_disk_and_a_failing_engine_end_the_run(error, raised):
-    with Workers(1, timeout_seconds=20) as workers, pytest.raises(raised, match=r"No space left|no driver"):
-        list(workers.run(functools.partial(raise_error, error=error), make_videos(3)))
+def test_a_second_video_is_queued_only_while_more_wait_than_there_are_workers(num_videos, queued, waiting, waits):
+    assert submitted(pool_of(2), num_videos) == (queued, waiting)
 
 
-def wait_while_others_are_killed(video: Video) -> int:
-    """On the second video, wait until another process has killed an idle worker."""
-    if video.index == 1:
-        wait_for(lambda: os.path.exists(video.path))
-    return os.getpid()
+def test_a_full_worker_gets_no_third_video(waits):
+    pool = pool_of(1)
+    assert submitted(pool, 9) == ([[0, 1]], list(range(2, 9)))
+    pool._submit(index_of, deque(Task(video, 1) for video in VIDEOS))
+    assert len(pool._workers[0].tasks) == 2
 
 
-def test_a_worker_killed_while_idle_is_replaced_within_seconds(tmp_path):
-    first, second = make_videos(2, tmp_path)
-    with Workers(2, timeout_seconds=600) as workers:
-        outcomes = workers.run(wait_while_others_are_killed, [first, second])
-        idle = next(outcomes).value
-        os.kill(idle or 0, signal.SIGKILL)
-        Path(second.path).touch()
-        assert next(outcomes).value != idle
-        begin = time.monotonic()
-        pids = {outcome.value for outcome in workers.run(process_number, make_videos(6))}
-        assert idle not in pids
-        assert time.monotonic() - begin < 60  # far from the limit of a video
+def test_no_more_workers_start_than_videos_and_none_twice(waits):
+    pool: Any = Workers(3, LIMIT_SECONDS)
+    assert pool._workers == []
+    for num_wanted, num_started in ((1, 1), (2, 2), (1, 2), (9, 3)):
+        pool._start_workers(num_wanted)
+        assert len(pool._workers) == num_started
 
 
-def kill_other_workers(video: Video) -> int:
-    """Kill every other worker on the first video, whatever it does."""
-    if video.index == 0 and not os.path.exists(video.path):
-        Path(video.path).touch()
-        for child in Path(f"/proc/{os.getppid()}/task/{os.getppid()}/children").read_text().split():
-            if "spawn_main" in Path(f"/proc/{child}/cmdline").read_text() and int(child) != os.getpid():
-                os.kill(int(child), signal.SIGKILL)
-    return video.index
+def test_zero_workers_are_one_for_each_core(waits, monkeypatch):
+    monkeypatch.setattr(os, "sched_getaffinity", lambda process_id: {0: {2, 5, 7}}[process_id])
+    pool: Any = Workers(0, LIMIT_SECONDS)
+    pool._start_workers(9)
+    assert len(pool._workers) == 3
 
 
-def test_workers_killed_before_their_first_video_cost_no_video(tmp_path):
-    with Workers(3, timeout_seconds=600) as workers:
-        outcomes = list(workers.run(kill_other_workers, make_videos(8, tmp_path)))
-    assert sorted(outcome.value for outcome in outcomes) == list(range(8))
-
-
-def die_at_once(connection: Connection) -> None:
-    os._exit(7)
-
-
-def test_workers_that_never_work_end_the_run(monkeypatch):
-    monkeypatch.setattr(worker_module, "serve", die_at_once)
-    text = r"worker processes end before they do any work \(exit status 7\)"
-    with Workers(2, timeout_seconds=20) as workers, pytest.raises(RunError, match=text):
-        list(workers.run(process_number, make_videos(9)))
-    assert not children()
-
-
-def test_processes_that_cannot_be_started_end_the_run_with_the_cause(monkeypatch):
-    def refuse(*args: object) -> None:
+def test_a_process_that_cannot_be_started_ends_the_run_with_the_cause(waits, monkeypatch):
+    def refuse() -> None:
         raise OSError(errno.EAGAIN, "Resource temporarily unavailable")
 
-    monkeypatch.setattr("multiprocessing.util.spawnv_passfds", refuse)
-    text = "worker processes cannot be started: .*Resource temporarily unavailable"
-    with Workers(2, timeout_seconds=20) as workers, pytest.raises(RunError, match=text):
-        list(workers.run(process_number, make_videos(3)))
+    monkeypatch.setattr(process_pool, "Worker", refuse)
+    with pytest.raises(RunError, match=r"^worker processes cannot be started: .*Resource temporarily unavailable"):
+        pool_of(2)
 
 
-def test_workers_are_kept_between_runs_and_one_that_died_is_replaced():
-    with Workers(1, timeout_seconds=20) as workers:
-        [first] = workers.run(process_number, make_videos(1))
-        [same] = workers.run(process_number, make_videos(1))
-        assert same.value == first.value
-        os.kill(first.value or 0, signal.SIGKILL)
-        wait_for(lambda: not is_running(first.value or 0))
-        [second] = workers.run(process_number, make_videos(1))
-    assert second.value not in (None, first.value)
-
-
-def report_and_sleep(video: Video) -> int:
-    if video.index:
-        time.sleep(1000)
-    return os.getpid()
-
-
-def test_an_abandoned_run_leaves_nothing_to_the_next():
-    with Workers(2, timeout_seconds=600) as workers:
-        next(workers.run(report_and_sleep, make_videos(3)))
-        outcomes = list(workers.run(process_number, make_videos(5)))
-        assert len(outcomes) == 5
-        assert all(isinstance(outcome.value, int) for outcome in outcomes)
-
-
-def test_a_consumer_that_pauses_costs_no_video():
-    with Workers(2, timeout_seconds=1) as workers:
-        outcomes = workers.run(process_number, make_videos(6))
-        found = [next(outcomes)]
-        time.sleep(1.5)  # longer than the limit
-        found += outcomes
-    assert [outcome.reason for outcome in found] == [""] * 6
-
-
-def test_no_process_is_left_of_a_closed_pool():
-    assert not children()
-    with Workers(2, timeout_seconds=600) as workers:
-        next(workers.run(report_and_sleep, make_videos(4)))
-        assert len(children()) == 2
-    assert not children()
-
-
-@contextmanager
-def signal_each(interval_seconds: float, number: int) -> Iterator[None]:
-    """Send this process a signal again and again from another thread, which may also receive it."""
-    stop = threading.Event()
-
-    def send() -> None:
-        while not stop.wait(interval_seconds):
-            os.kill(os.getpid(), number)
-
-    thread = threading.Thread(target=send)
-    thread.start()
-    try:
-        yield
-    finally:
-        stop.set()
-        thread.join()
-
-
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_deferred_signals_arrive_at_the_end_though_another_thread_receives_them(number):
+def test_the_resource_tracker_starts_before_any_worker(waits, monkeypatch):
     events = []
-    before = signal.signal(number, lambda *_: events.append("signal"))
-    try:
-        with stop_signals_deferred():
-            with signal_each(0.001, number):
-                time.sleep(0.1)
-            events.append("end")
-        assert events == ["end", "signal"]
-        assert signal.pthread_sigmask(signal.SIG_BLOCK, ()).isdisjoint({signal.SIGINT, signal.SIGTERM})
-    finally:
-        signal.signal(number, before)
+    tracker = SimpleNamespace(ensure_running=lambda: events.append("tracker"))
+    monkeypatch.setattr(process_pool, "resource_tracker", tracker)
+    monkeypatch.setattr(process_pool, "Worker", lambda: events.append("worker"))
+    pool_of(2)
+    assert events == ["tracker", "worker", "worker"]
 
 
-SLOW_MAIN = """
-import os, signal, sys, time
-sys.path.insert(0, {root!r})
-from x3d.dataset.annotations import Video
-from x3d.execution.process_pool import Workers
-if __name__ != "__main__":
-    open({folder!r} + "/" + str(os.getpid()), "w").close()
-    time.sleep(1)
-def process_number(video):
-    return os.getpid()
-if __name__ == "__main__":
-    signal.signal(signal.SIGINT, signal.default_int_handler)
-    with Workers(2, 60) as workers:
-        print(len(list(workers.run(process_number, [Video(n, "", "", 0) for n in range(4)]))))
-"""
+@pytest.mark.parametrize(("left", "waited"), [([float("inf")] * 2, 60), ([70, 50], 50), ([3, -2], 0)])
+def test_the_pool_waits_until_the_first_limit_and_a_minute_at_most(left, waited, waits):
+    pool = pool_of(2)
+    submitted(pool, 2)
+    for worker, seconds in zip(pool._workers, left, strict=True):
+        worker.left = seconds
+    pool._collect(deque())
+    assert waits == [waited]
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_workers_that_are_still_starting_end_without_output(number, tmp_path):
-    (tmp_path / "started").mkdir()
-    script = tmp_path / "main.py"
-    script.write_text(SLOW_MAIN.format(root=str(ROOT), folder=str(tmp_path / "started")))
-    process = subprocess.Popen(
-        [sys.executable, str(script)],
-        stderr=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    )
-    wait_for(lambda: len(list((tmp_path / "started").iterdir())) == 2)
-    workers = [int(path.name) for path in (tmp_path / "started").iterdir()]
-    for worker in workers:
-        os.kill(worker, signal.SIGINT)
-    os.kill(process.pid, number)
-    _, errors = process.communicate(timeout=60)
-    assert process.returncode == -number
-    assert errors.count("Traceback") == (number == signal.SIGINT), errors  # the parent's own, none of a worker
-    assert "spawn_main" not in errors
-    wait_for(lambda: not any(map(is_running, workers)))
+@pytest.mark.parametrize("event", [Event.RETURNED, Event.RAISED])
+def test_a_task_that_ends_leaves_its_worker_the_next_one(event, waits):
+    pool = pool_of(1)
+    submitted(pool, 3)
+    pool._workers[0].reports.append(Report(event))
+    waiting: deque[Task] = deque()
+    assert pool._collect(waiting) == [(Task(VIDEOS[0], 1), Report(event))]
+    assert [list(worker.tasks) for worker in pool._workers] == [[Task(VIDEOS[1], 1)]]
+    assert not waiting
 
 
-def test_ctrl_c_reaches_no_worker(tmp_path):
-    (tmp_path / "started").mkdir()
-    script = tmp_path / "main.py"
-    script.write_text(SLOW_MAIN.format(root=str(ROOT), folder=str(tmp_path / "started")))
-    process = subprocess.Popen([sys.executable, str(script)], stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-    wait_for(lambda: len(list((tmp_path / "started").iterdir())) == 2)
-    for path in (tmp_path / "started").iterdir():
-        os.kill(int(path.name), signal.SIGINT)
-    output, errors = process.communicate(timeout=60)
-    assert (process.returncode, output, errors) == (0, "4\n", "")
+def test_a_start_ends_no_task(waits):
+    pool = pool_of(1)
+    submitted(pool, 3)
+    pool._workers[0].reports.append(Report(Event.STARTED))
+    assert pool._collect(deque()) == []
+    assert len(pool._workers[0].tasks) == 2
 
 
-def misbehave_by_label(video: Video, work: "functools.partial[dict]") -> dict:
-    if video.label == 1:
-        ctypes.string_at(0)
-    if video.label == 2:
-        time.sleep(1000)
-    return work(video)
+@pytest.mark.parametrize("left", [0, -1])
+def test_a_video_beyond_its_limit_costs_its_worker_and_no_queued_video(left, waits):
+    pool = pool_of(2)
+    submitted(pool, 9)
+    lost, other = pool._workers
+    lost.left = left
+    waiting = deque([Task(VIDEOS[8], 1)])
+    assert pool._collect(waiting) == [(Task(VIDEOS[0], 1), Report(Event.TIMED_OUT))]
+    assert [task.video.index for task in waiting] == [2, 8]
+    assert (pool._workers, lost.kills, other.kills) == ([other], 1, 0)
 
 
-def test_views_are_written_whatever_other_videos_do(tmp_path):
-    cfg = load_cfg(str(ROOT / "configs/X3D_S.yaml"), SMALL)
-    path = write_video(tmp_path / "a.mp4", 60)
-    scratch = tmp_path / "scratch"
-    scratch.mkdir()
-    writer = ViewWriter(tmp_path, scratch, ".npy", 30)
-    work = functools.partial(
-        write_views, sampling=Sampling.from_cfg(cfg), transform=Transform.from_cfg(cfg), writer=writer
-    )
-    videos = [Video(i, "", str(path), {3: 1, 5: 2}.get(i, 0)) for i in range(8)]
-    with Workers(2, timeout_seconds=2) as workers:
-        outcomes = list(workers.run(functools.partial(misbehave_by_label, work=work), videos))
-    reasons = {outcome.video.index: outcome.reason for outcome in outcomes}
-    assert reasons == {i: {3: "crashed", 5: "timed_out"}.get(i, "") for i in range(8)}
-    written = {path.name.split("_")[0] for path in tmp_path.glob("*.npy")}
-    assert written == {str(30 * i + view) for i in range(8) if i not in (3, 5) for view in range(30)}
+def test_a_video_with_half_a_second_left_runs_on(waits):
+    pool = pool_of(1)
+    submitted(pool, 1)
+    pool._workers[0].left = 0.5
+    assert pool._collect(deque()) == []
+    assert len(pool._workers[0].tasks) == 1
+
+
+def test_a_silent_worker_does_not_hide_the_report_of_the_next(waits):
+    pool = pool_of(3)
+    submitted(pool, 3)
+    for worker in pool._workers[1:]:
+        worker.reports.append(RETURNED)
+    assert [task.video.index for task, _ in pool._collect(deque())] == [1, 2]
+
+
+def test_a_value_that_arrives_with_the_limit_counts(waits):
+    pool = pool_of(1)
+    submitted(pool, 1)
+    pool._workers[0].left = -1
+    pool._workers[0].reports.append(RETURNED)
+    assert pool._collect(deque()) == [(Task(VIDEOS[0], 1), RETURNED)]
+    assert len(pool._workers) == 1
+
+
+@pytest.mark.parametrize(("event", "ended", "requeued"), [(Event.DIED, [0], [1]), (Event.DIED_IDLE, [], [0, 1])])
+def test_the_videos_of_a_worker_that_died_wait_first_and_in_order(event, ended, requeued, waits):
+    pool = pool_of(1)
+    submitted(pool, 3)
+    worker = pool._workers[0]
+    worker.reports.append(Report(event))
+    waiting = deque([Task(VIDEOS[7], 1)])
+    assert [task.video.index for task, _ in pool._collect(waiting)] == ended
+    assert [task.video.index for task in waiting] == [*requeued, 7]
+    assert (pool._workers, worker.kills) == ([], 1)
+
+
+def test_one_start_more_than_two_for_each_worker_may_not_fail(waits):
+    pool = pool_of(2)
+    for _ in range(4):
+        pool._count_failed_start(FakeWorker(), Report(Event.DIED_IDLE))
+    with pytest.raises(RunError, match=r"^worker processes end before they do any work \(exit status 7\)$"):
+        pool._count_failed_start(FakeWorker(), Report(Event.DIED_IDLE, exit_text="exit status 7"))
+
+
+def test_only_workers_that_never_started_a_video_fail_to_start_and_a_start_clears_the_count(waits):
+    pool = pool_of(1)
+    used = FakeWorker()
+    used.has_worked = True
+    for _ in range(9):
+        pool._count_failed_start(used, Report(Event.DIED_IDLE))
+        pool._count_failed_start(FakeWorker(), Report(Event.DIED))
+    for _ in range(3):
+        for _ in range(2):
+            pool._count_failed_start(FakeWorker(), Report(Event.DIED_IDLE))
+        pool._count_failed_start(FakeWorker(), Report(Event.STARTED))
+    assert pool._num_failed_starts == 0
+
+
+def test_each_run_counts_failed_starts_anew(waits, monkeypatch):
+    class Failing(FakeWorker):
+        def __init__(self) -> None:
+            super().__init__()
+            self.reports.append(Report(Event.DIED_IDLE))
+            started.append(self)
+
+    monkeypatch.setattr(process_pool, "Worker", Failing)
+    pool = Workers(1, LIMIT_SECONDS)
+    for _ in range(2):
+        started: list[FakeWorker] = []
+        with pytest.raises(RunError, match="worker processes end"):
+            list(pool.run(index_of, VIDEOS))
+        assert [worker.kills for worker in started] == [1, 1, 1]
+
+
+def test_closing_kills_every_worker_once(waits):
+    pool = pool_of(3)
+    workers = list(pool._workers)
+    with pool:
+        pass
+    assert [worker.kills for worker in workers] == [1, 1, 1]
+    pool.close()
+    assert [worker.kills for worker in workers] == [1, 1, 1]

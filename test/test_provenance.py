@@ -10,6 +10,7 @@ from test.helpers import ROOT
 from x3d.config.loading import load_cfg, view_config
 from x3d.dataset.annotations import Video
 from x3d.storage.provenance import (
+    digest,
     evaluation_provenance,
     model_digest,
     provenance_differences,
@@ -89,7 +90,8 @@ def test_another_path_prefix_does_not_change_it():
 
 def test_the_provenance_of_views_is_complete():
     found = view_provenance({"DATA.NUM_FRAMES": 13}, VIDEOS, 30)
-    assert len(found.pop("config_digest")) == len(found.pop("list_digest")) == 16
+    assert found.pop("config_digest") == digest({"DATA.NUM_FRAMES": 13})
+    assert found.pop("list_digest") == digest([["a.mp4", 3], ["b.mp4", 0]])
     assert found == {
         "config": {"DATA.NUM_FRAMES": 13},
         "num_videos": 2,
@@ -97,6 +99,14 @@ def test_the_provenance_of_views_is_complete():
         "view_format": VIEW_FORMAT,
         "versions": versions({"av": "av", "opencv": "cv2"}),
     }
+
+
+def test_a_digest_is_the_same_on_every_machine_in_every_release():
+    assert digest({"a": 1, "b": [2]}) == digest({"b": [2], "a": 1}) == "ae8a9a5052464275"
+
+
+def test_this_release_writes_views_of_format_1():
+    assert view_provenance({}, VIDEOS, 30)["view_format"] == 1
 
 
 def test_versions_come_from_the_modules(monkeypatch):

@@ -278,7 +278,7 @@ def test_paths_are_checked_on_each_node_once_before_anything_starts(data, small_
     _, errors = process.communicate(timeout=TIMEOUT_SECONDS)
     assert process.returncode == 2
     assert errors.count(f"cannot find {tmp_path / 'nowhere'}") == 3
-    assert "goes on from here" not in errors
+    assert "run the same command to resume" not in errors
     assert not (tmp_path / "eval").exists()
 
 

@@ -2,6 +2,7 @@ import os
 import struct
 from pathlib import Path
 
+import av
 import pytest
 
 from test.faults import FILES
@@ -72,6 +73,29 @@ def test_the_header_is_the_streams_and_the_duration_at_least_the_files(suffix, n
     assert (stream.header.fps, stream.header.num_frames, stream.header.duration) == (30.0, num_frames, duration)
     assert (stream.codec, stream.width, stream.height) == ("h264", 64, 48)
     assert stream.duration_seconds == pytest.approx(seconds, abs=0.1)
+
+
+def test_of_several_video_streams_the_first_is_read(tmp_path):
+    sources = [write_video(tmp_path / "a.mp4", 20), write_video(tmp_path / "b.mp4", 30, width=96)]
+    path = tmp_path / "both.mkv"
+    with av.open(str(path), "w") as writer:
+        readers = [av.open(str(source)) for source in sources]
+        streams = [writer.add_stream_from_template(reader.streams.video[0]) for reader in readers]
+        for reader, stream in zip(readers, streams, strict=True):
+            for packet in reader.demux(video=0):
+                if packet.dts is not None:
+                    packet.stream = stream
+                    writer.mux(packet)
+            reader.close()
+    with VideoReader(str(path)) as reader:
+        assert reader.stream.width == 64
+        assert [frame.width for frame in reader.frames()] == [64] * 20
+
+
+def test_frames_are_decoded_in_one_thread(tmp_path):
+    with VideoReader(str(write_video(tmp_path / "video.mp4", 5))) as reader:
+        context = reader._stream.codec_context
+        assert (str(context.thread_type), context.thread_count) == ("ThreadType.NONE", 1)
 
 
 @pytest.mark.parametrize(("suffix", "is_logged"), [(".ts", True), (".mp4", False), (".mkv", False)])

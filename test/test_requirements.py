@@ -25,6 +25,13 @@ def test_this_machine_meets_its_own_requirements(requirements, tmp_path, model):
     assert requirements.paths == (str(tmp_path), str(model))
 
 
+def test_without_a_model_none_is_required():
+    found = NodeRequirements.from_here([])
+    assert (found.paths, found.model_path, found.model_digest) == ((), "", "")
+    assert found.unmet() == []
+    assert NodeRequirements() == NodeRequirements((), (), (), "", "")
+
+
 def test_paths_are_required_as_absolute_ones(monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
     assert NodeRequirements.from_here(["data"]).unmet() == [f"cannot find {tmp_path / 'data'}"]

@@ -1,6 +1,9 @@
+from pathlib import Path
+
 import numpy as np
 import pytest
 
+from x3d.storage import result_folder
 from x3d.storage.result_folder import Result, ScoreReader, find_results, read_scores, write_result
 
 SCORES = np.array([1 / 3, 1e-8 / 7, 3.0], dtype=np.float32)
@@ -57,6 +60,11 @@ def test_results_are_read_back_exactly(suffix, tmp_path):
         np.testing.assert_array_equal(scores, output[0])
 
 
+def test_text_has_a_line_of_scores_for_each_view(tmp_path):
+    [path] = write_result(str(tmp_path), "61_7", [SCORES[None]], ".txt")
+    assert Path(path).read_text() == "0.333333343 1.42857148e-09 3\n"
+
+
 def test_a_suffix_in_capitals_is_read(tmp_path):
     SCORES.tofile(tmp_path / "61_7_0.BIN")
     np.save(tmp_path / "x.npy", SCORES)
@@ -90,6 +98,31 @@ def test_a_file_of_another_length_or_type_is_named(name, tmp_path):
     assert problem.startswith(str(tmp_path / name))
 
 
+def test_raw_scores_of_the_right_length_are_read_straight_into_their_row(tmp_path, monkeypatch):
+    [path] = write_result(str(tmp_path), "0_0", [SCORES[None]], ".bin")
+    monkeypatch.setattr(result_folder, "read_scores", None)
+    reader = ScoreReader(1, 3)
+    assert reader.read([Result(0, 0, path)]) == []
+    np.testing.assert_array_equal(reader.rows[0], SCORES)
+
+
+class Trap:
+    """Creates a file when it is unpickled."""
+
+    def __init__(self, path):
+        self.path = path
+
+    def __reduce__(self):
+        return Path.touch, (self.path,)
+
+
+def test_an_array_of_objects_is_rejected_without_unpickling_it(tmp_path):
+    np.save(tmp_path / "0_0_0.npy", np.array([Trap(tmp_path / "sprung")] * 3), allow_pickle=True)
+    with pytest.raises(ValueError, match=r"0_0_0\.npy cannot be read as scores: "):
+        read_scores(str(tmp_path / "0_0_0.npy"), 3)
+    assert not (tmp_path / "sprung").exists()
+
+
 def test_the_views_of_a_video_are_read_in_order(tmp_path):
     reader = ScoreReader(3, 3)
     for factor in (1, 2):
@@ -105,6 +138,6 @@ def test_the_views_of_a_video_are_read_in_order(tmp_path):
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
 def test_scores_that_are_not_finite_are_named(value, tmp_path):
     good = write_result(str(tmp_path), "0_0", [SCORES[None]], ".bin")
-    bad = write_result(str(tmp_path), "1_0", [np.array([[0, value, 0]], np.float32)], ".bin")
+    bad = write_result(str(tmp_path), "1_0", [np.array([[value, 0, 0]], np.float32)], ".bin")
     results = [Result(0, 0, good[0]), Result(1, 0, bad[0])]
     assert ScoreReader(2, 3).read(results) == [f"{bad[0]} holds scores that are not finite (NaN or infinity)"]

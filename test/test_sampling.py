@@ -160,6 +160,13 @@ def test_linspace_is_torchs_at_every_frame_rate(num_frames, rate):
         assert ours.astype(np.int64).tolist() == theirs.long().tolist(), (fps, start)
 
 
+def test_the_second_half_counts_from_the_end():
+    """From the start, the third of these points is 80.36845 instead."""
+    points = linspace_float32(0.0, 120.55267521432877, 4)
+    assert points.dtype == np.float32
+    assert points.tolist() == [0.0, 40.18422317504883, 80.36845397949219, 120.55267333984375]
+
+
 def test_a_header_without_a_duration_has_no_window():
     with pytest.raises(ValueError, match="a window of pts needs a duration"):
         clip_window(Header(30.0, 300, None), 300, 0, S)

@@ -77,9 +77,10 @@ def test_a_copied_shard_is_named(three):
     refuse(three, r"manifest-2of3.json records video 1, which belongs to shard 1")
 
 
-def test_a_shard_of_another_provenance_is_named(three, tmp_path):
-    write_shard(tmp_path, Shard(1, 3), num_classes=9)
-    refuse(three, r"1of3.json has another provenance than .*0of3.json: num_classes was None, is 9")
+@pytest.mark.parametrize("other", [1, 2])
+def test_a_shard_of_another_provenance_is_named(other, three, tmp_path):
+    write_shard(tmp_path, Shard(other, 3), num_classes=9)
+    refuse(three, rf"{other}of3.json has another provenance than .*0of3.json: num_classes was None, is 9")
 
 
 def test_shards_of_two_counts_are_named(three, tmp_path):

@@ -5,7 +5,15 @@ import torch.nn.functional as F  # noqa: N812
 
 from test.helpers import ROOT
 from x3d.config.loading import load_cfg
-from x3d.video.transform import Transform, assemble_view, crop_offsets, prepare_frame, resized_size, view_shape
+from x3d.video.transform import (
+    Transform,
+    assemble_view,
+    crop_offsets,
+    prepare_frame,
+    resized_size,
+    source_coordinates,
+    view_shape,
+)
 
 GREY = Transform(mean=(0.45,) * 3, std=(0.225,) * 3, short_side=182, crop_size=182, num_crops=3)
 
@@ -68,6 +76,16 @@ def test_a_view_is_the_crop_of_each_frame_in_order():
     assemble_view(frames, crop=2, view=view)
     for time in range(4):
         assert (view[0, :, time] == frames[time][:, :, 2:7]).all()
+
+
+@pytest.mark.parametrize(
+    ("size", "new_size", "expected"),
+    [(4, 8, [0, 0.25, 0.75, 1.25, 1.75, 2.25, 2.75, 3.25]), (8, 4, [0.5, 2.5, 4.5, 6.5]), (6, 6, [0, 1, 2, 3, 4, 5])],
+)
+def test_hand_computed_source_coordinates(size, new_size, expected):
+    coordinates = source_coordinates(size, new_size)
+    assert coordinates.dtype == np.float32
+    assert coordinates.tolist() == expected
 
 
 @pytest.mark.parametrize(("num_crops", "crop_size", "crops"), [(1, 160, [1]), (2, 170, [0, 1]), (3, 170, [0, 1, 2])])

@@ -1,3 +1,4 @@
+import errno
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -242,3 +243,18 @@ def test_the_scratch_of_a_killed_shard_is_removed_when_it_merges(tmp_path):
     os.close(take_lock(left / "lock"))
     assert reopen(tmp_path) == [0, 1, 2, 3, 4]
     assert names(tmp_path) == ALL | {"manifest.json"}
+
+
+def test_scratch_files_that_cannot_be_removed_do_not_matter(tmp_path, monkeypatch):
+    """As on NFS, where a file that another process has open stays in its folder."""
+    (tmp_path / ".scratch-manifest" / "3-left").mkdir(parents=True)
+
+    def fail(path: str, **settings: object) -> None:
+        raise OSError(errno.ENOTEMPTY, "Directory not empty")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "rmdir", fail)
+        fill(tmp_path)
+    assert (tmp_path / ".scratch-manifest" / "3-left").is_dir()
+    assert reopen(tmp_path) == [0, 1, 2, 3, 4]
+    assert not (tmp_path / ".scratch-manifest").exists()

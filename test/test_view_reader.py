@@ -1,3 +1,4 @@
+import errno
 import os
 from pathlib import Path
 
@@ -16,6 +17,22 @@ def test_the_views_of_a_folder_are_listed_in_natural_order(tmp_path):
     (tmp_path / "sub").mkdir()
     (tmp_path / "sub" / "0_0.npy").touch()
     assert list_inputs(str(tmp_path)) == [str(tmp_path / name) for name in ("1_0.BIN", "2_7.npy", "10_3.npy")]
+
+
+def test_capitals_do_not_change_the_order(tmp_path):
+    for name in ("b1.npy", "C1.npy", "A1.npy"):
+        (tmp_path / name).touch()
+    assert list_inputs(str(tmp_path)) == [str(tmp_path / name) for name in ("A1.npy", "b1.npy", "C1.npy")]
+
+
+def test_a_file_that_cannot_be_read_is_named(tmp_path, monkeypatch):
+    def fail(path: str, **settings: object) -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    np.save(tmp_path / "0_0.npy", VIEW)
+    monkeypatch.setattr(np, "load", fail)
+    with pytest.raises(ValueError, match=r"cannot be used: 1\n.*0_0\.npy cannot be read: .*Input/output error"):
+        check_inputs([str(tmp_path / "0_0.npy")], SHAPE)
 
 
 def test_files_with_a_comma_between_are_listed_as_given(tmp_path):

@@ -138,5 +138,5 @@ def _check_known(name: str, where: str) -> None:
     if name in KEYS:
         return
     candidates = {known.upper(): known for known in [*SECTIONS, *sorted(UNREAD_SECTIONS), *KEYS] if known != name}
-    nearest = difflib.get_close_matches(name.upper(), candidates, n=1, cutoff=0.0)[0]
+    nearest = difflib.get_close_matches(name.upper(), candidates, cutoff=0.0)[0]
     raise ValueError(f"{name} {where} is not a configuration key; the nearest is {candidates[nearest]}")

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from fvcore.common.config import CfgNode
 
 UNLABELLED = -1
+_LABEL = re.compile(r"-?[0-9]{1,9}")
 
 
 @dataclass(frozen=True)
@@ -123,7 +124,7 @@ def split_row(line: str, separator: str, num_classes: int) -> tuple[str, int, st
         The path as listed, the label, and the problem of the row, empty if it is good.
     """
     listed, found, text = line.rpartition(separator)
-    if not re.fullmatch(r"-?[0-9]{1,9}", text):
+    if not _LABEL.fullmatch(text):
         return line, UNLABELLED, _row_advice(line, separator)
     label = int(text)
     if not found or not listed.strip():
@@ -137,7 +138,7 @@ def _row_advice(line: str, separator: str) -> str:
     if not line.strip():
         return "an empty line"
     for other in (",", " ", "\t"):
-        if other != separator and line.rpartition(other)[2].strip().lstrip("-").isdigit():
+        if other != separator and _LABEL.fullmatch(line.rpartition(other)[2].strip()):
             return f"no label after {separator!r}; for this list set DATA.PATH_LABEL_SEPARATOR to {other!r}"
     return f"no whole number after the last {separator!r}, so no label (a header?)"
 

@@ -92,9 +92,9 @@ class Workers:
 
     def _submit(self, function: Callable[[Video], T], waiting: deque[Task]) -> None:
         """Queue a video on each idle worker, and a second one while many wait, so that no worker becomes idle."""
-        for depth in range(1, QUEUED_PER_WORKER + 1):
+        for depth in range(QUEUED_PER_WORKER):
             for worker in self._workers:
-                if len(waiting) > (depth - 1) * self._num_workers and len(worker.tasks) < depth:
+                if len(waiting) > depth * self._num_workers and len(worker.tasks) <= depth:
                     worker.submit(function, waiting.popleft())
 
     def _collect(self, waiting: deque[Task]) -> list[tuple[Task, Report]]:

@@ -123,7 +123,7 @@ def read_rows(
         parts.append(read_score_rows(rows_path(path), num_classes))
         _check_videos(rows_path(path), parts[-1]["video"], shard_of(path), provenance["num_videos"])
     rows = np.concatenate(parts)
-    rows = rows[np.argsort(rows["video"], kind="stable")]
+    rows = rows[np.argsort(rows["video"])]
     failed = {index: entry for manifest in manifests for index, entry in manifest.failed().items()}
     return _table(rows, failed, provenance, folder, labels, annotations)
 

@@ -48,7 +48,7 @@ def read_score_rows(path: Path, num_classes: int) -> np.ndarray:
     if num_corrupt:
         logger.warning("%s: corrupt rows are skipped: %d", path, num_corrupt)
     rows = rows[good]
-    rows = rows[np.argsort(rows["video"], kind="stable")]
+    rows = rows[np.argsort(rows["video"])]
     repeated = rows["video"][1:][np.diff(rows["video"]) == 0]
     if len(repeated):
         raise ValueError(f"{path} holds video {repeated[0]} twice; remove the file, or give another folder")

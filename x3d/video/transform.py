@@ -115,7 +115,6 @@ def _standardisation(mean: tuple[float, ...], std: tuple[float, ...]) -> cv2.dnn
     params = cv2.dnn.Image2BlobParams()
     params.mean = [255 * value for value in mean]
     params.scalefactor = [1 / (255 * value) for value in std]
-    params.ddepth = cv2.CV_32F
     return params
 
 

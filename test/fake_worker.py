@@ -1,0 +1,59 @@
+"""Workers that are no processes, to test the pool without any."""
+
+from collections import deque
+from collections.abc import Callable, Iterable
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from x3d.dataset.annotations import Video
+from x3d.execution import process_pool
+from x3d.execution.worker import Report, Task
+
+VIDEOS = [Video(number, "", f"{number}.mp4", 0) for number in range(9)]
+LIMIT_SECONDS = 30
+
+
+class FakeWorker:
+    """A worker whose reports are set by the test; one without reports is silent."""
+
+    def __init__(self) -> None:
+        self.connection = self
+        self.tasks: deque[Task] = deque()
+        self.reports: deque[Report] = deque()
+        self.has_worked = False
+        self.left = float("inf")
+        self.kills = 0
+
+    def submit(self, function: Callable[[Video], Any], task: Task) -> None:
+        assert function is index_of
+        self.tasks.append(task)
+
+    def receive(self) -> Report:
+        return self.reports.popleft()
+
+    def seconds_left(self, timeout_seconds: float) -> float:
+        assert timeout_seconds == LIMIT_SECONDS
+        return self.left
+
+    def kill(self) -> None:
+        self.kills += 1
+
+
+def index_of(video: Video) -> int:
+    return video.index
+
+
+def install(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """Replace the workers; return how long the pool waits each time, in seconds."""
+    seconds: list[float] = []
+
+    def wait(workers: Iterable[FakeWorker], limit: float) -> list[FakeWorker]:
+        seconds.append(limit)
+        assert len(seconds) < 500, "the pool waits for what never comes"
+        return [worker for worker in workers if worker.reports]
+
+    monkeypatch.setattr(process_pool, "Worker", FakeWorker)
+    monkeypatch.setattr(process_pool, "connection", SimpleNamespace(wait=wait))
+    return seconds

@@ -1,0 +1,47 @@
+"""Texts of errors, and how a list of problems is spelled."""
+
+import pickle
+
+import pytest
+
+from x3d.errors import MAX_LISTED_PROBLEMS, REASONS, EngineError, RunError, ScoringError, VideoError, format_problems
+
+
+def test_the_reasons_that_manifests_and_reports_contain():
+    codes = set(
+        "missing unreadable empty not_a_video no_video_stream no_decoder no_frame_rate no_frames no_timestamps damaged "
+        "truncated size_changes reference_failed crashed timed_out internal_error".split()
+    )
+    assert set(REASONS) == codes
+    assert len({str(VideoError(code, "a.mp4")) for code in codes}) == len(codes)
+
+
+def test_a_video_error_names_file_reason_and_detail():
+    assert str(VideoError("empty", "a.mp4")) == "a.mp4: the file has no bytes"
+    assert str(VideoError("damaged", "a.mp4", "after 3 frames")).endswith("the last frame needed (after 3 frames)")
+
+
+def test_a_video_error_survives_pickling():
+    error = pickle.loads(pickle.dumps(VideoError("truncated", "a.mp4", "1 frame of 9")))
+    assert (error.reason, error.path, error.detail) == ("truncated", "a.mp4", "1 frame of 9")
+    assert str(error) == "a.mp4: the file ends before the last clip's frames (1 frame of 9)"
+
+
+def test_scores_that_are_not_scored_end_a_run_and_an_engine_error_is_a_value_error():
+    assert issubclass(ScoringError, RunError)
+    assert issubclass(EngineError, ValueError)
+
+
+@pytest.mark.parametrize(
+    ("num_problems", "last_line"),
+    [(1, "problem 1"), (20, "problem 20"), (21, "... and 1 more"), (23, "... and 3 more")],
+)
+def test_the_first_20_problems_are_listed_and_the_rest_is_counted(num_problems, last_line):
+    lines = format_problems([f"problem {number + 1}" for number in range(num_problems)]).split("\n")
+    assert lines[:MAX_LISTED_PROBLEMS] == [f"problem {number + 1}" for number in range(min(num_problems, 20))]
+    assert lines[-1] == last_line
+    assert len(lines) == min(num_problems, 21)
+
+
+def test_no_problem_is_an_empty_text():
+    assert format_problems([]) == ""

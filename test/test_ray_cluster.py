@@ -1,0 +1,233 @@
+"""The driver of a Ray cluster, with a stand-in for Ray: which nodes get videos, and what becomes of replies."""
+
+import errno
+import logging
+import signal
+import socket
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+
+from test.fake_ray import FakeRay, NodeDiedError, RayTaskError, RuntimeEnvSetupError, install, node
+from x3d.dataset.annotations import Video
+from x3d.errors import RunError
+from x3d.execution import ray_cluster
+from x3d.execution.outcome import Outcome
+from x3d.execution.ray_cluster import RayWorkers
+from x3d.execution.requirements import NodeRequirements
+
+VIDEOS = [Video(number, f"{number}.mp4", f"/data/{number}.mp4", 0) for number in range(9)]
+UNMET = NodeRequirements(paths=("/no/such/folder",))
+LIMIT_SECONDS = 30
+
+
+def run_here(function: Any, limit: float, requirements: NodeRequirements, video: Video) -> tuple[Any, str]:
+    """Stand in for run_on_node: a node named bad... has a problem."""
+    assert (function, limit) == (label, LIMIT_SECONDS)
+    if FakeRay.current["NodeID"].startswith("bad"):
+        return None, "no driver"
+    return Outcome(video, function(video)), ""
+
+
+def label(video: Video) -> int:
+    return video.label
+
+
+@contextmanager
+def cluster(
+    monkeypatch: pytest.MonkeyPatch, *nodes: Mapping[str, Any], resources: Mapping[str, float] | None = None
+) -> Iterator[tuple[RayWorkers, FakeRay]]:
+    """Connect to a FakeRay of these nodes."""
+    ray = use(monkeypatch, FakeRay(*nodes))
+    with RayWorkers("auto", LIMIT_SECONDS, resources or {"CPU": 1}, NodeRequirements()) as workers:
+        ray.options.clear()
+        yield workers, ray
+
+
+def use(monkeypatch: pytest.MonkeyPatch, ray: FakeRay) -> FakeRay:
+    """Let the driver use a FakeRay, and run videos here."""
+    monkeypatch.setattr(ray_cluster, "run_on_node", run_here)
+    return install(monkeypatch, ray)
+
+
+def test_videos_run_on_the_cluster_by_their_absolute_paths(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    with cluster(monkeypatch, node("a"), node("b")) as (workers, _):
+        outcomes = list(workers.run(label, [*VIDEOS[:3], Video(3, "3.mp4", "3.mp4", 4)]))
+    assert [outcome.value for outcome in outcomes] == [0, 0, 0, 4]
+    assert outcomes[0].video == VIDEOS[0]
+    assert outcomes[3].video.path == str(tmp_path / "3.mp4")
+
+
+@pytest.mark.parametrize(
+    ("nodes", "resources", "most"),
+    [
+        ([node("a")], {"CPU": 1}, 2),
+        ([node("a", CPU=2), node("b", CPU=1.5)], {"CPU": 1}, 6),
+        ([node("a", CPU=2), node("b", alive=False, CPU=9)], {"CPU": 1}, 4),
+        ([node("a", CPU=8, NPU=1), node("b", CPU=9)], {"CPU": 1, "NPU": 0.5}, 4),
+        ([node("a", CPU=1, NPU=8)], {"CPU": 1, "NPU": 1}, 2),
+    ],
+)
+def test_two_tasks_are_under_way_for_each_that_the_nodes_have_room_for(nodes, resources, most, monkeypatch):
+    with cluster(monkeypatch, *nodes, resources=resources) as (workers, ray):
+        assert len(list(workers.run(label, VIDEOS))) == 9
+    assert ray.most_running == most
+
+
+def test_a_task_occupies_its_resources_and_may_be_restarted_on_another_node(monkeypatch):
+    resources = {"CPU": 2, "GPU": 0.5, "NPU": 1}
+    with cluster(monkeypatch, node("a", **resources), resources=resources) as (workers, ray):
+        list(workers.run(label, VIDEOS[:1]))
+    occupied = {"num_cpus": 2, "num_gpus": 0.5, "resources": {"NPU": 1}}
+    assert ray.options == [{**occupied, "max_retries": 3, "label_selector": None}]
+
+
+def test_a_task_without_cpus_and_gpus_in_its_resources_occupies_one_cpu(monkeypatch):
+    with cluster(monkeypatch, node("a", NPU=1), resources={"NPU": 1}) as (workers, ray):
+        list(workers.run(label, VIDEOS[:1]))
+    assert (ray.options[0]["num_cpus"], ray.options[0]["num_gpus"]) == (1, 0)
+
+
+def test_a_node_with_a_problem_is_excluded_logged_once_and_costs_no_video(monkeypatch, caplog):
+    with cluster(monkeypatch, node("bad", CPU=2), node("bad2"), node("good")) as (workers, ray):
+        outcomes = list(workers.run(label, VIDEOS))
+    assert sorted(outcome.video.index for outcome in outcomes) == list(range(9))
+    assert sorted(record.message for record in caplog.records if record.levelno == logging.ERROR) == [
+        "node bad.local is excluded: no driver",
+        "node bad2.local is excluded: no driver",
+    ]
+    selector = ray.options[-1]["label_selector"]["ray.io/node-id"]
+    assert selector in ("!in(bad,bad2)", "!in(bad2,bad)")
+
+
+def test_a_run_goes_on_while_no_task_ends(monkeypatch):
+    with cluster(monkeypatch, node("a")) as (workers, ray):
+        ray.num_silent = 5
+        assert len(list(workers.run(label, VIDEOS))) == 9
+
+
+def test_what_the_last_node_has_done_counts_when_it_is_gone(monkeypatch):
+    with cluster(monkeypatch, node("a")) as (workers, ray):
+        outcomes = workers.run(label, VIDEOS)
+        assert next(outcomes).video.index == 0
+        ray.living.clear()
+        assert next(outcomes).video.index == 1
+        with pytest.raises(RunError, match=r"^no node of auto is left"):
+            next(outcomes)
+
+
+def test_a_run_ends_when_every_node_is_excluded_or_dead(monkeypatch):
+    with (
+        cluster(monkeypatch, node("bad"), node("bad2")) as (workers, _),
+        pytest.raises(RunError, match=r"^no node of auto is left that can do the work$"),
+    ):
+        list(workers.run(label, VIDEOS))
+
+
+@pytest.mark.parametrize(
+    ("error", "reason", "text"),
+    [
+        (RayTaskError(ZeroDivisionError("by 0")), "internal_error", "/data/0.mp4: ZeroDivisionError('by 0')"),
+        (NodeDiedError(), "crashed", "/data/0.mp4: NodeDiedError"),
+    ],
+)
+def test_what_ray_raises_becomes_an_outcome(error, reason, text, monkeypatch):
+    with cluster(monkeypatch, node("a")) as (workers, ray):
+        ray.errors["a"] = error
+        [outcome] = workers.run(label, VIDEOS[:1])
+    assert outcome == Outcome(VIDEOS[0], reason=reason, text=text)
+
+
+@pytest.mark.parametrize(
+    ("error", "raised", "text"),
+    [
+        (RayTaskError(OSError(errno.ENOSPC, "No space left on device")), OSError, "No space left on device"),
+        (RuntimeEnvSetupError("no pip"), RunError, "^a node cannot set up this suite: no pip$"),
+        (ConnectionError("broken pipe"), RunError, "^the cluster auto was lost: broken pipe$"),
+    ],
+)
+def test_an_error_that_meets_every_video_ends_the_run(error, raised, text, monkeypatch):
+    with cluster(monkeypatch, node("a")) as (workers, ray):
+        ray.errors["a"] = error
+        with pytest.raises(raised, match=text):
+            list(workers.run(label, VIDEOS))
+
+
+def test_each_node_with_the_resources_is_checked_and_each_that_fails_is_named(monkeypatch):
+    ray = use(monkeypatch, FakeRay(node("a"), node("b"), node("c"), node("small", CPU=0.5), node("dead", alive=False)))
+    ray.errors["c"] = NodeDiedError()
+    with pytest.raises(ValueError, match=r"node a\.local") as raised:
+        RayWorkers("auto", LIMIT_SECONDS, {"CPU": 1}, UNMET)
+    assert str(raised.value) == (
+        "node a.local: does not see /no/such/folder; node b.local: does not see /no/such/folder; node c.local: does "
+        "not answer: NodeDiedError. Data, model, output and versions must be the same on every node"
+    )
+    assert [options["num_cpus"] for options in ray.options] == [0, 0, 0]
+    assert ray.num_shutdowns == 1
+
+
+def test_a_cluster_without_the_resources_is_an_error(monkeypatch):
+    ray = use(monkeypatch, FakeRay(node("a", CPU=4)))
+    text = r"^no node of auto has CPU 1 and NPU 0\.25 \(`ray status` shows the resources\)$"
+    with pytest.raises(ValueError, match=text):
+        RayWorkers("auto", LIMIT_SECONDS, {"CPU": 1.0, "NPU": 0.25}, NodeRequirements())
+    assert ray.num_shutdowns == 1
+
+
+def test_the_cluster_is_left_at_the_end(monkeypatch):
+    with cluster(monkeypatch, node("a")) as (_, ray):
+        assert ray.num_shutdowns == 0
+    assert ray.num_shutdowns == 1
+
+
+def test_connecting_sends_this_package_and_keeps_the_handler_of_sigterm(monkeypatch):
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        with cluster(monkeypatch, node("a")) as (_, ray):
+            assert signal.getsignal(signal.SIGTERM) == signal.default_int_handler
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    package = str(ray_cluster.Path(ray_cluster.__file__).parent.parent)
+    environment = {"py_modules": [package], "env_vars": {"PYTHONWARNINGS": "ignore"}}
+    assert ray.init_options.pop("runtime_env") == environment
+    assert ray.init_options == {"address": "auto", "log_to_driver": False, "logging_level": logging.WARNING}
+
+
+def test_without_ray_the_installation_is_explained(monkeypatch):
+    monkeypatch.setitem(sys.modules, "ray", None)
+    with pytest.raises(ValueError, match=r"needs Ray: pip install -r requirements-ray\.txt"):
+        RayWorkers("auto", LIMIT_SECONDS, {"CPU": 1}, NodeRequirements())
+
+
+@pytest.mark.parametrize("scheme", ["", "ray://"])
+def test_an_address_is_tried_before_ray_waits_for_it(scheme, monkeypatch):
+    ray = use(monkeypatch, FakeRay(node("a")))
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        address = f"{scheme}127.0.0.1:{server.getsockname()[1]}"
+        RayWorkers(address, LIMIT_SECONDS, {"CPU": 1}, NodeRequirements()).close()
+        assert ray.init_options.pop("address") == address
+    with pytest.raises(ValueError, match=f"^X3D_WORKERS.RAY_ADDRESS {address} cannot be reached: .*refused"):
+        RayWorkers(address, LIMIT_SECONDS, {"CPU": 1}, NodeRequirements())
+    assert "address" not in ray.init_options
+
+
+def test_an_address_that_does_not_answer_is_given_up_after_ten_seconds(monkeypatch):
+    def wait(address: tuple[str, int], timeout: float) -> socket.socket:
+        assert (address, timeout) == (("head", 6379), 10)
+        raise TimeoutError("timed out")
+
+    use(monkeypatch, FakeRay(node("a")))
+    monkeypatch.setattr(socket, "create_connection", wait)
+    with pytest.raises(ValueError, match=r"RAY_ADDRESS head:6379 cannot be reached: timed out$"):
+        RayWorkers("head:6379", LIMIT_SECONDS, {"CPU": 1}, NodeRequirements())
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1:http", "127.0.0.1:99999999"])
+def test_a_port_that_is_no_number_of_a_port_is_an_error_of_the_key(address, monkeypatch):
+    use(monkeypatch, FakeRay(node("a")))
+    with pytest.raises(ValueError, match=f"^X3D_WORKERS.RAY_ADDRESS {address} cannot be reached: "):
+        RayWorkers(address, LIMIT_SECONDS, {"CPU": 1}, NodeRequirements())
