@@ -55,13 +55,17 @@ def run(args: argparse.Namespace) -> int:
         return fail("--loop and --batchsize are at least 1, --warmup_count at least 0")
 
     from x3d.pipeline.infer import InferSettings, infer
+    from x3d.storage.ais_bench_summary import summary_path
+    from x3d.storage.atomic import write_json
 
     folder = None
     if args.output:
         folder = Path(args.output) / (args.output_dirname or time.strftime("%Y_%m_%d-%H_%M_%S"))
     names = [field.name for field in dataclasses.fields(InferSettings) if field.name != "folder"]
     summary = infer(InferSettings(folder=folder, **{name: getattr(args, name) for name in names}))
-    summary.report(sys.argv, f"{folder}_summary.json" if folder else None, args.display_all_summary)
+    print("\n".join(summary.lines(args.display_all_summary)), flush=True)
+    if folder:
+        write_json(summary_path(folder), summary.to_dict(sys.argv), indent=None)
     return EXIT_DONE
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from x3d.dataset.annotations import Video
 from x3d.execution import process_pool
-from x3d.execution.worker import Report, Task
+from x3d.execution.worker import Event, Report, Task
 
 VIDEOS = [Video(number, "", f"{number}.mp4", 0) for number in range(9)]
 LIMIT_SECONDS = 30
@@ -36,6 +36,9 @@ class FakeWorker:
     def seconds_left(self, timeout_seconds: float) -> float:
         assert timeout_seconds == LIMIT_SECONDS
         return self.left
+
+    def expire(self) -> Report:
+        return Report(Event.TIMED_OUT)
 
     def kill(self) -> None:
         self.kills += 1

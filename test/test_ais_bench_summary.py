@@ -18,9 +18,8 @@ def summary() -> Summary:
 COMPUTE = "min = 1.0, max = 10.0, mean = 4.0, median = 2.5, percentile(99%) = 9.79"
 
 
-def test_the_lines_are_those_of_ais_bench(summary, capsys):
-    summary.report([], None, False)
-    assert capsys.readouterr().out.splitlines() == [
+def test_the_lines_are_those_of_ais_bench(summary):
+    assert summary.lines(with_transfers=False) == [
         "[INFO] -----------------Performance Summary------------------",
         f"[INFO] NPU_compute_time (ms): {COMPUTE}",
         "[INFO] throughput 1000*batchsize.mean(4)/NPU_compute_time.mean(4.0): 1000.0",
@@ -28,19 +27,17 @@ def test_the_lines_are_those_of_ais_bench(summary, capsys):
     ]
 
 
-def test_transfers_are_printed_when_asked_for(summary, capsys):
-    summary.report([], None, True)
+def test_transfers_are_printed_when_asked_for(summary):
     zeros = "min = 0.0, max = 0.0, mean = 0.0, median = 0.0, percentile(99%) = 0.0"
-    assert capsys.readouterr().out.splitlines()[1:4] == [
+    assert summary.lines(with_transfers=True)[1:4] == [
         f"[INFO] H2D_latency (ms): {zeros}",
         f"[INFO] NPU_compute_time (ms): {COMPUTE}",
         f"[INFO] D2H_latency (ms): {zeros}",
     ]
 
 
-def test_the_file_has_ais_benchs_keys(summary, tmp_path, capsys):
-    summary.report(["x3d_infer.py", "--loop", "2"], tmp_path / "s.json", False)
-    content = json.loads((tmp_path / "s.json").read_text())
+def test_the_file_has_ais_benchs_keys(summary):
+    content = json.loads(json.dumps(summary.to_dict(["x3d_infer.py", "--loop", "2"])))
     assert content.pop("pid") > 0
     zeros = {"min": 0, "max": 0, "mean": 0, "median": 0, "percentile(99%)": 0, "count": 0}
     assert content == {
@@ -64,13 +61,13 @@ def test_the_file_has_ais_benchs_keys(summary, tmp_path, capsys):
     }
 
 
-def test_a_run_of_nothing_has_no_throughput(capsys):
-    Summary(4).report([], None, False)
-    assert "mean(0.0): 0.0" in capsys.readouterr().out
+def test_a_run_of_nothing_has_no_throughput():
+    assert Summary(4).throughput == 0
+    assert "mean(0.0): 0.0" in Summary(4).lines(with_transfers=False)[2]
 
 
-def test_the_first_outputs_are_read_back(summary, tmp_path, capsys):
-    summary.report([], tmp_path / "s.json", False)
+def test_the_first_outputs_are_read_back(summary, tmp_path):
+    (tmp_path / "s.json").write_text(json.dumps(summary.to_dict([])))
     assert read_summary(tmp_path / "s.json") == [(61, 7), (62, 7)]
 
 

@@ -56,13 +56,30 @@ def test_sigterm_ends_an_action_with_its_status_and_runs_its_clean_up(caplog):
 
     before = signal.signal(signal.SIGTERM, signal.SIG_IGN)
     try:
-        with pytest.raises(SystemExit) as ended:
-            cli.guarded(action)
+        assert cli.guarded(action) == 143
         assert signal.getsignal(signal.SIGTERM) == signal.SIG_IGN, "the handler is restored"
     finally:
         signal.signal(signal.SIGTERM, before)
-    assert (ended.value.code, cleaned) == (143, [True])
+    assert cleaned == [True]
     assert "stopped by SIGTERM" in caplog.text
+
+
+def test_sigterm_during_a_write_to_the_log_is_no_traceback():
+    code = (
+        "import os, signal, sys, threading, time\nfrom x3d import cli\n"
+        "def action():\n"
+        "    threading.Timer(0.2, lambda: os.kill(os.getpid(), signal.SIGTERM)).start()\n"
+        "    while True:\n        sys.stderr.write('x' * 5000 + '\\n')\n"
+        "raise SystemExit(cli.guarded(action))"
+    )
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
+    for _ in range(3):
+        command = [sys.executable, "-c", code]
+        ran = subprocess.run(
+            command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False, timeout=60
+        )
+        assert ran.returncode == 143
+        assert "Traceback" not in ran.stderr
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,8 @@
 import pickle
 
 from x3d.dataset.annotations import Video
-from x3d.execution.outcome import TRIES, Outcome
+from x3d.execution.outcome import Outcome
+from x3d.execution.process_pool import TRIES
 
 VIDEO = Video(3, "a.mp4", "/data/a.mp4", 7)
 

@@ -215,3 +215,12 @@ def test_closing_kills_every_worker_once(waits):
     assert [worker.kills for worker in workers] == [1, 1, 1]
     pool.close()
     assert [worker.kills for worker in workers] == [1, 1, 1]
+
+
+def test_workers_that_hang_while_they_start_end_the_run(tmp_path, monkeypatch):
+    (tmp_path / "cv2.py").write_text("import time\ntime.sleep(1000)\n")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    monkeypatch.setattr("x3d.execution.worker.START_SECONDS", 1)
+    with Workers(1, timeout_seconds=60) as workers, pytest.raises(RunError, match="no video started within 1 s"):
+        list(workers.run(process_number, make_videos(3)))
+    assert not children()

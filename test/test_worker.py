@@ -2,6 +2,7 @@
 
 import ctypes
 import os
+import pickle
 import signal
 import threading
 from collections import deque
@@ -16,7 +17,7 @@ from x3d.dataset.annotations import Video
 from x3d.errors import VideoError
 from x3d.execution import worker as worker_module
 from x3d.execution.process_pool import Workers
-from x3d.execution.worker import SPAWN, Event, Task, Worker, serve
+from x3d.execution.worker import SPAWN, Event, Report, Task, Worker, serve
 
 VIDEO = Video(5, "a.mp4", "/data/a.mp4", 7)
 PR_GET_PDEATHSIG = 2
@@ -37,7 +38,7 @@ class FakeProcess:
         self.ended.append("killed")
         self.connection.close()
 
-    def join(self) -> None:
+    def join(self, seconds: float) -> None:
         self.ended.append("joined")
 
 
@@ -161,19 +162,38 @@ def test_a_process_is_started_that_ends_with_its_parent_and_serves(worker):
     assert not worker.has_worked
 
 
-def test_only_a_running_video_has_a_time_limit(served, clock):
+def test_a_queued_video_has_a_limit_to_start_and_a_running_one_its_time_limit(served, clock):
     assert served.seconds_left(30) == float("inf")
     served.submit(label, Task(VIDEO, 1))
-    assert served.seconds_left(30) == float("inf")
+    served.submit(label, Task(VIDEO, 1))
+    clock.seconds += 10
+    assert served.seconds_left(30) == worker_module.START_SECONDS - 10
+    assert served.expire().event is Event.DIED_IDLE
+    assert served.expire().exit_text == "no video started within 120 s"
     served.receive()
     assert served.has_worked
     clock.seconds += 12
     assert served.seconds_left(30) == 18
+    assert served.expire() == Report(Event.TIMED_OUT)
     clock.seconds += 20
     assert served.seconds_left(30) == -2
     served.receive()
+    assert served.seconds_left(30) == worker_module.START_SECONDS
+    served.tasks.clear()
     assert served.seconds_left(30) == float("inf")
     assert served.has_worked
+
+
+class FailsToLoad:
+    def __reduce__(self) -> Any:
+        return int, ("no number",)
+
+
+def test_a_report_that_cannot_be_unpickled_is_an_error_of_its_video(served):
+    served._process.connection.send_bytes(pickle.dumps(Report(Event.RETURNED, value=FailsToLoad())))
+    report = served.receive()
+    assert report.event is Event.RAISED
+    assert "its report cannot be read: ValueError" in str(report.error)
 
 
 @pytest.mark.parametrize(
@@ -185,7 +205,7 @@ def test_the_end_of_an_idle_process_is_reported_with_its_status(status, text, wo
     worker._process.connection.close()
     report = worker.receive()
     assert (report.event, report.exit_text) == (Event.DIED_IDLE, text)
-    assert worker._process.ended == ["killed", "joined"]
+    assert worker._process.ended == ["joined", "killed", "joined"]
     assert worker.connection.closed
 
 

@@ -26,7 +26,7 @@ EXIT_DONE, EXIT_INCOMPLETE, EXIT_USAGE = 0, 1, 2
 EXIT_INTERRUPTED, EXIT_TERMINATED = 130, 143
 
 _PACKAGE = Path(__file__).parent
-CONFIGS = next(path for path in (_PACKAGE / "configs", _PACKAGE.parent / "configs") if path.is_dir())
+CONFIGS = _PACKAGE / "configs" if (_PACKAGE / "configs").is_dir() else _PACKAGE.parent / "configs"
 """The folder of the yaml files: in an installed package, or beside the package in a clone."""
 DEFAULT_CFG = CONFIGS / "X3D_S.yaml"
 
@@ -94,14 +94,19 @@ def guarded(action: Callable[[], int]) -> int:
         return fail(str(error), EXIT_INCOMPLETE)
     except KeyboardInterrupt:
         return fail("stopped by Ctrl-C", EXIT_INTERRUPTED)
+    except _Terminated:
+        return fail("stopped by SIGTERM", EXIT_TERMINATED)
     finally:
         signal.signal(signal.SIGTERM, on_terminate)
 
 
+class _Terminated(BaseException):
+    """SIGTERM arrived."""
+
+
 def _terminate(signum: int, frame: FrameType | None) -> NoReturn:
-    """End as on Ctrl-C, so that the run saves its state and releases its locks."""
-    logger.error("stopped by SIGTERM")
-    raise SystemExit(EXIT_TERMINATED)
+    """Only raise: a handler that logs may interrupt a write to the stream it logs to."""
+    raise _Terminated
 
 
 def fail(text: str, status: int = EXIT_USAGE) -> int:

@@ -9,7 +9,7 @@ one of them differs.
 import argparse
 import re
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from x3d.config.key import spell
@@ -45,12 +45,20 @@ def readme_table() -> str:
 
 
 def fill_readme(text: str) -> str:
-    """Replace the key table of the README."""
-    return _README_TABLE.sub(lambda match: f"{match[1]}\n{readme_table()}\n{match[2]}", text)
+    """Replace the key table of the README.
+
+    Raises:
+        ValueError: the text has no place for it.
+    """
+    return _replace_once(_README_TABLE, lambda match: f"{match[1]}\n{readme_table()}\n{match[2]}", text)
 
 
 def fill_patch(text: str) -> str:
-    """Replace the X3D_* nodes in the patch of PySlowFast, and the line numbers that depend on them."""
+    """Replace the X3D_* nodes in the patch of PySlowFast, and the line numbers that depend on them.
+
+    Raises:
+        ValueError: the text has no place for them.
+    """
     nodes = []
     for section, keys in SECTIONS.items():
         if section.startswith("X3D_"):
@@ -62,7 +70,14 @@ def fill_patch(text: str) -> str:
         num_added = lines.count("\n+")
         return f"@@ -5,2 +5,{2 + num_added} @@\n{lines}@@ -8,2 +{8 + num_added},3 @@"
 
-    return _PATCH_HUNKS.sub(replace, text)
+    return _replace_once(_PATCH_HUNKS, replace, text)
+
+
+def _replace_once(pattern: re.Pattern[str], replace: Callable[[re.Match[str]], str], text: str) -> str:
+    replaced, count = pattern.subn(replace, text)
+    if count != 1:
+        raise ValueError(f"one place to fill is needed, found {count}: {pattern.pattern}")
+    return replaced
 
 
 def main(argv: Sequence[str] | None = None) -> int:

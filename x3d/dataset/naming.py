@@ -57,7 +57,11 @@ class Shard:
 
     def owns(self, video: int) -> bool:
         """Check whether the video with this index belongs to the shard."""
-        return video % self.num_shards == self.shard_id
+        return self.owner(video) == self.shard_id
+
+    def owner(self, video: int) -> int:
+        """Return the number of the shard that the video with this index belongs to."""
+        return video % self.num_shards
 
     def select(self, videos: Sequence[T]) -> list[T]:
         """Select the shard's videos from the whole list."""

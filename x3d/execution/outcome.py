@@ -5,9 +5,6 @@ from typing import Generic, TypeVar
 
 from x3d.dataset.annotations import Video
 
-TRIES = 2
-"""Attempts at a video whose worker or engine fails."""
-
 T = TypeVar("T")
 
 

@@ -9,15 +9,15 @@ from typing import Self, TypeVar
 
 from x3d.dataset.annotations import Video
 from x3d.errors import EngineError, RunError, VideoError
-from x3d.execution.outcome import TRIES, Outcome
+from x3d.execution.outcome import Outcome
 from x3d.execution.signals import stop_signals_deferred
 from x3d.execution.worker import Event, Report, Task, Worker
 
 logger = logging.getLogger(__name__)
 
 QUEUED_PER_WORKER = 2
-MAX_WAIT_SECONDS = 60
-"""Longest wait for an event, also if the time limit of a video is longer."""
+TRIES = 2
+"""Attempts at a video whose worker or engine fails."""
 
 T = TypeVar("T")
 
@@ -100,14 +100,14 @@ class Workers:
     def _collect(self, waiting: deque[Task]) -> list[tuple[Task, Report]]:
         """Wait until something happens; return the tasks that ended, and requeue the other tasks of a lost worker."""
         limit = self._timeout_seconds
-        seconds = min(MAX_WAIT_SECONDS, *(worker.seconds_left(limit) for worker in self._workers))
+        seconds = min(worker.seconds_left(limit) for worker in self._workers)
         ready = connection.wait([worker.connection for worker in self._workers], max(0, seconds))
         ended = []
         for worker in list(self._workers):
             if worker.connection in ready:
                 report = worker.receive()
             elif worker.seconds_left(limit) <= 0:
-                report = Report(Event.TIMED_OUT)
+                report = worker.expire()
             else:
                 continue
             if report.event in (Event.RETURNED, Event.RAISED, Event.TIMED_OUT, Event.DIED):

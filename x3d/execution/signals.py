@@ -19,10 +19,10 @@ def stop_signals_deferred() -> Iterator[None]:
         yield
         return
     received: set[int] = set()
-    handlers = {number: signal.getsignal(number) for number in STOP_SIGNALS}
+    handlers = {number: signal.getsignal(number) for number in STOP_SIGNALS if signal.getsignal(number) is not None}
     mask = signal.pthread_sigmask(signal.SIG_BLOCK, ())
     try:
-        for number in STOP_SIGNALS:
+        for number in handlers:
             signal.signal(number, lambda number, frame: received.add(number))
         signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)
         yield

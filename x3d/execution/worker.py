@@ -24,6 +24,10 @@ from x3d.execution.signals import STOP_SIGNALS
 SPAWN = multiprocessing.get_context("spawn")
 PR_SET_PDEATHSIG = 1
 """Of Linux's prctl: the signal that a process gets when its parent dies."""
+START_SECONDS = 120
+"""Limit for a process to start the video that is next: to load the interpreter, the packages and the function."""
+END_SECONDS = 5
+"""Time that a process which has closed its pipe, or was killed, has to end."""
 
 
 class Event(Enum):
@@ -70,7 +74,8 @@ class Worker:
         """
         self.tasks: deque[Task] = deque()
         self.has_worked = False
-        self._started_at: float | None = None
+        self._is_running = False
+        self._since = 0.0
         self.connection, workers_end = SPAWN.Pipe()
         self._process = SPAWN.Process(target=serve, args=(workers_end,), daemon=True)
         self._process.start()
@@ -78,6 +83,8 @@ class Worker:
 
     def submit(self, function: Callable[[Video], Any], task: Task) -> None:
         """Queue a task; that the process has ended is reported by `receive`."""
+        if not self.tasks:
+            self._since = time.monotonic()
         self.tasks.append(task)
         with contextlib.suppress(ConnectionError):
             self.connection.send((function, task.video))
@@ -85,32 +92,48 @@ class Worker:
     def receive(self) -> Report:
         """Read a report of the process, or report its end."""
         try:
-            report: Report = self.connection.recv()
+            content = self.connection.recv_bytes()
         except (EOFError, OSError):
-            was_running = self._started_at is not None
+            self._process.join(END_SECONDS)
             self.kill()
-            return Report(Event.DIED if was_running else Event.DIED_IDLE, exit_text=self._exit_text())
-        if report.event is Event.STARTED:
-            self._started_at, self.has_worked = time.monotonic(), True
-        else:
-            self._started_at = None
+            return Report(Event.DIED if self._is_running else Event.DIED_IDLE, exit_text=self._exit_text())
+        report = _unpickle_report(content)
+        self._is_running = report.event is Event.STARTED
+        self.has_worked |= self._is_running
+        self._since = time.monotonic()
         return report
 
     def seconds_left(self, timeout_seconds: float) -> float:
-        """Compute the time until the running video exceeds its limit, infinite when none is running."""
-        if self._started_at is None:
+        """Compute the time until a limit: of the running video, or to start the next one; infinite without a task."""
+        if not self.tasks:
             return float("inf")
-        return self._started_at + timeout_seconds - time.monotonic()
+        limit = timeout_seconds if self._is_running else START_SECONDS
+        return self._since + limit - time.monotonic()
+
+    def expire(self) -> Report:
+        """Report that a limit is exceeded."""
+        if self._is_running:
+            return Report(Event.TIMED_OUT)
+        return Report(Event.DIED_IDLE, exit_text=f"no video started within {START_SECONDS} s")
 
     def kill(self) -> None:
-        """End the process at once and wait for it."""
+        """End the process at once and wait for it, unless the kernel does not let it go."""
         self._process.kill()
-        self._process.join()
+        self._process.join(END_SECONDS)
         self.connection.close()
 
     def _exit_text(self) -> str:
         code = self._process.exitcode or 0
         return f"signal {signal.Signals(-code).name}" if code < 0 else f"exit status {code}"
+
+
+def _unpickle_report(content: bytes) -> Report:
+    """Unpickle a report; a value or error that fails to unpickle here becomes an error with the reason."""
+    try:
+        report: Report = pickle.loads(content)
+    except Exception as error:  # noqa: BLE001 (whatever __setstate__ or an import raises)
+        return Report(Event.RAISED, error=RuntimeError(f"its report cannot be read: {error!r}"))
+    return report
 
 
 def serve(connection: Connection) -> None:

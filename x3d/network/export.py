@@ -11,7 +11,7 @@ from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from x3d.network import EXPORT_FORMAT
-from x3d.network.engine import ONNX_ENGINES, open_engine
+from x3d.network.engine import ONNX_ENGINES, open_engine, run_batch
 
 INPUT, OUTPUT = "image", "class"
 
@@ -92,4 +92,4 @@ def check_parity(model: nn.Module, path: str, view_shape: tuple[int, ...], batch
             batch = np.random.RandomState(seed).standard_normal((size, *view_shape)).astype(np.float32)
             with torch.inference_mode():
                 expected = model(torch.from_numpy(batch)).numpy()
-            yield Difference(name, size, float(np.abs(engine.infer(batch)[0] - expected).max()))
+            yield Difference(name, size, float(np.abs(run_batch(engine, batch)[0] - expected).max()))

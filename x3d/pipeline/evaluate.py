@@ -123,15 +123,7 @@ def evaluate(settings: EvaluateSettings, shard: Shard = WHOLE) -> RunSummary:
     engine = open_engine(settings.model_path, settings.engine, settings.device)
     _check_model(settings, engine)
     scorer = plan_scorer(settings, engine)
-    provenance = evaluation_provenance(
-        settings.view_config,
-        settings.videos,
-        settings.num_views,
-        settings.ensemble_method,
-        engine,
-        settings.model_path,
-        scorer.batch_size,
-    )
+    provenance = _collect_provenance(settings, engine, scorer.batch_size)
     paths, packages = [settings.path_prefix, first_existing(videos)], engine.packages
     resources, num_workers = task_resources(engine.device), count_workers(settings.runner, engine.device)
     del engine
@@ -139,9 +131,9 @@ def evaluate(settings: EvaluateSettings, shard: Shard = WHOLE) -> RunSummary:
     def requirements() -> NodeRequirements:
         return NodeRequirements.from_here(paths, packages, settings.model_path, provenance["model_digest"])
 
-    workers = dataclasses.replace(settings.runner, num_workers=num_workers)
+    runner_settings = dataclasses.replace(settings.runner, num_workers=num_workers)
     with contextlib.ExitStack() as stack:
-        runner = stack.enter_context(open_runner(workers, requirements, resources))
+        runner = stack.enter_context(open_runner(runner_settings, requirements, resources))
         manifest, rows = open_shard(settings.output_path, shard, provenance, settings.num_classes)
         stack.enter_context(rows)
         stack.enter_context(manifest.saved_on_exit())
@@ -154,6 +146,18 @@ def evaluate(settings: EvaluateSettings, shard: Shard = WHOLE) -> RunSummary:
         for outcome in with_progress(runner.run(scorer, todo), len(todo), settings.stop_at_first_failure):
             _record(outcome, rows, manifest)
     return RunSummary(len(videos), rows.num_rows, list(manifest.failed().values()), manifest.path)
+
+
+def _collect_provenance(settings: EvaluateSettings, engine: Engine, batch_size: int) -> dict[str, Any]:
+    return evaluation_provenance(
+        settings.view_config,
+        settings.videos,
+        settings.num_views,
+        settings.ensemble_method,
+        engine,
+        settings.model_path,
+        batch_size,
+    )
 
 
 def _check_model(settings: EvaluateSettings, engine: Engine) -> None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from torch import nn
 
+from x3d.errors import RunError
 from x3d.network.checkpoint import load_checkpoint
 from x3d.network.export import Difference, check_parity, fold_batch_norm, write_onnx
 from x3d.network.model import X3D, Architecture
@@ -84,7 +85,8 @@ def export_checkpoint(settings: ExportSettings) -> ExportResult:
     An earlier file of that name is removed in any case.
 
     Raises:
-        ValueError: no output file or no folder for it is given, or the checkpoint does not fit; nothing is written.
+        ValueError: no output file or no folder for it is given, or the checkpoint does not fit; nothing is changed.
+        RunError: the network cannot be written as ONNX, or an engine cannot run it; no file is left.
     """
     _check_output(settings.output_path)
     model = _load_model(settings)
@@ -94,17 +96,25 @@ def export_checkpoint(settings: ExportSettings) -> ExportResult:
     fold_batch_norm(folded)
     Path(settings.output_path).unlink(missing_ok=True)
     with _partial_file(settings.output_path) as partial:
-        write_onnx(folded, partial, settings.view_shape, settings.opset, settings.batch_size)
-        differences = []
-        for difference in check_parity(model, partial, settings.view_shape, settings.batch_size):
-            logger.info(
-                "%s, batch %d: largest difference %.2e", difference.engine, difference.batch_size, difference.largest
-            )
-            differences.append(difference)
+        try:
+            differences = _write_and_compare(model, folded, partial, settings)
+        except ValueError as error:
+            raise RunError(str(error)) from error
         result = ExportResult(settings.output_path, num_parameters, differences, settings.tolerance)
         if result.passed:
             os.replace(partial, settings.output_path)
     return result
+
+
+def _write_and_compare(model: nn.Module, folded: nn.Module, path: str, settings: ExportSettings) -> list[Difference]:
+    write_onnx(folded, path, settings.view_shape, settings.opset, settings.batch_size)
+    differences = []
+    for difference in check_parity(model, path, settings.view_shape, settings.batch_size):
+        logger.info(
+            "%s, batch %d: largest difference %.2e", difference.engine, difference.batch_size, difference.largest
+        )
+        differences.append(difference)
+    return differences
 
 
 def _check_output(path: str) -> None:

@@ -110,9 +110,9 @@ def preprocess(settings: PreprocessSettings, shard: Shard = WHOLE) -> RunSummary
         manifest = stack.enter_context(folder.open(provenance, videos, settings.overwrite))
         paths = [settings.path_prefix, first_existing(videos), str(folder.scratch)]
         runner = stack.enter_context(open_runner(settings.runner, functools.partial(NodeRequirements.from_here, paths)))
-        stack.enter_context(manifest.saved_on_exit())
         todo = [video for video in videos if not manifest.is_done(video.index)]
         _check_space(folder, len(videos), len(todo))
+        stack.enter_context(manifest.saved_on_exit())
         outcomes = runner.run(_video_function(settings, folder.writer), todo)
         for outcome in with_progress(outcomes, len(todo), settings.stop_at_first_failure):
             if outcome.value is None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from tqdm import tqdm
 
-from x3d.scoring import Audit, ScoreTable, audit_views, majority_labels
+from x3d.scoring import ScoreTable, audit_views, describe_missing, majority_labels
 from x3d.storage.ais_bench_summary import read_summaries
 from x3d.storage.result_folder import Result, ScoreReader, find_results
 
@@ -88,7 +88,7 @@ def audit_results(
         folder=folder,
         by_video=[results[at : at + num_views] for at in np.searchsorted(views, audit.complete * num_views)],
         incomplete=audit.incomplete.tolist(),
-        missing=_missing_views(audit, num_views),
+        missing=describe_missing(audit, num_views),
         problems=problems,
         expected_from=expected.source,
     )
@@ -145,15 +145,3 @@ def _warn_about_gaps(expected: ExpectedViews, num_views: int) -> None:
         logger.warning(
             "%s: %d videos before its last one are not expected, such as video %d", expected.source, len(gaps), gaps[0]
         )
-
-
-def _missing_views(audit: Audit, num_views: int) -> list[str]:
-    """Name the missing views, one text per video."""
-    if not len(audit.incomplete):
-        return []
-    texts = []
-    starts = np.searchsorted(audit.missing, audit.incomplete * num_views)
-    for video, missing in zip(audit.incomplete, np.split(audit.missing, starts[1:]), strict=True):
-        names = " ".join(map(str, missing)) if len(missing) < num_views else f"all {num_views}"
-        texts.append(f"video {video} misses views: {names} (X3D_POSTPROCESS.ALLOW_MISSING True scores the others)")
-    return texts

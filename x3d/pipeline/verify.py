@@ -109,6 +109,7 @@ def verify(settings: VerifySettings, report: Path) -> Verification:
     videos = settings.videos
     known = KNOWN_SETS.get(len(videos), "no known copy of the validation set")
     logger.info("%s listed: %s", counted(len(videos), "video"), known)
+    unlisted = _find_unlisted(settings)
     counts: collections.Counter[str] = collections.Counter()
     paths = [settings.path_prefix, first_existing(videos)]
     requirements = functools.partial(NodeRequirements.from_here, paths)
@@ -121,7 +122,7 @@ def verify(settings: VerifySettings, report: Path) -> Verification:
                 logger.error("%s: %s", inspection.reason, inspection.text)
             rows.writerow(_row(outcome.video, inspection))
             counts[inspection.reason] += 1
-    return Verification(counts, settings.list_problems, _find_unlisted(settings))
+    return Verification(counts, settings.list_problems, unlisted)
 
 
 def _inspect(runner: Runner, videos: Sequence[Video], sampling: Sampling) -> Iterator[Outcome[Inspection]]:

@@ -2,6 +2,10 @@
 
 import numpy as np
 
+SCORE_FORMAT = 1
+"""Number of the arithmetic from views to a row of scores (settings of the engines, batches, aggregation): raised with
+every change of it, so that a folder never mixes rows of two."""
+
 ENSEMBLE_METHODS = {"sum": np.add, "max": np.maximum}
 
 

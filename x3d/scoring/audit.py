@@ -53,6 +53,18 @@ def audit_views(
     return Audit(np.setdiff1d(videos, incomplete), incomplete, missing, problems)
 
 
+def describe_missing(audit: Audit, num_views: int) -> list[str]:
+    """Name the missing views, one text per video."""
+    if not len(audit.incomplete):
+        return []
+    texts = []
+    starts = np.searchsorted(audit.missing, audit.incomplete * num_views)
+    for video, missing in zip(audit.incomplete, np.split(audit.missing, starts[1:]), strict=True):
+        names = " ".join(map(str, missing)) if len(missing) < num_views else f"all {num_views}"
+        texts.append(f"video {video} misses views: {names} (X3D_POSTPROCESS.ALLOW_MISSING True scores the others)")
+    return texts
+
+
 def majority_labels(views: np.ndarray, labels: np.ndarray, views_per_video: int) -> np.ndarray:
     """Give each view the label that most views of its video have.
 

@@ -22,7 +22,7 @@ def summary_path(folder: Path) -> Path:
 
 
 class Summary:
-    """Collects compute times and the files written, and reports them as ais_bench does.
+    """Compute times and files of an inference run.
 
     Attributes:
         compute_ms: of each batch.
@@ -37,36 +37,45 @@ class Summary:
         """Record which files a sample was read from and written to."""
         self._files[number] = {INPUT_FILES: [source], OUTPUT_FILES: list(written)}
 
-    def report(self, args: Sequence[str], path: str | Path | None, with_transfers: bool) -> None:
-        """Print the summary's lines to stdout and write its JSON.
+    @property
+    def throughput(self) -> float:
+        """Views per second: 1000 * batch size / mean compute time in ms; reading, writing and padding are excluded."""
+        mean = _statistics(self.compute_ms)["mean"]
+        return 1000 * self.batch_size / mean if mean else 0.0
 
-        Throughput is 1000 * batch size / mean compute time in ms; reading, writing and padding are not in it. A host
-        moves nothing between memories, so its transfer times are zero.
+    def lines(self, with_transfers: bool) -> list[str]:
+        """Spell the summary as ais_bench prints it.
+
+        Args:
+            with_transfers: a line for each direction too; a host has no second memory, so these times are zero.
         """
         compute, transfers = _statistics(self.compute_ms), _statistics([])
-        mean = compute["mean"]
-        throughput = 1000 * self.batch_size / mean if mean else 0.0
         times = {TO_DEVICE: transfers, COMPUTE: compute, FROM_DEVICE: transfers}
-        print("[INFO] -----------------Performance Summary------------------")
-        for name, statistics in times.items():
-            if name == COMPUTE or with_transfers:
-                print(_line(name, statistics))
-        print(f"[INFO] throughput 1000*batchsize.mean({self.batch_size})/{COMPUTE}.mean({mean}): {throughput}")
-        print("[INFO] ------------------------------------------------------", flush=True)
-        if path is None:
-            return
-        content: dict[str, Any] = {
+        shown = [_line(name, times[name]) for name in times if name == COMPUTE or with_transfers]
+        mean = compute["mean"]
+        return [
+            "[INFO] -----------------Performance Summary------------------",
+            *shown,
+            f"[INFO] throughput 1000*batchsize.mean({self.batch_size})/{COMPUTE}.mean({mean}): {self.throughput}",
+            "[INFO] ------------------------------------------------------",
+        ]
+
+    def to_dict(self, args: Sequence[str]) -> dict[str, Any]:
+        """Spell the summary as ais_bench's JSON.
+
+        Args:
+            args: of the command line.
+        """
+        return {
             SAMPLES: self._files,
             "args": list(args),
-            COMPUTE: compute,
-            TO_DEVICE: transfers,
-            FROM_DEVICE: transfers,
-            "throughput": throughput,
+            COMPUTE: _statistics(self.compute_ms),
+            TO_DEVICE: _statistics([]),
+            FROM_DEVICE: _statistics([]),
+            "throughput": self.throughput,
             "npu_compute_time_list": self.compute_ms,
             "pid": os.getpid(),
         }
-        with open(path, "w") as file:
-            json.dump(content, file)
 
 
 def _statistics(times_ms: Sequence[float]) -> dict[str, float]:

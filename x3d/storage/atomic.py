@@ -26,11 +26,11 @@ def read_json(path: Path) -> dict[str, Any]:
     return content
 
 
-def write_json(path: Path, content: Mapping[str, Any]) -> None:
+def write_json(path: Path, content: Mapping[str, Any], indent: int | None = 1) -> None:
     """Write a JSON object by rename: a reader sees the old file or the new one, never a part."""
     partial = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        partial.write_text(json.dumps(content, indent=1, sort_keys=True))
+        partial.write_text(json.dumps(content, indent=indent, sort_keys=True))
         os.replace(partial, path)
     finally:
         partial.unlink(missing_ok=True)

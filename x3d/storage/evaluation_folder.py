@@ -14,7 +14,16 @@ from x3d.storage.score_rows import ScoreRows, read_score_rows
 from x3d.storage.shards import find_manifests, load_shards, manifest_name, shard_of
 
 ROWS_SUFFIX = ".rows"
-CONDITIONS = ("engine", "device", "batch_size", "model_digest", "list_digest", "view_format", "versions")
+CONDITIONS = (
+    "engine",
+    "device",
+    "batch_size",
+    "model_digest",
+    "list_digest",
+    "view_format",
+    "score_format",
+    "versions",
+)
 """Keys of the provenance that the conditions of an accuracy repeat."""
 
 
@@ -44,16 +53,16 @@ def open_shard(
         _check_manifests(find_manifests(root), shard, provenance)
         manifest = Manifest.load(path) if path.exists() else _start(path, provenance)
         rows = ScoreRows(rows_path(path), num_classes)
+        try:
+            _check_videos(rows_path(path), rows.done, shard, provenance["num_videos"])
+            for index in rows.done.tolist():
+                manifest.forget(index)
+            manifest.save()
+        except BaseException:
+            rows.close()
+            raise
     except OSError as error:
         raise ValueError(f"X3D_EVALUATE.OUTPUT_PATH {folder}: {error.strerror}") from error
-    try:
-        _check_videos(rows_path(path), rows.done, shard, provenance["num_videos"])
-        for index in rows.done.tolist():
-            manifest.forget(index)
-        manifest.save()
-    except BaseException:
-        rows.close()
-        raise
     return manifest, rows
 
 
@@ -90,7 +99,7 @@ def _check_videos(path: Path, videos: np.ndarray, shard: Shard, num_videos: int)
                 f"{path} holds video {video}, the list has {num_videos} videos; remove the file, or give another folder"
             )
         if not shard.owns(video):
-            raise ValueError(f"{path} holds video {video}, which belongs to shard {video % shard.num_shards}")
+            raise ValueError(f"{path} holds video {video}, which belongs to shard {shard.owner(video)}")
 
 
 def read_rows(

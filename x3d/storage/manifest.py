@@ -23,7 +23,9 @@ Entry = Mapping[str, Any]
 
 
 class Manifest:
-    """A JSON file with the provenance of a folder and the state of each video; a video that is not in it is to do.
+    """A JSON file with the provenance of a folder and the state of its videos.
+
+    A video without an entry is to do; in a folder of scores, unless it has a row.
 
     Attributes:
         provenance: as x3d.storage.provenance collects it.

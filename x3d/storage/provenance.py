@@ -15,6 +15,7 @@ import xxhash
 
 from x3d import __version__
 from x3d.dataset.annotations import Video
+from x3d.scoring.aggregate import SCORE_FORMAT
 from x3d.video import VIEW_FORMAT
 
 if TYPE_CHECKING:
@@ -24,6 +25,10 @@ VIEW_FILE_KEYS = ("X3D_PREPROCESS.FORMAT", "X3D_PREPROCESS.BACKEND")
 """Keys that decide the files of views; an evaluation writes none."""
 DECODING = {"av": "av", "opencv": "cv2"}
 """Packages that decide the views: name in the provenance -> module that holds the version."""
+FORMAT_NOTES = {
+    "view_format": " (views of another format cannot be combined)",
+    "score_format": " (scores of another format cannot be combined)",
+}
 INFORMATIONAL = ("config_digest", "x3d")
 """Keys that are recorded and not compared: a digest of what is compared anyway, and the release of this suite, whose
 view_format decides."""
@@ -66,6 +71,7 @@ def evaluation_provenance(
     kept["DATA.ENSEMBLE_METHOD"] = ensemble_method
     return view_provenance(kept, videos, views_per_video) | {
         "versions": versions({**DECODING, **engine.packages}),
+        "score_format": SCORE_FORMAT,
         "model_digest": model_digest(model_path),
         "num_classes": engine.num_classes,
         "engine": engine.name,
@@ -112,6 +118,5 @@ def provenance_differences(old: Mapping[str, Any], new: Mapping[str, Any], prefi
         if isinstance(before, dict) and isinstance(after, dict):
             differences += provenance_differences(before, after, f"{prefix}{key}: ")
         elif before != after:
-            note = " (views of another format cannot be combined)" if key == "view_format" else ""
-            differences.append(f"{prefix}{key} was {before!r}, is {after!r}{note}")
+            differences.append(f"{prefix}{key} was {before!r}, is {after!r}{FORMAT_NOTES.get(key, '')}")
     return differences

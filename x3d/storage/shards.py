@@ -55,7 +55,7 @@ def load_shards(paths: Sequence[Path]) -> list[Manifest]:
             raise ValueError(f"{path} has another provenance than {paths[0]}: {'; '.join(differences)}")
         foreign = [index for index in manifest.entries() if not shard.owns(index)]
         if foreign:
-            raise ValueError(f"{path} records video {foreign[0]}, which belongs to shard {foreign[0] % num_shards}")
+            raise ValueError(f"{path} records video {foreign[0]}, which belongs to shard {shard.owner(foreign[0])}")
     return manifests
 
 

@@ -22,7 +22,7 @@ OVERWRITE_ADVICE = "set X3D_PREPROCESS.OVERWRITE True to start anew"
 
 
 class ViewFolder:
-    """One shard's views in a folder: while it is open, its manifest records exactly the views it contains.
+    """One shard's views in a folder: when it is opened, its manifest records exactly the views it contains.
 
     Attributes:
         scratch: folder for incomplete views, and for the lock; exists while the folder is open.
