@@ -31,7 +31,9 @@ CONFIGS = next(path for path in (_PACKAGE / "configs", _PACKAGE.parent / "config
 DEFAULT_CFG = CONFIGS / "X3D_S.yaml"
 
 
-def build_parser(description: str, with_shards: bool = False, reads: Sequence[str] = ()) -> argparse.ArgumentParser:
+def build_parser(
+    description: str | None, with_shards: bool = False, reads: Sequence[str] = ()
+) -> argparse.ArgumentParser:
     """Build the parser of a script that reads a configuration: `--cfg FILE KEY VALUE ...`.
 
     Args:
@@ -51,7 +53,7 @@ def build_parser(description: str, with_shards: bool = False, reads: Sequence[st
 
 
 def script_main(
-    description: str,
+    description: str | None,
     run: Callable[["CfgNode", argparse.Namespace], int],
     argv: Sequence[str] | None,
     with_shards: bool = False,
