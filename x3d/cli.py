@@ -31,9 +31,7 @@ CONFIGS = next(path for path in (_PACKAGE / "configs", _PACKAGE.parent / "config
 DEFAULT_CFG = CONFIGS / "X3D_S.yaml"
 
 
-def build_parser(
-    description: str | None, with_shards: bool = False, reads: Sequence[str] = ()
-) -> argparse.ArgumentParser:
+def build_parser(description: str | None, with_shards: bool, reads: Sequence[str]) -> argparse.ArgumentParser:
     """Build the parser of a script that reads a configuration: `--cfg FILE KEY VALUE ...`.
 
     Args:
