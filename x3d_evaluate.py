@@ -20,7 +20,7 @@ from x3d.cli import report_accuracy, report_run, script_main
 if TYPE_CHECKING:
     from fvcore.common.config import CfgNode
 
-logger = logging.getLogger("x3d_evaluate")
+logger = logging.getLogger(__name__)
 
 READS = (
     "DATA",
@@ -50,7 +50,7 @@ def run(cfg: "CfgNode", args: argparse.Namespace) -> int:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    return script_main(__doc__ or "", run, argv, with_shards=True, reads=READS)
+    return script_main(__doc__, run, argv, with_shards=True, reads=READS)
 
 
 if __name__ == "__main__":

@@ -19,7 +19,7 @@ from x3d.cli import EXIT_DONE, report_accuracy, script_main
 if TYPE_CHECKING:
     from fvcore.common.config import CfgNode
 
-logger = logging.getLogger("x3d_postprocess")
+logger = logging.getLogger(__name__)
 
 READS = (
     "DATA.PATH_TO_DATA_DIR",
@@ -45,7 +45,7 @@ def run(cfg: "CfgNode", args: argparse.Namespace) -> int:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    return script_main(__doc__ or "", run, argv, reads=READS)
+    return script_main(__doc__, run, argv, reads=READS)
 
 
 if __name__ == "__main__":

@@ -18,7 +18,7 @@ from x3d.cli import EXIT_DONE, report_run, script_main
 if TYPE_CHECKING:
     from fvcore.common.config import CfgNode
 
-logger = logging.getLogger("x3d_preprocess")
+logger = logging.getLogger(__name__)
 
 READS = ("DATA", "TEST.NUM_ENSEMBLE_VIEWS", "TEST.NUM_SPATIAL_CROPS", "X3D_PREPROCESS", "X3D_WORKERS")
 
@@ -36,7 +36,7 @@ def run(cfg: "CfgNode", args: argparse.Namespace) -> int:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    return script_main(__doc__ or "", run, argv, with_shards=True, reads=READS)
+    return script_main(__doc__, run, argv, with_shards=True, reads=READS)
 
 
 if __name__ == "__main__":

@@ -20,7 +20,7 @@ from x3d.errors import REASONS, counted, format_problems
 if TYPE_CHECKING:
     from fvcore.common.config import CfgNode
 
-logger = logging.getLogger("x3d_verify")
+logger = logging.getLogger(__name__)
 
 READS = (
     "DATA",
@@ -54,7 +54,7 @@ def run(cfg: "CfgNode", args: argparse.Namespace) -> int:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    return script_main(__doc__ or "", run, argv, reads=READS)
+    return script_main(__doc__, run, argv, reads=READS)
 
 
 if __name__ == "__main__":

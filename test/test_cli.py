@@ -128,6 +128,20 @@ def test_without_flags_the_whole_list_is_one_shard_of_x3d_s():
     assert (cfg.DATA.NUM_FRAMES, cfg.DATA.TEST_CROP_SIZE, cfg.is_frozen()) == (13, 182, True)
 
 
+def test_a_script_without_shards_has_no_such_flags(capsys):
+    with pytest.raises(SystemExit) as ended:
+        cli.script_main("", lambda cfg, args: 0, ["--shard_id=0"])
+    assert ended.value.code == 2
+    assert "unrecognized arguments: --shard_id=0" in capsys.readouterr().err
+
+
+def test_a_failure_before_logging_is_set_up_is_logged_too(caplog, monkeypatch):
+    monkeypatch.setattr(logging.getLogger(), "level", logging.CRITICAL)
+    assert cli.fail("no such shard") == 2
+    assert logging.getLogger().level == logging.INFO
+    assert "no such shard" in caplog.text
+
+
 def failed(reason: str) -> dict[str, str]:
     return {"state": "failed", "reason": reason, "text": f"x.mp4: {reason}"}
 

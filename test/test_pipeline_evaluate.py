@@ -103,7 +103,7 @@ def test_settings_that_cannot_be_evaluated_are_refused(key, value, advice, data)
 
 @pytest.fixture
 def six_cores(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(os, "sched_getaffinity", lambda process: set(range(6)))
+    monkeypatch.setattr(os, "sched_getaffinity", lambda process: {0: set(range(6))}[process])
 
 
 @pytest.mark.parametrize(
@@ -114,7 +114,7 @@ def test_workers_are_those_asked_for_or_one_per_core_and_four_on_a_device(num_wo
 
 
 def test_a_device_has_no_more_workers_than_there_are_cores(monkeypatch):
-    monkeypatch.setattr(os, "sched_getaffinity", lambda process: {0, 1})
+    monkeypatch.setattr(os, "sched_getaffinity", lambda process: {0: {0, 1}}[process])
     assert count_workers(RunnerSettings(0, 60, ""), "CUDA") == 2
 
 

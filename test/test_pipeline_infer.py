@@ -96,6 +96,12 @@ def test_the_first_batch_is_warmed_up_and_each_runs_loop_times(engine, views):
     assert len(summary.compute_ms) == 6
 
 
+def test_engine_model_and_batch_size_are_logged(engine, views, caplog):
+    caplog.set_level("INFO")
+    infer(InferSettings("x.onnx", views, batchsize=2))
+    assert "standin: x.onnx, batch size 2" in caplog.text
+
+
 def test_the_defaults_run_each_view_once_after_one_warm_up(engine, views):
     summary = infer(InferSettings("x.onnx", views))
     assert numbers(engine) == [[0], [0], [1], [2], [10], [11]]

@@ -18,7 +18,7 @@ NUM_VIEWS = 6
 
 
 class Engine:
-    """Scores a view by its first value v: (v, 10 - v)."""
+    """Scores a view by its first value v: (v, 10 - v); has a second output."""
 
     name, device, view_shape, num_classes = "standin", "CPU", (3, 1, 2, 2), 2
 
@@ -30,7 +30,7 @@ class Engine:
         assert batch.dtype == np.float32
         self.sizes.append(len(batch))
         values = batch[:, 0, 0, 0, 0]
-        return [np.stack([values, 10 - values], axis=1)]
+        return [np.stack([values, 10 - values], axis=1), np.zeros((len(batch), 2), np.float32)]
 
 
 @pytest.fixture

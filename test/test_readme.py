@@ -44,9 +44,7 @@ def test_every_command_of_the_readme_parses(command, monkeypatch):
     if script == "x3d_infer.py":
         x3d_infer.build_parser().parse_args(arguments)
     else:
-        args = build_parser("", with_shards=script in ("x3d_preprocess.py", "x3d_evaluate.py")).parse_intermixed_args(
-            arguments
-        )
+        args = build_parser("", script in ("x3d_preprocess.py", "x3d_evaluate.py"), ()).parse_intermixed_args(arguments)
         load_cfg(args.cfg.replace("SlowFast/configs/Kinetics/", "configs/"), args.opts)
 
 

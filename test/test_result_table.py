@@ -73,6 +73,17 @@ def test_a_gap_within_the_results_is_missing_views_not_another_list(results):
     assert [text.partition(" (")[0] for text in audited.missing] == ["video 1 misses views: all 4"]
 
 
+def test_the_missing_views_of_each_video_are_named(results):
+    for name in ("1_3_0.bin", "5_5_0.bin", "6_5_0.bin", "11_0_0.bin"):
+        (results / name).unlink()
+    audited = audit_results(str(results), 4, 9, ExpectedViews.of_list(LABELS, 4, "test.csv"))
+    assert [text.partition(" (")[0] for text in audited.missing] == [
+        "video 0 misses views: 1",
+        "video 1 misses views: 5 6",
+        "video 2 misses views: 11",
+    ]
+
+
 def test_as_many_videos_as_results_are_few_but_enough(tmp_path):
     write_results(tmp_path / "res", [3])
     (tmp_path / "res" / "3_3_0.bin").rename(tmp_path / "res" / "15_3_0.bin")

@@ -83,6 +83,7 @@ def test_a_whole_set_has_no_problems():
         ([0, 1, 2, 3, 4], [3, 3, 4, 4, 4], "view 4 (label 4) is not expected"),
         ([0, 1, 2, 3], [3, 3, 4, 5], "view 3 has label 5, its video 1 has label 4"),
         ([0, 1, 2, 3], [-1, -1, 4, 4], "video 0 is unlabelled (-1)"),
+        ([0, 1, 2, 3], [3, 3, 4, -1], "video 1 is unlabelled (-1)"),
     ],
 )
 def test_each_problem_names_its_view(views, labels, problem):
@@ -105,6 +106,12 @@ def test_the_majority_decides_a_videos_label():
 )
 def test_intervals_are_wilsons(correct, total, low, high):
     assert Share(correct, total).interval == pytest.approx((low, high), abs=0.05)
+
+
+def test_rounding_takes_no_interval_beyond_0_and_100():
+    for total in range(1, 500):
+        assert Share(total, total).interval[1] <= 100
+        assert Share(0, total).interval[0] >= 0
 
 
 def test_the_interval_holds_the_bounds_at_which_a_score_test_rejects():

@@ -2,6 +2,7 @@
 
 import dataclasses
 import logging
+import runpy
 import sys
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
@@ -66,6 +67,22 @@ def test_the_help_lists_the_keys_that_a_script_reads(script: ModuleType, capsys)
     assert (script.__doc__ or "no text").splitlines()[0] in printed
     missing = [name for name in script.READS if name not in printed]
     assert missing == []
+
+
+@pytest.mark.parametrize("script", [*CONFIGURED, x3d_infer])
+def test_a_script_runs_as_a_file(script: ModuleType, monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", [f"{script.__name__}.py", "--help"])
+    with pytest.raises(SystemExit) as ended:
+        runpy.run_path(str(ROOT / f"{script.__name__}.py"), run_name="__main__")
+    assert ended.value.code == 0
+    assert capsys.readouterr().out.startswith(f"usage: {script.__name__}.py")
+
+
+@pytest.mark.parametrize("script", [x3d_preprocess, x3d_pth2onnx, x3d_postprocess])
+def test_a_disabled_script_says_so_and_stops(script, caplog):
+    node = script.__name__.upper()
+    assert script.main([f"{node}.ENABLE", "False"]) == 0
+    assert f"{node}.ENABLE is False" in caplog.text
 
 
 class Recorder:

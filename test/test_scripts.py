@@ -207,13 +207,6 @@ def test_wrong_usage_starts_nothing(script: Callable[[list[str]], int], keys, ad
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("script", [x3d_preprocess, x3d_pth2onnx, x3d_postprocess])
-def test_a_disabled_script_logs_it_and_exits(script, caplog):
-    node = script.__name__.upper()
-    assert script.main([f"{node}.ENABLE", "False"]) == 0
-    assert f"{node}.ENABLE is False" in caplog.text
-
-
 def export(checkpoint: Path, target: Path, *more: str) -> int:
     keys = ["TEST.CHECKPOINT_FILE_PATH", str(checkpoint), "X3D_PTH2ONNX.ONNX_OUTPUT_PATH", str(target)]
     return x3d_pth2onnx.main([*SMALL, *keys, *more])

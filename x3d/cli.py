@@ -31,7 +31,7 @@ CONFIGS = _PACKAGE / "configs" if (_PACKAGE / "configs").is_dir() else _PACKAGE.
 DEFAULT_CFG = CONFIGS / "X3D_S.yaml"
 
 
-def build_parser(description: str, with_shards: bool = False, reads: Sequence[str] = ()) -> argparse.ArgumentParser:
+def build_parser(description: str | None, with_shards: bool, reads: Sequence[str]) -> argparse.ArgumentParser:
     """Build the parser of a script that reads a configuration: `--cfg FILE KEY VALUE ...`.
 
     Args:
@@ -51,7 +51,7 @@ def build_parser(description: str, with_shards: bool = False, reads: Sequence[st
 
 
 def script_main(
-    description: str,
+    description: str | None,
     run: Callable[["CfgNode", argparse.Namespace], int],
     argv: Sequence[str] | None,
     with_shards: bool = False,
