@@ -1,4 +1,6 @@
+import io
 import json
+import sys
 from pathlib import Path
 
 import pytest
@@ -26,6 +28,18 @@ def test_the_lines_are_those_of_ais_bench(summary, capsys):
         "[INFO] throughput 1000*batchsize.mean(4)/NPU_compute_time.mean(4.0): 1000.0",
         "[INFO] ------------------------------------------------------",
     ]
+
+
+def test_the_lines_are_printed_at_once(summary, monkeypatch):
+    class Output(io.StringIO):
+        flushed = ""
+
+        def flush(self) -> None:
+            self.flushed = self.getvalue()
+
+    monkeypatch.setattr(sys, "stdout", output := Output())
+    summary.report([], None, False)
+    assert output.flushed == output.getvalue() != ""
 
 
 def test_transfers_are_printed_when_asked_for(summary, capsys):

@@ -16,7 +16,7 @@ from x3d.dataset.annotations import Video
 from x3d.errors import VideoError
 from x3d.execution import worker as worker_module
 from x3d.execution.process_pool import Workers
-from x3d.execution.worker import SPAWN, Event, Task, Worker, serve
+from x3d.execution.worker import SPAWN, Event, Report, Task, Worker, serve
 
 VIDEO = Video(5, "a.mp4", "/data/a.mp4", 7)
 PR_GET_PDEATHSIG = 2
@@ -143,6 +143,10 @@ def test_a_request_that_cannot_be_unpickled_is_an_error_without_a_start(served):
     report = served.receive()
     assert report.event is Event.RAISED
     assert "UnpicklingError" in report.error.__notes__[0]
+
+
+def test_a_report_has_nothing_that_was_not_given():
+    assert Report(Event.STARTED) == Report(Event.STARTED, value=None, error=None, exit_text="")
 
 
 @pytest.mark.parametrize("parent", [None, SimpleNamespace(pid=-1)])
