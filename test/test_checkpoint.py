@@ -35,8 +35,8 @@ class Payload:
         (None, r"No such file.*TEST.CHECKPOINT_FILE_PATH"),
         (b"not a checkpoint", "cannot be read as tensors"),
         (b"", "cannot be read as tensors"),
-        ({"state_dict": {}}, r"holds keys .*'state_dict'.*not a dict with model_state"),
-        ([1], "holds list, not a dict with model_state"),
+        ({"state_dict": {}}, r"holds keys .*'state_dict'.*expected a dict with model_state"),
+        ([1], "holds list; expected a dict with model_state"),
         ({"model_state": Payload()}, "cannot be read as tensors"),
     ],
 )

@@ -130,7 +130,8 @@ def test_a_faulty_file_is_named_with_the_key(text, advice, tmp_path):
     path = write_yaml(tmp_path, text.format())
     with pytest.raises(
         ValueError,
-        match=re.escape(advice.format(path)).replace(
+        match="^"
+        + re.escape(advice.format(path)).replace(
             r"\
 ",
             "$",

@@ -1,3 +1,6 @@
+import runpy
+import sys
+
 import pytest
 
 from test.helpers import ROOT
@@ -13,6 +16,13 @@ def test_help_shows_the_command_on_a_line_of_its_own(capsys):
     with pytest.raises(SystemExit):
         tables.main(["--help"])
     assert "\n    python -m x3d.config.tables [--check]\n" in capsys.readouterr().out
+
+
+def test_the_module_can_be_run(monkeypatch):
+    monkeypatch.setattr(sys, "argv", ["tables.py", "--check"])
+    with pytest.raises(SystemExit) as ended:
+        runpy.run_path(tables.__file__, run_name="__main__")
+    assert ended.value.code == 0
 
 
 def test_documents_are_rewritten(tmp_path, monkeypatch, capsys):

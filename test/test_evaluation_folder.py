@@ -67,6 +67,7 @@ def test_the_conditions_repeat_what_decided_the_scores(tmp_path):
         "model_digest": None,
         "list_digest": None,
         "view_format": 1,
+        "score_format": None,
         "versions": None,
     }
 

@@ -191,7 +191,7 @@ def test_a_model_that_does_not_fit_the_configuration_is_refused(more, data, mode
         evaluate(settings(data, model, tmp_path / "out"))
     assert str(raised.value) == (
         f"X3D_EVALUATE.MODEL_PATH {model} takes views of {found.view_shape} and returns {found.num_classes} classes; "
-        "--cfg says (3, 4, 40, 40) and 9"
+        "--cfg configures (3, 4, 40, 40) and 9"
     )
     assert not (tmp_path / "out").exists()
 

@@ -9,6 +9,7 @@ from torch import nn
 
 from test.helpers import ROOT, SMALL
 from x3d.config.loading import load_cfg
+from x3d.errors import RunError
 from x3d.network.export import Difference
 from x3d.network.model import Architecture
 from x3d.pipeline import export as module
@@ -127,7 +128,7 @@ def test_an_export_that_fails_leaves_no_partial_file(tmp_path, monkeypatch):
         raise ValueError("an operator that ATC does not know")
 
     monkeypatch.setattr(module, "write_onnx", write)
-    with pytest.raises(ValueError, match="an operator"):
+    with pytest.raises(RunError, match="an operator"):
         export_checkpoint(settings(tmp_path / "x.onnx"))
     assert list(tmp_path.iterdir()) == []
 

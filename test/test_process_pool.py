@@ -91,8 +91,8 @@ def test_the_resource_tracker_starts_before_any_worker(waits, monkeypatch):
     assert events == ["tracker", "worker", "worker"]
 
 
-@pytest.mark.parametrize(("left", "waited"), [([float("inf")] * 2, 60), ([70, 50], 50), ([3, -2], 0)])
-def test_the_pool_waits_until_the_first_limit_and_a_minute_at_most(left, waited, waits):
+@pytest.mark.parametrize(("left", "waited"), [([float("inf"), 80], 80), ([70, 50], 50), ([3, -2], 0)])
+def test_the_pool_waits_until_the_first_limit(left, waited, waits):
     pool = pool_of(2)
     submitted(pool, 2)
     for worker, seconds in zip(pool._workers, left, strict=True):
@@ -215,12 +215,3 @@ def test_closing_kills_every_worker_once(waits):
     assert [worker.kills for worker in workers] == [1, 1, 1]
     pool.close()
     assert [worker.kills for worker in workers] == [1, 1, 1]
-
-
-def test_workers_that_hang_while_they_start_end_the_run(tmp_path, monkeypatch):
-    (tmp_path / "cv2.py").write_text("import time\ntime.sleep(1000)\n")
-    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
-    monkeypatch.setattr("x3d.execution.worker.START_SECONDS", 1)
-    with Workers(1, timeout_seconds=60) as workers, pytest.raises(RunError, match="no video started within 1 s"):
-        list(workers.run(process_number, make_videos(3)))
-    assert not children()

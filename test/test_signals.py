@@ -5,7 +5,6 @@ import signal
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 
 import pytest
 
@@ -27,29 +26,21 @@ def received() -> Iterator[list[object]]:
         signal.signal(number, handler)
 
 
-@contextmanager
-def signal_each(interval_seconds: float, number: int) -> Iterator[None]:
-    """Send this process a signal again and again from another thread, which may also receive it."""
-    stop = threading.Event()
-
-    def send() -> None:
-        while not stop.wait(interval_seconds):
-            os.kill(os.getpid(), number)
-
-    thread = threading.Thread(target=send)
-    thread.start()
-    try:
-        yield
-    finally:
-        stop.set()
-        thread.join()
-
-
 @pytest.mark.parametrize("number", STOP_SIGNALS)
 def test_deferred_signals_arrive_at_the_end_though_another_thread_receives_them(number, received):
+    begin = threading.Event()
+
+    def send() -> None:
+        begin.wait(60)
+        for _ in range(20):
+            os.kill(os.getpid(), number)
+            time.sleep(0.001)
+
+    sender = threading.Thread(target=send)  # begun before the block, so that it does not block the signals
+    sender.start()
     with stop_signals_deferred():
-        with signal_each(0.001, number):
-            time.sleep(0.1)
+        begin.set()
+        sender.join()
         received.append("end")
     assert received == ["end", number]
 

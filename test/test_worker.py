@@ -146,6 +146,10 @@ def test_a_request_that_cannot_be_unpickled_is_an_error_without_a_start(served):
     assert "UnpicklingError" in report.error.__notes__[0]
 
 
+def test_a_report_has_nothing_that_was_not_given():
+    assert Report(Event.STARTED) == Report(Event.STARTED, value=None, error=None, exit_text="")
+
+
 @pytest.mark.parametrize("parent", [None, SimpleNamespace(pid=-1)])
 def test_a_process_whose_parent_has_died_serves_nothing(parent, worker, monkeypatch):
     monkeypatch.setattr(worker_module, "_prepare_process", lambda: None)

@@ -141,7 +141,7 @@ def write_result(folder: str, stem: str, outputs: Sequence[np.ndarray], suffix: 
         if suffix == ".npy":
             np.save(path, output)
         elif suffix == ".txt":
-            np.savetxt(path, output.reshape(-1, output.shape[-1]), fmt="%.9g")
+            np.savetxt(path, np.atleast_2d(output), fmt="%.9g")
         else:
             output.tofile(path)
         paths.append(path)

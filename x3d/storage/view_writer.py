@@ -76,6 +76,6 @@ def view_file_bytes(view_shape: tuple[int, ...], suffix: str) -> int:
     """Compute the size of the file of one (1, *view_shape) float32 view."""
     header = io.BytesIO()
     if suffix == ".npy":
-        described = {"descr": "<f4", "fortran_order": False, "shape": (1, *view_shape)}
-        np.lib.format.write_array_header_1_0(header, described)
+        view = np.empty((1, *view_shape), dtype=np.float32)
+        np.lib.format.write_array_header_1_0(header, np.lib.format.header_data_from_array_1_0(view))
     return header.tell() + 4 * math.prod(view_shape)
