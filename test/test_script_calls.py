@@ -262,7 +262,10 @@ def test_infer_takes_at_least_one_batch_of_one_view(flags, status, inferred, cap
         assert "at least 1" in caplog.text or "give --output too" in caplog.text
 
 
-@pytest.mark.parametrize("flags", ["", "--model x.onnx --outfmt PNG", "--model x.onnx --engine tensorrt"])
+@pytest.mark.parametrize(
+    "flags",
+    ["", "--model x.onnx --outfmt PNG", "--model x.onnx --engine tensorrt", "--model x.onnx --pure_data_type one"],
+)
 def test_infer_needs_a_model_and_known_choices(flags, inferred, capsys):
     with pytest.raises(SystemExit) as ended:
         x3d_infer.main(flags.split())
