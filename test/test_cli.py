@@ -180,6 +180,7 @@ def test_an_accuracy_is_a_line_on_stdout_and_a_file_beside_the_folder(tmp_path, 
     assert capsys.readouterr().out == '{"split": "test_final", "top1_acc": "100.00", "top5_acc": "100.00"}\n'
     assert "top-1 of the videos scored: 100.00 % (4 of 4, 95 % interval 51.01 to 100.00)" in caplog.text
     assert "listed" not in caplog.text
+    assert f"counts, intervals and conditions: {tmp_path / 'res_accuracy.json'}" in caplog.text
     assert json.loads((tmp_path / "res_accuracy.json").read_text()) == accuracy(folder).to_dict()
 
 

@@ -175,3 +175,7 @@ def test_no_complete_video_is_not_scored():
     empty = ScoreTable("eval", np.zeros((0, 9), np.float32), np.zeros(0, np.int64), "test.csv", incomplete=[0])
     with pytest.raises(ScoringError, match="no video has all its views"):
         measure_accuracy(empty, allow_missing=True)
+
+
+def test_of_no_video_none_is_right():
+    assert count_top_k(np.zeros((0, 9), np.float32), np.zeros(0, np.int64), 1) == 0

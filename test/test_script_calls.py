@@ -1,11 +1,10 @@
 """What each script passes to its pipeline function, and what it reports of the value; the pipeline has stand-ins."""
 
-import dataclasses
 import logging
 import runpy
 import sys
 from pathlib import Path
-from types import ModuleType, SimpleNamespace
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -22,7 +21,6 @@ from x3d.config.loading import load_cfg
 from x3d.dataset.naming import Shard
 from x3d.network.export import Difference
 from x3d.pipeline.export import ExportResult
-from x3d.pipeline.infer import InferSettings
 from x3d.pipeline.summary import RunSummary
 from x3d.pipeline.verify import Verification
 from x3d.scoring import Accuracy, ScoreTable, measure_accuracy
@@ -190,105 +188,3 @@ def test_verify_reports_what_is_wrong(num_videos, problems, status, listed, tmp_
     [warning] = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
     assert warning.endswith("\nmore.mp4")
     assert "see verify.csv" in caplog.text
-
-
-@pytest.fixture
-def inferred(monkeypatch: pytest.MonkeyPatch) -> Recorder:
-    """Records the settings; the summary's report is in `reports`."""
-    run = Recorder(None)
-    reports: list[Any] = []
-    run.value = SimpleNamespace(report=lambda *given: reports.append(given), reports=reports)
-    monkeypatch.setattr("x3d.pipeline.infer.infer", run)
-    return run
-
-
-def test_infer_runs_by_the_defaults(inferred):
-    assert x3d_infer.main(["--model", "x.onnx"]) == 0
-    assert inferred.calls == [(InferSettings("x.onnx"),)]
-    assert inferred.value.reports == [(sys.argv, None, False)]
-
-
-@pytest.mark.parametrize("dashes", [False, True])
-def test_infer_passes_every_flag_in_either_spelling(dashes, inferred, tmp_path):
-    flags = {
-        "--model": "x.onnx",
-        "--input": "views",
-        "--output": str(tmp_path),
-        "--output_dirname": "res",
-        "--outfmt": "TXT",
-        "--batchsize": "8",
-        "--loop": "3",
-        "--warmup_count": "0",
-        "--pure_data_type": "random",
-        "--device": "cuda:0",
-        "--engine": "onnxruntime",
-        "--display_all_summary": "true",
-    }
-    given = [flag[:2] + flag[2:].replace("_", "-") if dashes else flag for flag in flags]
-    assert x3d_infer.main([word for pair in zip(given, flags.values(), strict=True) for word in pair]) == 0
-    folder = tmp_path / "res"
-    settings = InferSettings("x.onnx", "views", folder, "TXT", 8, 3, 0, "random", "onnxruntime", "cuda:0")
-    assert inferred.calls == [(settings,)]
-    assert inferred.value.reports == [(sys.argv, f"{folder}_summary.json", True)]
-
-
-def test_infer_has_ais_benchs_short_flags(inferred):
-    assert x3d_infer.main("-m x.onnx -i views -o out -l 2 -d 1".split()) == 0
-    [(settings,)] = inferred.calls
-    assert settings.folder.parent == Path("out")
-    assert dataclasses.replace(settings, folder=None) == InferSettings("x.onnx", "views", loop=2, device="1")
-
-
-def test_infer_names_a_result_folder_by_date_and_time(inferred, monkeypatch):
-    monkeypatch.setattr(x3d_infer.time, "strftime", lambda form: form)
-    assert x3d_infer.main(["--model", "x.onnx", "--output", "out"]) == 0
-    assert inferred.calls[0][0].folder == Path("out/%Y_%m_%d-%H_%M_%S")
-
-
-@pytest.mark.parametrize(
-    ("flags", "status"),
-    [
-        ("--loop 1 --batchsize 1 --warmup_count 0", 0),
-        ("--loop 0", 2),
-        ("--batchsize 0", 2),
-        ("--warmup_count -1", 2),
-        ("--output_dirname res", 2),
-    ],
-)
-def test_infer_takes_at_least_one_batch_of_one_view(flags, status, inferred, caplog):
-    assert x3d_infer.main(["--model", "x.onnx", *flags.split()]) == status
-    assert len(inferred.calls) == (status == 0)
-    if status:
-        assert "at least 1" in caplog.text or "give --output too" in caplog.text
-
-
-@pytest.mark.parametrize("flags", ["", "--model x.onnx --outfmt PNG", "--model x.onnx --engine tensorrt"])
-def test_infer_needs_a_model_and_known_choices(flags, inferred, capsys):
-    with pytest.raises(SystemExit) as ended:
-        x3d_infer.main(flags.split())
-    assert (ended.value.code, inferred.calls) == (2, [])
-    assert "--model" in capsys.readouterr().err
-
-
-@pytest.mark.parametrize("choice", ["auto", "openvino", "onnxruntime"])
-def test_infer_offers_its_engines(choice, inferred):
-    assert x3d_infer.main(["--model", "x.onnx", "--engine", choice, "--pure_data_type", "zero"]) == 0
-    assert inferred.calls[0][0].engine == choice
-
-
-@pytest.mark.parametrize("outfmt", ["BIN", "NPY", "TXT"])
-def test_infer_offers_its_formats(outfmt, inferred):
-    assert x3d_infer.main(["--model", "x.onnx", "--outfmt", outfmt]) == 0
-    assert inferred.calls[0][0].outfmt == outfmt
-
-
-@pytest.mark.parametrize("text", ["true", "True", "1", "yes", "t", "y", "false", "FALSE", "0", "no", "f", "n"])
-def test_infer_reads_truth_as_ais_bench_does(text, inferred):
-    assert x3d_infer.main(["--model", "x.onnx", "--display_all_summary", text]) == 0
-    assert inferred.value.reports[0][2] == (text.lower() in ("true", "1", "yes", "t", "y"))
-
-
-def test_infer_refuses_another_truth(inferred, capsys):
-    with pytest.raises(SystemExit):
-        x3d_infer.main(["--model", "x.onnx", "--display_all_summary", "maybe"])
-    assert "true or false expected, got 'maybe'" in capsys.readouterr().err
