@@ -3,6 +3,7 @@ from types import SimpleNamespace
 import pytest
 
 from x3d.dataset.naming import (
+    VIEW_SUFFIXES,
     WHOLE,
     Shard,
     parse_result_name,
@@ -51,3 +52,7 @@ def test_shards_split_the_list_without_overlap():
     assert [[n for n in range(7) if Shard(i, 3).owns(n)] for i in range(3)] == [[0, 3, 6], [1, 4], [2, 5]]
     assert WHOLE.select(items) == items
     assert all(WHOLE.owns(n) for n in range(7))
+
+
+def test_the_suffixes_of_views():
+    assert VIEW_SUFFIXES == (".npy", ".bin")
