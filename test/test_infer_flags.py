@@ -1,36 +1,38 @@
 """The flags of x3d_infer.py; the run has a stand-in."""
 
 import dataclasses
+import json
 import sys
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any
 
 import pytest
 
 import x3d_infer
 from test.test_script_calls import Recorder
 from x3d.pipeline.infer import InferSettings
+from x3d.storage.ais_bench_summary import Summary
 
 
 @pytest.fixture
-def inferred(monkeypatch: pytest.MonkeyPatch) -> Recorder:
-    """Records the settings; the summary's report is in `reports`."""
-    run = Recorder(None)
-    reports: list[Any] = []
-    run.value = SimpleNamespace(report=lambda *given: reports.append(given), reports=reports)
+def inferred(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Recorder:
+    """Records the settings; the current folder is an empty one with a folder `out`."""
+    run = Recorder(Summary(4))
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "out").mkdir()
     monkeypatch.setattr("x3d.pipeline.infer.infer", run)
     return run
 
 
-def test_infer_runs_by_the_defaults(inferred):
+def test_infer_runs_by_the_defaults(inferred, capsys, tmp_path):
     assert x3d_infer.main(["--model", "x.onnx"]) == 0
     assert inferred.calls == [(InferSettings("x.onnx"),)]
-    assert inferred.value.reports == [(sys.argv, None, False)]
+    printed = capsys.readouterr().out
+    assert printed.splitlines()[1].startswith("[INFO] NPU_compute_time (ms): min = ")
+    assert list(tmp_path.iterdir()) == [tmp_path / "out"]
 
 
 @pytest.mark.parametrize("dashes", [False, True])
-def test_infer_passes_every_flag_in_either_spelling(dashes, inferred, tmp_path):
+def test_infer_passes_every_flag_in_either_spelling(dashes, inferred, tmp_path, capsys):
     flags = {
         "--model": "x.onnx",
         "--input": "views",
@@ -50,7 +52,8 @@ def test_infer_passes_every_flag_in_either_spelling(dashes, inferred, tmp_path):
     folder = tmp_path / "res"
     settings = InferSettings("x.onnx", "views", folder, "TXT", 8, 3, 0, "random", "onnxruntime", "cuda:0")
     assert inferred.calls == [(settings,)]
-    assert inferred.value.reports == [(sys.argv, f"{folder}_summary.json", True)]
+    assert json.loads((tmp_path / "res_summary.json").read_text())["args"] == sys.argv
+    assert "H2D_latency" in capsys.readouterr().out
 
 
 def test_infer_has_ais_benchs_short_flags(inferred):
@@ -107,9 +110,9 @@ def test_infer_offers_its_formats(outfmt, inferred):
 
 
 @pytest.mark.parametrize("text", ["true", "True", "1", "yes", "t", "y", "false", "FALSE", "0", "no", "f", "n"])
-def test_infer_reads_truth_as_ais_bench_does(text, inferred):
+def test_infer_reads_truth_as_ais_bench_does(text, inferred, capsys):
     assert x3d_infer.main(["--model", "x.onnx", "--display_all_summary", text]) == 0
-    assert inferred.value.reports[0][2] == (text.lower() in ("true", "1", "yes", "t", "y"))
+    assert ("H2D_latency" in capsys.readouterr().out) == (text.lower() in ("true", "1", "yes", "t", "y"))
 
 
 def test_infer_refuses_another_truth(inferred, capsys):

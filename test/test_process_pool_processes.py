@@ -239,7 +239,7 @@ def test_views_are_written_whatever_other_videos_do(tmp_path):
 
 def test_workers_that_hang_while_they_start_end_the_run(tmp_path, monkeypatch):
     (tmp_path / "cv2.py").write_text("import time\ntime.sleep(1000)\n")
-    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    monkeypatch.syspath_prepend(str(tmp_path))
     monkeypatch.setattr("x3d.execution.worker.START_SECONDS", 1)
     with Workers(1, timeout_seconds=60) as workers, pytest.raises(RunError, match="no video started within 1 s"):
         list(workers.run(process_number, make_videos(3)))
