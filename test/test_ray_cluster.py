@@ -163,7 +163,7 @@ def test_each_node_with_the_resources_is_checked_and_each_that_fails_is_named(mo
     with pytest.raises(ValueError, match=r"node a\.local") as raised:
         RayWorkers("auto", LIMIT_SECONDS, {"CPU": 1}, UNMET)
     assert str(raised.value) == (
-        "node a.local: does not see /no/such/folder; node b.local: does not see /no/such/folder; node c.local: does "
+        "node a.local: cannot find /no/such/folder; node b.local: cannot find /no/such/folder; node c.local: does "
         "not answer: NodeDiedError. Data, model, output and versions must be the same on every node"
     )
     assert [options["num_cpus"] for options in ray.options] == [0, 0, 0]

@@ -44,7 +44,7 @@ def index_of(video: Video) -> int:
 
 def test_a_task_calls_a_function_and_replies_with_the_identity_of_the_node(devices):
     reply = NodeReply(*make_task()(pickle.dumps((check_node, (UNMET,)))))
-    problem = "does not see /no/such/folder, does not see /nor/this"
+    problem = "cannot find /no/such/folder, cannot find /nor/this"
     assert reply == NodeReply(node_id="n1", address="10.0.0.1", outcome=None, problem=problem)
 
 
@@ -80,7 +80,7 @@ def test_a_video_runs_in_one_process_with_the_limit_of_the_run(devices, runs):
 
 
 def test_a_node_that_does_not_meet_the_requirements_runs_nothing(devices, runs):
-    problem = "does not see /no/such/folder, does not see /nor/this"
+    problem = "cannot find /no/such/folder, cannot find /nor/this"
     assert run_on_node(index_of, 30, UNMET, VIDEO) == (None, problem)
     assert runs == []
 
