@@ -45,7 +45,7 @@ def test_the_readmes_example_runs_as_it_stands(tmp_path, monkeypatch, capsys):
     [example] = re.findall(r"```python\n(.*?)```", README.read_text(), flags=re.DOTALL)
     monkeypatch.chdir(tmp_path)
     exec(compile(example, "README.md", "exec"), {})
-    assert re.fullmatch(r"50\.00 \(9\.4\d+, 90\.5\d+\) 2\n", capsys.readouterr().out)
+    assert re.fullmatch(r"50\.00 \(9\.4\d+, 90\.5\d+\) 2\n\(72\.8\d+, 74\.1\d+\)\n", capsys.readouterr().out)
 
 
 def test_the_list_decides_what_is_expected(results):
