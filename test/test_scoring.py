@@ -3,6 +3,7 @@ import json
 import numpy as np
 import pytest
 import torch
+import xxhash
 
 from test.helpers import read_golden
 from x3d import scoring
@@ -17,6 +18,7 @@ from x3d.scoring import (
     majority_labels,
     measure_accuracy,
 )
+from x3d.scoring.aggregate import SCORE_FORMAT
 
 GOLDEN = read_golden("slowfast_meter.json")
 
@@ -179,3 +181,13 @@ def test_no_complete_video_is_not_scored():
 
 def test_of_no_video_none_is_right():
     assert count_top_k(np.zeros((0, 9), np.float32), np.zeros(0, np.int64), 1) == 0
+
+
+DIGESTS = {1: ("16f181bfbd1a7ebc", "bd55aad9c2001694")}
+
+
+def test_another_arithmetic_needs_another_score_format():
+    """A changed digest is a changed row of scores: raise SCORE_FORMAT and add the new digests under its number."""
+    views = np.random.RandomState(0).rand(30, 400).astype(np.float32)
+    found = tuple(xxhash.xxh3_64_hexdigest(aggregate_views(views, method).tobytes()) for method in ("sum", "max"))
+    assert found == DIGESTS[SCORE_FORMAT]
