@@ -32,7 +32,11 @@ from x3d.storage.atomic import write_json
 HEAVY = "numpy cv2 av torch torch.onnx onnx openvino onnxruntime fvcore.common.config tqdm pytest".split()
 EQUIVALENT = Path(__file__).parent / "mutation_equivalent.json"
 SLOW_TESTS = [
-    f"test_{name}" for name in "benchmarks evaluate make_videos model_onnx packaging preprocess reference".split()
+    f"test_{name}"
+    for name in (
+        "benchmarks evaluate infer make_videos model_onnx packaging preprocess process_pool_processes "
+        "process_pool_signals ray readme reference scripts semantics"
+    ).split()
 ]
 EXCLUDED = {"x3d/slowfast.py": "needs PySlowFast"}
 ALL_MODULES, ALL_TESTS = "x3d/*,x3d_*.py", "test_*.py"
