@@ -24,10 +24,13 @@ def conditions(result: Results) -> str:
     """Describe the machine, versions and rounds of a result."""
     machine = result["machine"]
     versions = ", ".join(f"{name} {version}" for name, version in machine["versions"].items())
-    rounds = f"medians of {result['rounds']} rounds" if result["rounds"] > 1 else "one round"
+    if "rounds" in result:
+        how = f"medians of {result['rounds']} rounds" if result["rounds"] > 1 else "one round"
+    else:
+        how = f"seed {result['seed']}, commit {result['commit'][:7]}"
     counts = [counted(machine["cores"], "core")]
     if "threads" in result:
         counts.append(counted(result["threads"], "thread"))
     if "threads_a_worker" in result:
         counts.append(f"{counted(result['threads_a_worker'], 'thread')} per worker")
-    return f"{machine['processor']}, {', '.join(counts)}; {rounds}; Python {machine['python']}, {versions}."
+    return f"{machine['processor']}, {', '.join(counts)}; {how}; Python {machine['python']}, {versions}."
