@@ -232,3 +232,22 @@ def test_a_path_that_is_a_file_is_rejected(tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(ValueError, match=r"X3D_EVALUATE.OUTPUT_PATH .*file: "):
         open_shard(str(tmp_path / "file"), WHOLE, MADE_FROM, 3)
+
+
+@pytest.mark.parametrize(
+    ("changed", "text"),
+    [
+        ({"config": None}, "config: DATA.ENSEMBLE_METHOD"),
+        ({"config": {}}, "config: DATA.ENSEMBLE_METHOD"),
+        ({"num_classes": None}, "num_classes"),
+        ({"num_videos": "5", "config": 3}, "num_videos, config: DATA.ENSEMBLE_METHOD"),
+    ],
+)
+def test_a_provenance_without_the_keys_of_scoring_is_damaged(changed, text, tmp_path):
+    fill(tmp_path)
+    path = tmp_path / "manifest.json"
+    content = json.loads(path.read_text())
+    content["provenance"] |= changed
+    path.write_text(json.dumps(content))
+    with pytest.raises(ValueError, match=rf"{path} is damaged: its provenance has no {text}; give another folder"):
+        read(tmp_path)

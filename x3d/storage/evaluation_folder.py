@@ -121,6 +121,7 @@ def read_rows(
     paths = find_manifests(Path(folder))
     manifests = load_shards(paths)
     provenance = manifests[0].provenance
+    _check_complete(paths[0], provenance)
     made_with = provenance["config"]["DATA.ENSEMBLE_METHOD"]
     if made_with != ensemble_method:
         raise ValueError(f"{folder} holds views aggregated by {made_with}: set DATA.ENSEMBLE_METHOD {made_with}")
@@ -135,6 +136,16 @@ def read_rows(
     rows = rows[np.argsort(rows["video"])]
     failed = {index: entry for manifest in manifests for index, entry in manifest.failed().items()}
     return _table(rows, failed, provenance, folder, labels, annotations)
+
+
+def _check_complete(path: Path, provenance: Mapping[str, Any]) -> None:
+    """Reject a provenance without the keys that scoring reads."""
+    config = provenance.get("config")
+    missing = [key for key in ("num_classes", "num_videos") if not isinstance(provenance.get(key), int)]
+    if not isinstance(config, dict) or "DATA.ENSEMBLE_METHOD" not in config:
+        missing.append("config: DATA.ENSEMBLE_METHOD")
+    if missing:
+        raise ValueError(f"{path} is damaged: its provenance has no {', '.join(missing)}; give another folder")
 
 
 def _table(

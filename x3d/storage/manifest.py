@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from x3d.dataset.annotations import Video
-from x3d.errors import RunError
+from x3d.errors import REASONS, RunError
 from x3d.storage.atomic import read_json, write_json
 
 DONE, FAILED = "done", "failed"
@@ -125,4 +125,8 @@ class Manifest:
 
 def _is_entry(item: tuple[str, Any]) -> bool:
     index, entry = item
-    return index.isdecimal() and isinstance(entry, dict) and entry.get("state") in (DONE, FAILED)
+    if not index.isdecimal() or not isinstance(entry, dict):
+        return False
+    return entry.get("state") == DONE or (
+        entry.get("state") == FAILED and entry.get("reason") in REASONS and isinstance(entry.get("text"), str)
+    )
