@@ -120,6 +120,9 @@ def test_a_manifest_of_an_earlier_version_is_rejected_with_advice(tmp_path):
         {"provenance": {}, "videos": {"2": {}}},
         {"provenance": {}, "videos": {"2": "done"}},
         {"provenance": {}, "videos": {"2": {"state": "other"}}},
+        {"provenance": {}, "videos": {"2": {"state": "failed"}}},
+        {"provenance": {}, "videos": {"2": {"state": "failed", "reason": "other", "text": "2.mp4"}}},
+        {"provenance": {}, "videos": {"2": {"state": "failed", "reason": "empty"}}},
     ],
 )
 def test_another_file_is_rejected(content, tmp_path):
