@@ -60,7 +60,10 @@ def test_a_foreign_file_is_a_problem(results):
 def test_videos_that_the_expected_views_skip_are_warned_about(results, caplog):
     expected = ExpectedViews(np.array([8, 9, 10, 11]), np.array([0] * 4), "the summary")
     audit_results(str(results), 4, 9, expected)
-    assert "the summary: 2 videos before its last one are not expected, such as video 0" in caplog.text
+    assert (
+        "the summary does not expect 2 videos before its last one, such as video 0; set DATA.PATH_TO_DATA_DIR"
+        in caplog.text
+    )
 
 
 def test_a_gap_within_the_results_is_missing_views_not_another_list(results):

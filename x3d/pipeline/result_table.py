@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from tqdm import tqdm
 
+from x3d.errors import counted
 from x3d.scoring import ScoreTable, audit_views, describe_missing, majority_labels
 from x3d.storage.ais_bench_summary import read_summaries
 from x3d.storage.result_folder import Result, ScoreReader, find_results
@@ -143,5 +144,7 @@ def _warn_about_gaps(expected: ExpectedViews, num_views: int) -> None:
     gaps = np.setdiff1d(np.arange(videos[-1]), videos)
     if len(gaps):
         logger.warning(
-            "%s: %d videos before its last one are not expected, such as video %d", expected.source, len(gaps), gaps[0]
+            "%s does not expect %s before its last one, such as video %d; set DATA.PATH_TO_DATA_DIR to the folder of "
+            "test.csv to expect every listed video",
+            *(expected.source, counted(len(gaps), "video"), gaps[0]),
         )
