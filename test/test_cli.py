@@ -14,6 +14,7 @@ import pytest
 
 from x3d import cli
 from x3d.errors import RunError, ScoringError
+from x3d.execution.progress import progress_bar
 from x3d.pipeline.summary import RunSummary
 from x3d.scoring import Accuracy, ScoreTable, measure_accuracy
 
@@ -62,6 +63,19 @@ def test_sigterm_ends_an_action_with_its_status_and_runs_its_clean_up(caplog):
         signal.signal(signal.SIGTERM, before)
     assert cleaned == [True]
     assert "stopped by SIGTERM" in caplog.text
+
+
+def test_sigterm_in_a_log_line_above_a_progress_bar_ends_the_run(monkeypatch):
+    monkeypatch.setattr("tqdm.std.tqdm.write", lambda *given, **more: os.kill(os.getpid(), signal.SIGTERM))
+
+    def action() -> int:
+        with progress_bar(3):
+            logging.error("a line")
+        return 0
+
+    before = signal.getsignal(signal.SIGTERM)
+    assert cli.guarded(action) == 143
+    assert signal.getsignal(signal.SIGTERM) == before
 
 
 def test_sigterm_during_a_write_to_the_log_is_no_traceback():

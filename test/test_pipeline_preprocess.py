@@ -205,6 +205,19 @@ def test_pyslowfast_decodes_where_wanted(data, tmp_path, monkeypatch):
     assert given == [(index, chosen.slowfast_cfg, f"{6 * index}_{index}.npy") for index in range(3)]
 
 
+VIDEOS = [Video(index, f"{index}.mp4", f"{index}.mp4", 0) for index in range(4)]
+
+
 def test_a_summary_of_an_empty_manifest_has_nothing_done(tmp_path):
-    summary = module._summarise(4, Manifest(tmp_path / "manifest.json", {}))
+    summary = module._summarise(VIDEOS, Manifest(tmp_path / "manifest.json", {}))
     assert (summary.num_videos, summary.num_done, summary.failed, summary.num_not_reached) == (4, 0, [], 4)
+
+
+def test_a_summary_counts_the_videos_of_the_run_only(tmp_path):
+    manifest = Manifest(tmp_path / "manifest.json", {})
+    manifest.record_done(VIDEOS[0])
+    manifest.record_failed(VIDEOS[1], "empty", "1.mp4")
+    manifest.record_done(Video(90, "", "", 0))
+    manifest.record_failed(Video(91, "", "", 0), "empty", "")
+    summary = module._summarise(VIDEOS, manifest)
+    assert (summary.num_done, len(summary.failed), summary.num_not_reached) == (1, 1, 2)

@@ -100,13 +100,13 @@ def guarded(action: Callable[[], int]) -> int:
         signal.signal(signal.SIGTERM, on_terminate)
 
 
-class _Terminated(BaseException):
-    """SIGTERM arrived."""
+class _Terminated(SystemExit):
+    """SIGTERM arrived; libraries that catch every error, as tqdm's log handler does, let a SystemExit pass."""
 
 
 def _terminate(signum: int, frame: FrameType | None) -> NoReturn:
     """Only raise: a handler that logs may interrupt a write to the stream it logs to."""
-    raise _Terminated
+    raise _Terminated(EXIT_TERMINATED)
 
 
 def fail(text: str, status: int = EXIT_USAGE) -> int:

@@ -100,15 +100,14 @@ def _read_yaml(path: str) -> dict[str, Any]:
     return content
 
 
-def _repeated_keys(node: Any, prefix: str = "") -> list[str]:
-    """List the keys that a yaml mapping holds more than once, those of inner mappings too."""
-    if getattr(node, "id", "") != "mapping":
-        return []
-    names = [prefix + str(key.value) for key, _ in node.value]
-    repeated = [name for name, following in pairwise(sorted(names)) if name == following]
-    for name, (_, value) in zip(names, node.value, strict=True):
-        repeated += _repeated_keys(value, f"{name}.")
-    return repeated
+def _repeated_keys(document: Any) -> list[str]:
+    """List the sections, and the keys of a section, that a yaml document holds more than once."""
+    sections = document.value if getattr(document, "id", "") == "mapping" else []
+    names = [str(section.value) for section, _ in sections]
+    for section, content in sections:
+        if content.id == "mapping":
+            names += [f"{section.value}.{key.value}" for key, _ in content.value]
+    return [name for name, following in pairwise(sorted(names)) if name == following]
 
 
 def _set_keys(cfg: "CfgNode", pairs: Iterable[tuple[str, object]], where: str) -> None:

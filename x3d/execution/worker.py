@@ -24,8 +24,8 @@ from x3d.execution.signals import STOP_SIGNALS
 SPAWN = multiprocessing.get_context("spawn")
 PR_SET_PDEATHSIG = 1
 """Of Linux's prctl: the signal that a process gets when its parent dies."""
-START_SECONDS = 120
-"""Limit for a process to start the video that is next: to load the interpreter, the packages and the function."""
+START_SECONDS = 30
+"""Time over a video's limit that a process has to start it: to load the interpreter, the packages and the function."""
 END_SECONDS = 5
 """Time that a process which has closed its pipe, or was killed, has to end."""
 
@@ -107,14 +107,14 @@ class Worker:
         """Compute the time until a limit: of the running video, or to start the next one; infinite without a task."""
         if not self.tasks:
             return float("inf")
-        limit = timeout_seconds if self._is_running else START_SECONDS
+        limit = timeout_seconds + (0 if self._is_running else START_SECONDS)
         return self._since + limit - time.monotonic()
 
     def expire(self) -> Report:
         """Report that a limit is exceeded."""
         if self._is_running:
             return Report(Event.TIMED_OUT)
-        return Report(Event.DIED_IDLE, exit_text=f"no video started within {START_SECONDS} s")
+        return Report(Event.DIED_IDLE, exit_text=f"no video started within the time limit and {START_SECONDS} s")
 
     def kill(self) -> None:
         """End the process at once and wait for it, unless the kernel does not let it go."""

@@ -119,7 +119,7 @@ def preprocess(settings: PreprocessSettings, shard: Shard = WHOLE) -> RunSummary
                 manifest.record_failed(outcome.video, outcome.reason, outcome.text)
             else:
                 manifest.record_done(outcome.video, **outcome.value)
-    return _summarise(len(videos), manifest)
+    return _summarise(videos, manifest)
 
 
 def _check_space(folder: ViewFolder, num_videos: int, num_todo: int) -> None:
@@ -157,12 +157,13 @@ def write_views(video: Video, sampling: Sampling, transform: Transform, writer: 
         return {"hash": digest, "rotation": reader.rotation}
 
 
-def _summarise(num_videos: int, manifest: Manifest) -> RunSummary:
-    done = manifest.done().values()
+def _summarise(videos: Sequence[Video], manifest: Manifest) -> RunSummary:
+    indices = {video.index for video in videos}
+    done = [entry for index, entry in manifest.done().items() if index in indices]
     return RunSummary(
-        num_videos=num_videos,
+        num_videos=len(videos),
         num_done=len(done),
-        failed=list(manifest.failed().values()),
+        failed=[entry for index, entry in manifest.failed().items() if index in indices],
         manifest=manifest.path,
         num_rotated=sum(entry.get("rotation", 0) != 0 for entry in done),
     )
