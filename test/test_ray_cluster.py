@@ -1,4 +1,4 @@
-"""The driver of a Ray cluster, with a stand-in for Ray: which nodes get videos, and what becomes of replies."""
+"""The driver of a Ray cluster, with a stand-in for Ray: which nodes get videos, and how replies become outcomes."""
 
 import errno
 import logging
