@@ -223,15 +223,16 @@ def test_a_run_that_does_not_fit_the_disk_starts_nothing(data, tmp_path, monkeyp
     assert content(tmp_path / "out") == {}
 
 
-def test_a_file_that_never_opens_is_timed_out(data, tmp_path):
-    hanging = Dataset(tmp_path / "data")
-    hanging.val.mkdir(parents=True)
-    os.mkfifo(hanging.val / "pipe.mp4")
-    os.link(data.val / "class 0/0.mp4", hanging.val / "good.mp4")
-    hanging.write_list(["pipe.mp4", "good.mp4"])
-    assert x3d_preprocess.main(preprocess_keys(hanging, tmp_path / "out", "X3D_WORKERS.TIMEOUT", "2")) == 1
+def test_a_pipe_in_place_of_a_video_is_not_opened(data, tmp_path):
+    odd = Dataset(tmp_path / "data")
+    odd.val.mkdir(parents=True)
+    os.mkfifo(odd.val / "pipe.mp4")
+    os.link(data.val / "class 0/0.mp4", odd.val / "good.mp4")
+    odd.write_list(["pipe.mp4", "good.mp4"])
+    assert x3d_preprocess.main(preprocess_keys(odd, tmp_path / "out")) == 1
     found = states(tmp_path / "out")
-    assert [found["0"]["reason"], found["1"]["state"]] == ["timed_out", "done"]
+    assert [found["0"]["reason"], found["1"]["state"]] == ["unreadable", "done"]
+    assert "not a regular file" in found["0"]["text"]
 
 
 def test_on_error_raise_stops_at_the_first(corpus, tmp_path, caplog):

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from x3d.execution.signals import STOP_SIGNALS, stop_signals_deferred
+from x3d.signals import STOP_SIGNALS, stop_signals_deferred
 
 
 def blocked() -> set[signal.Signals]:

@@ -10,8 +10,8 @@ from typing import Self, TypeVar
 from x3d.dataset.annotations import Video
 from x3d.errors import EngineError, RunError, VideoError
 from x3d.execution.outcome import Outcome
-from x3d.execution.signals import stop_signals_deferred
 from x3d.execution.worker import Event, Report, Task, Worker
+from x3d.signals import stop_signals_deferred
 
 logger = logging.getLogger(__name__)
 

@@ -19,7 +19,7 @@ from multiprocessing.connection import Connection
 from typing import Any, NamedTuple
 
 from x3d.dataset.annotations import Video
-from x3d.execution.signals import STOP_SIGNALS
+from x3d.signals import STOP_SIGNALS
 
 SPAWN = multiprocessing.get_context("spawn")
 PR_SET_PDEATHSIG = 1

@@ -1,12 +1,17 @@
-"""Write JSON atomically, write bytes in full, and lock files."""
+"""Write files whole or not at all, in an order that a power cut cannot reverse, and lock them."""
 
+import contextlib
+import ctypes
 import fcntl
 import json
 import logging
 import os
-from collections.abc import Mapping
+import secrets
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
+
+from x3d.files import read_regular
 
 logger = logging.getLogger(__name__)
 
@@ -18,20 +23,46 @@ def read_json(path: Path) -> dict[str, Any]:
         ValueError: the file cannot be read or holds something else; the text names it.
     """
     try:
-        content = json.loads(path.read_text())
+        content = json.loads(read_regular(path))
     except (OSError, ValueError) as error:
         raise ValueError(f"{path} cannot be read: {error}") from error
+    except RecursionError as error:
+        raise ValueError(f"{path} cannot be read: it is nested too deep") from error
     if not isinstance(content, dict):
         raise ValueError(f"{path} is not a JSON object")
     return content
 
 
 def write_json(path: Path, content: Mapping[str, Any], indent: int | None = 1) -> None:
-    """Write a JSON object by rename: a reader sees the old file or the new one, never a part."""
-    partial = path.with_name(f".{path.name}.{os.getpid()}")
+    """Write a JSON object by rename: a reader sees the old file or the new one, never a part.
+
+    Raises:
+        OSError: it cannot be written; an old file stays.
+    """
+    text = json.dumps(content, indent=indent, sort_keys=True)
+    with replace_file(path) as file:
+        write_all(file.fileno(), text.encode())
+
+
+@contextlib.contextmanager
+def replace_file(path: Path) -> Iterator[BinaryIO]:
+    """Yield an unbuffered file that takes the place of `path` when the block ends without an error.
+
+    It has a random name beside `path` until its bytes are on the disk, so that neither a stop nor a power cut leaves a
+    part under the name.
+
+    Raises:
+        OSError: it cannot be written; an old file stays.
+    """
+    partial = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
     try:
-        partial.write_text(json.dumps(content, indent=indent, sort_keys=True))
+        with open(partial, "xb", buffering=0) as file:
+            yield file
+            os.fsync(file.fileno())
         os.replace(partial, path)
+        sync_folder(path.parent)
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(path)) from error
     finally:
         partial.unlink(missing_ok=True)
 
@@ -47,23 +78,59 @@ def write_all(descriptor: int, data: bytes | memoryview) -> None:
         rest = rest[os.write(descriptor, rest) :]
 
 
+def sync_folder(path: Path) -> None:
+    """Wait until the names in a folder are on the disk: files that were created, renamed or removed."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        with contextlib.suppress(OSError):  # some network file systems sync names by themselves and refuse this
+            os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def sync_file_system(path: Path) -> None:
+    """Wait until everything written to the file system of a folder is on the disk (syncfs of Linux).
+
+    Raises:
+        OSError: bytes could not be written.
+    """
+    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        if ctypes.CDLL(None, use_errno=True).syncfs(descriptor):
+            number = ctypes.get_errno()
+            raise OSError(number, os.strerror(number), str(path))
+    finally:
+        os.close(descriptor)
+
+
 def take_lock(path: Path) -> int:
     """Lock a file for this process until the returned descriptor is closed; create the file if missing.
 
     On a file system without locks, log a warning and lock nothing.
 
     Returns:
-        A file descriptor that appends to the file.
+        A file descriptor that reads the file and appends to it.
     Raises:
         ValueError: another run holds the lock.
-        OSError: the file cannot be opened.
+        OSError: the file cannot be opened, or is a link.
     """
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o666)
+    while True:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC, 0o666)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(descriptor)
+            raise ValueError(f"{path} is in use by another run; wait for it, or give another folder") from None
+        except OSError as error:
+            logger.warning("%s cannot be locked (%s); make sure that no other run writes there", path, error.strerror)
+            return descriptor
+        if _is_at(path, descriptor):
+            return descriptor
+        os.close(descriptor)  # it was removed or replaced between open and lock
+
+
+def _is_at(path: Path, descriptor: int) -> bool:
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        os.close(descriptor)
-        raise ValueError(f"{path} is in use by another run; wait for it, or give another folder") from None
-    except OSError as error:
-        logger.warning("%s cannot be locked (%s); make sure that no other run writes there", path, error.strerror)
-    return descriptor
+        return os.path.samestat(os.lstat(path), os.fstat(descriptor))
+    except FileNotFoundError:
+        return False

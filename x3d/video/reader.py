@@ -12,6 +12,7 @@ from av.video.reformatter import VideoReformatter
 
 from x3d.errors import VideoError
 from x3d.video.sampling import Header
+from x3d.video.source import read_source
 
 logger = logging.getLogger(__name__)
 
@@ -30,15 +31,21 @@ class Stream:
 class VideoReader:
     """The first video stream of a file, opened and read once per pass; its packets are held while it is open.
 
-    Rotation metadata is not applied, as in PySlowFast; `rotation` (degrees) is set by the first frame decoded.
+    Rotation metadata is not applied, as in PySlowFast.
 
+    Attributes:
+        source: identifies the content.
+        rotation: degrees, set by the first frame decoded.
+        num_corrupt_frames: frames of the last pass that the decoder marked as damaged, from the first key frame on.
     Raises:
         VideoError: the file cannot be opened or holds no video.
     """
 
     def __init__(self, path: str) -> None:
         self.path = path
+        self.source = read_source(path)
         self.rotation = 0
+        self.num_corrupt_frames = 0
         self._reformatter = VideoReformatter()
         self._load()
 
@@ -105,7 +112,9 @@ class VideoReader:
             self._close()
             self._load()
         self._is_decoder_new = False
+        self.num_corrupt_frames = 0
         number = 0
+        has_key_frame = False
         try:
             for packet in self._packets:
                 for frame in packet.decode():
@@ -113,6 +122,8 @@ class VideoReader:
                     if frame.pts is None:
                         raise VideoError("no_timestamps", self.path, f"frame {number}")
                     self.rotation = self.rotation or frame.rotation
+                    has_key_frame |= bool(frame.key_frame)
+                    self.num_corrupt_frames += has_key_frame and frame.is_corrupt
                     number += 1
                     yield frame
         except av.FFmpegError as error:
@@ -144,9 +155,6 @@ class VideoReader:
 
 def _open(path: str) -> av.container.InputContainer:
     try:
-        with open(path, "rb") as file:
-            if not file.read(1):
-                raise VideoError("empty", path)
         return av.open(f"file:{path}", metadata_errors="ignore")
     except FileNotFoundError:
         raise VideoError("missing", path) from None

@@ -1,0 +1,49 @@
+"""A lock, and a folder for incomplete files, beside what a run writes."""
+
+import contextlib
+import os
+import re
+import shutil
+import stat
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from x3d.storage.atomic import take_lock, write_all
+
+_SCRATCH_NAME = re.compile(r"\.scratch-[A-Za-z0-9_]{8,}")
+
+
+@contextlib.contextmanager
+def locked_scratch(lock: Path) -> Iterator[Path]:
+    """Hold a lock and yield a new folder beside it; both are removed at the end.
+
+    The folder has a random name, which the lock file records, so that the next run removes the folder of one that was
+    killed, and no other.
+
+    Raises:
+        ValueError: another run holds the lock.
+        OSError: lock or folder cannot be created.
+    """
+    descriptor = take_lock(lock)
+    scratch: Path | None = None
+    try:
+        _remove_recorded(lock.parent, descriptor)
+        scratch = Path(tempfile.mkdtemp(prefix=".scratch-", dir=lock.parent))
+        os.ftruncate(descriptor, 0)
+        write_all(descriptor, scratch.name.encode())
+        yield scratch
+    finally:
+        if scratch:
+            shutil.rmtree(scratch, ignore_errors=True)
+        with contextlib.suppress(OSError):
+            os.unlink(lock)
+        os.close(descriptor)
+
+
+def _remove_recorded(parent: Path, lock: int) -> None:
+    """Remove the scratch folder that a killed run recorded in its lock file, unless it is a link or something else."""
+    name = os.pread(lock, 255, 0).decode(errors="replace")
+    left = parent / name
+    if _SCRATCH_NAME.fullmatch(name) and left.exists() and stat.S_ISDIR(left.lstat().st_mode):
+        shutil.rmtree(left, ignore_errors=True)

@@ -1,0 +1,59 @@
+"""Identify the content of a video file, to notice when it is replaced."""
+
+import os
+from dataclasses import dataclass
+
+import xxhash
+
+from x3d.errors import VideoError
+from x3d.files import open_regular
+
+CHUNK_BYTES = 1 << 20
+
+
+@dataclass(frozen=True)
+class Source:
+    """Size, modification time and hash of a file.
+
+    Attributes:
+        hash: xxh3-64 of its content.
+    """
+
+    size: int
+    mtime_ns: int
+    hash: int
+
+    def has_changed(self, path: str) -> bool:
+        """Check whether a file has another content than this one; it is read only if its size or time differ.
+
+        Raises:
+            VideoError: it does not exist or cannot be read.
+        """
+        try:
+            found = os.stat(path)
+        except OSError as error:
+            raise VideoError("missing", path, str(error.strerror)) from error
+        if (found.st_size, found.st_mtime_ns) == (self.size, self.mtime_ns):
+            return False
+        return found.st_size != self.size or read_source(path).hash != self.hash
+
+
+def read_source(path: str) -> Source:
+    """Read a file once and identify it.
+
+    Raises:
+        VideoError: it is missing, empty, not a regular file or cannot be read.
+    """
+    hasher = xxhash.xxh3_64()
+    try:
+        with open_regular(path) as file:
+            found = os.fstat(file.fileno())
+            while chunk := file.read(CHUNK_BYTES):
+                hasher.update(chunk)
+    except FileNotFoundError:
+        raise VideoError("missing", path) from None
+    except OSError as error:
+        raise VideoError("unreadable", path, str(error.strerror)) from error
+    if not found.st_size:
+        raise VideoError("empty", path)
+    return Source(found.st_size, found.st_mtime_ns, hasher.intdigest())
