@@ -18,6 +18,7 @@ from x3d.execution.requirements import NodeRequirements
 from x3d.execution.runner import Runner, RunnerSettings, open_runner
 from x3d.video.inspection import Inspection, inspect_video
 from x3d.video.sampling import Sampling
+from x3d.video.transform import Transform
 
 if TYPE_CHECKING:
     from fvcore.common.config import CfgNode
@@ -50,6 +51,7 @@ class VerifySettings:
     list_problems: Sequence[str]
     path_prefix: str
     sampling: Sampling
+    transform: Transform
     runner: RunnerSettings
 
     @classmethod
@@ -66,6 +68,7 @@ class VerifySettings:
             list_problems=problems,
             path_prefix=cfg.DATA.PATH_PREFIX,
             sampling=Sampling.from_cfg(cfg),
+            transform=Transform.from_cfg(cfg),
             runner=RunnerSettings.from_cfg(cfg),
         )
 
