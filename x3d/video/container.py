@@ -7,6 +7,7 @@ from av.stream import Disposition
 
 from x3d.errors import VideoError
 from x3d.files import HEAD_BYTES, describe_content, open_regular
+from x3d.video.memory import limited_memory
 
 VIDEO_FORMATS = (
     "3g2 3gp asf asf_o av1 avi cavsvideo dirac dnxhd dv evc flv gif gxf h261 h263 h264 hevc ivf live_flv lxf m4v "
@@ -24,11 +25,12 @@ def open_container(path: str) -> av.container.InputContainer:
         VideoError: it cannot be read, or is no video; the text names what it is, if that is known.
     """
     try:
-        return av.open(f"file:{path}", metadata_errors="ignore", container_options=OPTIONS)
+        with limited_memory():
+            return av.open(f"file:{path}", metadata_errors="ignore", container_options=OPTIONS)
     except FileNotFoundError:
         raise VideoError("missing", path) from None
     except MemoryError as error:
-        raise VideoError("too_large", path, "opening it takes more memory than there is") from error
+        raise VideoError("too_large", path, "FFmpeg needs too much memory to open it") from error
     except av.FFmpegError as error:
         raise VideoError("not_a_video", path, _describe(path, error)) from error
     except OSError as error:

@@ -1,13 +1,17 @@
 """Limit the memory that the decoder of one video may take, whatever its file asks for."""
 
+import contextlib
 import os
+import resource
+from collections.abc import Iterator
 
 import av
 
 from x3d.errors import VideoError
 
 MAX_FRAME_PIXELS = 8192 * 8192
-MAX_DECODER_BYTES = 1 << 30
+MAX_BYTES = 1 << 30
+"""That FFmpeg may take to open a file, and to decode it."""
 SMALL_FRAME_PIXELS = 1 << 21
 """Frames of up to 1920x1080: a decoder holds about 30 of them at most, which always fit."""
 
@@ -53,8 +57,8 @@ class DecoderMemory:
         size = f"{context.width}x{context.height} pixels"
         if context.width * context.height > MAX_FRAME_PIXELS:
             raise VideoError("too_large", self._path, f"{size}; the limit is 8192x8192")
-        if self._num_bytes > MAX_DECODER_BYTES:
-            taken = f"the decoder took {self._num_bytes / 1e9:.1f} GB, the limit is {MAX_DECODER_BYTES / 1e9:.1f} GB"
+        if self._num_bytes > MAX_BYTES:
+            taken = f"the decoder took {self._num_bytes / 1e9:.1f} GB, the limit is {MAX_BYTES / 1e9:.1f} GB"
             raise VideoError("too_large", self._path, f"{size}; {taken}")
 
 
@@ -62,6 +66,24 @@ def _is_large(context: av.VideoCodecContext) -> bool:
     return context.width * context.height > SMALL_FRAME_PIXELS
 
 
+@contextlib.contextmanager
+def limited_memory() -> Iterator[None]:
+    """Let memory that is requested beyond MAX_BYTES fail: FFmpeg decodes frames of any size when it opens a file."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_DATA)
+    limit = _statm_bytes(5) + MAX_BYTES
+    limits = [limit, *(value for value in (soft, hard) if value != resource.RLIM_INFINITY)]
+    resource.setrlimit(resource.RLIMIT_DATA, (min(limits), hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_DATA, (soft, hard))
+
+
 def _resident_bytes() -> int:
+    return _statm_bytes(1)
+
+
+def _statm_bytes(field: int) -> int:
+    """Read a field of /proc/self/statm: 1 is the resident memory, 5 what RLIMIT_DATA limits."""
     with open("/proc/self/statm", "rb") as file:
-        return int(file.read().split()[1]) * _PAGE_BYTES
+        return int(file.read().split()[field]) * _PAGE_BYTES
