@@ -51,7 +51,9 @@ def test_a_file_that_is_no_video_is_named_for_what_it_is_and_opens_no_other(cont
 def test_the_formats_are_known_to_ffmpeg_and_open_one_file_each():
     for name in VIDEO_FORMATS:
         assert av.ContainerFormat(name, "r").is_input
-    assert not {"concat", "hls", "dash", "sdp", "image2", "imf", "vobsub", "lavfi", "data", "rawvideo"} & set(VIDEO_FORMATS)
+    assert not {"concat", "hls", "dash", "sdp", "image2", "imf", "vobsub", "lavfi", "data", "rawvideo"} & set(
+        VIDEO_FORMATS
+    )
 
 
 @pytest.mark.parametrize("name", ["video.mp4", "100%d.mp4", "a:b.mp4", "http:%2f%2fa.mp4", "-i.mp4", "concat:a|b.mp4"])
