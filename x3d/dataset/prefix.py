@@ -24,9 +24,7 @@ def explain_prefix(prefix: str, listed: Sequence[str], data_folder: str) -> str:
         place = f"{best} holds them" if best else "the paths of the list exist without it"
         return f"no listed video exists: {state}; {place}: set DATA.PATH_PREFIX {shlex.quote(best)}"
     tried = os.path.join(prefix, listed[0])
-    return (
-        f"no listed video exists, such as {tried}: {state}; set it to the folder that the paths of the list start from"
-    )
+    return f"no listed video exists, such as {tried}: {state}; set it to the folder that the listed paths start from"
 
 
 def _candidates(prefix: str, data_folder: str) -> Iterator[str]:
