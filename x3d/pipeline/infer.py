@@ -3,7 +3,7 @@
 import logging
 import shutil
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +16,7 @@ from x3d.errors import EngineError, RunError
 from x3d.network.engine import Engine, open_engine, pad_batch, run_batch
 from x3d.storage.ais_bench_summary import Summary
 from x3d.storage.result_folder import write_result
-from x3d.storage.view_reader import batched, check_inputs, list_inputs, read_batch
+from x3d.storage.view_reader import Views, batched, open_views
 
 logger = logging.getLogger(__name__)
 
@@ -55,18 +55,19 @@ def infer(settings: InferSettings) -> Summary:
         RunError: the engine fails.
     """
     _check_folder(settings.folder)
-    paths = list_inputs(settings.input) if settings.input else []
+    views = open_views(settings.input) if settings.input else None
     engine = open_engine(settings.model, settings.engine, settings.device)
     batch_size = settings.batchsize or engine.batch_size or 1
     if engine.batch_size not in (None, batch_size):
         raise ValueError(f"--batchsize {batch_size}: {settings.model} has the fixed batch size {engine.batch_size}")
-    check_inputs(paths, engine.view_shape)
+    if views:
+        views.check(engine.view_shape)
     logger.info("%s: %s, batch size %d", engine.name, settings.model, batch_size)
 
     summary = Summary(batch_size)
     try:
-        if paths:
-            _infer_files(engine, paths, settings, summary)
+        if views:
+            _infer_files(engine, views, settings, summary)
         else:
             batch = pure_batch((batch_size, *engine.view_shape), settings.pure_data_type)
             _measure(engine, batch, settings.loop, settings.warmup_count, summary)
@@ -87,11 +88,14 @@ def _check_folder(folder: Path | None) -> None:
         raise ValueError(f"--output {folder.parent}: {error.strerror}") from error
 
 
-def _infer_files(engine: Engine, paths: Sequence[str], settings: InferSettings, summary: Summary) -> None:
+def _infer_files(engine: Engine, views: Views, settings: InferSettings, summary: Summary) -> None:
     """Run every file through the engine, batch by batch, and write the outputs of each view."""
-    with _partial_folder(settings.folder) as partial, tqdm(total=len(paths), desc="views", unit="view") as progress:
-        for start, names in batched(paths, summary.batch_size):
-            batch = pad_batch(read_batch(names, engine.view_shape), summary.batch_size)
+    with (
+        _partial_folder(settings.folder) as partial,
+        tqdm(total=len(views.paths), desc="views", unit="view") as progress,
+    ):
+        for start, names in batched(views.paths, summary.batch_size):
+            batch = pad_batch(views.read(names, engine.view_shape), summary.batch_size)
             outputs = _measure(engine, batch, settings.loop, 0 if start else settings.warmup_count, summary)
             if partial and settings.folder:
                 for number, name in enumerate(names):
