@@ -277,6 +277,7 @@ def test_lines_agree(method, slowfast_env, tmp_path, capsys):
         for view in range(30):
             scores = random.dirichlet(np.ones(9)).astype(np.float32)
             scores[label] += 0.02
+            scores /= scores.sum()
             scores.tofile(folder / f"{30 * video + view}_{label}_0.bin")
     keys = [*SMALL, "X3D_POSTPROCESS.OM_OUTPUT_PATH", str(folder), "DATA.ENSEMBLE_METHOD", method]
     assert x3d_postprocess.main(keys) == 0

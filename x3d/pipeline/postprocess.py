@@ -11,6 +11,7 @@ from x3d.dataset.annotations import list_path, read_list
 from x3d.pipeline.result_table import ExpectedViews, aggregate_results, audit_results
 from x3d.scoring import Accuracy, ScoreTable, aggregate_views, measure_accuracy
 from x3d.scoring.accuracy import TOP_K
+from x3d.scoring.outputs import Outputs
 from x3d.storage.evaluation_folder import is_eval_folder, read_rows
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ class ScoringSettings:
         annotations: path of the list that `labels` come from.
         allow_missing: score the complete videos although others are incomplete.
         slowfast_cfg: aggregate and count with PySlowFast's meter, which takes its whole configuration.
+        outputs: what the model returns.
     """
 
     num_classes: int = 400
@@ -36,6 +38,7 @@ class ScoringSettings:
     annotations: str = ""
     allow_missing: bool = False
     slowfast_cfg: "CfgNode | None" = None
+    outputs: Outputs = Outputs.SOFTMAX
 
     @classmethod
     def from_cfg(cls, cfg: "CfgNode") -> "ScoringSettings":
@@ -54,6 +57,7 @@ class ScoringSettings:
             annotations=str(list_path(cfg)) if listed else "",
             allow_missing=cfg.X3D_POSTPROCESS.ALLOW_MISSING,
             slowfast_cfg=cfg if cfg.X3D_POSTPROCESS.BACKEND == "slowfast" else None,
+            outputs=Outputs.from_cfg(cfg),
         )
 
     @property
@@ -104,12 +108,14 @@ def _read_results(folder: str, settings: ScoringSettings) -> ScoreTable:
         def aggregate(video: int, scores: np.ndarray, label: int) -> np.ndarray:
             return aggregate_views(scores, settings.ensemble_method)
 
-        table = aggregate_results(audited, num_views, num_classes, aggregate, settings.allow_missing)
+        table = aggregate_results(audited, num_views, num_classes, aggregate, settings.allow_missing, settings.outputs)
         return dataclasses.replace(table, conditions=conditions)
 
     from x3d.slowfast import ReferenceMeter
 
     meter = ReferenceMeter(settings.slowfast_cfg, len(audited.by_video))
-    table = aggregate_results(audited, num_views, num_classes, meter.aggregate, settings.allow_missing)
+    table = aggregate_results(
+        audited, num_views, num_classes, meter.aggregate, settings.allow_missing, settings.outputs
+    )
     line = meter.final_line(TOP_K) if len(table.labels) and not table.problems else None
     return dataclasses.replace(table, conditions=conditions, reference_line=line)

@@ -7,10 +7,12 @@ from dataclasses import dataclass
 import numpy as np
 from tqdm import tqdm
 
-from x3d.errors import counted
+from x3d.errors import MAX_LISTED_PROBLEMS, counted
 from x3d.scoring import ScoreTable, audit_views, describe_missing, majority_labels
+from x3d.scoring.outputs import Outputs, explain_unusable, find_unusable, to_probabilities
 from x3d.storage.ais_bench_summary import read_summaries
-from x3d.storage.result_folder import Result, ScoreReader, find_results
+from x3d.storage.result_folder import Result, find_results
+from x3d.storage.score_reader import ScoreReader
 
 logger = logging.getLogger(__name__)
 
@@ -71,7 +73,7 @@ def audit_results(
     Raises:
         ValueError: the folder does not exist or holds no results.
     """
-    results, foreign = find_results(folder)
+    results, problems = find_results(folder)
     if not results:
         raise ValueError(f"{folder} holds no results: files <view>_<label>_0 ending in .bin, .npy or .txt")
     views = np.array([result.view for result in results])
@@ -80,7 +82,7 @@ def audit_results(
     audit = audit_views(views, labels, expected.views, expected.labels, num_views)
     logger.info("%s: %d views expected, from %s; %d found", folder, len(expected.views), expected.source, len(results))
     _warn_about_gaps(expected, num_views)
-    problems = [f"{name} is not the result of a view" for name in foreign] + audit.problems
+    problems += audit.problems
     problems += [
         f"view {views[at]} has label {labels[at]}; MODEL.NUM_CLASSES is {num_classes}"
         for at in np.flatnonzero(labels >= num_classes)
@@ -96,21 +98,30 @@ def audit_results(
 
 
 def aggregate_results(
-    audited: AuditedResults, num_views: int, num_classes: int, aggregate: Aggregate, allow_missing: bool = False
+    audited: AuditedResults,
+    num_views: int,
+    num_classes: int,
+    aggregate: Aggregate,
+    allow_missing: bool = False,
+    outputs: Outputs = Outputs.SOFTMAX,
 ) -> ScoreTable:
     """Read and aggregate the views of each complete video; nothing is read if the results cannot be scored.
 
     Args:
         allow_missing: read the complete videos although others are incomplete.
+        outputs: what the results are.
     """
     problems = list(audited.problems)
     readable = not problems and (allow_missing or not audited.missing)
     by_video = audited.by_video if readable else []
     reader = ScoreReader(num_views, num_classes)
+    check = _OutputCheck(outputs)
     scores = np.zeros((len(by_video), num_classes), dtype=np.float32)
     for video, results in enumerate(tqdm(by_video, desc="videos", unit="video", disable=None)):
-        problems += reader.read(results)
-        scores[video] = aggregate(video, reader.rows, results[0].label)
+        unread = reader.read(results)
+        problems += unread
+        if not unread and check.add(reader.rows, results):
+            scores[video] = aggregate(video, to_probabilities(reader.rows, outputs), results[0].label)
     return ScoreTable(
         folder=audited.folder,
         scores=scores,
@@ -118,8 +129,43 @@ def aggregate_results(
         expected_from=audited.expected_from,
         incomplete=audited.incomplete,
         missing=audited.missing,
-        problems=problems,
+        problems=problems + check.problems(audited.folder),
     )
+
+
+class _OutputCheck:
+    """Collects the results that are not what a model should return; a cause common to many is reported once."""
+
+    def __init__(self, outputs: Outputs) -> None:
+        self._outputs = outputs
+        self._texts: list[str] = []
+        self._num_unusable = 0
+        self._num_videos = 0
+        self._first: np.ndarray | None = None
+
+    def add(self, rows: np.ndarray, results: Sequence[Result]) -> bool:
+        """Check the rows of a video, (V, num_classes) float32."""
+        bad = np.flatnonzero(find_unusable(rows, self._outputs))
+        self._num_unusable += len(bad)
+        for row in bad[: MAX_LISTED_PROBLEMS - len(self._texts)]:
+            self._texts.append(f"{results[row].path} {explain_unusable(rows[row], self._outputs)}")
+        if not self._num_videos:
+            self._first = rows[0].copy()
+        self._num_videos += 1
+        if self._first is not None and not (rows == self._first).all():
+            self._first = None
+        return not len(bad)
+
+    def problems(self, folder: str) -> list[str]:
+        """List the unusable results, or report that all rows are alike."""
+        if self._num_unusable > MAX_LISTED_PROBLEMS:
+            return [f"{self._texts[0]} ({counted(self._num_unusable - 1, 'other result')} likewise)"]
+        if not self._texts and self._first is not None and self._num_videos > 1:
+            return [
+                f"{folder} holds the same scores for every view of {counted(self._num_videos, 'video')}: the model "
+                "ignores its input or was not run; check it, and infer again"
+            ]
+        return self._texts
 
 
 def _expected_from_folder(folder: str, num_views: int, views: np.ndarray, labels: np.ndarray) -> ExpectedViews:
