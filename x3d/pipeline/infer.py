@@ -14,6 +14,7 @@ from tqdm import tqdm
 from x3d.dataset.naming import result_stem
 from x3d.errors import EngineError, RunError
 from x3d.network.engine import Engine, open_engine, pad_batch, run_batch
+from x3d.network.model_file import read_model
 from x3d.storage.ais_bench_summary import Summary
 from x3d.storage.result_folder import write_result
 from x3d.storage.view_reader import batched, check_inputs, list_inputs, read_batch
@@ -56,7 +57,7 @@ def infer(settings: InferSettings) -> Summary:
     """
     _check_folder(settings.folder)
     paths = list_inputs(settings.input) if settings.input else []
-    engine = open_engine(settings.model, settings.engine, settings.device)
+    engine = open_engine(read_model(settings.model), settings.engine, settings.device)
     batch_size = settings.batchsize or engine.batch_size or 1
     if engine.batch_size not in (None, batch_size):
         raise ValueError(f"--batchsize {batch_size}: {settings.model} has the fixed batch size {engine.batch_size}")
@@ -88,14 +89,14 @@ def _check_folder(folder: Path | None) -> None:
 
 
 def _infer_files(engine: Engine, paths: Sequence[str], settings: InferSettings, summary: Summary) -> None:
-    """Run every file through the engine, batch by batch, and write the outputs of each view."""
+    """Run every file through the engine, batch by batch, and write the scores of each view."""
     with _partial_folder(settings.folder) as partial, tqdm(total=len(paths), desc="views", unit="view") as progress:
         for start, names in batched(paths, summary.batch_size):
             batch = pad_batch(read_batch(names, engine.view_shape), summary.batch_size)
-            outputs = _measure(engine, batch, settings.loop, 0 if start else settings.warmup_count, summary)
+            scores = _measure(engine, batch, settings.loop, 0 if start else settings.warmup_count, summary)
             if partial and settings.folder:
                 for number, name in enumerate(names):
-                    rows = [output[number : number + 1] for output in outputs]
+                    rows = [scores[number : number + 1]]
                     written = write_result(str(partial), result_stem(name), rows, f".{settings.outfmt.lower()}")
                     summary.add_file(start + number, name, [str(settings.folder / Path(path).name) for path in written])
             progress.update(len(names))
@@ -114,15 +115,15 @@ def _partial_folder(folder: Path | None) -> Iterator[Path | None]:
     partial.replace(folder)
 
 
-def _measure(engine: Engine, batch: np.ndarray, loop: int, warmup_count: int, summary: Summary) -> list[np.ndarray]:
-    """Run a batch `loop` times, each timed, after untimed ones, and return its outputs."""
+def _measure(engine: Engine, batch: np.ndarray, loop: int, warmup_count: int, summary: Summary) -> np.ndarray:
+    """Run a batch `loop` times, each timed, after untimed ones, and return its scores."""
     for _ in range(warmup_count):
         run_batch(engine, batch)
     for _ in range(loop):
         start = time.perf_counter()
-        outputs = run_batch(engine, batch)
+        scores = run_batch(engine, batch)
         summary.compute_ms.append(1000 * (time.perf_counter() - start))
-    return outputs
+    return scores
 
 
 def pure_batch(shape: tuple[int, ...], data_type: str) -> np.ndarray:
