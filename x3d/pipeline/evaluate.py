@@ -20,6 +20,7 @@ from x3d.execution.progress import with_progress
 from x3d.execution.requirements import NodeRequirements
 from x3d.execution.runner import RunnerSettings, open_runner
 from x3d.network.engine import Engine, open_engine
+from x3d.network.model_file import read_model
 from x3d.pipeline.summary import RunSummary
 from x3d.pipeline.video_scorer import VideoScorer
 from x3d.storage.evaluation_folder import open_shard
@@ -120,16 +121,17 @@ def evaluate(settings: EvaluateSettings, shard: Shard = WHOLE) -> RunSummary:
         RunError: the folder cannot be written, or the engine fails; the run can be resumed.
     """
     videos = shard.select(settings.videos)
-    engine = open_engine(settings.model_path, settings.engine, settings.device)
+    model = read_model(settings.model_path)
+    engine = open_engine(model, settings.engine, settings.device)
     _check_model(settings, engine)
-    scorer = plan_scorer(settings, engine)
-    provenance = _collect_provenance(settings, engine, scorer.batch_size)
+    scorer = plan_scorer(settings, engine, model.digest)
+    provenance = _collect_provenance(settings, engine, scorer)
     paths, packages = [settings.path_prefix, first_existing(videos)], engine.packages
     resources, num_workers = task_resources(engine.device), count_workers(settings.runner, engine.device)
-    del engine
+    del engine, model
 
     def requirements() -> NodeRequirements:
-        return NodeRequirements.from_here(paths, packages, settings.model_path, provenance["model_digest"])
+        return NodeRequirements.from_here(paths, packages, scorer.model_path, scorer.model_digest)
 
     runner_settings = dataclasses.replace(settings.runner, num_workers=num_workers)
     with contextlib.ExitStack() as stack:
@@ -148,15 +150,15 @@ def evaluate(settings: EvaluateSettings, shard: Shard = WHOLE) -> RunSummary:
     return RunSummary(len(videos), rows.num_rows, list(manifest.failed().values()), manifest.path)
 
 
-def _collect_provenance(settings: EvaluateSettings, engine: Engine, batch_size: int) -> dict[str, Any]:
+def _collect_provenance(settings: EvaluateSettings, engine: Engine, scorer: VideoScorer) -> dict[str, Any]:
     return evaluation_provenance(
         settings.view_config,
         settings.videos,
         settings.num_views,
         settings.ensemble_method,
         engine,
-        settings.model_path,
-        batch_size,
+        scorer.model_digest,
+        scorer.batch_size,
     )
 
 
@@ -170,7 +172,7 @@ def _check_model(settings: EvaluateSettings, engine: Engine) -> None:
         )
 
 
-def plan_scorer(settings: EvaluateSettings, engine: Engine) -> VideoScorer:
+def plan_scorer(settings: EvaluateSettings, engine: Engine, model_digest: str) -> VideoScorer:
     """Decide what each worker does: on a CPU one core each, and small batches, as fast as large ones in less memory."""
     on_cluster = bool(settings.runner.ray_address)
     if on_cluster and re.search(r"[1-9]\d*$", settings.device):
@@ -181,6 +183,7 @@ def plan_scorer(settings: EvaluateSettings, engine: Engine) -> VideoScorer:
     largest = min(settings.batch_size, MAX_CPU_BATCH_SIZE if engine.device == "CPU" else settings.num_views)
     return VideoScorer(
         model_path=os.path.abspath(settings.model_path),
+        model_digest=model_digest,
         engine=engine.name,
         device=settings.device,
         num_threads=max(1, num_cores // count_workers(settings.runner, engine.device)),

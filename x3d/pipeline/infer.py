@@ -13,6 +13,7 @@ from tqdm import tqdm
 from x3d.dataset.naming import result_stem
 from x3d.errors import EngineError, RunError
 from x3d.network.engine import Engine, open_engine, pad_batch, run_batch
+from x3d.network.model_file import read_model
 from x3d.storage.ais_bench_summary import Summary, summary_path
 from x3d.storage.result_folder import new_result_folder, write_result
 from x3d.storage.view_reader import batched, check_inputs, list_inputs, read_batch
@@ -58,15 +59,16 @@ def infer(settings: InferSettings) -> Summary:
     with contextlib.ExitStack() as stack:
         partial = stack.enter_context(new_result_folder(settings.folder)) if settings.folder else None
         paths = list_inputs(settings.input) if settings.input else []
-        engine, batch_size = _open_engine(settings)
+        model = read_model(settings.model)
+        engine = open_engine(model, settings.engine, settings.device)
+        summary = Summary(_choose_batch_size(settings, engine))
         check_inputs(paths, engine.view_shape)
-        logger.info("%s: %s, batch size %d", engine.name, settings.model, batch_size)
-        summary = Summary(batch_size)
+        logger.info("%s: %s, batch size %d", engine.name, settings.model, summary.batch_size)
         try:
             if paths:
                 _infer_files(engine, paths, settings, summary, partial)
             else:
-                batch = pure_batch((batch_size, *engine.view_shape), settings.pure_data_type)
+                batch = pure_batch((summary.batch_size, *engine.view_shape), settings.pure_data_type)
                 _measure(engine, batch, settings.loop, settings.warmup_count, summary)
         except EngineError as error:
             raise RunError(str(error)) from error
@@ -75,13 +77,11 @@ def infer(settings: InferSettings) -> Summary:
     return summary
 
 
-def _open_engine(settings: InferSettings) -> tuple[Engine, int]:
-    """Open the model and choose the batch size."""
-    engine = open_engine(settings.model, settings.engine, settings.device)
+def _choose_batch_size(settings: InferSettings, engine: Engine) -> int:
     batch_size = settings.batchsize or engine.batch_size or 1
     if engine.batch_size not in (None, batch_size):
         raise ValueError(f"--batchsize {batch_size}: {settings.model} has the fixed batch size {engine.batch_size}")
-    return engine, batch_size
+    return batch_size
 
 
 def _infer_files(

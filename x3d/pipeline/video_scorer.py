@@ -6,8 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from x3d.dataset.annotations import Video
-from x3d.errors import EngineError
+from x3d.errors import EngineError, RunError
 from x3d.network.engine import Engine, infer_padded, open_engine
+from x3d.network.model_file import read_model
 from x3d.scoring import aggregate_views
 from x3d.video.reader import VideoReader
 from x3d.video.sampling import Sampling
@@ -20,12 +21,14 @@ class VideoScorer:
     """A picklable function that scores a video; each process loads the model once.
 
     Attributes:
+        model_digest: of the model that the run started with; another one is not run.
         batch_size: views per batch; a video's last batch may be shorter.
         num_threads: of a CPU engine.
         ensemble_method: sum or max.
     """
 
     model_path: str
+    model_digest: str
     engine: str
     device: str
     num_threads: int
@@ -42,9 +45,10 @@ class VideoScorer:
         Raises:
             VideoError: the video cannot be used.
             EngineError: the model cannot be loaded or run; the next call loads it again.
+            RunError: the file at model_path is not the model that the run started with.
         """
         try:
-            engine = _open_once(self.model_path, self.engine, self.device, self.num_threads)
+            engine = _open_once(self.model_path, self.model_digest, self.engine, self.device, self.num_threads)
             return aggregate_views(self.view_scores(video, engine), self.ensemble_method)
         except EngineError:
             _open_once.cache_clear()
@@ -65,11 +69,17 @@ class VideoScorer:
                 batch[len(numbers)] = view[0]
                 numbers.append(number)
                 if len(numbers) == self.batch_size or number == num_views - 1:
-                    scores[numbers] = infer_padded(engine, batch[: len(numbers)])[0]
+                    scores[numbers] = infer_padded(engine, batch[: len(numbers)])
                     numbers.clear()
         return scores
 
 
 @functools.lru_cache(maxsize=1)
-def _open_once(model_path: str, engine: str, device: str, num_threads: int) -> Engine:
-    return open_engine(model_path, engine, device, num_threads)
+def _open_once(model_path: str, model_digest: str, engine: str, device: str, num_threads: int) -> Engine:
+    model = read_model(model_path)
+    if model.digest != model_digest:
+        raise RunError(
+            f"model {model_path} has changed since the run started, no score of the other model is recorded; restore "
+            "it to resume, or give another folder to score the other model"
+        )
+    return open_engine(model, engine, device, num_threads)
