@@ -186,7 +186,7 @@ class Counting:
 
 
 def use(engine, monkeypatch):
-    monkeypatch.setattr("x3d.pipeline.infer.read_model", lambda path: path)
+    monkeypatch.setattr("x3d.pipeline.infer.read_model", lambda path: ModelFile(path, b"", b"", "0123"))
     monkeypatch.setattr("x3d.pipeline.infer.open_engine", lambda *given, **more: engine)
     return engine
 

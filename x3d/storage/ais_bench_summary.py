@@ -4,7 +4,7 @@ import json
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import xxhash
@@ -25,27 +25,20 @@ def summary_path(folder: Path) -> Path:
     return folder.with_name(f"{folder.name}{SUMMARY_SUFFIX}")
 
 
-class MissingVideo(NamedTuple):
-    """A listed video without views: its label, None if unknown, and the reason."""
-
-    label: int | None
-    text: str
-
-
 class Summary:
     """Compute times and files of an inference run.
 
     Attributes:
         compute_ms: of each batch.
         provenance: how the results were made.
-        missing_videos: for each listed video without views its label and the reason, by index.
+        missing_videos: why listed videos have no views, by index.
     """
 
     def __init__(self, batch_size: int) -> None:
         self.batch_size = batch_size
         self.compute_ms: list[float] = []
         self.provenance: Mapping[str, Any] = {}
-        self.missing_videos: Mapping[int, MissingVideo] = {}
+        self.missing_videos: Mapping[int, str] = {}
         self._files: dict[int, dict[str, list[str] | str]] = {}
 
     def add_file(self, number: int, source: str, written: str, digest: str) -> None:
@@ -91,7 +84,7 @@ class Summary:
             "npu_compute_time_list": self.compute_ms,
             "pid": os.getpid(),
             PROVENANCE: dict(self.provenance),
-            MISSING_VIDEOS: {index: video._asdict() for index, video in self.missing_videos.items()},
+            MISSING_VIDEOS: dict(self.missing_videos),
         }
 
     def save(self, path: Path, args: Sequence[str]) -> None:

@@ -1,5 +1,6 @@
 """Read how the results of a folder were made, from the summaries of ais_bench or x3d_infer.py."""
 
+import dataclasses
 import json
 import os
 import re
@@ -20,9 +21,9 @@ from x3d.storage.ais_bench_summary import (
     PROVENANCE,
     SAMPLES,
     SUMMARY_SUFFIX,
-    MissingVideo,
     summary_path,
 )
+from x3d.storage.view_records import find_records
 
 REMEDY = "remove it and set DATA.PATH_TO_DATA_DIR, or infer again"
 _DIGEST_AT_END = re.compile(rb', "%s": "([0-9a-f]{16})"}\s*' % DIGEST.encode())
@@ -36,17 +37,51 @@ class ResultRecord:
         source: the file that records it.
         labels: label of each view that the run was to write.
         digests: xxh3-64 of each result's bytes, by the file's name; of ais_bench's results empty.
-        provenance: as x3d_infer.py records it; of ais_bench's results empty.
-        missing_videos: listed videos without views, by index.
+        provenance: of the results, as x3d_infer.py records it; of ais_bench's empty.
         input_folder: what the views were read from, None if unknown.
+        views: provenance of the views; empty if unknown.
+        views_source: the file that records it.
+        missing_videos: why listed videos have no views, by index.
     """
 
     source: str
     labels: Mapping[int, int]
     digests: Mapping[str, str] = field(default_factory=dict)
     provenance: Mapping[str, Any] = field(default_factory=dict)
-    missing_videos: Mapping[int, MissingVideo] = field(default_factory=dict)
     input_folder: str | None = None
+    views: Mapping[str, Any] = field(default_factory=dict)
+    views_source: str = ""
+    missing_videos: Mapping[int, str] = field(default_factory=dict)
+
+    @property
+    def num_videos(self) -> int | None:
+        """The number of videos in the list that the views were made from, None if unknown."""
+        number = self.views.get("num_videos")
+        return number if isinstance(number, int) else None
+
+    def check_keys(self, keys: Mapping[str, int]) -> None:
+        """Compare the keys that the results were made with to those that they are scored with.
+
+        Raises:
+            ValueError: they differ; the text names the values to set.
+        """
+        config = self.views.get("config")
+        made_with = dict(config) if isinstance(config, dict) else {}
+        made_with["MODEL.NUM_CLASSES"] = self.provenance.get("num_classes")
+        known = {key: made_with[key] for key in keys if made_with.get(key) is not None}
+        if any(known[key] != keys[key] for key in known):
+            values = " ".join(f"{key} {value}" for key, value in known.items())
+            raise ValueError(f"{self.views_source or self.source} records other keys for these results: set {values}")
+
+    def list_problem(self, list_digest: str, source: str) -> str:
+        """Compare the list that the views were made from with another, empty if it is the same or unknown."""
+        made_from = self.views.get("list_digest", list_digest)
+        if made_from == list_digest:
+            return ""
+        return (
+            f"{source} is not the list that the views were made from, as {self.views_source} records; set "
+            "DATA.PATH_TO_DATA_DIR to the folder of that list, or leave it out"
+        )
 
 
 class _Sample(NamedTuple):
@@ -76,11 +111,24 @@ def read_record(folder: str) -> ResultRecord | None:
         labels |= record.labels
     if not labels:
         return None
-    return (
-        records[0]
-        if len(records) == 1
-        else ResultRecord(records[0].source, labels, input_folder=records[0].input_folder)
-    )
+    record = dataclasses.replace(records[0], labels=labels)
+    return record if record.provenance else _with_views_of_input(record, root.parent)
+
+
+def _with_views_of_input(record: ResultRecord, parent: Path) -> ResultRecord:
+    """Add what the manifest beside the inputs records, if it still exists: ais_bench's summary repeats none of it.
+
+    Raises:
+        ValueError: the manifest is damaged or in use.
+    """
+    for base in (parent, Path()):  # ais_bench's current folder is unknown
+        folder = base / record.input_folder if record.input_folder else Path("none")
+        records = find_records(folder) if folder.is_dir() else None
+        if records:
+            missing = records.missing_videos()
+            source = str(folder / "manifest.json")
+            return dataclasses.replace(record, views=records.provenance, views_source=source, missing_videos=missing)
+    return record
 
 
 def read_summary(path: Path) -> ResultRecord:
@@ -118,7 +166,7 @@ def _reduce(pairs: list[tuple[str, Any]]) -> Any:
 def _is_intact(content: bytes) -> bool:
     end = content.rfind(b",")
     match = _DIGEST_AT_END.fullmatch(content, max(end, 0))
-    return bool(match) and xxhash.xxh3_64_hexdigest(content[:end]).encode() == match[1]
+    return match is not None and xxhash.xxh3_64_hexdigest(content[:end]).encode() == match[1]
 
 
 def _record(path: Path, summary: Any) -> tuple[ResultRecord, set[int]]:
@@ -141,7 +189,8 @@ def _record(path: Path, summary: Any) -> tuple[ResultRecord, set[int]]:
                 labels[view] = label
                 if sample.digest:
                     digests[name] = sample.digest
-    missing = {int(index): MissingVideo(**video) for index, video in summary.get(MISSING_VIDEOS, {}).items()}
+    missing = {int(index): text for index, text in summary.get(MISSING_VIDEOS, {}).items()}
     folder = os.path.dirname(source) if source else None
-    record = ResultRecord(str(path), labels, digests, summary.get(PROVENANCE) or {}, missing, folder)
-    return record, named_twice
+    provenance = summary.get(PROVENANCE) or {}
+    views = provenance.get("views") or {}
+    return ResultRecord(str(path), labels, digests, provenance, folder, views, str(path), missing), named_twice
