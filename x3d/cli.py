@@ -135,6 +135,9 @@ def report_run(summary: "RunSummary") -> int:
     if summary.num_rotated:
         rotated = counted(summary.num_rotated, "video")
         logger.info("%s with rotation metadata, which is not applied, as in PySlowFast", rotated)
+    if summary.num_corrupt:
+        corrupt = counted(summary.num_corrupt, "video")
+        logger.warning("%s with frames that the decoder marked as damaged; they are used, as in PySlowFast", corrupt)
     if summary.num_not_reached:
         logger.error("%s not reached", counted(summary.num_not_reached, "video"))
     log_failures(summary.failed)

@@ -8,7 +8,8 @@ import numpy as np
 
 from x3d.dataset.naming import Shard
 from x3d.scoring.table import ScoreTable
-from x3d.storage.manifest import Entry, Manifest
+from x3d.storage.entries import Entry
+from x3d.storage.manifest import Manifest
 from x3d.storage.provenance import provenance_differences
 from x3d.storage.score_rows import ScoreRows, read_score_rows
 from x3d.storage.shards import find_manifests, load_shards, manifest_name, shard_of
