@@ -9,8 +9,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from x3d.config.loading import view_config
 from x3d.dataset.annotations import Video, first_existing, read_list
 from x3d.dataset.naming import WHOLE, Shard, views_per_video
@@ -23,10 +21,12 @@ from x3d.network.engine import Engine, open_engine
 from x3d.network.model_file import read_model
 from x3d.pipeline.summary import RunSummary
 from x3d.pipeline.video_scorer import VideoScorer
-from x3d.storage.evaluation_folder import open_shard
+from x3d.scoring.outputs import SOFTMAX_KEY, Outputs
+from x3d.storage.accuracy_file import remove_accuracy
+from x3d.storage.evaluation_folder import drop_changed, open_shard
 from x3d.storage.manifest import Manifest
 from x3d.storage.provenance import evaluation_provenance
-from x3d.storage.score_rows import ScoreRows
+from x3d.storage.score_rows import ScoreRows, VideoScores
 from x3d.video.sampling import Sampling
 from x3d.video.transform import Transform, view_shape
 
@@ -57,6 +57,7 @@ class EvaluateSettings:
         batch_size: views per batch, at most.
         stop_at_first_failure: else every failure is listed.
         view_config: the keys that decide the views, for the manifest.
+        outputs: what the model returns.
     """
 
     videos: Sequence[Video]
@@ -75,6 +76,7 @@ class EvaluateSettings:
     stop_at_first_failure: bool
     runner: RunnerSettings
     view_config: Mapping[str, Any]
+    outputs: Outputs
 
     @classmethod
     def from_cfg(cls, cfg: "CfgNode") -> "EvaluateSettings":
@@ -110,6 +112,7 @@ class EvaluateSettings:
             stop_at_first_failure=cfg.X3D_WORKERS.ON_ERROR == "raise",
             runner=RunnerSettings.from_cfg(cfg),
             view_config=view_config(cfg),
+            outputs=Outputs.from_cfg(cfg),
         )
 
 
@@ -139,7 +142,9 @@ def evaluate(settings: EvaluateSettings, shard: Shard = WHOLE) -> RunSummary:
         manifest, rows = open_shard(settings.output_path, shard, provenance, settings.num_classes)
         stack.enter_context(rows)
         stack.enter_context(manifest.saved_on_exit())
-        done = set(rows.done.tolist())
+        drop_changed(rows, videos)
+        remove_accuracy(settings.output_path)
+        done = set(rows.rows["video"].tolist())
         todo = [video for video in videos if video.index not in done]
         where = settings.runner.ray_address or counted(num_workers, "worker")
         logger.info(
@@ -147,12 +152,13 @@ def evaluate(settings: EvaluateSettings, shard: Shard = WHOLE) -> RunSummary:
         )
         for outcome in with_progress(runner.run(scorer, todo), len(todo), settings.stop_at_first_failure):
             _record(outcome, rows, manifest)
-    return RunSummary(len(videos), rows.num_rows, list(manifest.failed().values()), manifest.path)
+    failed = list(manifest.failed().values())
+    return RunSummary(len(videos), rows.num_rows, failed, manifest.path, rows.num_rotated, rows.num_corrupt)
 
 
 def _collect_provenance(settings: EvaluateSettings, engine: Engine, scorer: VideoScorer) -> dict[str, Any]:
     return evaluation_provenance(
-        settings.view_config,
+        {**settings.view_config, SOFTMAX_KEY: settings.outputs is Outputs.LOGITS},
         settings.videos,
         settings.num_views,
         settings.ensemble_method,
@@ -191,6 +197,7 @@ def plan_scorer(settings: EvaluateSettings, engine: Engine, model_digest: str) -
         sampling=settings.sampling,
         transform=settings.transform,
         ensemble_method=settings.ensemble_method,
+        outputs=settings.outputs,
     )
 
 
@@ -206,11 +213,11 @@ def task_resources(device: str) -> dict[str, float]:
     return {"CPU": 1.0} | ({resource: 1 / WORKERS_PER_DEVICE} if resource else {})
 
 
-def _record(outcome: Outcome[np.ndarray], rows: ScoreRows, manifest: Manifest) -> None:
+def _record(outcome: Outcome[VideoScores], rows: ScoreRows, manifest: Manifest) -> None:
     """Record the result of a video: its scores as a row, or its failure in the manifest."""
     video = outcome.video
     if outcome.value is None:
         manifest.record_failed(video, outcome.reason, outcome.text)
     else:
-        rows.append(video.index, video.label, outcome.value)
+        rows.append(video, outcome.value)
         manifest.forget(video.index)

@@ -13,7 +13,8 @@ from x3d.pipeline.result_table import AuditedResults, ExpectedViews, aggregate_r
 from x3d.scoring import Accuracy, ScoreTable, aggregate_views, measure_accuracy
 from x3d.scoring.accuracy import TOP_K
 from x3d.scoring.outputs import Outputs
-from x3d.storage.evaluation_folder import is_eval_folder, read_rows
+from x3d.storage.evaluation_folder import is_eval_folder
+from x3d.storage.evaluation_rows import read_rows
 from x3d.storage.provenance import list_digest
 from x3d.storage.result_record import ResultRecord, read_record
 
@@ -93,7 +94,13 @@ def _read_rows(folder: str, settings: ScoringSettings) -> ScoreTable:
             "X3D_POSTPROCESS.BACKEND native"
         )
     return read_rows(
-        folder, settings.num_classes, settings.ensemble_method, labels=settings.labels, annotations=settings.annotations
+        folder,
+        settings.num_classes,
+        settings.ensemble_method,
+        labels=settings.labels,
+        annotations=settings.annotations,
+        outputs=settings.outputs,
+        list_digest=settings.list_digest,
     )
 
 

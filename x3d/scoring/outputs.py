@@ -12,7 +12,8 @@ SUM_TOLERANCE = 0.01
 """Largest distance from 1 of the sum of 400 probabilities that were computed in float16."""
 LARGEST = 1 + 2**-10
 """Largest probability: 1 and the rounding of float16."""
-ADVICE = "set X3D_POSTPROCESS.SOFTMAX True if they are logits or log-probabilities"
+SOFTMAX_KEY = "X3D_POSTPROCESS.SOFTMAX"
+ADVICE = f"set {SOFTMAX_KEY} True if they are logits or log-probabilities"
 
 
 class Outputs(StrEnum):
@@ -40,14 +41,14 @@ def find_unusable(rows: np.ndarray, outputs: Outputs) -> np.ndarray:
         (n,) bool.
     """
     low, high = rows.min(axis=1), rows.max(axis=1)
-    in_range = (low >= 0) & (high <= LARGEST)
+    usable: np.ndarray = (low >= 0) & (high <= LARGEST)
     if outputs is Outputs.SIGMOID:
-        return ~(in_range & (low < high))
+        return np.logical_not(usable & (low < high))
     with np.errstate(over="ignore", invalid="ignore"):
-        are_probabilities = in_range & (np.abs(rows.sum(axis=1) - 1) <= SUM_TOLERANCE)
+        usable &= np.abs(rows.sum(axis=1) - 1) <= SUM_TOLERANCE
     if outputs is Outputs.LOGITS:
-        return are_probabilities | ~((low < high) & np.isfinite(low) & np.isfinite(high))
-    return ~are_probabilities
+        usable = (low < high) & np.isfinite(low) & np.isfinite(high) & ~usable
+    return np.logical_not(usable)
 
 
 def explain_unusable(row: np.ndarray, outputs: Outputs) -> str:
@@ -60,7 +61,7 @@ def explain_unusable(row: np.ndarray, outputs: Outputs) -> str:
         return "holds scores that are not finite (NaN or infinity)"
     low, high, total = row.min(), row.max(), row.sum(dtype=np.float64)
     if outputs is Outputs.LOGITS and low < high:
-        return "holds probabilities already; set X3D_POSTPROCESS.SOFTMAX False"
+        return f"holds probabilities already; set {SOFTMAX_KEY} False"
     if low == high:
         cause = f"holds the same score for every class, {low:.4g}"
     else:
