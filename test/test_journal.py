@@ -84,12 +84,13 @@ def test_a_pipe_in_place_of_a_journal_is_named(tmp_path):
 
 
 def test_it_is_synced_every_two_seconds_at_most(tmp_path, monkeypatch):
-    now, synced = 100.0, []
-    monkeypatch.setattr(time, "monotonic", lambda: now)
+    times, synced = [100.0], []
+    monkeypatch.setattr(time, "monotonic", lambda: times[-1])
     monkeypatch.setattr(os, "fsync", synced.append)
     journal = Journal(tmp_path / "manifest.json", DIGEST)
     counts = []
-    for now in (101.0, 102.0, 102.5, 103.0, 104.5, 104.6):
+    for seconds in (101.0, 102.0, 102.5, 103.0, 104.5, 104.6):
+        times.append(seconds)
         journal.append(EVENTS[0])
         counts.append(len(synced))
     journal.close()

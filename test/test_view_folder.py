@@ -66,7 +66,7 @@ def test_a_new_folder_has_a_manifest_and_its_scratch_goes_with_the_lock(tmp_path
         assert Manifest.load(folder.manifest_path).provenance == MADE_FROM
         assert writer.scratch.is_dir()
         assert names(folder.path) == {"manifest.json", ".manifest.lock", writer.scratch.name}
-        with pytest.raises(ValueError, match="manifest.lock is in use by another run"):
+        with pytest.raises(ValueError, match=r"manifest\.lock is in use by another run"):
             reopen(folder.path)
     assert names(folder.path) == {"manifest.json"}
 
