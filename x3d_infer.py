@@ -15,7 +15,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from x3d.cli import EXIT_DONE, fail, guarded
+from x3d.cli import EXIT_DONE, EXIT_INCOMPLETE, fail, guarded
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -55,18 +55,14 @@ def run(args: argparse.Namespace) -> int:
         return fail("--loop and --batchsize are at least 1, --warmup_count at least 0")
 
     from x3d.pipeline.infer import InferSettings, infer
-    from x3d.storage.ais_bench_summary import summary_path
-    from x3d.storage.atomic import write_json
 
     folder = None
     if args.output:
         folder = Path(args.output) / (args.output_dirname or time.strftime("%Y_%m_%d-%H_%M_%S"))
-    names = [field.name for field in dataclasses.fields(InferSettings) if field.name != "folder"]
-    summary = infer(InferSettings(folder=folder, **{name: getattr(args, name) for name in names}))
+    names = {field.name for field in dataclasses.fields(InferSettings)} - {"folder", "args"}
+    summary = infer(InferSettings(folder=folder, args=sys.argv, **{name: getattr(args, name) for name in names}))
     print("\n".join(summary.lines(args.display_all_summary)), flush=True)
-    if folder:
-        write_json(summary_path(folder), summary.to_dict(sys.argv), indent=None)
-    return EXIT_DONE
+    return EXIT_INCOMPLETE if summary.missing_videos else EXIT_DONE
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -28,6 +28,7 @@ READS = (
     "TEST.NUM_ENSEMBLE_VIEWS",
     "TEST.NUM_SPATIAL_CROPS",
     "MODEL.NUM_CLASSES",
+    "MODEL.HEAD_ACT",
     "X3D_POSTPROCESS",
 )
 
@@ -39,8 +40,10 @@ def run(cfg: "CfgNode", args: argparse.Namespace) -> int:
         return EXIT_DONE
 
     from x3d.pipeline.postprocess import ScoringSettings, score_folder
+    from x3d.storage.accuracy_file import remove_accuracy
 
     folder = cfg.X3D_POSTPROCESS.OM_OUTPUT_PATH
+    remove_accuracy(folder)
     return report_accuracy(score_folder(folder, ScoringSettings.from_cfg(cfg)), folder)
 
 

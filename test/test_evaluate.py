@@ -33,10 +33,10 @@ from x3d.dataset.annotations import Video
 from x3d.errors import EngineError, RunError
 from x3d.execution.process_pool import Workers
 from x3d.network.engine import infer_padded, open_engine
+from x3d.network.model_file import read_model
 from x3d.pipeline.evaluate import task_resources
 from x3d.pipeline.video_scorer import VideoScorer
 from x3d.storage.manifest import Manifest
-from x3d.storage.provenance import model_digest
 from x3d.storage.score_rows import ScoreRows, read_score_rows, row_type
 from x3d.video.sampling import Sampling
 from x3d.video.transform import Transform
@@ -60,13 +60,18 @@ class InferSession:
 
     def __init__(self, device_id, model_path):
         assert isinstance(device_id, int)
-        self._session = onnxruntime.InferenceSession(Path(model_path).read_text())
+        self._session = onnxruntime.InferenceSession(Path(model_path).read_bytes()[5:].decode())
 
     def get_inputs(self):
+        return [self._describe(port) for port in self._session.get_inputs()]
+
+    def get_outputs(self):
+        return [self._describe(port) for port in self._session.get_outputs()]
+
+    def _describe(self, port):
         described = Described()
-        described.shape = list(self._session.get_inputs()[0].shape)
-        described.realsize = int(np.prod(described.shape)) * 4
-        return [described]
+        described.name, described.datatype, described.shape = port.name, "dtype.float32", list(port.shape)
+        return described
 
     def infer(self, feeds):
         (array,) = feeds
@@ -100,7 +105,7 @@ def model_for(small_checkpoint, tmp_path_factory, small_onnx):
             assert x3d_pth2onnx.main([*SMALL, *more, *export, "X3D_PTH2ONNX.BATCH_SIZE", fixed]) == 0
         if engine != "ais_bench":
             return onnx
-        (made / f"{name}.om").write_text(str(onnx))
+        (made / f"{name}.om").write_bytes(b"IMOD\0" + str(onnx).encode())
         return made / f"{name}.om"
 
     return make
@@ -161,12 +166,12 @@ def test_scores_and_line_are_those_of_the_files(
 @pytest.mark.parametrize("engine", ["openvino", "onnxruntime", "static", "ais_bench"])
 def test_each_view_gets_the_scores_of_its_file(engine, data, small_cfg, model_for, views_for, stand_in):
     model = str(model_for(engine, 8, ()))
-    opened = open_engine(model, "onnxruntime" if engine == "onnxruntime" else "auto", num_threads=1)
+    opened = open_engine(read_model(str(model)), "onnxruntime" if engine == "onnxruntime" else "auto", num_threads=1)
     sampling, transform = Sampling.from_cfg(small_cfg), Transform.from_cfg(small_cfg)
     work = VideoScorer(model, opened.name, "", 1, 8, sampling, transform, "sum")
     scores = work.view_scores(Video(4, "", str(data.val / "class 1/4.mp4"), 4), opened)
     for view in range(30):
-        single = infer_padded(opened, np.load(views_for(()) / f"{120 + view}_4.npy"))[0][0]
+        single = infer_padded(opened, np.load(views_for(()) / f"{120 + view}_4.npy"))[0]
         assert np.abs(scores[view] - single).max() < 1e-6
 
 
@@ -318,14 +323,16 @@ def test_a_row_counts_even_if_the_manifest_records_a_failure(data, small_onnx, t
 
 
 def test_an_engine_that_does_not_start_ends_the_run(small_onnx):
-    work = VideoScorer(str(small_onnx), "openvino", "NOSUCH", 1, 8, *[None] * 2, "sum")
-    with pytest.raises(RunError, match=r"cannot load .* on NOSUCH"), Workers(1, 60) as workers:
+    work = VideoScorer(
+        str(small_onnx), read_model(str(small_onnx)).digest, "openvino", "NOSUCH", 1, 8, *[None] * 2, "sum"
+    )
+    with pytest.raises(RunError, match="device NOSUCH: OpenVINO cannot use it"), Workers(1, 60) as workers:
         list(workers.run(work, [Video(0, "", "", 0)]))
 
 
 def test_a_batch_that_the_engine_rejects_is_an_engine_error(small_onnx):
     with pytest.raises(EngineError, match="engine openvino failed on CPU: "):
-        infer_padded(open_engine(str(small_onnx)), np.zeros((1, 3, 1, 1, 1), dtype=np.float32))
+        infer_padded(open_engine(read_model(str(small_onnx))), np.zeros((1, 3, 1, 1, 1), dtype=np.float32))
 
 
 def resident_kilobytes(process_id: int) -> int:
@@ -366,7 +373,7 @@ def test_the_accuracy_file_records_the_conditions_of_the_rows(data, small_onnx, 
     conditions = json.loads((tmp_path / "eval_accuracy.json").read_text())["conditions"]
     assert conditions["DATA.SAMPLING_RATE"] == 2
     assert (conditions["engine"], conditions["device"]) == ("openvino", "CPU")
-    assert conditions["model_digest"] == model_digest(str(small_onnx))
+    assert conditions["model_digest"] == read_model(str(small_onnx)).digest
 
 
 @pytest.mark.parametrize(

@@ -150,17 +150,18 @@ def report_accuracy(accuracy: "Accuracy", folder: str) -> int:
     Returns:
         The exit status.
     """
-    from x3d.storage.atomic import write_json
+    from x3d.storage.accuracy_file import write_accuracy
 
     for k in accuracy.num_correct:
         logger.info("top-%d of the videos scored: %s", k, accuracy.of_scored(k))
         if not accuracy.complete:
             logger.warning("top-%d of the videos listed: %s", k, accuracy.of_listed(k))
-    path = Path(os.path.abspath(folder) + "_accuracy.json")
+    if accuracy.num_unlabelled:
+        logger.warning("%s without a label (-1) left out", counted(accuracy.num_unlabelled, "video"))
+    status = EXIT_DONE if accuracy.complete else EXIT_INCOMPLETE
     try:
-        write_json(path, accuracy.to_dict())
-        logger.info("counts, intervals and conditions: %s", path)
+        logger.info("counts, intervals and conditions: %s", write_accuracy(folder, accuracy.to_dict()))
     except OSError as error:
-        logger.warning("%s cannot be written: %s", path, error.strerror)
+        status = fail(f"{error.filename} cannot be written: {error.strerror}", EXIT_INCOMPLETE)
     print(json.dumps(dict(accuracy.line)), flush=True)
-    return EXIT_DONE if accuracy.complete else EXIT_INCOMPLETE
+    return status

@@ -50,6 +50,13 @@ class VideoError(Exception):
         return f"{self.path}: {REASONS[self.reason]}" + (f" ({self.detail})" if self.detail else "")
 
 
+def cause_of(error: BaseException) -> str:
+    """Cut the text of a library's error to its cause: the first line that is not a place in the library's source."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    causes = [line for line in lines if not line.startswith(("Exception from ", "Check '"))]
+    return (causes or lines or [repr(error)])[0].rstrip(".:")
+
+
 def counted(number: int, noun: str) -> str:
     """Format a count with its noun: 1 video, 2 videos."""
     return f"{number} {noun}{'' if number == 1 else 's'}"

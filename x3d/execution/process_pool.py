@@ -49,7 +49,7 @@ class Workers:
             function: picklable. A VideoError it raises becomes an outcome.
         Raises:
             OSError: from the function, such as a full disk.
-            RunError: the function's engine does not start or fails, or worker processes do not start.
+            RunError: from the function, its engine does not start or fails, or worker processes do not start.
         """
         for worker in self._busy():  # of a run that was abandoned
             self._remove(worker)
@@ -148,7 +148,7 @@ def _outcome(task: Task, report: Report, timeout_seconds: float) -> Outcome[T] |
         return Outcome(video, report.value)
     if isinstance(error, VideoError):
         return Outcome(video, reason=error.reason, text=str(error))
-    if isinstance(error, OSError) and isinstance(error.errno, int):
+    if isinstance(error, RunError) or (isinstance(error, OSError) and isinstance(error.errno, int)):
         raise error
     if report.event is Event.TIMED_OUT:
         outcome = Outcome[T](video, reason="timed_out", text=f"{video.path}: not done in {timeout_seconds:g} s")

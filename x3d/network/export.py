@@ -12,6 +12,7 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from x3d.network import EXPORT_FORMAT
 from x3d.network.engine import ONNX_ENGINES, open_engine, run_batch
+from x3d.network.model_file import read_model
 
 INPUT, OUTPUT = "image", "class"
 
@@ -87,9 +88,9 @@ def check_parity(model: nn.Module, path: str, view_shape: tuple[int, ...], batch
         One Difference per engine and batch.
     """
     for name in ONNX_ENGINES:
-        engine = open_engine(path, name)
+        engine = open_engine(read_model(path), name)
         for seed, size in enumerate([batch_size, batch_size] if batch_size else [1, 3]):
             batch = np.random.RandomState(seed).standard_normal((size, *view_shape)).astype(np.float32)
             with torch.inference_mode():
                 expected = model(torch.from_numpy(batch)).numpy()
-            yield Difference(name, size, float(np.abs(run_batch(engine, batch)[0] - expected).max()))
+            yield Difference(name, size, float(np.abs(run_batch(engine, batch) - expected).max()))
