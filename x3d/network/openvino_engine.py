@@ -1,10 +1,11 @@
 """Run an .onnx or .xml with OpenVINO."""
 
-import os
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import numpy as np
+
+from x3d.cores import count_cores
 
 
 class OpenVinoEngine:
@@ -27,7 +28,7 @@ class OpenVinoEngine:
         self._properties: dict[str, Any] = {"PERFORMANCE_HINT": "THROUGHPUT", "INFERENCE_PRECISION_HINT": "f32"}
         if self.device == "CPU":
             self._properties["ENABLE_CPU_PINNING"] = False
-            self._properties["INFERENCE_NUM_THREADS"] = num_threads or len(os.sched_getaffinity(0))
+            self._properties["INFERENCE_NUM_THREADS"] = num_threads or count_cores()
         self._model = self._core.read_model(model_path)
         shape = self._model.input(0).partial_shape
         self.batch_size: int | None = None if shape[0].is_dynamic else shape[0].get_length()
