@@ -10,7 +10,6 @@ import numpy as np
 
 from test.videos import B_FRAMES, add_cover, drop_first_packets, remux, write_audio, write_late_sound, write_video
 
-
 JPEG = cv2.imencode(".jpg", np.zeros((48, 64, 3), dtype=np.uint8))[1].tobytes()
 
 

@@ -11,8 +11,8 @@ from x3d.config.loading import load_cfg
 from x3d.dataset.annotations import read_list
 from x3d.dataset.bad_rows import BadRow, format_bad_rows
 
-GOOD = "moving right blue/007, a.mp4 3\nshrinking red/żółw.mp4 10\nit's \"here\"/b.mp4 -1\n"
-EXPECTED = [("moving right blue/007, a.mp4", 3), ("shrinking red/żółw.mp4", 10), ("it's \"here\"/b.mp4", -1)]
+GOOD = 'moving right blue/007, a.mp4 3\nshrinking red/żółw.mp4 10\nit\'s "here"/b.mp4 -1\n'
+EXPECTED = [("moving right blue/007, a.mp4", 3), ("shrinking red/żółw.mp4", 10), ('it\'s "here"/b.mp4', -1)]
 
 
 def separated(text: str, by: str) -> str:
@@ -88,13 +88,19 @@ def test_the_advice_writes_the_separator_that_is_set(separator, tmp_path):
     [
         (GOOD.encode()[:40] + b"\0" + GOOD.encode()[40:], "test.csv has a NUL byte in line 2"),
         (b"<html>404</html>", "test.csv is no list of videos: it is an HTML or XML page"),
-        (b"version https://git-lfs.github.com/spec/v1\n", "is no list of videos: it is a git-LFS pointer; run `git lfs"),
+        (
+            b"version https://git-lfs.github.com/spec/v1\n",
+            "is no list of videos: it is a git-LFS pointer; run `git lfs",
+        ),
         (b"\x1f\x8b\x08\0\0\0", "is no list of videos: it is a gzip archive"),
         (b"\xef\xbb\xbf", "is empty"),
         (b"\n \r\n", "is empty"),
         (b"7\n", "1 line: no label"),
         (b" 7\n", "1 line: a label without a path"),
-        (b"a.mp4 0\nb.mp4 4.0\n", "1 line: no label: a whole number after ' ' is expected at the end\n  line 2: 'b.mp4 4.0'"),
+        (
+            b"a.mp4 0\nb.mp4 4.0\n",
+            "1 line: no label: a whole number after ' ' is expected at the end\n  line 2: 'b.mp4 4.0'",
+        ),
         (b"a.mp4 0\nb\x1b[31m.mp4\n", r"line 2: 'b\\x1b\[31m.mp4'"),
     ],
 )
@@ -105,7 +111,8 @@ def test_what_no_command_corrects_is_named(content, text, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "content", [GOOD.encode(), b"\xef\xbb\xbf" + GOOD.encode(), GOOD.replace("\n", "\r\n").encode(), GOOD.strip().encode()]
+    "content",
+    [GOOD.encode(), b"\xef\xbb\xbf" + GOOD.encode(), GOOD.replace("\n", "\r\n").encode(), GOOD.strip().encode()],
 )
 def test_a_mark_and_line_ends_of_windows_do_no_harm(content, tmp_path):
     (tmp_path / "test.csv").write_bytes(content)
