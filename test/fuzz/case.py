@@ -4,6 +4,7 @@ import functools
 import os
 import random
 import shutil
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,7 +13,7 @@ import pytest
 from test.fuzz import edits
 from test.fuzz.kinds import KINDS, Kind
 from test.fuzz.oracle import Judgement, Product, judge
-from test.fuzz.world import InlineRunner, build
+from test.world import InlineRunner, build
 
 FILE_EDIT_SHARE = 0.05
 """Of the cases, in which the file itself is replaced, not its content."""
@@ -57,8 +58,12 @@ class Runner:
         """Undo the changes of this process."""
         self._patches.undo()
 
-    def run(self, case: Case) -> tuple[Judgement, str]:
-        """Run one case; return the judgement, and what was changed."""
+    def run(self, case: Case, report: Callable[[str], None]) -> Judgement:
+        """Run one case.
+
+        Args:
+            report: told what is changed before anything runs.
+        """
         kind = KINDS[case.kind]
         draw = random.Random(f"{case.seed} {case.kind} {case.number}")
         glob = draw.choice(kind.targets)
@@ -66,10 +71,9 @@ class Runner:
         target = draw.choice(targets)
         intact = self._products(case.kind, target)
         self._copy(kind)
-        change = _change(draw, Path(target), kind)
+        report(f"{_change(draw, Path(target), kind)} {target}")
         names = f"{Path(target).name.replace('.', '[.]')}|{kind.names}"
-        judgement = judge(lambda: kind.route(target), intact, names, lambda: kind.is_undetectable(Path(target)))
-        return judgement, f"{change} {target}"
+        return judge(lambda: kind.route(target), intact, names, lambda: kind.is_undetectable(Path(target)))
 
     def _intact_product(self, name: str, target: str) -> Product:
         self._copy(KINDS[name])

@@ -49,7 +49,8 @@ def insert(draw: Random, data: bytes) -> bytes:
 
 def append(draw: Random, data: bytes) -> bytes:
     """Append random bytes or zeros."""
-    return data + draw.choice([draw.randbytes, bytes])(draw.choice(BLOCK_BYTES))
+    size = draw.choice(BLOCK_BYTES)
+    return data + draw.choice([draw.randbytes(size), bytes(size)])
 
 
 def delete_block(draw: Random, data: bytes) -> bytes:

@@ -4,7 +4,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from test.fuzz import routes, text_edits, world
+from test import world
+from test.fuzz import routes, text_edits
 from test.fuzz.edits import BYTES, Edit
 from test.fuzz.routes import Made
 
@@ -21,7 +22,7 @@ class Kind:
     """A kind of input.
 
     Attributes:
-        inputs: files and folders that the route reads, of test.fuzz.world.
+        inputs: files and folders that the route reads, of test.world.
         targets: globs of the files to change, one per case.
         route: runs the scripts, given the changed file.
         edits: of the content.

@@ -48,7 +48,7 @@ class Judgement:
     detail: str = ""
 
 
-class Stopped(Exception):
+class ScriptError(Exception):
     """A script did not end with 0."""
 
     def __init__(self, ran: Ran) -> None:
@@ -56,11 +56,11 @@ class Stopped(Exception):
         self.ran = ran
 
 
-class Broken(Stopped):
+class TracebackError(ScriptError):
     """A script ended with a traceback or an internal error."""
 
 
-class Contradiction(Exception):
+class ContradictionError(Exception):
     """Two scripts treat the same input differently; the text says how."""
 
 
@@ -68,14 +68,14 @@ def completed(*all_ran: Ran, statuses: Iterable[int] = (0,)) -> str:
     """Check scripts that ran; return what they logged.
 
     Raises:
-        Broken: one printed a traceback, reported an internal error, or ended with an unknown status.
-        Stopped: one ended with another status than these.
+        TracebackError: one printed a traceback, reported an internal error, or ended with an unknown status.
+        ScriptError: one ended with another status than these.
     """
     for ran in all_ran:
         if _TRACEBACK.search(ran.err + ran.out) or ran.status not in (0, 1, 2):
-            raise Broken(ran)
+            raise TracebackError(ran)
         if ran.status not in statuses:
-            raise Stopped(ran)
+            raise ScriptError(ran)
     return "".join(ran.err for ran in all_ran)
 
 
@@ -91,12 +91,12 @@ def judge(
     """
     try:
         product, logged = route()
-    except Broken as broken:
+    except TracebackError as broken:
         return Judgement(Verdict.TRACEBACK, _last_lines(broken.ran))
-    except Stopped as stopped:
+    except ScriptError as stopped:
         named = re.search(names, stopped.ran.err)
         return Judgement(Verdict.NOTICED if named else Verdict.MISLEADING, _last_lines(stopped.ran))
-    except Contradiction as contradiction:
+    except ContradictionError as contradiction:
         return Judgement(Verdict.SILENT, str(contradiction))
     differing = sorted(key for key in {*product, *intact} if product.get(key) != intact.get(key))
     if not differing:

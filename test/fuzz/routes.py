@@ -11,8 +11,8 @@ from unittest import mock
 
 import xxhash
 
-from test.fuzz import world
-from test.fuzz.oracle import Contradiction, Product, completed
+from test import world
+from test.fuzz.oracle import ContradictionError, Product, completed
 from test.in_process import Ran
 from x3d.pipeline import postprocess
 
@@ -30,7 +30,7 @@ def digests(folder: str, *suffixes: str) -> Product:
 def _tables() -> Iterator[list[Any]]:
     """Collect the scores that accuracies are computed from."""
     found: list[Any] = []
-    measure = postprocess.measure_accuracy
+    measure = postprocess.measure_accuracy  # type: ignore[attr-defined]
 
     def recorded(table: Any, *more: Any) -> Any:
         found.append(table)
@@ -90,18 +90,18 @@ def video(target: str) -> Made:
     """Resume a folder after a video changed, and compare it with a new folder.
 
     Raises:
-        Contradiction: the old views stay for the changed file, or verify calls good what preprocess cannot use.
+        ContradictionError: the old views stay for the changed file, or verify calls good what preprocess cannot use.
     """
     logged = completed(world.preprocess("prep"), world.preprocess("fresh"), statuses=(0, 1))
     old, new = (digests(folder, ".npy") for folder in ("prep", "fresh"))
     if {Path(name).name: value for name, value in old.items()} != {Path(n).name: value for n, value in new.items()}:
-        raise Contradiction(f"the resumed folder has other views than a new one: {target}")
+        raise ContradictionError(f"the resumed folder has other views than a new one: {target}")
     completed(world.verify(), statuses=(0, 1))
     failed = [entry for entry in _entries("fresh") if entry["state"] == "failed"]
     report = Path("verify.csv").read_text()
     for entry in failed:
         if re.search(rf"{re.escape(entry['path'])}.*,(good|)\s*$", report, flags=re.MULTILINE):
-            raise Contradiction(f"verify calls {entry['path']} good: {entry['reason']} for x3d_preprocess.py")
+            raise ContradictionError(f"verify calls {entry['path']} good: {entry['reason']} for x3d_preprocess.py")
     return old, logged
 
 

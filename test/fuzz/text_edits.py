@@ -143,18 +143,20 @@ def edit_npy_header(draw: Random, data: bytes) -> bytes:
     """Change type, order, shape or length field of a `.npy` header, or its text."""
     length = int.from_bytes(data[8:10], "little")
     header, values = data[10 : 10 + length], data[10 + length :]
-    how = draw.choice(
-        [
-            lambda: re.sub(rb"'[<>|][a-z]\d'", draw.choice([b"'>f4'", b"'<f8'", b"'|O'", b"'<i4'", b"'<f2'"]), header),
-            lambda: header.replace(b"False", b"True"),
-            lambda: re.sub(rb"\(.*?\)", draw.choice([b"(10**12, 400)", b"(99999999999,)", b"()", b"(-1,)"]), header),
-            lambda: header.replace(b"{", b"{" * draw.choice([0, 2, 5000])),
-            lambda: header.replace(b"descr", b"shape"),
-            lambda: header.rstrip() + b"," * draw.choice([1, 70000]) + b"\n",
-        ]
-    )()
+    old, new = draw.choice(_HEADER_EDITS)
+    header = re.sub(old, new, header)
     field = draw.choice([len(header) & 0xFFFF, length, 65535, 0])
     return data[:8] + field.to_bytes(2, "little") + header + values
 
+
+_HEADER_EDITS: Sequence[tuple[bytes, bytes]] = (
+    *((rb"'[<>|][a-z]\d'", new) for new in (b"'>f4'", b"'<f8'", b"'|O'", b"'<i4'", b"'<f2'")),
+    *((rb"\(.*?\)", new) for new in (b"(10**12, 400)", b"(99999999999,)", b"()", b"(-1,)")),
+    *((rb"\{", new) for new in (b"", b"{{", b"{" * 5000)),
+    *((rb" *\n", new) for new in (b"", b",\n", b"," * 70000 + b"\n")),
+    (rb"False", b"True"),
+    (rb"descr", b"shape"),
+)
+"""Pattern -> replacement, in the text of the header."""
 
 NPY: Sequence[Edit] = (edit_npy_header, edit_npy_header)

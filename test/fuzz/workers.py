@@ -9,7 +9,7 @@ from pathlib import Path
 from test.fuzz.case import Case, Result, Runner
 from test.fuzz.oracle import Judgement, Verdict
 
-LIMIT_SECONDS = 120
+LIMIT_SECONDS = 30
 START_SECONDS = 300
 
 
@@ -20,6 +20,7 @@ class Worker:
         context = multiprocessing.get_context("spawn")
         self.connection, theirs = context.Pipe()
         self.case: Case | None = None
+        self.change = ""
         self.started = time.monotonic()
         self._process = context.Process(target=_work, args=(theirs, intact, folder), daemon=True)
         self._process.start()
@@ -41,22 +42,31 @@ class Worker:
 
     def submit(self, case: Case) -> None:
         """Send a case to the process."""
-        self.case, self.started = case, time.monotonic()
+        self.case, self.change, self.started = case, "", time.monotonic()
         self.connection.send(case)
 
     def result(self) -> Result | None:
         """Return the result of the case, None while it runs; a process that died or hangs is a result."""
-        assert self.case is not None
         seconds = time.monotonic() - self.started
+        judgement = self._receive()
+        if judgement is None and seconds > LIMIT_SECONDS:
+            judgement = Judgement(Verdict.HANG, f"no end within {LIMIT_SECONDS} s")
+        if judgement is None:
+            return None
+        assert self.case is not None
+        return Result(self.case, judgement, self.change, seconds)
+
+    def _receive(self) -> Judgement | None:
+        """Receive the change and the judgement as far as they came."""
         try:
-            if self.connection.poll():
-                judgement, change = self.connection.recv()
-                return Result(self.case, judgement, change, seconds)
+            while self.connection.poll():
+                message = self.connection.recv()
+                if isinstance(message, Judgement):
+                    return message
+                self.change = message
         except EOFError:
             self._process.join()
-            return Result(self.case, Judgement(Verdict.TRACEBACK, f"process ended with {self._process.exitcode}"))
-        if seconds > LIMIT_SECONDS:
-            return Result(self.case, Judgement(Verdict.HANG, f"no end within {LIMIT_SECONDS} s"), "", seconds)
+            return Judgement(Verdict.TRACEBACK, f"process ended with {self._process.exitcode}")
         return None
 
     @property
@@ -71,15 +81,15 @@ class Worker:
         self._process.join()
 
 
-def _work(cases: "connection.Connection[tuple[Judgement, str] | bool, Case]", intact: Path, folder: Path) -> None:
+def _work(cases: "connection.Connection[Judgement | str, Case]", intact: Path, folder: Path) -> None:
     runner = Runner(intact, folder)
-    cases.send(True)
+    cases.send("")
     while True:
         try:
             case = cases.recv()
         except EOFError:
             return
-        cases.send(runner.run(case))
+        cases.send(runner.run(case, cases.send))
 
 
 def run_cases(folder: Path, num_workers: int, next_case: Callable[[], Case | None]) -> Iterator[Result]:

@@ -112,10 +112,9 @@ def _run(*all_ran: Ran) -> None:
 @contextmanager
 def _same_bytes_each_time() -> Iterator[None]:
     """Replace what the scripts record about a run and a process."""
-    clock = itertools.count()
     with (
-        mock.patch("time.perf_counter", lambda: next(clock) / 1000),
-        mock.patch("os.getpid", lambda: 1),
+        mock.patch("time.perf_counter", side_effect=map(float, itertools.count())),
+        mock.patch("os.getpid", return_value=1),
         mock.patch.object(sys, "argv", ["x3d"]),
     ):
         yield
