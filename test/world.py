@@ -15,6 +15,7 @@ from typing import Any
 from unittest import mock
 
 import numpy as np
+import pytest
 import yaml
 
 from demo.small import SMALL
@@ -30,7 +31,7 @@ from x3d.execution.outcome import Outcome
 NUM_CLIPS, NUM_CROPS, NUM_CLASSES = 2, 3, 9
 CFG = ["--cfg", "cfg.yaml"]
 DATA = ["DATA.PATH_TO_DATA_DIR", "data", "DATA.PATH_PREFIX", "data/val"]
-LOSSY = {"qp": "20", "g": "12"}
+LOSSY = {"qp": "20", "g": "12", "bf": "0"}
 VIDEOS: dict[str, dict[str, Any]] = {
     "h264.mp4": {"options": B_FRAMES},
     "h264.mkv": {"options": LOSSY},
@@ -63,18 +64,18 @@ def preprocess(folder: str, *more: str) -> Ran:
     return run_script("x3d_preprocess", [*CFG, *DATA, "X3D_PREPROCESS.DATA_OUTPUT_PATH", folder, *more])
 
 
-def infer(model: str, views: str, folder: str, outfmt: str = "BIN") -> Ran:
+def infer(model: str, views: str, folder: str, outfmt: str = "BIN", *more: str) -> Ran:
     paths = ["--model", model, "--input", views, "--output", ".", "--output_dirname", folder]
-    return run_script("x3d_infer", [*paths, "--batchsize", "4", "--outfmt", outfmt])
+    return run_script("x3d_infer", [*paths, "--batchsize", "4", "--outfmt", outfmt, *more])
 
 
 def score(folder: str, *more: str) -> Ran:
     return run_script("x3d_postprocess", [*CFG, "X3D_POSTPROCESS.OM_OUTPUT_PATH", folder, *more])
 
 
-def evaluate(model: str, folder: str) -> Ran:
+def evaluate(model: str, folder: str, *more: str) -> Ran:
     paths = ["X3D_EVALUATE.MODEL_PATH", model, "X3D_EVALUATE.OUTPUT_PATH", folder]
-    return run_script("x3d_evaluate", [*CFG, *DATA, *paths, "X3D_WORKERS.NUM", "1"])
+    return run_script("x3d_evaluate", [*CFG, *DATA, *paths, "X3D_WORKERS.NUM", "1", *more])
 
 
 def export(checkpoint: str, model: str) -> Ran:
@@ -84,6 +85,17 @@ def export(checkpoint: str, model: str) -> Ran:
 
 def verify() -> Ran:
     return run_script("x3d_verify", [*CFG, *DATA])
+
+
+def with_change(change: Callable[[], object], command: Callable[[], Ran]) -> Ran:
+    """Run a command, and make a change when its first video is to start."""
+
+    def run(self: InlineRunner, *arguments: Any) -> Iterator[Outcome[Any]]:
+        change()
+        return _run_all(self, *arguments)
+
+    with mock.patch.object(InlineRunner, "run", run):
+        return command()
 
 
 def build(folder: Path) -> None:
@@ -207,3 +219,15 @@ def probabilities(path: Path) -> np.ndarray | None:
     """Read a `.bin` result without the suite's code, None where it is none."""
     data = path.read_bytes()
     return np.frombuffer(data, "<f4") if len(data) == 4 * NUM_CLASSES else None
+
+
+def write_module(name: str) -> None:
+    """Make a module in `without/` that cannot be imported, as if it were not installed."""
+    Path("without").mkdir()
+    Path(f"without/{name}.py").write_text(f"raise ModuleNotFoundError(\"No module named '{name}'\", name='{name}')\n")
+
+
+def use_inline_runner(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Run the videos of every script in this process."""
+    for module in ("preprocess", "evaluate", "verify"):
+        InlineRunner().use_in(module, monkeypatch)

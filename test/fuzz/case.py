@@ -13,7 +13,7 @@ import pytest
 from test.fuzz import edits
 from test.fuzz.kinds import KINDS, Kind
 from test.fuzz.oracle import Judgement, Product, judge
-from test.world import InlineRunner, build
+from test.world import build, use_inline_runner
 
 FILE_EDIT_SHARE = 0.05
 """Of the cases, in which the file itself is replaced, not its content."""
@@ -47,8 +47,7 @@ class Runner:
 
     def __init__(self, intact: Path, folder: Path) -> None:
         self._patches = pytest.MonkeyPatch()
-        for module in ("preprocess", "evaluate", "verify"):
-            InlineRunner().use_in(module, self._patches)
+        use_inline_runner(self._patches)
         self._intact, self._folder = intact, folder
         if not intact.exists():
             build(intact)
