@@ -8,6 +8,11 @@ by the same workers as in x3d_preprocess.py.
 The exit status is 1 if a row or a video is bad. Files that are not listed are reported, and are no problem.
 """
 
+if __name__ == "__main__":  # before anything else can be interrupted
+    from x3d.signals import end_on_stop_signals
+
+    end_on_stop_signals()
+
 import argparse
 import logging
 from collections.abc import Sequence
@@ -15,6 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from x3d.cli import EXIT_DONE, EXIT_INCOMPLETE, script_main
+from x3d.console import end
 from x3d.errors import REASONS, counted, format_problems
 from x3d.files import printable
 
@@ -62,4 +68,4 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    end(main())

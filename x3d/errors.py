@@ -1,5 +1,6 @@
 """Exceptions, the reasons why a video fails, and the formatting of problems and counts."""
 
+import os
 from collections.abc import Sequence
 
 MAX_LISTED_PROBLEMS = 20
@@ -50,6 +51,20 @@ class VideoError(Exception):
 
     def __str__(self) -> str:
         return f"{self.path}: {REASONS[self.reason]}" + (f" ({self.detail})" if self.detail else "")
+
+
+def cause_of(error: BaseException) -> str:
+    """Cut the text of a library's error to its cause: the first line that is not a place in the library's source."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    causes = [line for line in lines if not line.startswith(("Exception from ", "Check '"))]
+    return (causes or lines or [repr(error)])[0].rstrip(".:")
+
+
+def describe_os_error(error: OSError) -> str:
+    """Format an error of the operating system: `No space left on device: '/data/7_3.npy'`."""
+    if not error.strerror:
+        return str(error)
+    return f"{error.strerror}: {os.fsdecode(error.filename)!r}" if error.filename else error.strerror
 
 
 def counted(number: int, noun: str) -> str:
