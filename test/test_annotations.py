@@ -92,6 +92,11 @@ def test_checking_a_list_lists_problems_and_repeated_paths(tmp_path):
     assert [row.problem for row in bad_rows][1] == "the path is listed before"
 
 
+def test_rows_of_three_columns_are_bad_and_no_videos(tmp_path):
+    videos, bad_rows = scan_list(config(tmp_path, "a.mp4 300 0\nb.mp4 250 1\n"))
+    assert (videos, [row.index for row in bad_rows]) == ([], [0, 1])
+
+
 def test_videos_are_warned_of_and_counted_that_have_no_label(tmp_path, caplog):
     (tmp_path / "b.mp4").touch()
     cfg = config(tmp_path, "a.mp4 0\nb.mp4 -1\nc.mp4 -1\n", "DATA.PATH_PREFIX", str(tmp_path))
