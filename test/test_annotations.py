@@ -102,7 +102,9 @@ def test_videos_are_warned_of_and_counted_that_have_no_label(tmp_path, caplog):
     cfg = config(tmp_path, "a.mp4 0\nb.mp4 -1\nc.mp4 -1\n", "DATA.PATH_PREFIX", str(tmp_path))
     videos = read_videos(cfg)
     assert count_unlabelled(videos) == 2
-    assert [record.message for record in caplog.records] == ["2 of 3 videos unlabelled (-1): left out of the accuracy"]
+    assert [record.message for record in caplog.records] == [
+        "2 of 3 videos are unlabelled (-1) and left out of the accuracy"
+    ]
 
 
 def test_a_list_none_of_whose_videos_exists_is_refused(tmp_path):
@@ -121,3 +123,15 @@ def test_the_first_video_that_exists_is_found(tmp_path):
     for name in ("b.mp4", "c.mp4"):
         (tmp_path / name).touch()
     assert first_existing(videos) == str(tmp_path / "b.mp4")
+
+
+def test_an_empty_separator_is_named(tmp_path):
+    with pytest.raises(ValueError, match=r"DATA\.PATH_LABEL_SEPARATOR is empty; set"):
+        read(tmp_path, "a.mp4 1\n", "DATA.PATH_LABEL_SEPARATOR", "")
+
+
+@pytest.mark.parametrize("row", [" " * 200_000 + "x", '"' * 200_000, "a,1" * 100_000])
+def test_a_row_without_end_is_named_at_once_and_shown_in_part(row, tmp_path):
+    with pytest.raises(ValueError, match="1 line: longer than any path") as raised:
+        read(tmp_path, f"a.mp4 1\n{row}\n")
+    assert len(str(raised.value)) < 1000
