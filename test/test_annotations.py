@@ -125,11 +125,6 @@ def test_the_first_video_that_exists_is_found(tmp_path):
     assert first_existing(videos) == str(tmp_path / "b.mp4")
 
 
-def test_an_empty_separator_is_named(tmp_path):
-    with pytest.raises(ValueError, match=r"DATA\.PATH_LABEL_SEPARATOR is empty; set"):
-        read(tmp_path, "a.mp4 1\n", "DATA.PATH_LABEL_SEPARATOR", "")
-
-
 @pytest.mark.parametrize("row", [" " * 200_000 + "x", '"' * 200_000, "a,1" * 100_000])
 def test_a_row_without_end_is_named_at_once_and_shown_in_part(row, tmp_path):
     with pytest.raises(ValueError, match="1 line: longer than any path") as raised:

@@ -56,13 +56,6 @@ class ListFormat:
 
     @classmethod
     def from_cfg(cls, cfg: "CfgNode") -> "ListFormat":
-        """Read the keys.
-
-        Raises:
-            ValueError: the separator is empty.
-        """
-        if not cfg.DATA.PATH_LABEL_SEPARATOR:
-            raise ValueError("DATA.PATH_LABEL_SEPARATOR is empty; set what is between path and label, such as ' '")
         return cls(cfg.DATA.PATH_LABEL_SEPARATOR, cfg.DATA.PATH_PREFIX, cfg.MODEL.NUM_CLASSES)
 
 
