@@ -28,7 +28,9 @@ def test_a_softmax_of_log_probabilities_gives_the_probabilities_and_large_logits
 
 @pytest.mark.parametrize("scale", [1, 3, 30])
 def test_probabilities_computed_in_float16_are_usable(scale):
-    halves = np.exp((scale * LOGITS).astype(np.float16) - (scale * LOGITS).astype(np.float16).max(axis=1, keepdims=True))
+    halves = np.exp(
+        (scale * LOGITS).astype(np.float16) - (scale * LOGITS).astype(np.float16).max(axis=1, keepdims=True)
+    )
     halves = halves / halves.sum(axis=1, keepdims=True, dtype=np.float16)
     assert halves.dtype == np.float16
     assert not find_unusable(halves.astype(np.float32), Outputs.SOFTMAX).any()
@@ -41,7 +43,11 @@ def test_probabilities_computed_in_float16_are_usable(scale):
         (Outputs.SOFTMAX, row(0.2, np.inf, 0.8), "holds scores that are not finite"),
         (Outputs.SOFTMAX, row(np.inf, -np.inf, 0.8), "holds scores that are not finite"),
         (Outputs.SOFTMAX, row(0, 0, 0), "holds the same score for every class, 0; set X3D_POSTPROCESS.SOFTMAX True"),
-        (Outputs.SOFTMAX, row(-0.1, 0.1, 1), "not probabilities, from -0.1 to 1 with the sum 1; set X3D_POSTPROCESS.SOF"),
+        (
+            Outputs.SOFTMAX,
+            row(-0.1, 0.1, 1),
+            "not probabilities, from -0.1 to 1 with the sum 1; set X3D_POSTPROCESS.SOF",
+        ),
         (Outputs.SOFTMAX, row(0.2, 0.3, 0.48), "from 0.2 to 0.48 with the sum 0.98; set X3D_POSTPROCESS.SOFTMAX True"),
         (Outputs.SOFTMAX, row(0.2, 0.3, 0.52), "with the sum 1.02; set"),
         (Outputs.SOFTMAX, row(0, 0, 1.005), "not probabilities, from 0 to 1.005"),

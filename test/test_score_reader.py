@@ -52,7 +52,10 @@ WRONG = {
     "double.npy": (lambda path: np.save(path, SCORES.astype(float)), "holds 3 float64 scores; 3 float32 are needed"),
     "empty.npy": (lambda path: path.touch(), "cannot be read as scores"),
     "cut.npy": (lambda path: path.write_bytes(b"\x93NUMPY"), "cannot be read as scores"),
-    "bracket.npy": (lambda path: path.write_bytes(npy().replace(b"(3,)", b"(3, ")), "cannot be read as scores: its .npy"),
+    "bracket.npy": (
+        lambda path: path.write_bytes(npy().replace(b"(3,)", b"(3, ")),
+        "cannot be read as scores: its .npy",
+    ),
     "huge.npy": (lambda path: path.write_bytes(npy().replace(b"(3,)", b"(9" + 15 * b"0" + b",)")), "cannot be read as"),
     "deep.npy": (lambda path: path.write_bytes(npy().replace(b"(3,)", 3000 * b"(")), "cannot be read as scores"),
     "longer.npy": (lambda path: path.write_bytes(npy() + b"1234"), "cannot be read as scores"),
@@ -127,7 +130,9 @@ def test_a_flipped_bit_of_a_result_with_a_digest_is_noticed(suffix, tmp_path):
     content[-2] ^= 1
     Path(path).write_bytes(content)
     [problem] = reader.read([Result(0, 0, path)])
-    assert problem == f"{path} is damaged or replaced: its digest is not in the summary of the run; run x3d_infer.py again"
+    assert (
+        problem == f"{path} is damaged or replaced: its digest is not in the summary of the run; run x3d_infer.py again"
+    )
 
 
 def test_a_result_without_a_digest_is_noticed_if_others_have_one(tmp_path):

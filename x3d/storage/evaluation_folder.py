@@ -94,10 +94,10 @@ def drop_changed(rows: ScoreRows, videos: Iterable[Video]) -> None:
     if changed:
         names = ", ".join(paths[index] for index in changed[:MAX_NAMED])
         more = f" and {len(changed) - MAX_NAMED} more" if len(changed) > MAX_NAMED else ""
-        logger.warning("%s changed since scored, which is redone: %s%s", counted(len(changed), "video"), names, more)
+        logger.warning("%s changed since scored, redone: %s%s", counted(len(changed), "video"), names, more)
         rows.drop(changed)
     if num_missing:
-        logger.warning("%s no longer readable; the scores stand", counted(num_missing, "scored video"))
+        logger.warning("%s cannot be read any more; the scores stand", counted(num_missing, "scored video"))
 
 
 def _check_manifests(paths: Sequence[Path], shard: Shard, provenance: Mapping[str, Any]) -> None:
