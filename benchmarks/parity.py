@@ -28,7 +28,7 @@ from x3d.cli import DEFAULT_CFG
 from x3d.config.loading import load_cfg
 from x3d.dataset.annotations import Video
 from x3d.network.engine import ONNX_ENGINES, open_engine
-from x3d.network.export import fold_batch_norm, write_onnx
+from x3d.network.export import export_onnx, fold_batch_norm
 from x3d.network.model import X3D, Architecture
 from x3d.network.model_file import read_model
 from x3d.pipeline.preprocess import write_views
@@ -92,7 +92,7 @@ def compare_networks(cfg: "CfgNode", folder: Path) -> dict[str, Any]:
     for name, network in networks.items():
         folded = copy.deepcopy(network)
         fold_batch_norm(folded)
-        write_onnx(folded, str(folder / f"{name}.onnx"), shape, cfg.X3D_PTH2ONNX.OPSET, 0)
+        (folder / f"{name}.onnx").write_bytes(export_onnx(folded, shape, cfg.X3D_PTH2ONNX.OPSET, 0))
     for engine in ONNX_ENGINES:
         found = [open_engine(read_model(str(folder / f"{name}.onnx")), engine).infer(views) for name in networks]
         figures[f"{engine}_between"] = largest_difference(*found)

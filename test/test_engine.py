@@ -138,7 +138,7 @@ def test_a_file_that_is_no_model_is_rejected(name, tmp_path):
     [("NOSUCH", "$"), ("GPU.0", "$"), ("cuda:0", "; cuda and cann are devices of the engine onnxruntime$")],
 )
 def test_a_device_that_openvino_does_not_have_is_named_with_those_it_has(device, advice, small_onnx):
-    with pytest.raises(EngineError, match=rf"^device {device}: OpenVINO cannot use it \([^\n]+\); it has CPU{advice}"):
+    with pytest.raises(EngineError, match=rf"^device {device}: OpenVINO does not have it here; it has CPU{advice}"):
         opened_from(str(small_onnx), device=device)
 
 
@@ -273,8 +273,7 @@ class Core:
         self.asked.append(("compile", device, properties))
         return properties
 
-    def get_property(self, device, name):
-        self.asked.append((name, device))
+    available_devices = ("CPU", "GPU.0", "GPU.1")
 
 
 @pytest.fixture
@@ -305,7 +304,6 @@ def test_openvino_runs_the_views_of_a_dynamic_batch_one_by_one_on_a_cpu(core, on
     opened.infer(batch[:1])
     on_a_cpu = {"ENABLE_CPU_PINNING": False, "INFERENCE_NUM_THREADS": 2}
     assert core.asked == [
-        ("SUPPORTED_PROPERTIES", "CPU"),
         ("reshape", [1, *SHAPE]),
         ("reshape", [1, *SHAPE]),
         ("compile", "CPU", FAST_IN_FLOAT32 | on_a_cpu | {"PERFORMANCE_HINT_NUM_REQUESTS": 2}),
@@ -319,7 +317,6 @@ def test_openvino_runs_whole_batches_on_another_device(core, onnx_file):
     assert (opened.device, opened.batch_size, opened.view_shape, opened.num_classes) == ("GPU", None, SHAPE, 1)
     assert opened.infer(np.ones((5, *SHAPE), np.float32)).tolist() == [[1]] * 5
     assert [queue.sizes for queue in opened._queues.values()] == [[5]]
-    assert ("SUPPORTED_PROPERTIES", "GPU.1") in core.asked
     assert core.asked[-1] == ("compile", "GPU.1", FAST_IN_FLOAT32 | {"PERFORMANCE_HINT_NUM_REQUESTS": 1})
 
 
@@ -327,7 +324,7 @@ def test_openvino_runs_a_fixed_batch_as_a_whole(core, onnx_file, monkeypatch):
     monkeypatch.setattr(Core, "batch", 4)
     opened = opened_from(onnx_file, num_threads=2)
     assert opened.batch_size == 4
-    assert core.asked[1] == ("reshape", [4, *SHAPE])
+    assert core.asked[0] == ("reshape", [4, *SHAPE])
     assert opened.infer(np.ones((4, *SHAPE), np.float32)).shape == (4, 1)
     assert [queue.sizes for queue in opened._queues.values()] == [[4]]
 

@@ -151,7 +151,7 @@ def test_scores_and_line_are_those_of_the_files(
     assert x3d_evaluate.main(evaluate_keys(data, model, tmp_path / "eval", *more, *batch)) == 0
     streamed = line_of(capsys)
 
-    onnx = model if model.suffix == ".onnx" else Path(model.read_text())
+    onnx = model if model.suffix == ".onnx" else Path(model.read_bytes()[5:].decode())
     flags = ["--output", str(tmp_path), "--output_dirname", "res", "--batchsize", str(batch_size)]
     by_files = "onnxruntime" if engine in ("onnxruntime", "ais_bench") else "openvino"
     assert x3d_infer.main(["--model", str(onnx), "--input", str(views_for(more)), *flags, "--engine", by_files]) == 0
@@ -328,7 +328,7 @@ def test_an_engine_that_does_not_start_ends_the_run(small_onnx):
     work = VideoScorer(
         str(small_onnx), read_model(str(small_onnx)).digest, "openvino", "NOSUCH", 1, 8, *[None] * 2, "sum"
     )
-    with pytest.raises(RunError, match="device NOSUCH: OpenVINO cannot use it"), Workers(1, 60) as workers:
+    with pytest.raises(RunError, match="device NOSUCH: OpenVINO does not have it"), Workers(1, 60) as workers:
         list(workers.run(work, [Video(0, "", "", 0)]))
 
 

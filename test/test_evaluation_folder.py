@@ -8,8 +8,8 @@ import pytest
 
 from x3d.dataset.annotations import Video
 from x3d.dataset.naming import WHOLE, Shard
-from x3d.scoring.table import ScoreTable
 from x3d.scoring.outputs import Outputs
+from x3d.scoring.table import ScoreTable
 from x3d.storage.evaluation_folder import drop_changed, is_eval_folder, open_shard
 from x3d.storage.evaluation_rows import read_rows
 from x3d.storage.manifest import Manifest

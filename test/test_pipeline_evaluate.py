@@ -47,6 +47,7 @@ def data(tmp_path: Path) -> Dataset:
     made = Dataset(tmp_path / "data")
     made.val.mkdir(parents=True)
     (made.val / "1.mp4").touch()
+    os.utime(made.val / "1.mp4", ns=(2, 2))
     return made.write_list([f"{number}.mp4" for number in range(5)])
 
 
@@ -63,7 +64,8 @@ def settings(data: Dataset, model: Path, out: Path, *more: str) -> EvaluateSetti
     return EvaluateSettings.from_cfg(load_cfg(S, evaluate_keys(data, model, out, *more)))
 
 
-SOURCE = Source(1, 2, 3)
+SOURCE = Source(0, 2, 3)
+"""Of an empty file, that of `data`."""
 
 
 def score(video: Video) -> VideoScores:

@@ -234,7 +234,7 @@ def test_another_list_with_the_same_labels_is_not_scored(recorded):
 def test_logits_are_scored_where_wanted(results):
     for path in results.iterdir():
         (np.log(np.fromfile(path, np.float32)) + 3).tofile(path)
-    with pytest.raises(ScoringError, match="X3D_POSTPROCESS.SOFTMAX True"):
+    with pytest.raises(ScoringError, match=r"X3D_POSTPROCESS\.SOFTMAX True"):
         score_folder(str(results), SMALL)
     accuracy = score_folder(str(results), dataclasses.replace(SMALL, outputs=Outputs.LOGITS))
     assert accuracy.line["top1_acc"] == "66.67"

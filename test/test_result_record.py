@@ -57,7 +57,7 @@ def test_any_flipped_bit_of_a_summary_is_noticed(saved):
         damaged = bytearray(content)
         damaged[position] ^= 1 << position % 8
         saved.write_bytes(damaged)
-        with pytest.raises(ValueError, match="res_summary.json"):
+        with pytest.raises(ValueError, match=r"res_summary\.json"):
             read_summary(saved)
 
 

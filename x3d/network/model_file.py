@@ -66,15 +66,15 @@ def _read(path: str, named: str, advice: str) -> bytes:
         raise EngineError(f"{named} does not exist; {advice}") from error
     except IsADirectoryError as error:
         raise EngineError(f"{named} is a folder; give a file: .onnx, .xml or .om") from error
-    except OSError as error:
-        raise EngineError(f"{named} cannot be read: {error.strerror}") from error
+    except (OSError, ValueError) as error:  # ValueError: a name with a null character
+        raise EngineError(f"{named} cannot be read: {getattr(error, 'strerror', error)}") from error
 
 
 def _check_kind(path: str, suffix: str, content: bytes) -> None:
     """Check that the first bytes can be those of a model.
 
     Raises:
-        EngineError: they cannot; the text says what the file is.
+        EngineError: they cannot; the text names what the file is.
     """
     head = content[:HEAD_BYTES]
     if head.startswith(_LEGACY_CHECKPOINT) or (head.startswith(b"PK\x03\x04") and b"/data.pkl" in head):
@@ -83,10 +83,8 @@ def _check_kind(path: str, suffix: str, content: bytes) -> None:
         return
     found = describe_content(head)
     if found or suffix == ".xml":
-        kind = {".xml": "OpenVINO's .xml", ".om": "ATC's .om"}.get(suffix, "ONNX")
-        raise EngineError(
-            f"model {path} is not {kind} but {found or 'something else'}; export one with x3d_pth2onnx.py"
-        )
+        kind = {".xml": "OpenVINO", ".om": "ATC"}.get(suffix, "x3d_pth2onnx.py")
+        raise EngineError(f"model {path}: a file that {kind} writes is expected, this is {found or 'something else'}")
 
 
 def check_protobuf(model: ModelFile) -> None:
@@ -150,7 +148,7 @@ def _external_tensors(message: Any) -> Iterator["TensorProto"]:
 
 
 def _read_external(path: str, name: str) -> bytes:
-    if not name or PurePosixPath(name).is_absolute() or ".." in PurePosixPath(name).parts or "\0" in name:
+    if not name or PurePosixPath(name).is_absolute() or ".." in PurePosixPath(name).parts:
         raise EngineError(f"model {path} names external data outside its folder ({name!r}); save it again beside them")
     external = str(Path(path).parent / name)
     return _read(external, f"{external}, external data of model {path},", "copy it beside the .onnx")
