@@ -333,3 +333,18 @@ def test_rows_of_videos_that_changed_are_dropped_and_those_of_missing_videos_sta
     with rows:
         drop_changed(rows, videos)
         assert rows.num_rows == 3
+
+
+def test_an_evaluation_without_rows_is_replaced_by_one_of_another_provenance(tmp_path):
+    fill(tmp_path, left_out=(0, 1, 2, 3, 4))
+    other = MADE_FROM | {"engine": "onnxruntime"}
+    _, rows = open_shard(str(tmp_path), WHOLE, other, 3)
+    rows.close()
+    found = Manifest.load(tmp_path / "manifest.json")
+    assert (found.provenance, found.entries()) == (other, {})
+
+
+def test_a_manifest_without_a_file_of_rows_is_of_another_provenance(tmp_path):
+    Manifest(tmp_path / "manifest.json", {"views_per_video": 30}).save()
+    with pytest.raises(ValueError, match="has another provenance"):
+        open_shard(str(tmp_path), WHOLE, MADE_FROM, 3)

@@ -2,6 +2,7 @@
 
 import dataclasses
 import os
+import shutil
 import types
 from pathlib import Path
 from typing import Any
@@ -332,3 +333,16 @@ def test_rows_made_with_a_softmax_are_not_resumed_without(data, model, tmp_path,
     assert runner.function.outputs is Outputs.LOGITS
     with pytest.raises(ValueError, match=r"X3D_POSTPROCESS\.SOFTMAX was True, is False"):
         evaluate(settings(data, model, tmp_path / "out"))
+
+
+def test_a_folder_that_is_removed_during_a_run_is_reported_in_one_sentence(data, model, tmp_path, monkeypatch, caplog):
+    def remove(video: Video) -> VideoScores:
+        shutil.rmtree(tmp_path / "out", ignore_errors=True)
+        return score(video)
+
+    LocalRunner(remove).use_in("evaluate", monkeypatch)
+    data.write_list(["0.mp4", "1.mp4"])
+    with pytest.raises(RunError, match=r"^\S+out/manifest\.rows cannot be written: it was removed or replaced during"):
+        evaluate(settings(data, model, tmp_path / "out"))
+    assert [record for record in caplog.records if record.levelname == "ERROR"] == []
+    assert not (tmp_path / "out").exists()
