@@ -162,12 +162,15 @@ def failed(reason: str) -> dict[str, str]:
 
 def test_a_run_is_reported_with_its_failures(caplog):
     caplog.set_level(logging.INFO)
-    summary = RunSummary(9, 4, [failed("empty"), failed("empty"), failed("damaged")], Path("m.json"), num_rotated=2)
+    summary = RunSummary(
+        9, 4, [failed("empty"), failed("empty"), failed("damaged")], Path("m.json"), num_rotated=2, num_corrupt=1
+    )
     assert (summary.num_not_reached, summary.complete) == (2, False)
     assert cli.report_run(summary) == 1
     for text in (
         "4 of 9 videos done; manifest: m.json",
         "2 videos with rotation metadata",
+        "1 video with frames that the decoder marked as damaged; they are used, as in PySlowFast",
         "2 videos not reached",
         "x.mp4: damaged",
     ):

@@ -265,9 +265,9 @@ def test_rows_of_a_missing_duplicated_or_foreign_shard_are_rejected(data, small_
     assert postprocess(out) == 2
     assert f"{journal} holds video 2 twice" in caplog.text
     journal.write_bytes(kept_rows)
-    other = json.loads(kept)
-    other["provenance"]["model_digest"] = "another"
-    manifest.write_text(json.dumps(other))
+    other = Manifest.load(manifest)
+    other.provenance["model_digest"] = "another"
+    other.save()
     assert postprocess(out) == 2
     assert "another provenance than" in caplog.text
     manifest.write_text(kept)

@@ -82,7 +82,7 @@ def sync_folder(path: Path) -> None:
     """Wait until the names in a folder are on the disk: files that were created, renamed or removed."""
     descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
-        with contextlib.suppress(OSError):  # some network file systems sync names by themselves and refuse this
+        with contextlib.suppress(OSError):  # some network file systems sync names by themselves and reject this
             os.fsync(descriptor)
     finally:
         os.close(descriptor)
