@@ -175,7 +175,7 @@ class Counting:
     """An engine that counts its batches, and fails or is stopped at one of them."""
 
     name, device, batch_size, view_shape, num_classes = "counting", "CPU", None, VIEW, 9
-    packages: ClassVar = {}
+    packages: ClassVar[dict[str, str]] = {}
 
     def __init__(self, last: int = 1000, error: BaseException | None = None) -> None:
         self.num_batches, self.last, self.error = 0, last, error

@@ -29,7 +29,7 @@ class Engine:
     """Returns the mean of each view, as one class; records its batches."""
 
     name, device, view_shape, num_classes = "standin", "CPU", VIEW, 1
-    packages: ClassVar = {}
+    packages: ClassVar[dict[str, str]] = {}
 
     def __init__(self, batch_size: int | None = None) -> None:
         self.batch_size = batch_size

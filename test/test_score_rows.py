@@ -7,7 +7,6 @@ import pytest
 import xxhash
 
 from x3d.dataset.annotations import Video
-from x3d.storage import score_rows
 from x3d.storage.score_rows import ScoreRows, VideoScores, read_score_rows, row_type, source_of
 from x3d.video.source import Source
 
@@ -170,7 +169,7 @@ def test_rows_that_cannot_be_dropped_stay(path, monkeypatch):
 def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """The time that rows see."""
     now = [100.0]
-    monkeypatch.setattr(score_rows.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr("x3d.storage.score_rows.time.monotonic", lambda: now[0])
     return now
 
 
