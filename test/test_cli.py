@@ -283,6 +283,6 @@ def test_an_incomplete_accuracy_is_status_1_and_shows_both_denominators(tmp_path
 
 
 def test_an_accuracy_that_cannot_be_written_is_still_printed(tmp_path, capsys, caplog):
-    assert cli.report_accuracy(accuracy("res"), str(tmp_path / "missing" / "res")) == 0
+    assert cli.report_accuracy(accuracy("res"), str(tmp_path / "missing" / "res")) == 1
     assert "res_accuracy.json cannot be written: No such file or directory" in caplog.text
     assert "top1_acc" in capsys.readouterr().out

@@ -153,6 +153,7 @@ def evaluate(settings: EvaluateSettings, shard: Shard = WHOLE) -> RunSummary:
         )
         for outcome in with_progress(runner.run(scorer, todo), len(todo), settings.stop_at_first_failure):
             _record(outcome, rows, manifest)
+        rows.sync()
     failed = list(manifest.failed().values())
     return RunSummary(len(videos), rows.num_rows, failed, manifest.path, rows.num_rotated, rows.num_corrupt)
 

@@ -149,9 +149,11 @@ class Manifest:
             self._save_or_log()
 
     def _save_or_log(self) -> None:
-        """Save, or log why not: a full disk must not hide the error that came first."""
+        """Save, or log why not: a full disk must not hide the error that came first; of a folder removed it reports."""
         try:
             self.save()
+        except FileNotFoundError:
+            return
         except OSError as error:
             logger.error(_describe(error))
 
