@@ -11,6 +11,7 @@ from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, NoReturn
 
+from x3d.config.loading import CONFIGS
 from x3d.config.tables import keys_help
 from x3d.errors import RunError, counted
 
@@ -25,9 +26,6 @@ logger = logging.getLogger(__name__)
 EXIT_DONE, EXIT_INCOMPLETE, EXIT_USAGE = 0, 1, 2
 EXIT_INTERRUPTED, EXIT_TERMINATED = 130, 143
 
-_PACKAGE = Path(__file__).parent
-CONFIGS = _PACKAGE / "configs" if (_PACKAGE / "configs").is_dir() else _PACKAGE.parent / "configs"
-"""The folder of the yaml files: in an installed package, or beside the package in a clone."""
 DEFAULT_CFG = CONFIGS / "X3D_S.yaml"
 
 
