@@ -111,6 +111,15 @@ def run_batch(engine: Engine, batch: np.ndarray) -> np.ndarray:
     return scores
 
 
+def check_runs(engine: Engine) -> None:
+    """Run one batch of zeros, so that an engine that fails does so once, before anything else starts.
+
+    Raises:
+        EngineError: as run_batch.
+    """
+    run_batch(engine, np.zeros((engine.batch_size or 1, *engine.view_shape), np.float32))
+
+
 def infer_padded(engine: Engine, batch: np.ndarray) -> np.ndarray:
     """Run a batch that may be shorter than the model's fixed batch size; it is padded, and the extra outputs dropped.
 
