@@ -61,6 +61,10 @@ def open_engine(model: ModelFile, engine: str = "auto", device: str = "", num_th
         raise EngineError(
             f"model {model.path}: engine ais_bench runs .om files and only it does; {engine} was asked for"
         )
+    if model.path.lower().endswith(".xml") and engine != "openvino":
+        raise EngineError(
+            f"model {model.path}: engine openvino runs .xml files and only it does; {engine} was asked for"
+        )
     if device.isdigit() and not is_om:
         device = ""
     try:
