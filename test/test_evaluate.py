@@ -36,6 +36,7 @@ from x3d.network.engine import infer_padded, open_engine
 from x3d.network.model_file import read_model
 from x3d.pipeline.evaluate import task_resources
 from x3d.pipeline.video_scorer import VideoScorer
+from x3d.storage.manifest import Manifest
 from x3d.storage.score_rows import ScoreRows, read_score_rows, row_type
 from x3d.video.sampling import Sampling
 from x3d.video.transform import Transform
@@ -261,9 +262,9 @@ def test_rows_of_a_missing_duplicated_or_foreign_shard_are_rejected(data, small_
     assert postprocess(out) == 2
     assert f"{journal} holds video 2 twice" in caplog.text
     journal.write_bytes(kept_rows)
-    other = json.loads(kept)
-    other["provenance"]["model_digest"] = "another"
-    manifest.write_text(json.dumps(other))
+    other = Manifest.load(manifest)
+    other.provenance["model_digest"] = "another"
+    other.save()
     assert postprocess(out) == 2
     assert "another provenance than" in caplog.text
     manifest.write_text(kept)
@@ -314,9 +315,9 @@ def test_on_error_raise_stops_at_the_first_and_counts_what_was_not_reached(data,
 def test_a_row_counts_even_if_the_manifest_records_a_failure(data, small_onnx, tmp_path):
     assert x3d_evaluate.main(evaluate_keys(data, small_onnx, tmp_path / "eval")) == 0
     manifest = tmp_path / "eval" / "manifest.json"
-    content = json.loads(manifest.read_text())
-    content["videos"]["4"] = {"path": "", "label": 4, "state": "failed", "reason": "empty", "text": "before the kill"}
-    manifest.write_text(json.dumps(content))
+    content = Manifest.load(manifest)
+    content.record_failed(Video(4, "", "", 4), "empty", "before the kill")
+    content.save()
     assert x3d_evaluate.main(evaluate_keys(data, small_onnx, tmp_path / "eval")) == 0
     assert json.loads(manifest.read_text())["videos"] == {}
 

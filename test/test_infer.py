@@ -97,7 +97,7 @@ def test_bin_and_npy_inputs_and_every_output_format_agree(views, small_onnx, tmp
         (lambda f: np.save(f / "3_3.npy", np.zeros((1, 3, 4, 40, 39), np.float32)), "3_3.npy: .*40, 39"),
         (lambda f: np.save(f / "3_3.npy", np.asfortranarray(np.zeros((1, *VIEW), np.float32))), "3_3.npy: .*C order"),
         (lambda f: (f / "3_3.bin").write_bytes(b"x" * 100), "3_3.bin: .* 76800 bytes; it has 100"),
-        (lambda f: (f / "3_3.npy").write_bytes(b"x" * 100), "3_3.npy is not a complete .npy file"),
+        (lambda f: (f / "3_3.npy").write_bytes(b"x" * 100), "3_3.npy: it is not a .npy file"),
         (lambda f: np.zeros((1, *VIEW), np.float32).tofile(f / "0_0.bin"), "0_0.* would write the same result"),
     ],
 )
@@ -118,7 +118,7 @@ def test_a_folder_of_another_run_is_rejected(views, small_onnx, tmp_path, caplog
 def test_subfolders_and_other_files_are_left_alone(views, small_onnx, tmp_path):
     (views / "sub").mkdir()
     np.save(views / "sub" / "7_7.npy", np.zeros(3))
-    (views / "manifest.json").write_text("{}")
+    (views / "notes.json").write_text("{}")
     assert infer(small_onnx, views, tmp_path, "--output_dirname", "res") == 0
     assert len(scores_of(tmp_path / "res")) == 7
 
@@ -186,7 +186,7 @@ class Counting:
 
 
 def use(engine, monkeypatch):
-    monkeypatch.setattr("x3d.pipeline.infer.read_model", lambda path: path)
+    monkeypatch.setattr("x3d.pipeline.infer.read_model", lambda path: ModelFile(path, b"", b"", "0123"))
     monkeypatch.setattr("x3d.pipeline.infer.open_engine", lambda *given, **more: engine)
     return engine
 
@@ -204,19 +204,10 @@ def test_each_batch_of_files_is_run_loop_times_and_the_first_is_warmed_up(views,
     }
 
 
-@pytest.mark.parametrize(
-    ("error", "status", "text"),
-    [
-        (RuntimeError("out of memory"), 1, "engine counting failed on CPU: out of memory"),
-        (KeyboardInterrupt(), 130, "stopped by Ctrl-C"),
-    ],
-)
-def test_a_run_that_ends_early_leaves_no_folder_that_looks_whole(
-    error, status, text, views, tmp_path, monkeypatch, caplog
-):
-    use(Counting(3, error), monkeypatch)
-    assert infer("MODEL", views, tmp_path, "--output_dirname", "res", "--batchsize", "2") == status
-    assert text in caplog.text
+def test_a_run_that_ends_early_leaves_no_folder_that_looks_whole(views, tmp_path, monkeypatch, caplog):
+    use(Counting(3, RuntimeError("out of memory")), monkeypatch)
+    assert infer("MODEL", views, tmp_path, "--output_dirname", "res", "--batchsize", "2") == 1
+    assert "engine counting failed on CPU: out of memory" in caplog.text
     assert not (tmp_path / "res").exists()
     assert not (tmp_path / "res_summary.json").exists()
     use(Counting(), monkeypatch)

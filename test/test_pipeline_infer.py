@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from x3d.errors import EngineError, RunError
+from x3d.network.model_file import ModelFile
 from x3d.pipeline import infer as module
 from x3d.pipeline.infer import InferSettings, infer, pure_batch
 from x3d.storage.ais_bench_summary import Summary
@@ -38,7 +39,7 @@ def engine(monkeypatch: pytest.MonkeyPatch) -> Engine:
         made.opened_with = given
         return made
 
-    monkeypatch.setattr(module, "read_model", lambda path: path)
+    monkeypatch.setattr(module, "read_model", lambda path: ModelFile(path, b"", b"", "0123456789abcdef"))
     monkeypatch.setattr(module, "open_engine", open_engine)
     return made
 

@@ -41,7 +41,7 @@ def view_provenance(config: Mapping[str, Any], videos: Sequence[Video], views_pe
     return {
         "config": dict(config),
         "config_digest": digest(config),
-        "list_digest": digest([[video.listed, video.label] for video in videos]),
+        "list_digest": list_digest(videos),
         "num_videos": len(videos),
         "views_per_video": views_per_video,
         "view_format": VIEW_FORMAT,
@@ -88,6 +88,11 @@ def versions(modules: Mapping[str, str]) -> dict[str, str]:
     """
     found = {name: str(importlib.import_module(module).__version__) for name, module in modules.items()}
     return {"x3d": __version__, "machine": platform.machine(), **found}
+
+
+def list_digest(videos: Sequence[Video]) -> str:
+    """Hash the paths and labels of a list, in its order."""
+    return digest([[video.listed, video.label] for video in videos])
 
 
 def digest(values: Any) -> str:
