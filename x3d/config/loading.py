@@ -8,6 +8,7 @@ import difflib
 import logging
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from x3d.config.checks import check_cfg
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+_PACKAGE = Path(__file__).parents[1]
+CONFIGS = _PACKAGE / "configs" if (_PACKAGE / "configs").is_dir() else _PACKAGE.parent / "configs"
+"""The folder of the yaml files: in an installed package, or beside the package in a clone."""
 _EXAMPLE = "give a yaml file such as configs/X3D_S.yaml"
 
 
