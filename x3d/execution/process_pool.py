@@ -51,7 +51,7 @@ class Workers:
             function: picklable. A VideoError it raises becomes an outcome.
         Raises:
             OSError: from the function, such as a full disk.
-            ImportError: a worker lacks a package.
+            ImportError: a package of a worker is missing.
             RunError: the function's engine does not start or fails, or worker processes do not start.
         """
         for worker in self._busy():  # of a run that was abandoned
