@@ -152,7 +152,8 @@ def evaluate(settings: EvaluateSettings, shard: Shard = WHOLE) -> RunSummary:
         logger.info(
             "%s, %d to do, %s, batch size %d", counted(len(videos), "video"), len(todo), where, scorer.batch_size
         )
-        for outcome in with_progress(runner.run(scorer, todo), len(todo), settings.stop_at_first_failure):
+        outcomes, num_done = runner.run(scorer, todo), len(videos) - len(todo)
+        for outcome in with_progress(outcomes, len(videos), settings.stop_at_first_failure, num_done):
             _record(outcome, rows, manifest)
         rows.sync()
     failed = list(manifest.failed().values())
