@@ -8,6 +8,11 @@ each NUM_CLASSES float32, and <output>/<output_dirname>_summary.json.
 Without --input it measures on zeros: python x3d_infer.py --model x3d_s.onnx --batchsize 8 --loop 20
 """
 
+if __name__ == "__main__":  # before anything else can be interrupted
+    from x3d.signals import end_on_stop_signals
+
+    end_on_stop_signals()
+
 import argparse
 import dataclasses
 import sys
@@ -15,7 +20,8 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from x3d.cli import EXIT_DONE, fail, guarded
+from x3d.cli import EXIT_DONE, EXIT_INCOMPLETE, fail, guarded
+from x3d.console import end, print_result
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -55,18 +61,14 @@ def run(args: argparse.Namespace) -> int:
         return fail("--loop and --batchsize are at least 1, --warmup_count at least 0")
 
     from x3d.pipeline.infer import InferSettings, infer
-    from x3d.storage.ais_bench_summary import summary_path
-    from x3d.storage.atomic import write_json
 
     folder = None
     if args.output:
         folder = Path(args.output) / (args.output_dirname or time.strftime("%Y_%m_%d-%H_%M_%S"))
-    names = [field.name for field in dataclasses.fields(InferSettings) if field.name != "folder"]
-    summary = infer(InferSettings(folder=folder, **{name: getattr(args, name) for name in names}))
-    print("\n".join(summary.lines(args.display_all_summary)), flush=True)
-    if folder:
-        write_json(summary_path(folder), summary.to_dict(sys.argv), indent=None)
-    return EXIT_DONE
+    names = {field.name for field in dataclasses.fields(InferSettings)} - {"folder", "args"}
+    summary = infer(InferSettings(folder=folder, args=sys.argv, **{name: getattr(args, name) for name in names}))
+    print_result("\n".join(summary.lines(args.display_all_summary)))
+    return EXIT_INCOMPLETE if summary.missing_videos else EXIT_DONE
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -75,4 +77,4 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    end(main())

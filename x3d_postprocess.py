@@ -9,12 +9,18 @@ The expected videos are those of the test.csv in DATA.PATH_TO_DATA_DIR if it is 
 the folder names; else videos 0 to the last one found. The shards of x3d_evaluate.py in one folder are merged.
 """
 
+if __name__ == "__main__":  # before anything else can be interrupted
+    from x3d.signals import end_on_stop_signals
+
+    end_on_stop_signals()
+
 import argparse
 import logging
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from x3d.cli import EXIT_DONE, report_accuracy, script_main
+from x3d.console import end
 
 if TYPE_CHECKING:
     from fvcore.common.config import CfgNode
@@ -28,6 +34,7 @@ READS = (
     "TEST.NUM_ENSEMBLE_VIEWS",
     "TEST.NUM_SPATIAL_CROPS",
     "MODEL.NUM_CLASSES",
+    "MODEL.HEAD_ACT",
     "X3D_POSTPROCESS",
 )
 
@@ -39,8 +46,10 @@ def run(cfg: "CfgNode", args: argparse.Namespace) -> int:
         return EXIT_DONE
 
     from x3d.pipeline.postprocess import ScoringSettings, score_folder
+    from x3d.storage.accuracy_file import remove_accuracy
 
     folder = cfg.X3D_POSTPROCESS.OM_OUTPUT_PATH
+    remove_accuracy(folder)
     return report_accuracy(score_folder(folder, ScoringSettings.from_cfg(cfg)), folder)
 
 
@@ -49,4 +58,4 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    end(main())

@@ -134,7 +134,7 @@ def make_model(cfg: "CfgNode", folder: Path) -> "tuple[nn.Module, str]":
         The module in eval mode, with BatchNorm folded as in the ONNX file, and the path of that file.
     """
     from demo.synthetic import synthetic_state
-    from x3d.network.export import fold_batch_norm, write_onnx
+    from x3d.network.export import export_onnx, fold_batch_norm
     from x3d.network.model import X3D, Architecture
     from x3d.video.transform import view_shape
 
@@ -142,7 +142,7 @@ def make_model(cfg: "CfgNode", folder: Path) -> "tuple[nn.Module, str]":
     model.load_state_dict(synthetic_state(model, seed=0))
     fold_batch_norm(model)
     path = str(folder / "x3d.onnx")
-    write_onnx(model, path, view_shape(cfg), cfg.X3D_PTH2ONNX.OPSET, 0)
+    Path(path).write_bytes(export_onnx(model, view_shape(cfg), cfg.X3D_PTH2ONNX.OPSET, 0))
     return model, path
 
 

@@ -40,6 +40,7 @@ from x3d.dataset.annotations import Video
 from x3d.dataset.naming import views_per_video
 from x3d.execution.process_pool import Workers
 from x3d.network.engine import infer_padded, open_engine
+from x3d.network.model_file import read_model
 
 BATCH_SIZE = 8
 """That of x3d_evaluate.py on a CPU."""
@@ -48,7 +49,7 @@ BATCH_SIZE = 8
 @functools.lru_cache(maxsize=1)
 def open_once(model_path: str) -> tuple[Any, np.ndarray]:
     """Open the model as a worker of x3d_evaluate.py does, with one thread, and make a batch for it."""
-    engine = open_engine(model_path, num_threads=1)
+    engine = open_engine(read_model(model_path), num_threads=1)
     return engine, np.random.RandomState(0).standard_normal((BATCH_SIZE, *engine.view_shape)).astype(np.float32)
 
 

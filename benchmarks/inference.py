@@ -33,6 +33,7 @@ from x3d.cli import DEFAULT_CFG
 from x3d.config.loading import load_cfg
 from x3d.network.engine import ONNX_ENGINES, open_engine
 from x3d.network.model import X3D, Architecture
+from x3d.network.model_file import read_model
 from x3d.video.transform import view_shape
 
 if TYPE_CHECKING:
@@ -110,7 +111,8 @@ def measure_batch(
     Returns:
         Seconds of each call of each round.
     """
-    openvino, onnxruntime = (open_engine(onnx_path, name, num_threads=torch.get_num_threads()) for name in ONNX_ENGINES)
+    onnx_file, num_threads = read_model(onnx_path), torch.get_num_threads()
+    openvino, onnxruntime = (open_engine(onnx_file, name, num_threads=num_threads) for name in ONNX_ENGINES)
     tensor, square = torch.from_numpy(batch), torch.rand(size, size)
     num_calls = max(MIN_CALLS, VIEWS_PER_ROUND // len(batch))
     actions: dict[str, tuple[Callable[[], Any], int]] = {

@@ -28,8 +28,9 @@ from x3d.cli import DEFAULT_CFG
 from x3d.config.loading import load_cfg
 from x3d.dataset.annotations import Video
 from x3d.network.engine import ONNX_ENGINES, open_engine
-from x3d.network.export import fold_batch_norm, write_onnx
+from x3d.network.export import export_onnx, fold_batch_norm
 from x3d.network.model import X3D, Architecture
+from x3d.network.model_file import read_model
 from x3d.pipeline.preprocess import write_views
 from x3d.slowfast import COMMIT, check_reference, load_reference_model, write_reference_views
 from x3d.video.sampling import Sampling
@@ -91,9 +92,9 @@ def compare_networks(cfg: "CfgNode", folder: Path) -> dict[str, Any]:
     for name, network in networks.items():
         folded = copy.deepcopy(network)
         fold_batch_norm(folded)
-        write_onnx(folded, str(folder / f"{name}.onnx"), shape, cfg.X3D_PTH2ONNX.OPSET, 0)
+        (folder / f"{name}.onnx").write_bytes(export_onnx(folded, shape, cfg.X3D_PTH2ONNX.OPSET, 0))
     for engine in ONNX_ENGINES:
-        found = [open_engine(str(folder / f"{name}.onnx"), engine).infer(views)[0] for name in networks]
+        found = [open_engine(read_model(str(folder / f"{name}.onnx")), engine).infer(views) for name in networks]
         figures[f"{engine}_between"] = largest_difference(*found)
         figures[f"{engine}_from_torch"] = max(largest_difference(scores, expected) for scores in found)
     return figures

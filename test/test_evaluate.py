@@ -33,9 +33,10 @@ from x3d.dataset.annotations import Video
 from x3d.errors import EngineError, RunError
 from x3d.execution.process_pool import Workers
 from x3d.network.engine import infer_padded, open_engine
+from x3d.network.model_file import read_model
 from x3d.pipeline.evaluate import task_resources
 from x3d.pipeline.video_scorer import VideoScorer
-from x3d.storage.provenance import model_digest
+from x3d.storage.manifest import Manifest
 from x3d.storage.score_rows import ScoreRows, read_score_rows, row_type
 from x3d.video.sampling import Sampling
 from x3d.video.transform import Transform
@@ -59,13 +60,18 @@ class InferSession:
 
     def __init__(self, device_id, model_path):
         assert isinstance(device_id, int)
-        self._session = onnxruntime.InferenceSession(Path(model_path).read_text())
+        self._session = onnxruntime.InferenceSession(Path(model_path).read_bytes()[5:].decode())
 
     def get_inputs(self):
+        return [self._describe(port) for port in self._session.get_inputs()]
+
+    def get_outputs(self):
+        return [self._describe(port) for port in self._session.get_outputs()]
+
+    def _describe(self, port):
         described = Described()
-        described.shape = list(self._session.get_inputs()[0].shape)
-        described.realsize = int(np.prod(described.shape)) * 4
-        return [described]
+        described.name, described.datatype, described.shape = port.name, "dtype.float32", list(port.shape)
+        return described
 
     def infer(self, feeds):
         (array,) = feeds
@@ -99,7 +105,7 @@ def model_for(small_checkpoint, tmp_path_factory, small_onnx):
             assert x3d_pth2onnx.main([*SMALL, *more, *export, "X3D_PTH2ONNX.BATCH_SIZE", fixed]) == 0
         if engine != "ais_bench":
             return onnx
-        (made / f"{name}.om").write_text(str(onnx))
+        (made / f"{name}.om").write_bytes(b"IMOD\0" + str(onnx).encode())
         return made / f"{name}.om"
 
     return make
@@ -143,7 +149,7 @@ def test_scores_and_line_are_those_of_the_files(
     assert x3d_evaluate.main(evaluate_keys(data, model, tmp_path / "eval", *more, *batch)) == 0
     streamed = line_of(capsys)
 
-    onnx = model if model.suffix == ".onnx" else Path(model.read_text())
+    onnx = model if model.suffix == ".onnx" else Path(model.read_bytes()[5:].decode())
     flags = ["--output", str(tmp_path), "--output_dirname", "res", "--batchsize", str(batch_size)]
     by_files = "onnxruntime" if engine in ("onnxruntime", "ais_bench") else "openvino"
     assert x3d_infer.main(["--model", str(onnx), "--input", str(views_for(more)), *flags, "--engine", by_files]) == 0
@@ -160,12 +166,12 @@ def test_scores_and_line_are_those_of_the_files(
 @pytest.mark.parametrize("engine", ["openvino", "onnxruntime", "static", "ais_bench"])
 def test_each_view_gets_the_scores_of_its_file(engine, data, small_cfg, model_for, views_for, stand_in):
     model = str(model_for(engine, 8, ()))
-    opened = open_engine(model, "onnxruntime" if engine == "onnxruntime" else "auto", num_threads=1)
+    opened = open_engine(read_model(str(model)), "onnxruntime" if engine == "onnxruntime" else "auto", num_threads=1)
     sampling, transform = Sampling.from_cfg(small_cfg), Transform.from_cfg(small_cfg)
-    work = VideoScorer(model, opened.name, "", 1, 8, sampling, transform, "sum")
+    work = VideoScorer(model, "", opened.name, "", 1, 8, sampling, transform, "sum")
     scores = work.view_scores(Video(4, "", str(data.val / "class 1/4.mp4"), 4), opened)
     for view in range(30):
-        single = infer_padded(opened, np.load(views_for(()) / f"{120 + view}_4.npy"))[0][0]
+        single = infer_padded(opened, np.load(views_for(()) / f"{120 + view}_4.npy"))[0]
         assert np.abs(scores[view] - single).max() < 1e-6
 
 
@@ -256,9 +262,9 @@ def test_rows_of_a_missing_duplicated_or_foreign_shard_are_rejected(data, small_
     assert postprocess(out) == 2
     assert f"{journal} holds video 2 twice" in caplog.text
     journal.write_bytes(kept_rows)
-    other = json.loads(kept)
-    other["provenance"]["model_digest"] = "another"
-    manifest.write_text(json.dumps(other))
+    other = Manifest.load(manifest)
+    other.provenance["model_digest"] = "another"
+    other.save()
     assert postprocess(out) == 2
     assert "another provenance than" in caplog.text
     manifest.write_text(kept)
@@ -309,22 +315,24 @@ def test_on_error_raise_stops_at_the_first_and_counts_what_was_not_reached(data,
 def test_a_row_counts_even_if_the_manifest_records_a_failure(data, small_onnx, tmp_path):
     assert x3d_evaluate.main(evaluate_keys(data, small_onnx, tmp_path / "eval")) == 0
     manifest = tmp_path / "eval" / "manifest.json"
-    content = json.loads(manifest.read_text())
-    content["videos"]["4"] = {"path": "", "label": 4, "state": "failed", "reason": "empty", "text": "before the kill"}
-    manifest.write_text(json.dumps(content))
+    content = Manifest.load(manifest)
+    content.record_failed(Video(4, "", "", 4), "empty", "before the kill")
+    content.save()
     assert x3d_evaluate.main(evaluate_keys(data, small_onnx, tmp_path / "eval")) == 0
     assert json.loads(manifest.read_text())["videos"] == {}
 
 
 def test_an_engine_that_does_not_start_ends_the_run(small_onnx):
-    work = VideoScorer(str(small_onnx), "openvino", "NOSUCH", 1, 8, *[None] * 2, "sum")
-    with pytest.raises(RunError, match=r"cannot load .* on NOSUCH"), Workers(1, 60) as workers:
+    work = VideoScorer(
+        str(small_onnx), read_model(str(small_onnx)).digest, "openvino", "NOSUCH", 1, 8, *[None] * 2, "sum"
+    )
+    with pytest.raises(RunError, match="device NOSUCH: OpenVINO does not have it"), Workers(1, 60) as workers:
         list(workers.run(work, [Video(0, "", "", 0)]))
 
 
 def test_a_batch_that_the_engine_rejects_is_an_engine_error(small_onnx):
     with pytest.raises(EngineError, match="engine openvino failed on CPU: "):
-        infer_padded(open_engine(str(small_onnx)), np.zeros((1, 3, 1, 1, 1), dtype=np.float32))
+        infer_padded(open_engine(read_model(str(small_onnx))), np.zeros((1, 3, 1, 1, 1), dtype=np.float32))
 
 
 def resident_kilobytes(process_id: int) -> int:
@@ -365,7 +373,7 @@ def test_the_accuracy_file_records_the_conditions_of_the_rows(data, small_onnx, 
     conditions = json.loads((tmp_path / "eval_accuracy.json").read_text())["conditions"]
     assert conditions["DATA.SAMPLING_RATE"] == 2
     assert (conditions["engine"], conditions["device"]) == ("openvino", "CPU")
-    assert conditions["model_digest"] == model_digest(str(small_onnx))
+    assert conditions["model_digest"] == read_model(str(small_onnx)).digest
 
 
 @pytest.mark.parametrize(

@@ -246,8 +246,8 @@ def test_a_path_that_is_a_file_is_rejected(tmp_path):
 def test_a_provenance_without_the_keys_of_scoring_is_damaged(changed, text, tmp_path):
     fill(tmp_path)
     path = tmp_path / "manifest.json"
-    content = json.loads(path.read_text())
-    content["provenance"] |= changed
-    path.write_text(json.dumps(content))
+    manifest = Manifest.load(path)
+    manifest.provenance |= changed
+    manifest.save()
     with pytest.raises(ValueError, match=rf"{path} is damaged: its provenance has no {text}; give another folder"):
         read(tmp_path)

@@ -10,6 +10,7 @@ import pytest
 import x3d_infer
 from test.helpers import ROOT
 from x3d.network.engine import open_engine, pad_batch
+from x3d.network.model_file import read_model
 
 VIEW = (3, 4, 40, 40)
 
@@ -38,7 +39,7 @@ def test_each_view_gets_its_own_scores(engine, batch_size, views, small_onnx, tm
     flags = ["--output_dirname", "res", "--batchsize", str(batch_size), "--engine", engine]
     assert infer(small_onnx, views, tmp_path, *flags) == 0
     found = scores_of(tmp_path / "res")
-    single = open_engine(str(small_onnx), "onnxruntime")
+    single = open_engine(read_model(str(small_onnx)), "onnxruntime")
     assert set(found) == {f"{path.stem}_0.bin" for path in views.iterdir()}
     for path in views.iterdir():
         assert np.abs(found[f"{path.stem}_0.bin"] - single.infer(np.load(path))[0]).max() < 1e-6
@@ -50,17 +51,17 @@ def test_each_view_gets_its_own_scores(engine, batch_size, views, small_onnx, tm
 
 def test_openvino_gives_the_same_bits_in_any_batch(views, small_onnx):
     batch = np.concatenate([np.load(path) for path in sorted(views.iterdir())])
-    whole = open_engine(str(small_onnx), num_threads=2).infer(batch)[0]
-    engine = open_engine(str(small_onnx), num_threads=1)
+    whole = open_engine(read_model(str(small_onnx)), num_threads=2).infer(batch)
+    engine = open_engine(read_model(str(small_onnx)), num_threads=1)
     for size in (1, 2, 3, 7):
-        parts = [engine.infer(batch[start : start + size])[0] for start in range(0, len(batch), size)]
+        parts = [engine.infer(batch[start : start + size]) for start in range(0, len(batch), size)]
         np.testing.assert_array_equal(np.concatenate(parts), whole)
 
 
 def test_a_thread_of_an_engine_may_run_on_every_core(small_onnx):
     """Engines of several processes that pin their threads choose the same cores."""
     before = set(os.listdir("/proc/self/task"))
-    engine = open_engine(str(small_onnx), num_threads=1)
+    engine = open_engine(read_model(str(small_onnx)), num_threads=1)
     engine.infer(np.zeros((64, *VIEW), np.float32))
     started = set(os.listdir("/proc/self/task")) - before
     assert all(os.sched_getaffinity(int(thread)) == os.sched_getaffinity(0) for thread in started)
@@ -96,7 +97,7 @@ def test_bin_and_npy_inputs_and_every_output_format_agree(views, small_onnx, tmp
         (lambda f: np.save(f / "3_3.npy", np.zeros((1, 3, 4, 40, 39), np.float32)), "3_3.npy: .*40, 39"),
         (lambda f: np.save(f / "3_3.npy", np.asfortranarray(np.zeros((1, *VIEW), np.float32))), "3_3.npy: .*C order"),
         (lambda f: (f / "3_3.bin").write_bytes(b"x" * 100), "3_3.bin: .* 76800 bytes; it has 100"),
-        (lambda f: (f / "3_3.npy").write_bytes(b"x" * 100), "3_3.npy is not a complete .npy file"),
+        (lambda f: (f / "3_3.npy").write_bytes(b"x" * 100), "3_3.npy: it is not a .npy file"),
         (lambda f: np.zeros((1, *VIEW), np.float32).tofile(f / "0_0.bin"), "0_0.* would write the same result"),
     ],
 )
@@ -117,7 +118,7 @@ def test_a_folder_of_another_run_is_rejected(views, small_onnx, tmp_path, caplog
 def test_subfolders_and_other_files_are_left_alone(views, small_onnx, tmp_path):
     (views / "sub").mkdir()
     np.save(views / "sub" / "7_7.npy", np.zeros(3))
-    (views / "manifest.json").write_text("{}")
+    (views / "notes.json").write_text("{}")
     assert infer(small_onnx, views, tmp_path, "--output_dirname", "res") == 0
     assert len(scores_of(tmp_path / "res")) == 7
 
@@ -139,7 +140,7 @@ def test_without_input_it_measures(data_type, small_onnx, capsys):
         (["--model", "MODEL", "--input", "nowhere"], "--input nowhere is neither a folder nor a file"),
         (["--model", "MODEL", "--loop", "0"], "at least 1"),
         (["--model", "MODEL", "--engine", "onnxruntime", "--device", "cuda:0"], "no CUDAExecutionProvider; it has"),
-        (["--model", "MODEL", "--device", "NOSUCH"], "openvino cannot load .* on NOSUCH"),
+        (["--model", "MODEL", "--device", "NOSUCH"], "device NOSUCH: OpenVINO does not have it here; it has CPU"),
     ],
 )
 def test_wrong_usage_is_an_error_with_advice(flags, advice, small_onnx, caplog):
@@ -148,7 +149,7 @@ def test_wrong_usage_is_an_error_with_advice(flags, advice, small_onnx, caplog):
 
 
 def test_an_om_needs_the_npu(tmp_path, caplog):
-    (tmp_path / "x.om").write_bytes(b"")
+    (tmp_path / "x.om").write_bytes(b"IMOD\0")
     assert x3d_infer.main(["--model", str(tmp_path / "x.om")]) == 2
     assert "needs ais_bench and aclruntime" in caplog.text
 
@@ -181,10 +182,11 @@ class Counting:
         self.num_batches += 1
         if self.num_batches > self.last and self.error:
             raise self.error
-        return [np.full((len(batch), 9), self.num_batches, np.float32)]
+        return np.full((len(batch), 9), self.num_batches, np.float32)
 
 
 def use(engine, monkeypatch):
+    monkeypatch.setattr("x3d.pipeline.infer.read_model", lambda path: ModelFile(path, b"", b"", "0123"))
     monkeypatch.setattr("x3d.pipeline.infer.open_engine", lambda *given, **more: engine)
     return engine
 
@@ -202,19 +204,10 @@ def test_each_batch_of_files_is_run_loop_times_and_the_first_is_warmed_up(views,
     }
 
 
-@pytest.mark.parametrize(
-    ("error", "status", "text"),
-    [
-        (RuntimeError("out of memory"), 1, "engine counting failed on CPU: out of memory"),
-        (KeyboardInterrupt(), 130, "stopped by Ctrl-C"),
-    ],
-)
-def test_a_run_that_ends_early_leaves_no_folder_that_looks_whole(
-    error, status, text, views, tmp_path, monkeypatch, caplog
-):
-    use(Counting(3, error), monkeypatch)
-    assert infer("MODEL", views, tmp_path, "--output_dirname", "res", "--batchsize", "2") == status
-    assert text in caplog.text
+def test_a_run_that_ends_early_leaves_no_folder_that_looks_whole(views, tmp_path, monkeypatch, caplog):
+    use(Counting(3, RuntimeError("out of memory")), monkeypatch)
+    assert infer("MODEL", views, tmp_path, "--output_dirname", "res", "--batchsize", "2") == 1
+    assert "engine counting failed on CPU: out of memory" in caplog.text
     assert not (tmp_path / "res").exists()
     assert not (tmp_path / "res_summary.json").exists()
     use(Counting(), monkeypatch)

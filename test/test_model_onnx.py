@@ -10,8 +10,9 @@ from test.helpers import ROOT, SMALL
 from test.networks import CASES, case_id, golden_batch, golden_cfg, golden_model
 from x3d.config.loading import load_cfg
 from x3d.network.engine import open_engine
-from x3d.network.export import ATC_OPERATORS, fold_batch_norm, write_onnx
+from x3d.network.export import ATC_OPERATORS, export_onnx, fold_batch_norm
 from x3d.network.model import X3D, Architecture
+from x3d.network.model_file import read_model
 from x3d.video.transform import view_shape
 
 S = str(ROOT / "configs/X3D_S.yaml")
@@ -24,10 +25,10 @@ def test_network_and_onnx_are_pyslowfasts(case, tmp_path):
     with torch.inference_mode():
         assert np.abs(model(torch.from_numpy(batch)).numpy() - expected).max() < 1e-6
     fold_batch_norm(model)
-    path = str(tmp_path / "x.onnx")
-    write_onnx(model, path, view_shape(cfg), opset=11, batch_size=0)
+    path = tmp_path / "x.onnx"
+    path.write_bytes(export_onnx(model, view_shape(cfg), opset=11, batch_size=0))
     for engine in ("openvino", "onnxruntime"):
-        assert np.abs(open_engine(path, engine).infer(batch)[0] - expected).max() < 1e-5
+        assert np.abs(open_engine(read_model(str(path)), engine).infer(batch) - expected).max() < 1e-5
 
 
 @pytest.mark.parametrize(
@@ -44,10 +45,10 @@ def test_every_variant_exports_with_operators_atc_takes(opts, opset, batch_size,
     with torch.inference_mode():
         expected = model(batch).numpy()
     fold_batch_norm(model)
-    path = str(tmp_path / "x.onnx")
-    write_onnx(model, path, view_shape(cfg), opset, batch_size)
+    path = tmp_path / "x.onnx"
+    path.write_bytes(export_onnx(model, view_shape(cfg), opset, batch_size))
     graph = onnx.load(path).graph
     assert {node.op_type for node in graph.node} <= ATC_OPERATORS
     assert [graph.input[0].name, graph.output[0].name] == ["image", "class"]
     assert graph.input[0].type.tensor_type.shape.dim[0].dim_value == batch_size
-    assert np.abs(open_engine(path, "onnxruntime").infer(batch.numpy())[0] - expected).max() < 1e-5
+    assert np.abs(open_engine(read_model(str(path)), "onnxruntime").infer(batch.numpy()) - expected).max() < 1e-5

@@ -16,9 +16,9 @@ from x3d.dataset.annotations import Video
 from x3d.dataset.naming import Shard
 from x3d.errors import RunError, VideoError
 from x3d.execution.runner import RunnerSettings
+from x3d.network.model_file import read_model
 from x3d.pipeline import evaluate as module
 from x3d.pipeline.evaluate import EvaluateSettings, count_workers, evaluate, plan_scorer, task_resources
-from x3d.storage.provenance import model_digest
 from x3d.storage.score_rows import read_score_rows
 from x3d.video.sampling import Sampling
 from x3d.video.transform import Transform
@@ -53,7 +53,7 @@ def model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The path of a model that the stand-in engine runs."""
     monkeypatch.setattr(module, "open_engine", lambda *given: engine())
     path = tmp_path / "x.onnx"
-    path.write_bytes(b"model")
+    path.write_bytes(b"\0model")
     return path
 
 
@@ -133,7 +133,7 @@ def test_a_task_takes_a_core_and_a_quarter_of_the_device_it_runs_on(device, expe
 def plan(data: Dataset, opened: Any, num_workers: int = 0, ray: str = "", batch_size: int = 64, **more):
     chosen = settings(data, Path("x.onnx"), Path("out"))
     runner = RunnerSettings(num_workers, 60, ray)
-    return plan_scorer(dataclasses.replace(chosen, runner=runner, batch_size=batch_size, **more), opened)
+    return plan_scorer(dataclasses.replace(chosen, runner=runner, batch_size=batch_size, **more), opened, "digest")
 
 
 @pytest.mark.parametrize(
@@ -166,8 +166,9 @@ def test_a_batch_is_small_on_a_cpu_at_most_a_video_on_a_device_or_as_the_model_f
 def test_the_scorer_knows_all_that_a_worker_needs(data, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     chosen = settings(data, Path("x.onnx"), Path("out"), "DATA.ENSEMBLE_METHOD", "max")
-    scorer = plan_scorer(dataclasses.replace(chosen, device="cuda:1"), engine())
-    assert (scorer.model_path, scorer.engine, scorer.device) == (str(tmp_path / "x.onnx"), "standin", "cuda:1")
+    scorer = plan_scorer(dataclasses.replace(chosen, device="cuda:1"), engine(), "digest")
+    assert (scorer.model_path, scorer.model_digest, scorer.engine) == (str(tmp_path / "x.onnx"), "digest", "standin")
+    assert scorer.device == "cuda:1"
     assert (scorer.sampling, scorer.transform) == (chosen.sampling, chosen.transform)
     assert scorer.ensemble_method == "max"
 
@@ -235,7 +236,7 @@ def test_the_runner_gets_workers_resources_and_requirements(data, model, tmp_pat
     required = requirements()
     assert required.paths == (str(data.val), str(data.val / "1.mp4"), str(model))
     assert dict(required.versions)["numpy"] == np.__version__
-    assert (required.model_path, required.model_digest) == (str(model), model_digest(str(model)))
+    assert (required.model_path, required.model_digest) == (str(model), read_model(str(model)).digest)
     assert runner.function.batch_size == 8, "TEST.BATCH_SIZE of the keys"
 
 
@@ -279,7 +280,7 @@ def test_the_engine_is_opened_as_the_keys_say(data, model, tmp_path, monkeypatch
     evaluate(
         settings(data, model, tmp_path / "out", "X3D_EVALUATE.ENGINE", "onnxruntime", "X3D_EVALUATE.DEVICE", "cpu")
     )
-    assert opened == [(str(model), "onnxruntime", "cpu")]
+    assert opened == [(read_model(str(model)), "onnxruntime", "cpu")]
 
 
 def test_rows_made_with_another_batch_size_are_not_resumed(data, model, tmp_path, monkeypatch):

@@ -1,6 +1,8 @@
 """An export as a value, and what it leaves on disk; the writing and the comparison have stand-ins."""
 
+import errno
 import math
+import os
 from pathlib import Path
 
 import pytest
@@ -36,25 +38,26 @@ def settings(path: Path | str, *more: str) -> ExportSettings:
 class Exporter:
     """Stand-ins for what export_checkpoint calls, and what they were given."""
 
-    def __init__(self, monkeypatch: pytest.MonkeyPatch, differences: list[float]) -> None:
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, differences: list[float], folder: Path | str = ".") -> None:
         self.network = Network().eval()
-        self.differences = differences
+        self.differences, self.folder = differences, Path(folder)
         self.written: list[tuple[object, ...]] = []
         self.compared: list[tuple[object, ...]] = []
         self.before: set[str] = set()
-        for name in ("write_onnx", "check_parity", "load_model"):
+        for name in ("export_onnx", "check_parity", "load_model"):
             monkeypatch.setattr(module, "_load_model" if name == "load_model" else name, getattr(self, name))
 
     def load_model(self, chosen: ExportSettings) -> nn.Module:
         return self.network
 
-    def write_onnx(self, model, path, view_shape, opset, batch_size):
-        self.before = {path.name for path in Path(path).parent.iterdir()}
-        self.written.append((type(model.bn), path, view_shape, opset, batch_size))
-        Path(path).write_text("new")
+    def export_onnx(self, model, view_shape, opset, batch_size):
+        self.before = {path.name for path in self.folder.iterdir()}
+        self.written.append((type(model.bn), view_shape, opset, batch_size))
+        return b"new"
 
-    def check_parity(self, model, path, view_shape, batch_size):
-        self.compared.append((type(model.bn), path, view_shape, batch_size))
+    def check_parity(self, model, exported, view_shape, batch_size):
+        assert exported.content == b"new"
+        self.compared.append((type(model.bn), exported.path, view_shape, batch_size))
         for number, largest in enumerate(self.differences):
             yield Difference("openvino", number + 1, largest)
 
@@ -86,14 +89,13 @@ def test_an_export_passes_within_the_tolerance_and_nan_is_not_within(differences
 
 def test_a_file_that_passes_gets_its_name_and_the_result_lists_every_difference(tmp_path, monkeypatch, caplog):
     caplog.set_level("INFO")
-    exporter = Exporter(monkeypatch, [1e-7, 2e-6])
+    exporter = Exporter(monkeypatch, [1e-7, 2e-6], tmp_path)
     path = tmp_path / "x.onnx"
     path.write_text("an earlier one")
     result = export_checkpoint(settings(path, "X3D_PTH2ONNX.OPSET", "13", "X3D_PTH2ONNX.BATCH_SIZE", "4"))
-    partial = f"{path}.partial.onnx"
     assert exporter.before == set(), "the earlier file is removed before anything is written"
-    assert exporter.written == [(nn.Identity, partial, VIEW, 13, 4)], "BatchNorm is folded"
-    assert exporter.compared == [(nn.BatchNorm3d, partial, VIEW, 4)], "the checkpoint's own network is compared"
+    assert exporter.written == [(nn.Identity, VIEW, 13, 4)], "BatchNorm is folded"
+    assert exporter.compared == [(nn.BatchNorm3d, str(path), VIEW, 4)], "the checkpoint's own network is compared"
     assert result == ExportResult(
         str(path), 10, [Difference("openvino", 1, 1e-7), Difference("openvino", 2, 2e-6)], 1e-5
     )
@@ -120,17 +122,40 @@ def test_a_file_that_does_not_pass_is_removed_and_the_earlier_one_too(tmp_path, 
     assert list(tmp_path.iterdir()) == []
 
 
-def test_an_export_that_fails_leaves_no_partial_file(tmp_path, monkeypatch):
-    exporter = Exporter(monkeypatch, [])
+def test_an_export_that_fails_leaves_no_file(tmp_path, monkeypatch):
+    Exporter(monkeypatch, [])
 
-    def write(model, path, *more):
-        Exporter.write_onnx(exporter, model, path, *more)
+    def fail(*given):
         raise ValueError("an operator that ATC does not know")
 
-    monkeypatch.setattr(module, "write_onnx", write)
-    with pytest.raises(RunError, match="an operator"):
+    monkeypatch.setattr(module, "export_onnx", fail)
+    (tmp_path / "x.onnx").write_text("an earlier one")
+    with pytest.raises(RunError, match=r"x\.onnx is not written: an operator"):
         export_checkpoint(settings(tmp_path / "x.onnx"))
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_full_disk_leaves_no_file(tmp_path, monkeypatch):
+    def fill(descriptor, data):
+        os.write(descriptor, data[:1])
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    Exporter(monkeypatch, [0.0])
+    monkeypatch.setattr(module, "write_all", fill)
+    with pytest.raises(OSError, match=r"No space left on device.*x\.onnx"):
+        export_checkpoint(settings(tmp_path / "x.onnx"))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_no_name_is_predictable_while_the_file_is_written(tmp_path, monkeypatch):
+    Exporter(monkeypatch, [0.0])
+    (tmp_path / "victim").write_text("precious")
+    for name in ("x.onnx.partial.onnx", "x.onnx.partial", ".x.onnx", "x.onnx"):
+        (tmp_path / name).symlink_to("victim")
+    export_checkpoint(settings(tmp_path / "x.onnx"))
+    assert (tmp_path / "victim").read_text() == "precious"
+    assert (tmp_path / "x.onnx").read_text() == "new"
+    assert not (tmp_path / "x.onnx").is_symlink()
 
 
 @pytest.mark.parametrize(
@@ -138,11 +163,13 @@ def test_an_export_that_fails_leaves_no_partial_file(tmp_path, monkeypatch):
     [
         ("", r"ONNX_OUTPUT_PATH is ''; give the \.onnx file to write"),
         ("x.pth", r"x\.pth'; give the \.onnx file to write"),
+        ("folder.onnx", r"folder\.onnx cannot be written; give another file"),
         ("no/x.onnx", r"no/x\.onnx: the folder .*no does not exist; create it first"),
     ],
 )
 def test_an_output_that_cannot_be_written_is_refused_before_the_checkpoint_is_read(name, advice, tmp_path, monkeypatch):
     exporter = Exporter(monkeypatch, [])
+    (tmp_path / "folder.onnx").mkdir()
     monkeypatch.setattr(exporter, "load_model", lambda chosen: pytest.fail("read"))
     with pytest.raises(ValueError, match=advice):
         export_checkpoint(settings(tmp_path / name if name else ""))

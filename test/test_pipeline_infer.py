@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from x3d.errors import EngineError, RunError
+from x3d.network.model_file import ModelFile
 from x3d.pipeline import infer as module
 from x3d.pipeline.infer import InferSettings, infer, pure_batch
 from x3d.storage.ais_bench_summary import Summary
@@ -16,7 +17,7 @@ NAMES = ["0_0.npy", "1_0.npy", "2_1.npy", "10_5.npy", "11_5.npy"]
 
 
 class Engine:
-    """Returns the mean of each view, and ten times that as a second output; records its batches."""
+    """Returns the mean of each view, as one class; records its batches."""
 
     name, device, view_shape, num_classes = "standin", "CPU", VIEW, 1
 
@@ -25,10 +26,9 @@ class Engine:
         self.batches: list[np.ndarray] = []
         self.opened_with: tuple[object, ...] = ()
 
-    def infer(self, batch: np.ndarray) -> list[np.ndarray]:
+    def infer(self, batch: np.ndarray) -> np.ndarray:
         self.batches.append(batch.copy())
-        means = batch.mean(axis=(1, 2, 3, 4)).reshape(-1, 1)
-        return [means, 10 * means]
+        return batch.mean(axis=(1, 2, 3, 4)).reshape(-1, 1)
 
 
 @pytest.fixture
@@ -39,6 +39,7 @@ def engine(monkeypatch: pytest.MonkeyPatch) -> Engine:
         made.opened_with = given
         return made
 
+    monkeypatch.setattr(module, "read_model", lambda path: ModelFile(path, b"", b"", "0123456789abcdef"))
     monkeypatch.setattr(module, "open_engine", open_engine)
     return made
 
@@ -58,14 +59,12 @@ def numbers(engine: Engine) -> list[list[float]]:
     return [batch[:, 0, 0, 0, 0].tolist() for batch in engine.batches]
 
 
-def test_every_view_is_run_in_natural_order_and_every_output_written(engine, views, tmp_path):
+def test_every_view_is_run_in_natural_order_and_its_scores_written(engine, views, tmp_path):
     folder = tmp_path / "out" / "res"
     summary = infer(InferSettings("x.onnx", views, folder, batchsize=2, warmup_count=0))
     assert numbers(engine) == [[0, 1], [2, 10], [11, 11]], "the last batch is padded with its first view"
     assert {path.name: np.fromfile(path, np.float32).tolist() for path in folder.iterdir()} == {
-        f"{name.removesuffix('.npy')}_{output}.bin": [float(name.split("_")[0]) * 10**output]
-        for name in NAMES
-        for output in range(2)
+        f"{name.removesuffix('.npy')}_0.bin": [float(name.split("_")[0])] for name in NAMES
     }
     assert [path.name for path in folder.parent.iterdir()] == ["res"], "no partial folder is left"
     assert (summary.batch_size, len(summary.compute_ms)) == (2, 3)
@@ -78,7 +77,7 @@ def test_the_summary_names_the_files_of_each_sample_by_their_final_path(engine, 
     assert samples == {
         str(number): {
             "infiles": [f"{views}/{name}"],
-            "outfiles": [str(tmp_path / "res" / f"{name.removesuffix('.npy')}_{n}.bin") for n in range(2)],
+            "outfiles": [str(tmp_path / "res" / f"{name.removesuffix('.npy')}_0.bin")],
         }
         for number, name in enumerate(NAMES)
     }
@@ -174,7 +173,7 @@ def test_an_empty_result_folder_is_used_and_a_left_partial_one_replaced(engine, 
     (tmp_path / "res.partial").mkdir()
     (tmp_path / "res.partial" / "99_0_0.bin").touch()
     infer(InferSettings("x.onnx", views, tmp_path / "res"))
-    assert len(list((tmp_path / "res").iterdir())) == 2 * len(NAMES)
+    assert len(list((tmp_path / "res").iterdir())) == len(NAMES)
     assert not (tmp_path / "res.partial").exists()
 
 
@@ -210,7 +209,7 @@ def test_the_bar_counts_views(engine, views, capsys):
     assert "5/5" in capsys.readouterr().err.split("\r")[-1]
 
 
-def test_a_measurement_returns_the_outputs_of_the_last_run(engine):
+def test_a_measurement_returns_the_scores_of_the_last_run(engine):
     summary = Summary(1)
-    [first, second] = module._measure(engine, np.ones((1, *VIEW), np.float32), 2, 0, summary)
-    assert (first.tolist(), second.tolist(), len(summary.compute_ms)) == ([[1]], [[10]], 2)
+    scores = module._measure(engine, np.ones((1, *VIEW), np.float32), 2, 0, summary)
+    assert (scores.tolist(), len(summary.compute_ms)) == ([[1]], 2)

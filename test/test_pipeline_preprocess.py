@@ -6,7 +6,9 @@ import os
 import types
 from pathlib import Path
 
+import numpy as np
 import pytest
+import xxhash
 
 from test.helpers import ROOT, Dataset, content, preprocess_keys, states
 from test.local_runner import LocalRunner
@@ -17,9 +19,13 @@ from x3d.errors import RunError
 from x3d.execution.runner import RunnerSettings
 from x3d.pipeline import preprocess as module
 from x3d.pipeline.preprocess import PreprocessSettings, preprocess
+from x3d.storage import journal, view_writer
+from x3d.storage.entries import WrittenViews
 from x3d.storage.manifest import Manifest
 from x3d.storage.view_writer import ViewWriter
+from x3d.video.reader import VideoReader
 from x3d.video.sampling import Sampling
+from x3d.video.source import Source
 from x3d.video.transform import Transform
 
 SIX_VIEWS = ["TEST.NUM_ENSEMBLE_VIEWS", "2", "TEST.NUM_SPATIAL_CROPS", "3"]
@@ -38,6 +44,10 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
 @pytest.fixture
 def runner(monkeypatch: pytest.MonkeyPatch) -> LocalRunner:
     return LocalRunner().use_in("preprocess", monkeypatch)
+
+
+def written(rotation: int = 0, corrupt_frames: int = 0) -> WrittenViews:
+    return WrittenViews(["0" * 16] * 6, Source(1, 2, 3), rotation, corrupt_frames)
 
 
 def load(data: Dataset, out: Path, *more: str):
@@ -92,8 +102,20 @@ def test_done_and_failed_videos_are_recorded_and_summed_up(data, runner, tmp_pat
     assert str(data.val / "no.mp4") in found["1"]["text"]
     for index, name in ((0, "a.mp4"), (2, "b.mp4")):
         entry = found[str(index)]
-        assert len(entry.pop("hash")) == 16
-        assert entry == {"path": name, "label": index, "state": "done", "rotation": 0}
+        values = [np.load(out / f"{6 * index + view}_{index}.npy") for view in range(6)]
+        assert entry == {
+            "path": name,
+            "label": index,
+            "state": "done",
+            "view_hashes": [xxhash.xxh3_64_hexdigest(view.tobytes()) for view in values],
+            "source": {
+                "size": (data.val / name).stat().st_size,
+                "mtime_ns": (data.val / name).stat().st_mtime_ns,
+                "hash": xxhash.xxh3_64_hexdigest((data.val / name).read_bytes()),
+            },
+            "rotation": 0,
+            "corrupt_frames": 0,
+        }
     assert set(content(out)) == {f"{view}_{view // 6}.npy" for view in [*range(6), *range(12, 18)]}
     assert not any(path.is_dir() for path in out.iterdir()), "scratch folders are removed"
     manifest = json.loads((out / "manifest.json").read_text())
@@ -105,8 +127,10 @@ def test_the_nodes_of_a_cluster_must_see_videos_and_scratch_folder(data, runner,
     preprocess(chosen)
     given, requirements, resources = runner.opened_with
     assert (given, resources) == (chosen.runner, None)
-    scratch = tmp_path / "out" / ".scratch-manifest"
-    assert requirements().paths == (str(data.val), str(data.val / "a.mp4"), str(scratch))
+    *paths, scratch = requirements().paths
+    assert paths == [str(data.val), str(data.val / "a.mp4")]
+    assert scratch == str(runner.function.keywords["writer"].scratch)
+    assert Path(scratch).parent == tmp_path / "out"
 
 
 def test_a_second_run_does_what_is_missing_and_overwrite_does_all(data, runner, tmp_path):
@@ -133,27 +157,58 @@ def test_the_first_failure_stops_where_wanted(data, runner, tmp_path):
 
 
 def test_a_folder_that_cannot_be_written_ends_the_run_and_keeps_what_is_done(data, tmp_path, monkeypatch):
-    def fill_the_disk(video: Video) -> dict[str, object]:
+    def fill_the_disk(video: Video) -> WrittenViews:
         if video.index == 1:
-            raise OSError(28, "No space left on device")
-        return {"hash": "0" * 16, "rotation": 90}
+            raise OSError(28, "No space left on device", "out/6_1.npy")
+        return written(rotation=90)
 
     LocalRunner(fill_the_disk).use_in("preprocess", monkeypatch)
-    with pytest.raises(RunError, match="No space left on device; run the same command to resume"):
+    match = "^out/6_1.npy cannot be written: No space left on device; run the same command to resume$"
+    with pytest.raises(RunError, match=match):
         preprocess(settings(data, tmp_path / "out"))
     assert states(tmp_path / "out")["0"]["rotation"] == 90
 
 
-def test_rotated_videos_are_counted(data, tmp_path, monkeypatch):
-    LocalRunner(lambda video: {"hash": "0" * 16, "rotation": (0, 90, -90)[video.index]}).use_in(
-        "preprocess", monkeypatch
+def test_videos_with_rotation_and_with_corrupt_frames_are_counted(data, tmp_path, monkeypatch):
+    counts = [(0, 5), (90, 0), (-90, 0)]
+    LocalRunner(lambda video: written(*counts[video.index])).use_in("preprocess", monkeypatch)
+    summary = preprocess(settings(data, tmp_path / "out"))
+    assert (summary.num_rotated, summary.num_corrupt) == (2, 1)
+
+
+def test_corrupt_frames_are_recorded_as_the_reader_counts_them(data, tmp_path, monkeypatch):
+    class CorruptReader(VideoReader):
+        num_corrupt_frames = property(lambda reader: 7, lambda reader, number: None)
+
+    monkeypatch.setattr(module, "VideoReader", CorruptReader)
+    LocalRunner().use_in("preprocess", monkeypatch)
+    assert preprocess(settings(data, tmp_path / "out")).num_corrupt == 2
+    assert states(tmp_path / "out")["0"]["corrupt_frames"] == 7
+
+
+def test_a_video_is_recorded_when_its_views_are_on_the_disk(data, tmp_path, monkeypatch):
+    """In the order: views synced, renamed, names synced, recorded."""
+    calls = []
+
+    def traced(owner: object, name: str) -> None:
+        original = getattr(owner, name)
+
+        def call(*given: object) -> object:
+            calls.append(name)
+            return original(*given)
+
+        monkeypatch.setattr(owner, name, call)
+
+    LocalRunner().use_in("preprocess", monkeypatch)
+    traced(view_writer.os, "replace")
+    traced(view_writer, "sync_file_system")
+    traced(view_writer, "sync_folder")
+    traced(journal.Journal, "append")
+    preprocess(settings(data, tmp_path / "out"))
+    of_video = ["sync_file_system", *6 * ["replace"], "sync_folder", "append"]
+    assert calls == ["replace", *of_video, "append", *of_video, "replace"], (
+        "first and last the whole manifest is written"
     )
-    assert preprocess(settings(data, tmp_path / "out")).num_rotated == 2
-
-
-def test_videos_whose_rotation_is_unknown_are_not_counted_as_rotated(data, tmp_path, monkeypatch):
-    LocalRunner(lambda video: {"hash": "0" * 16}).use_in("preprocess", monkeypatch)
-    assert preprocess(settings(data, tmp_path / "out")).num_rotated == 0
 
 
 def test_views_that_do_not_fit_the_disk_are_refused_before_anything_is_decoded(data, runner, tmp_path, monkeypatch):
@@ -193,9 +248,9 @@ def test_pyslowfast_is_looked_for_before_anything_else(data, runner, tmp_path, m
 def test_pyslowfast_decodes_where_wanted(data, tmp_path, monkeypatch):
     given = []
 
-    def write(video: Video, cfg: object, writer: ViewWriter) -> dict[str, str]:
+    def write(video: Video, cfg: object, writer: ViewWriter) -> WrittenViews:
         given.append((video.index, cfg, writer.names(video)[0]))
-        return {"hash": "0" * 16}
+        return written()
 
     monkeypatch.setattr("x3d.slowfast.check_reference", lambda cfg: None)
     monkeypatch.setattr("x3d.slowfast.write_reference_views", write)
@@ -215,9 +270,9 @@ def test_a_summary_of_an_empty_manifest_has_nothing_done(tmp_path):
 
 def test_a_summary_counts_the_videos_of_the_run_only(tmp_path):
     manifest = Manifest(tmp_path / "manifest.json", {})
-    manifest.record_done(VIDEOS[0])
+    manifest.record_done(VIDEOS[0], written())
     manifest.record_failed(VIDEOS[1], "empty", "1.mp4")
-    manifest.record_done(Video(90, "", "", 0))
+    manifest.record_done(Video(90, "", "", 0), written())
     manifest.record_failed(Video(91, "", "", 0), "empty", "")
     summary = module._summarise(VIDEOS, manifest)
     assert (summary.num_done, len(summary.failed), summary.num_not_reached) == (1, 1, 2)

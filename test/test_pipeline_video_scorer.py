@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from x3d.dataset.annotations import Video
-from x3d.errors import EngineError, VideoError
+from x3d.errors import EngineError, RunError, VideoError
+from x3d.network.model_file import ModelFile
 from x3d.pipeline import video_scorer as module
 from x3d.pipeline.video_scorer import VideoScorer
 from x3d.video.sampling import Sampling
@@ -18,7 +19,7 @@ NUM_VIEWS = 6
 
 
 class Engine:
-    """Scores a view by its first value v: (v, 10 - v); has a second output."""
+    """Scores a view by its first value v: (v, 10 - v)."""
 
     name, device, view_shape, num_classes = "standin", "CPU", (3, 1, 2, 2), 2
 
@@ -26,11 +27,11 @@ class Engine:
         self.batch_size = batch_size
         self.sizes: list[int] = []
 
-    def infer(self, batch: np.ndarray) -> list[np.ndarray]:
+    def infer(self, batch: np.ndarray) -> np.ndarray:
         assert batch.dtype == np.float32
         self.sizes.append(len(batch))
         values = batch[:, 0, 0, 0, 0]
-        return [np.stack([values, 10 - values], axis=1), np.zeros((len(batch), 2), np.float32)]
+        return np.stack([values, 10 - values], axis=1)
 
 
 @pytest.fixture
@@ -45,6 +46,7 @@ def views(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(module, "video_views", video_views)
     monkeypatch.setattr(module, "VideoReader", contextlib.nullcontext)
+    monkeypatch.setattr(module, "read_model", lambda path: ModelFile(path, b"", b"", "digest"))
     module._open_once.cache_clear()
 
 
@@ -52,7 +54,9 @@ def scorer(small_cfg, batch_size: int = 4, method: str = "sum") -> VideoScorer:
     cfg = small_cfg.clone()
     cfg.defrost()
     cfg.TEST.NUM_ENSEMBLE_VIEWS, cfg.TEST.NUM_SPATIAL_CROPS = 2, 3
-    return VideoScorer("x.onnx", "auto", "", 1, batch_size, Sampling.from_cfg(cfg), Transform.from_cfg(cfg), method)
+    return VideoScorer(
+        "x.onnx", "digest", "auto", "", 1, batch_size, Sampling.from_cfg(cfg), Transform.from_cfg(cfg), method
+    )
 
 
 @pytest.mark.parametrize(
@@ -73,19 +77,26 @@ def test_a_call_aggregates_and_opens_the_engine_once(method, expected, small_cfg
     monkeypatch.setattr(module, "open_engine", lambda *given: opened.append(given) or Engine())
     score = scorer(small_cfg, method=method)
     assert [score(VIDEO).tolist() for _ in range(3)] == [expected] * 3
-    assert opened == [("x.onnx", "auto", "", 1)]
+    assert opened == [(ModelFile("x.onnx", b"", b"", "digest"), "auto", "", 1)]
 
 
 def test_the_engine_of_another_model_replaces_the_one_kept(small_cfg, views, monkeypatch):
     opened = []
     monkeypatch.setattr(module, "open_engine", lambda *given: opened.append(given) or Engine())
     for path in ("x.onnx", "y.onnx", "x.onnx"):
-        module._open_once(path, "auto", "", 1)
+        module._open_once(path, "digest", "auto", "", 1)
     assert len(opened) == 3, "one engine at a time is in memory"
 
 
+def test_a_model_that_changed_since_the_start_stops_the_run(small_cfg, views, monkeypatch):
+    monkeypatch.setattr(module, "open_engine", lambda *given: pytest.fail("opened"))
+    monkeypatch.setattr(module, "read_model", lambda path: ModelFile(path, b"", b"", "another"))
+    with pytest.raises(RunError, match=r"model x\.onnx has changed since the run started"):
+        scorer(small_cfg)(VIDEO)
+
+
 class Failing(Engine):
-    def infer(self, batch: np.ndarray) -> list[np.ndarray]:
+    def infer(self, batch: np.ndarray) -> np.ndarray:
         raise RuntimeError("device lost")
 
 

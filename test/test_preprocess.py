@@ -3,7 +3,6 @@
 import collections
 import csv
 import functools
-import json
 import os
 import random
 import re
@@ -21,11 +20,10 @@ import x3d_verify
 from test.faults import write_corpus
 from test.helpers import Dataset, content, finish, kill, preprocess_keys, start, states, wait_until
 from test.videos import write_video
-from x3d.dataset.naming import Shard
 from x3d.errors import counted
 from x3d.pipeline.verify import KNOWN_SETS
 from x3d.storage.atomic import take_lock
-from x3d.storage.view_folder import ViewFolder
+from x3d.storage.manifest import Manifest
 
 
 @pytest.fixture(scope="module")
@@ -135,32 +133,32 @@ def has_view(out: Path, process: "subprocess.Popen[str]") -> bool:
     return any(out.glob("*.npy"))
 
 
-def test_killed_runs_resume_to_the_same_bytes(data, undisturbed, tmp_path):
-    """A pipe as the last video keeps a run from ending before its kill."""
-    many, out = data.link(tmp_path / "many", copies=3, more="last.mp4 0\n"), tmp_path / "out"
-    os.mkfifo(many.val / "last.mp4")
+def test_killed_runs_resume_to_the_same_bytes_and_keep_what_was_recorded(data, undisturbed, tmp_path):
+    many, out = data.link(tmp_path / "many", copies=8), tmp_path / "out"
     expected = {}
     for name, view in undisturbed.items():
         number, label = name.split("_")
-        expected |= {f"{int(number) + 360 * copy}_{label}": view for copy in range(3)}
-    chance, before = random.Random(0), 0
+        expected |= {f"{int(number) + 360 * copy}_{label}": view for copy in range(8)}
+    chance, recorded = random.Random(0), 0
     for _ in range(5):
         process = start("x3d_preprocess.py", preprocess_keys(many, out, "X3D_WORKERS.NUM", "2"))
-        wait_until(lambda: len(list(out.glob("*.npy"))) > before)  # noqa: B023
+        wait_until(lambda: num_done(out) > recorded)  # noqa: B023
         time.sleep(chance.uniform(0, 0.1))
         kill(process)
-        found = content(out)
-        assert found.items() <= expected.items()
-        before = len(found)
-    (many.val / "last.mp4").unlink()
-    os.link(many.val / "class 0/0.mp4", many.val / "last.mp4")
+        assert content(out).items() <= expected.items()
+        assert num_done(out) > recorded
+        recorded = num_done(out)
     process = start("x3d_preprocess.py", preprocess_keys(many, out))
     _, errors = finish(process)
     assert process.returncode == 0
-    assert re.search(r"37 videos, ([2-9]|[1-3]\d) to do", errors)
-    last = {f"{1080 + view}_0.npy": undisturbed[f"{view}_0.npy"] for view in range(30)}
-    assert content(out) == expected | last
-    assert {path.name for path in out.iterdir()} == {*expected, *last, "manifest.json"}
+    assert f"96 videos, {96 - recorded} to do" in errors
+    assert content(out) == expected
+    assert {path.name for path in out.iterdir()} == {*expected, "manifest.json"}
+
+
+def num_done(out: Path) -> int:
+    """Count the videos that a manifest and its journal record, 0 before the first record."""
+    return len(Manifest.load(out / "manifest.json").done()) if (out / ".manifest.journal").exists() else 0
 
 
 def test_workers_end_with_their_parent_also_if_they_hang(data, tmp_path):
@@ -207,8 +205,7 @@ def test_a_full_disk_is_a_clear_error_and_the_run_can_be_resumed(data, undisturb
     process = start("x3d_preprocess.py", preprocess_keys(data, tmp_path / "out"), preexec_fn=limit)
     _, errors = finish(process, 60)
     assert process.returncode == 1
-    assert f"{tmp_path / 'out'} cannot be written" in errors
-    assert "File too large" in errors
+    assert re.search(rf"{tmp_path}/out/\d+_\d\.npy cannot be written: File too large; run the same command", errors)
     assert "Traceback" not in errors
     assert content(tmp_path / "out") == {}
     assert x3d_preprocess.main(preprocess_keys(data, tmp_path / "out")) == 0
@@ -310,9 +307,7 @@ def test_views_of_unknown_origin_are_rejected(name, advice, data, tmp_path, capl
 
 
 def test_two_runs_do_not_write_one_folder_of_views(data, undisturbed, tmp_path, caplog):
-    scratch = ViewFolder(str(tmp_path), ".npy", (3, 4, 40, 40), 30).scratch
-    scratch.mkdir()
-    lock = take_lock(scratch / "lock")
+    lock = take_lock(tmp_path / ".manifest.lock")
     assert x3d_preprocess.main(preprocess_keys(data, tmp_path)) == 2
     assert "is in use by another run" in caplog.text
     os.close(lock)
@@ -338,11 +333,9 @@ def test_shards_share_a_folder_and_merge_into_the_whole(num_shards, data, undist
 def test_shards_that_still_run_are_not_merged(data, undisturbed, tmp_path, caplog):
     for shard_id in range(2):
         assert run_shard(data, tmp_path, shard_id, 2) == 0
-    scratch = ViewFolder(str(tmp_path), ".npy", (3, 4, 40, 40), 30, Shard(1, 2)).scratch
-    scratch.mkdir()
-    lock = take_lock(scratch / "lock")
+    lock = take_lock(tmp_path / ".manifest-1of2.lock")
     assert x3d_preprocess.main(preprocess_keys(data, tmp_path)) == 2
-    assert f"{scratch / 'lock'} is in use by another run" in caplog.text
+    assert f"{tmp_path / '.manifest-1of2.lock'} is in use by another run" in caplog.text
     os.close(lock)
     assert x3d_preprocess.main(preprocess_keys(data, tmp_path)) == 0
     assert {path.name for path in tmp_path.iterdir()} == {*undisturbed, "manifest.json"}
@@ -369,12 +362,13 @@ def test_views_of_a_missing_duplicated_or_foreign_shard_are_rejected(data, tmp_p
     third.write_text(first.read_text())
     assert x3d_preprocess.main(preprocess_keys(data, tmp_path)) == 2
     assert f"{third} records video 0, which belongs to shard 0" in caplog.text
-    foreign = json.loads(kept)
-    foreign["provenance"]["config"]["DATA.SAMPLING_RATE"] = 7
-    third.write_text(json.dumps(foreign))
+    third.write_text(kept)
+    foreign = Manifest.load(third)
+    foreign.provenance["config"]["DATA.SAMPLING_RATE"] = 7
+    foreign.save()
     assert x3d_preprocess.main(preprocess_keys(data, tmp_path)) == 2
     assert f"{third} has another provenance than {first}: config: DATA.SAMPLING_RATE was 3, is 7" in caplog.text
     third.write_text(kept)
     assert run_shard(data, tmp_path, 0, 2) == 2
-    assert "is one of 3 shards, --num_shards is 2" in caplog.text
+    assert "is of one of 3 shards, --num_shards is 2" in caplog.text
     assert x3d_preprocess.main(preprocess_keys(data, tmp_path)) == 0

@@ -27,7 +27,7 @@ from x3d.errors import EngineError, RunError, VideoError
 from x3d.execution.ray_cluster import RayWorkers
 from x3d.execution.ray_node import _cached, _node_workers
 from x3d.execution.requirements import NodeRequirements
-from x3d.storage.provenance import model_digest
+from x3d.network.model_file import read_model
 from x3d.storage.score_rows import read_score_rows, row_type
 
 pytestmark = pytest.mark.skipif(
@@ -260,11 +260,13 @@ def take_a_moment(video: Video) -> int:
 
 
 def test_a_node_with_another_version_or_model_is_named(cluster, small_onnx):
-    required = NodeRequirements.from_here([], {"openvino": "openvino"}, str(small_onnx), model_digest(str(small_onnx)))
+    required = NodeRequirements.from_here(
+        [], {"openvino": "openvino"}, str(small_onnx), read_model(str(small_onnx)).digest
+    )
     older = dataclasses.replace(required, versions=(("av", "1.0"), *required.versions[:-1]))
     with pytest.raises(ValueError, match=r"node [\d.]+: has av .*, not 1\.0.*must be the same on every node"):
         outcomes_of(misbehave, 1, cluster.address, {"CPU": 1}, older)
-    with pytest.raises(ValueError, match=rf"node [\d.]+: has another file {small_onnx}"):
+    with pytest.raises(ValueError, match=rf"node [\d.]+: has another model {small_onnx}"):
         outcomes_of(misbehave, 1, cluster.address, {"CPU": 1}, dataclasses.replace(required, model_digest="0"))
     missing = dataclasses.replace(required, modules=(("x", "no_such_module"),))
     with pytest.raises(ValueError, match="cannot import a required package: No module named 'no_such_module'"):

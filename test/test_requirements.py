@@ -5,19 +5,21 @@ import dataclasses
 import pytest
 
 from x3d.execution.requirements import NodeRequirements
-from x3d.storage.provenance import model_digest
+from x3d.network.model_file import read_model
 
 
 @pytest.fixture
 def model(tmp_path):
     path = tmp_path / "model.onnx"
-    path.write_bytes(b"weights")
+    path.write_bytes(b"\0weights")
     return path
 
 
 @pytest.fixture
 def requirements(tmp_path, model) -> NodeRequirements:
-    return NodeRequirements.from_here([str(tmp_path), ""], {"numpy": "numpy"}, str(model), model_digest(str(model)))
+    return NodeRequirements.from_here(
+        [str(tmp_path), ""], {"numpy": "numpy"}, str(model), read_model(str(model)).digest
+    )
 
 
 def test_this_machine_meets_its_own_requirements(requirements, tmp_path, model):
@@ -47,7 +49,7 @@ def test_each_unmet_requirement_is_listed(requirements, model):
 
 
 def test_another_model_and_a_missing_package_are_named(requirements, model):
-    model.write_bytes(b"other weights")
-    assert requirements.unmet() == [f"has another file {model}"]
+    model.write_bytes(b"\0other weights")
+    assert requirements.unmet() == [f"has another model {model}"]
     missing = dataclasses.replace(requirements, modules=(("x", "no_such_module"),))
     assert missing.unmet() == ["cannot import a required package: No module named 'no_such_module'"]

@@ -1,10 +1,12 @@
-from pathlib import Path
+import os
 
 import numpy as np
 import pytest
+import xxhash
 
+from x3d.errors import RunError
 from x3d.storage import result_folder
-from x3d.storage.result_folder import Result, ScoreReader, find_results, read_scores, write_result
+from x3d.storage.result_folder import Result, find_results, new_result_folder, write_result
 
 SCORES = np.array([1 / 3, 1e-8 / 7, 3.0], dtype=np.float32)
 
@@ -40,7 +42,31 @@ def test_other_files_are_listed_and_other_folders_and_summaries_are_not(tmp_path
     ):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).touch()
-    assert find_results(str(tmp_path)) == ([], ["0_7_1.bin", "device0/x.bin", "notes.txt"])
+    assert find_results(str(tmp_path)) == (
+        [],
+        [f"{name} is not the result of a view" for name in ("0_7_1.bin", "device0/x.bin", "notes.txt")],
+    )
+
+
+def test_files_of_no_run_are_passed_over(tmp_path):
+    (tmp_path / "device0").mkdir()
+    for name in (".DS_Store", "._0_7_0.bin", "Thumbs.db", "sumary.json", "x_summary.json", "device0/.DS_Store"):
+        (tmp_path / name).touch()
+    assert find_results(str(tmp_path)) == ([], [])
+
+
+def test_a_pipe_or_a_folder_with_the_name_of_a_result_is_named_and_not_read(tmp_path):
+    os.mkfifo(tmp_path / "0_7_0.bin")
+    (tmp_path / "1_7_0.bin").mkdir()
+    os.mkfifo(tmp_path / "pipe")
+    assert find_results(str(tmp_path)) == (
+        [],
+        [
+            "0_7_0.bin is not a regular file; remove it",
+            "1_7_0.bin is not a regular file; remove it",
+            "pipe is not the result of a view",
+        ],
+    )
 
 
 @pytest.mark.parametrize(("folder", "named"), [("", "X3D_POSTPROCESS.OM_OUTPUT_PATH"), ("none", "none")])
@@ -49,95 +75,73 @@ def test_a_folder_that_does_not_exist_is_rejected(folder, named):
         find_results(folder)
 
 
-@pytest.mark.parametrize("suffix", [".bin", ".npy", ".txt"])
-def test_results_are_read_back_exactly(suffix, tmp_path):
-    outputs = [SCORES[None], 2 * SCORES[None]]
-    paths = write_result(str(tmp_path), "61_7", outputs, suffix)
-    assert paths == [str(tmp_path / f"61_7_{number}{suffix}") for number in range(2)]
-    for path, output in zip(paths, outputs, strict=True):
-        scores = read_scores(path, 3)
-        assert scores.dtype == np.float32
-        np.testing.assert_array_equal(scores, output[0])
-
-
 def test_text_has_a_line_of_scores_for_each_view(tmp_path):
-    [path] = write_result(str(tmp_path), "61_7", [SCORES[None]], ".txt")
-    assert Path(path).read_text() == "0.333333343 1.42857148e-09 3\n"
+    name, _ = write_result(tmp_path, "61_7", SCORES[None], ".txt")
+    assert (tmp_path / name).read_text() == "0.333333343 1.42857148e-09 3\n"
 
 
-def test_a_suffix_in_capitals_is_read(tmp_path):
-    SCORES.tofile(tmp_path / "61_7_0.BIN")
-    np.save(tmp_path / "x.npy", SCORES)
-    (tmp_path / "x.npy").rename(tmp_path / "62_7_0.NPY")
-    for name in ("61_7_0.BIN", "62_7_0.NPY"):
-        np.testing.assert_array_equal(read_scores(str(tmp_path / name), 3), SCORES)
+@pytest.mark.parametrize("suffix", [".bin", ".npy", ".txt"])
+def test_the_digest_is_that_of_the_bytes_on_disk(suffix, tmp_path):
+    name, digest = write_result(tmp_path, "61_7", SCORES[None], suffix)
+    assert digest == xxhash.xxh3_64_hexdigest((tmp_path / name).read_bytes())
 
 
-WRONG = {
-    "short.bin": (SCORES[:2].tofile, "cannot be read as scores: 8 bytes; 3 float32 .* are 12"),
-    "long.bin": (lambda path: np.tile(SCORES, 2).tofile(path), "cannot be read as scores: 24 bytes; 3 float32"),
-    "byte.bin": (lambda path: path.write_bytes(SCORES.tobytes() + b"x"), "cannot be read as scores: 13 bytes"),
-    "empty.bin": (lambda path: path.touch(), "cannot be read as scores: 0 bytes"),
-    "none.bin": (lambda path: None, "cannot be read as scores: .*No such file"),
-    "short.npy": (lambda path: np.save(path, SCORES[:2]), "holds 2 float32 scores; 3 float32 are needed"),
-    "double.npy": (lambda path: np.save(path, SCORES.astype(float)), "holds 3 float64 scores; 3 float32 are needed"),
-    "empty.npy": (lambda path: path.touch(), "cannot be read as scores"),
-    "cut.npy": (lambda path: path.write_bytes(b"\x93NUMPY"), "cannot be read as scores"),
-    "long.txt": (lambda path: path.write_text("1 2 3 4"), "holds 4 float32 scores"),
-    "words.txt": (lambda path: path.write_text("a b c"), "cannot be read as scores"),
-}
+@pytest.mark.parametrize("suffix", [".bin", ".npy", ".txt"])
+def test_a_full_disk_is_an_error_that_names_the_result(suffix, tmp_path, monkeypatch):
+    def write(descriptor, data):
+        raise OSError(28, "No space left on device")
+
+    with (
+        pytest.raises(RunError, match=rf"{tmp_path}/res/61_7_0{suffix} cannot be written: No space left on device"),
+        new_result_folder(tmp_path / "res") as partial,
+    ):
+        monkeypatch.setattr(os, "write", write)
+        write_result(partial, "61_7", SCORES, suffix)
+    assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("name", WRONG)
-def test_a_file_of_another_length_or_type_is_named(name, tmp_path):
-    write, match = WRONG[name]
-    write(tmp_path / name)
-    with pytest.raises(ValueError, match=f"{name} {match}"):
-        read_scores(str(tmp_path / name), 3)
-    [problem] = ScoreReader(1, 3).read([Result(0, 0, str(tmp_path / name))])
-    assert problem.startswith(str(tmp_path / name))
+def test_a_folder_of_results_appears_when_it_is_complete_and_synced(tmp_path, monkeypatch):
+    acts = []
+    monkeypatch.setattr(result_folder, "sync_file_system", lambda path: acts.append(f"sync {path.name}"))
+    replace = os.replace
+    monkeypatch.setattr(os, "replace", lambda old, new: (acts.append(f"rename {new.name}"), replace(old, new)))
+    monkeypatch.setattr(result_folder, "sync_folder", lambda path: acts.append(f"sync {path.name}"))
+    with new_result_folder(tmp_path / "res") as partial:
+        write_result(partial, "61_7", SCORES, ".bin")
+        assert not (tmp_path / "res").exists()
+    assert acts == ["sync res", "rename res", f"sync {tmp_path.name}"]
+    assert [path.name for path in tmp_path.iterdir()] == ["res"]
+    assert (tmp_path / "res").stat().st_mode & 0o777 == 0o777 & ~current_umask()
 
 
-def test_raw_scores_of_the_right_length_are_read_straight_into_their_row(tmp_path, monkeypatch):
-    [path] = write_result(str(tmp_path), "0_0", [SCORES[None]], ".bin")
-    monkeypatch.setattr(result_folder, "read_scores", None)
-    reader = ScoreReader(1, 3)
-    assert reader.read([Result(0, 0, path)]) == []
-    np.testing.assert_array_equal(reader.rows[0], SCORES)
+def current_umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
 
 
-class Trap:
-    """Creates a file when it is unpickled."""
-
-    def __init__(self, path):
-        self.path = path
-
-    def __reduce__(self):
-        return Path.touch, (self.path,)
-
-
-def test_an_array_of_objects_is_rejected_without_unpickling_it(tmp_path):
-    np.save(tmp_path / "0_0_0.npy", np.array([Trap(tmp_path / "sprung")] * 3), allow_pickle=True)
-    with pytest.raises(ValueError, match=r"0_0_0\.npy cannot be read as scores: "):
-        read_scores(str(tmp_path / "0_0_0.npy"), 3)
-    assert not (tmp_path / "sprung").exists()
+def test_a_folder_that_another_run_writes_is_rejected(tmp_path):
+    with (
+        new_result_folder(tmp_path / "res"),
+        pytest.raises(ValueError, match=r"\.res\.lock is in use by another run"),
+        new_result_folder(tmp_path / "res"),
+    ):
+        pass
 
 
-def test_the_views_of_a_video_are_read_in_order(tmp_path):
-    reader = ScoreReader(3, 3)
-    for factor in (1, 2):
-        results = []
-        for view, suffix in enumerate((".bin", ".npy", ".txt")):
-            [path] = write_result(str(tmp_path), str(view), [factor * (view + 1) * SCORES[None]], suffix)
-            results.append(Result(view, 0, path))
-        assert reader.read(results) == []
-        assert reader.rows.dtype == np.float32
-        np.testing.assert_array_equal(reader.rows, np.stack([factor * (view + 1) * SCORES for view in range(3)]))
+def test_a_folder_filled_meanwhile_is_not_replaced(tmp_path):
+    with (
+        pytest.raises(RunError, match=r"/res cannot be written: .*; infer again"),
+        new_result_folder(tmp_path / "res") as partial,
+    ):
+        write_result(partial, "61_7", SCORES, ".bin")
+        (tmp_path / "res").mkdir()
+        (tmp_path / "res" / "0_0_0.bin").touch()
+    assert [path.name for path in (tmp_path / "res").iterdir()] == ["0_0_0.bin"]
 
 
-@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
-def test_scores_that_are_not_finite_are_named(value, tmp_path):
-    good = write_result(str(tmp_path), "0_0", [SCORES[None]], ".bin")
-    bad = write_result(str(tmp_path), "1_0", [np.array([[value, 0, 0]], np.float32)], ".bin")
-    results = [Result(0, 0, good[0]), Result(1, 0, bad[0])]
-    assert ScoreReader(2, 3).read(results) == [f"{bad[0]} holds scores that are not finite (NaN or infinity)"]
+def test_a_block_that_fails_leaves_nothing(tmp_path):
+    with pytest.raises(KeyError), new_result_folder(tmp_path / "res") as partial:
+        write_result(partial, "61_7", SCORES, ".bin")
+        raise KeyError
+    assert list(tmp_path.iterdir()) == []

@@ -16,6 +16,7 @@ from x3d.config.loading import load_cfg
 from x3d.dataset.annotations import read_list
 from x3d.dataset.naming import view_stem
 from x3d.network.engine import open_engine
+from x3d.network.model_file import read_model
 from x3d.scoring import aggregate_views, count_top_k
 from x3d.video.reader import VideoReader
 from x3d.video.sampling import Sampling
@@ -52,7 +53,7 @@ def scores(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, np.ndarr
 
     videos = read_list(cfg)
     found: dict[str, list[np.ndarray]] = {name: [] for name in MUTATIONS}
-    engine = open_engine(model)
+    engine = open_engine(read_model(model))
     for video in videos:
         with VideoReader(video.path) as reader:
             views = [view.copy() for _, view in video_views(reader, Sampling.from_cfg(cfg), Transform.from_cfg(cfg))]

@@ -1,5 +1,7 @@
+import dataclasses
 import errno
 import os
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -9,13 +11,15 @@ import pytest
 
 from x3d.dataset.annotations import Video
 from x3d.dataset.naming import WHOLE, Shard
-from x3d.storage.atomic import take_lock
+from x3d.storage.entries import WrittenViews
 from x3d.storage.manifest import Manifest
 from x3d.storage.view_folder import ViewFolder
+from x3d.video.source import Source, read_source
 
 SHAPE = (3, 1, 2, 2)
 VIDEOS = [Video(index, f"{index}.mp4", "", index % 3) for index in range(5)]
 MADE_FROM = {"config": {"DATA.NUM_FRAMES": 1}}
+SOURCE = Source(1, 2, 3)
 OTHER = {"config": {"DATA.NUM_FRAMES": 2}}
 
 
@@ -26,17 +30,17 @@ def folder_of(path: Path, shard: Shard = WHOLE) -> ViewFolder:
 def fill(path: Path, shard: Shard = WHOLE, videos: Sequence[Video] = VIDEOS) -> None:
     """Write the views of some of a shard's videos, as a run that was stopped then."""
     folder = folder_of(path, shard)
-    with folder.open(MADE_FROM, shard.select(VIDEOS), False) as manifest:
+    with folder.open(MADE_FROM, shard.select(VIDEOS), False) as (manifest, writer):
         for video in shard.select(VIDEOS):
             if video in videos:
                 views = np.full((2, 1, *SHAPE), video.index, np.float32)
-                manifest.record_done(video, hash=folder.writer.write(video, enumerate(views)))
+                manifest.record_done(video, WrittenViews(writer.write(video, enumerate(views)), SOURCE))
         manifest.save()
 
 
 def reopen(path: Path, shard: Shard = WHOLE, made_from: dict = MADE_FROM, overwrite: bool = False) -> list[int]:
     """Open a folder and return the videos that are recorded as done."""
-    with folder_of(path, shard).open(made_from, shard.select(VIDEOS), overwrite) as manifest:
+    with folder_of(path, shard).open(made_from, shard.select(VIDEOS), overwrite) as (manifest, _):
         return list(manifest.done())
 
 
@@ -57,11 +61,12 @@ def refuse(path: Path, match: str, shard: Shard = WHOLE, **opened: Any) -> None:
 
 def test_a_new_folder_has_a_manifest_and_its_scratch_goes_with_the_lock(tmp_path):
     folder = folder_of(tmp_path / "a" / "views")
-    with folder.open(MADE_FROM, VIDEOS, False) as manifest:
+    with folder.open(MADE_FROM, VIDEOS, False) as (manifest, writer):
         assert manifest.entries() == {}
         assert Manifest.load(folder.manifest_path).provenance == MADE_FROM
-        assert folder.scratch.is_dir()
-        with pytest.raises(ValueError, match="lock is in use by another run"):
+        assert writer.scratch.is_dir()
+        assert names(folder.path) == {"manifest.json", ".manifest.lock", writer.scratch.name}
+        with pytest.raises(ValueError, match=r"manifest\.lock is in use by another run"):
             reopen(folder.path)
     assert names(folder.path) == {"manifest.json"}
 
@@ -118,21 +123,119 @@ def test_views_that_are_not_recorded_are_removed(tmp_path):
 
 
 def test_views_of_failed_videos_are_removed_and_the_reason_stays(tmp_path):
-    with folder_of(tmp_path).open(MADE_FROM, VIDEOS, False) as manifest:
+    with folder_of(tmp_path).open(MADE_FROM, VIDEOS, False) as (manifest, _):
         manifest.record_failed(VIDEOS[1], "empty", "1.mp4: the file has no bytes")
         manifest.save()
     (tmp_path / "2_1.npy").touch()
-    with folder_of(tmp_path).open(MADE_FROM, VIDEOS, False) as manifest:
+    with folder_of(tmp_path).open(MADE_FROM, VIDEOS, False) as (manifest, _):
         assert manifest.failed()[1]["reason"] == "empty"
     assert names(tmp_path) == {"manifest.json"}
 
 
-def test_partial_views_of_a_killed_run_are_removed(tmp_path):
-    folder = folder_of(tmp_path)
-    (folder.scratch / "3-abc").mkdir(parents=True)
-    (folder.scratch / "3-abc" / "6_0.npy").touch()
-    with folder.open(MADE_FROM, VIDEOS, False):
-        assert [path.name for path in folder.scratch.iterdir()] == ["lock"]
+def test_the_scratch_folder_of_a_killed_run_is_removed(tmp_path):
+    (tmp_path / ".scratch-abcdefgh" / "3-abc").mkdir(parents=True)
+    (tmp_path / ".scratch-abcdefgh" / "3-abc" / "6_0.npy").touch()
+    (tmp_path / ".manifest.lock").write_text(".scratch-abcdefgh")
+    with folder_of(tmp_path).open(MADE_FROM, VIDEOS, False) as (_, writer):
+        assert list(writer.scratch.iterdir()) == []
+    assert names(tmp_path) == {"manifest.json"}
+
+
+def test_a_folder_that_is_not_of_this_suite_stays(tmp_path):
+    (tmp_path / "victim" / "precious").mkdir(parents=True)
+    out = tmp_path / "out"
+    out.mkdir()
+    for name in (".scratch-manifest", ".scratch-abcdefgh", "manifest"):
+        (out / name).symlink_to(tmp_path / "victim")
+    (out / ".manifest.lock").write_text(".scratch-abcdefgh")
+    (out / ".scratch-12345678").mkdir()
+    assert reopen(out) == []
+    assert names(out) == {".scratch-manifest", ".scratch-abcdefgh", "manifest", ".scratch-12345678", "manifest.json"}
+    assert (tmp_path / "victim" / "precious").is_dir()
+
+
+@pytest.mark.parametrize("name", [".manifest.lock", "manifest.json", ".manifest.journal"])
+def test_a_link_in_place_of_a_file_of_ours_is_not_followed(name, tmp_path):
+    (tmp_path / "victim").write_text("precious")
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / name).symlink_to(tmp_path / "victim")
+    if name == ".manifest.journal":
+        fill(tmp_path / "out")
+        assert reopen(tmp_path / "out") == [0, 1, 2, 3, 4]
+    else:
+        with pytest.raises(ValueError, match=f"{name}"):
+            reopen(tmp_path / "out")
+    assert (tmp_path / "victim").read_text() == "precious"
+
+
+def make_link(path: Path) -> None:
+    path.rename(path.parent.parent / "elsewhere.npy")
+    path.symlink_to(path.parent.parent / "elsewhere.npy")
+
+
+def make_pipe(path: Path) -> None:
+    path.unlink()
+    os.mkfifo(path)
+
+
+@pytest.mark.parametrize("replace", [make_link, make_pipe])
+def test_a_view_that_is_a_link_or_a_pipe_is_removed_and_its_video_forgotten(replace, tmp_path):
+    out = tmp_path / "out"
+    fill(out)
+    content = (out / "4_2.npy").read_bytes()
+    replace(out / "4_2.npy")
+    assert reopen(out) == [0, 1, 3, 4]
+    assert names(out) == ALL - {"4_2.npy", "5_2.npy"} | {"manifest.json"}
+    assert replace is make_pipe or (tmp_path / "elsewhere.npy").read_bytes() == content
+
+
+def test_a_folder_named_like_a_view_is_rejected(tmp_path):
+    fill(tmp_path)
+    (tmp_path / "4_2.npy").unlink()
+    (tmp_path / "4_2.npy" / "precious").mkdir(parents=True)
+    for overwrite in (False, True):
+        refuse(tmp_path, "4_2.npy is not a view, and ais_bench would read it; move it elsewhere", overwrite=overwrite)
+    assert (tmp_path / "4_2.npy" / "precious").is_dir()
+
+
+def test_a_killed_run_is_resumed_from_its_journal(tmp_path):
+    """A kill leaves lock, scratch folder and journal; a copy of the folder stands for it."""
+    folder = folder_of(tmp_path / "out")
+    with folder.open(MADE_FROM, VIDEOS, False) as (manifest, writer):
+        views = np.zeros((2, 1, *SHAPE), np.float32)
+        manifest.record_done(VIDEOS[3], WrittenViews(writer.write(VIDEOS[3], enumerate(views)), SOURCE))
+        manifest.record_failed(VIDEOS[1], "empty", "1.mp4")
+        (writer.scratch / "1-abc").mkdir()
+        shutil.copytree(folder.path, tmp_path / "killed")
+    assert (tmp_path / "killed" / ".manifest.journal").exists()
+    with folder_of(tmp_path / "killed").open(MADE_FROM, VIDEOS, False) as (manifest, _):
+        assert (list(manifest.done()), list(manifest.failed())) == ([3], [1])
+    assert names(tmp_path / "killed") == {"manifest.json", "6_0.npy", "7_0.npy"}
+
+
+def test_videos_whose_file_changed_are_forgotten_and_reported(tmp_path, caplog):
+    videos = []
+    for video in VIDEOS:
+        (tmp_path / video.listed).write_text(f"video {video.index}")
+        videos.append(dataclasses.replace(video, path=str(tmp_path / video.listed)))
+    out, views = tmp_path / "out", np.zeros((2, 1, *SHAPE), np.float32)
+    with folder_of(out).open(MADE_FROM, videos, False) as (manifest, writer):
+        for video in videos:
+            written = writer.write(video, enumerate(views))
+            manifest.record_done(video, WrittenViews(written, read_source(video.path)))
+        manifest.save()
+    (tmp_path / "0.mp4").write_text("longer video")
+    (tmp_path / "1.mp4").write_text("VIDEO 1")
+    (tmp_path / "2.mp4").write_text("video 2")
+    os.utime(tmp_path / "1.mp4", ns=(1, 1))
+    os.utime(tmp_path / "2.mp4", ns=(1, 1))
+    (tmp_path / "3.mp4").unlink()
+    with folder_of(out).open(MADE_FROM, videos, False) as (manifest, _):
+        assert list(manifest.done()) == [2, 3, 4]
+    assert names(out) == {"4_2.npy", "5_2.npy", "6_0.npy", "7_0.npy", "8_1.npy", "9_1.npy", "manifest.json"}
+    changed = f"2 videos changed since the views were made, and are decoded again: {tmp_path}/0.mp4, {tmp_path}/1.mp4"
+    missing = f"1 video cannot be read any more; the views made of them are used: {tmp_path}/3.mp4"
+    assert [record.getMessage() for record in caplog.records] == [changed, missing]
 
 
 def test_another_provenance_is_rejected_unless_overwritten(tmp_path):
@@ -217,7 +320,7 @@ def test_shards_of_another_provenance_are_rejected_and_not_merged(tmp_path):
 
 def test_a_shard_of_another_count_is_rejected(tmp_path):
     fill(tmp_path, Shard(0, 2))
-    match = r"manifest-0of2.json is one of 2 shards, --num_shards is {}; finish or remove that one, or give another"
+    match = r"manifest-0of2.json is of one of 2 shards, --num_shards is {}; finish or remove that one, or give another"
     refuse(tmp_path, match.format(3), Shard(1, 3))
     refuse(tmp_path, match.format(1), overwrite=True)
 
@@ -231,23 +334,26 @@ def test_a_shard_that_runs_is_not_merged(tmp_path):
     for i in range(2):
         fill(tmp_path, Shard(i, 2))
     with folder_of(tmp_path, Shard(1, 2)).open(MADE_FROM, VIDEOS[1::2], False):
-        refuse(tmp_path, r"scratch-manifest-1of2.lock is in use by another run")
+        refuse(tmp_path, r"manifest-1of2.lock is in use by another run")
     assert reopen(tmp_path) == [0, 1, 2, 3, 4]
 
 
 def test_the_scratch_of_a_killed_shard_is_removed_when_it_merges(tmp_path):
     for i in range(2):
         fill(tmp_path, Shard(i, 2))
-    left = folder_of(tmp_path, Shard(1, 2)).scratch
-    left.mkdir()
-    os.close(take_lock(left / "lock"))
+    (tmp_path / ".scratch-abcdefgh").mkdir()
+    (tmp_path / ".manifest-1of2.lock").write_text(".scratch-abcdefgh")
     assert reopen(tmp_path) == [0, 1, 2, 3, 4]
     assert names(tmp_path) == ALL | {"manifest.json"}
 
 
+def test_a_shard_of_a_whole_folder_is_rejected(tmp_path):
+    fill(tmp_path)
+    refuse(tmp_path, r"manifest.json is of the whole list, --num_shards is 3; finish or remove that one", Shard(1, 3))
+
+
 def test_scratch_files_that_cannot_be_removed_do_not_matter(tmp_path, monkeypatch):
     """As on NFS, where a file that another process has open stays in its folder."""
-    (tmp_path / ".scratch-manifest" / "3-left").mkdir(parents=True)
 
     def fail(path: str, **settings: object) -> None:
         raise OSError(errno.ENOTEMPTY, "Directory not empty")
@@ -255,6 +361,16 @@ def test_scratch_files_that_cannot_be_removed_do_not_matter(tmp_path, monkeypatc
     with monkeypatch.context() as patched:
         patched.setattr(os, "rmdir", fail)
         fill(tmp_path)
-    assert (tmp_path / ".scratch-manifest" / "3-left").is_dir()
     assert reopen(tmp_path) == [0, 1, 2, 3, 4]
-    assert not (tmp_path / ".scratch-manifest").exists()
+
+
+def test_an_error_of_the_disk_names_the_file(tmp_path, monkeypatch):
+    fill(tmp_path, videos=VIDEOS[:1])
+    (tmp_path / "2_1.npy").touch()
+
+    def fail(path: object, **settings: object) -> None:
+        raise OSError(errno.EIO, "Input/output error", str(path))
+
+    monkeypatch.setattr(os, "unlink", fail)
+    with pytest.raises(ValueError, match=r"^X3D_PREPROCESS.DATA_OUTPUT_PATH .*2_1.npy: Input/output error$"):
+        reopen(tmp_path)

@@ -1,3 +1,4 @@
+import errno
 import os
 import pickle
 from pathlib import Path
@@ -7,6 +8,7 @@ import pytest
 import xxhash
 
 from x3d.dataset.annotations import Video
+from x3d.storage import view_writer as module
 from x3d.storage.view_writer import ViewWriter, view_file_bytes
 
 SHAPE = (3, 2, 5, 5)
@@ -30,7 +32,7 @@ def test_views_are_named_by_number_and_label(tmp_path):
 
 def test_views_are_written_as_numpy_writes_them(tmp_path):
     writer = make_writer(tmp_path)
-    assert writer.write(VIDEO, [(2, VIEWS[2]), (0, VIEWS[0]), (1, VIEWS[1])]) == expected_hash(VIEWS)
+    assert writer.write(VIDEO, [(2, VIEWS[2]), (0, VIEWS[0]), (1, VIEWS[1])]) == expected_hashes(VIEWS)
     assert names(tmp_path) == {"scratch", "12_7.npy", "13_7.npy", "14_7.npy"}
     for number, view in enumerate(VIEWS):
         np.save(tmp_path / "reference.npy", view)
@@ -46,14 +48,14 @@ def test_raw_views_are_the_values_alone(tmp_path):
     assert view_file_bytes(SHAPE, ".bin") == 4 * 150
 
 
-def expected_hash(views: list[np.ndarray]) -> str:
-    return xxhash.xxh3_64_hexdigest(b"".join(xxhash.xxh3_64_digest(view.tobytes()) for view in views))
+def expected_hashes(views: list[np.ndarray]) -> list[str]:
+    return [xxhash.xxh3_64_hexdigest(view.tobytes()) for view in views]
 
 
 def test_the_last_view_of_a_number_counts(tmp_path):
     writer = make_writer(tmp_path)
-    digest = writer.write(VIDEO, [(0, VIEWS[2]), *enumerate(VIEWS)])
-    assert digest == expected_hash(VIEWS)
+    hashes = writer.write(VIDEO, [(0, VIEWS[2]), *enumerate(VIEWS)])
+    assert hashes == expected_hashes(VIEWS)
     np.testing.assert_array_equal(np.load(tmp_path / "12_7.npy"), VIEWS[0])
 
 
@@ -90,8 +92,37 @@ def test_a_disk_that_is_full_gives_its_reason(tmp_path, monkeypatch):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(os, "write", fail)
-    with pytest.raises(OSError, match="No space left on device"):
+    with pytest.raises(OSError, match=r"No space left on device: .*[^/.]/12_7.npy"):
         writer.write(VIDEO, enumerate(VIEWS))
+    assert names(tmp_path) == {"scratch"}
+
+
+def test_views_are_synced_before_they_get_their_names_and_names_before_the_return(tmp_path, monkeypatch):
+    writer, calls = make_writer(tmp_path), []
+
+    def record(name: str, arguments: int) -> None:
+        original = getattr(module if hasattr(module, name) else os, name)
+
+        def call(*given):
+            calls.append((name, *(Path(path).name for path in given[:arguments])))
+            return original(*given)
+
+        monkeypatch.setattr(module if hasattr(module, name) else os, name, call)
+
+    for name, arguments in (("write_all", 0), ("sync_file_system", 0), ("replace", 2), ("sync_folder", 1)):
+        record(name, arguments)
+    writer.write(VIDEO, enumerate(VIEWS))
+    renames = [("replace", name, name) for name in writer.names(VIDEO)]
+    assert calls == [*3 * [("write_all",)], ("sync_file_system",), *renames, ("sync_folder", tmp_path.name)]
+
+
+def test_views_that_cannot_be_synced_do_not_appear(tmp_path, monkeypatch):
+    def fail(path: Path) -> None:
+        raise OSError(errno.EIO, "Input/output error", str(path))
+
+    monkeypatch.setattr(module, "sync_file_system", fail)
+    with pytest.raises(OSError, match="Input/output error"):
+        make_writer(tmp_path).write(VIDEO, enumerate(VIEWS))
     assert names(tmp_path) == {"scratch"}
 
 

@@ -25,7 +25,9 @@ from x3d.dataset.annotations import Video
 from x3d.dataset.naming import views_per_video
 from x3d.errors import VideoError
 from x3d.network.checkpoint import load_checkpoint
+from x3d.storage.entries import WrittenViews
 from x3d.storage.view_writer import ViewWriter
+from x3d.video.source import read_source
 
 COMMIT = "9839d1318c0ae17bd82c6a121e5640aebc67f126"
 
@@ -95,16 +97,17 @@ def _import(name: str) -> Any:
     raise ValueError(f"BACKEND slowfast: PySlowFast needs {package}; run: {_INSTALL} {package}")
 
 
-def write_reference_views(video: Video, cfg: CfgNode, writer: ViewWriter) -> dict[str, Any]:
+def write_reference_views(video: Video, cfg: CfgNode, writer: ViewWriter) -> WrittenViews:
     """Decode a video with PySlowFast's Kinetics dataset and loader and write its views, all or none.
 
     Returns:
-        The hash of its views; no rotation, because PySlowFast does not read rotation metadata.
+        Without rotation and damaged frames, which PySlowFast does not report.
     Raises:
-        VideoError: PySlowFast could not decode the video in its ten tries.
+        VideoError: the file cannot be read, or PySlowFast could not decode the video in its ten tries.
         OSError: the views cannot be written.
     """
     torch.set_num_threads(1)
+    source = read_source(video.path)
     with tempfile.TemporaryDirectory() as folder, _captured_output() as output:
         (Path(folder) / "test.csv").write_text(f"{video.path}{_SEPARATOR}{video.label}\n")
         slowfast_cfg = reference_cfg(cfg)
@@ -115,7 +118,7 @@ def write_reference_views(video: Video, cfg: CfgNode, writer: ViewWriter) -> dic
         slowfast_cfg.DATA_LOADER.PIN_MEMORY = False
         slowfast_cfg.TEST.BATCH_SIZE = 1
         loader = _import("slowfast.datasets.loader").construct_loader(slowfast_cfg, "test")
-        return {"hash": writer.write(video, _load_views(loader, video, output))}
+        return WrittenViews(writer.write(video, _load_views(loader, video, output)), source)
 
 
 def _load_views(loader: Any, video: Video, output: io.StringIO) -> Iterator[tuple[int, np.ndarray]]:

@@ -153,6 +153,7 @@ SECTIONS: dict[str, tuple[Key, ...]] = {
         Key("OM_OUTPUT_PATH", "", "folder of results"),
         Key("BACKEND", "native", "slowfast: the stage as PySlowFast does it", allowed=_BACKENDS),
         Key("ALLOW_MISSING", False, "False: an incomplete set is rejected"),
+        Key("SOFTMAX", False, "True: the model returns logits; apply a softmax to them before views are aggregated"),
     ),
     "X3D_EVALUATE": (
         Key("MODEL_PATH", "", "the .onnx, .xml or .om to run"),

@@ -15,8 +15,9 @@ if TYPE_CHECKING:
 
 VIEW_SUFFIXES = (".npy", ".bin")
 
-_VIEW_STEM = re.compile(r"(\d{1,12})_(-?\d{1,9})")
-_RESULT_NAME = re.compile(r"(\d{1,12})_(-?\d{1,9})_0\.(?:bin|npy|txt)", re.IGNORECASE)
+_VIEW_STEM = re.compile(r"(\d{1,12})_(-?\d{1,9})", re.ASCII)
+_RESULT_NAME = re.compile(r"(\d{1,12})_(-?\d{1,9})_0\.(?:bin|npy|txt)", re.ASCII | re.IGNORECASE)
+_MANIFEST_NAME = re.compile(r"manifest(?:-(\d{1,6})of(\d{1,6}))?\.json", re.ASCII)
 
 T = TypeVar("T")
 
@@ -70,3 +71,11 @@ class Shard:
 
 WHOLE = Shard()
 """The whole list as one shard."""
+
+
+def parse_manifest_name(name: str) -> Shard | None:
+    """Parse the shard from the name of a manifest, `manifest.json` or `manifest-0of3.json`, None if it is another."""
+    match = _MANIFEST_NAME.fullmatch(name)
+    if not match or (match[1] and int(match[1]) >= int(match[2])):
+        return None
+    return Shard(int(match[1]), int(match[2])) if match[1] else WHOLE

@@ -4,7 +4,9 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from x3d.storage.provenance import DECODING, model_digest, versions
+from x3d.errors import EngineError
+from x3d.network.model_file import read_model
+from x3d.storage.provenance import DECODING, versions
 
 
 @dataclass(frozen=True)
@@ -37,7 +39,7 @@ class NodeRequirements:
         Args:
             paths: files and folders; empty ones are ignored.
             packages: beside those that decode, as `versions` takes them.
-            model_digest: of the file at model_path, as provenance records it.
+            model_digest: of the ModelFile at model_path.
         """
         modules = {**DECODING, **(packages or {})}
         return cls(
@@ -58,6 +60,13 @@ class NodeRequirements:
         problems += [
             f"has {name} {found[name]}, not {required}" for name, required in self.versions if found[name] != required
         ]
-        if not problems and self.model_path and model_digest(self.model_path) != self.model_digest:
-            problems.append(f"has another file {self.model_path}")
-        return problems
+        return problems or self._model_problem()
+
+    def _model_problem(self) -> list[str]:
+        if not self.model_path:
+            return []
+        try:
+            found = read_model(self.model_path).digest
+        except EngineError as error:
+            return [str(error)]
+        return [] if found == self.model_digest else [f"has another model {self.model_path}"]

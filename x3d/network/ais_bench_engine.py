@@ -1,12 +1,14 @@
 """Run an .om on an Ascend NPU with ais_bench."""
 
-import math
-from collections.abc import Mapping
-from typing import ClassVar
+import tempfile
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
 
 import numpy as np
 
 from x3d.errors import EngineError
+from x3d.network.model_file import ModelFile
+from x3d.network.signature import Port, read_input, read_output
 
 
 class AisBenchEngine:
@@ -16,27 +18,39 @@ class AisBenchEngine:
     packages: ClassVar[Mapping[str, str]] = {}
     device = "NPU"
 
-    def __init__(self, model_path: str, device: str, num_threads: int) -> None:
+    def __init__(self, model: ModelFile, device: str, num_threads: int) -> None:
         try:
             from ais_bench.infer.interface import InferSession
         except ImportError as error:
             raise EngineError(
-                f"{model_path} needs ais_bench and aclruntime ({error}); install both from github.com/Ascend/tools, "
+                f"{model.path} needs ais_bench and aclruntime ({error}); install both from github.com/Ascend/tools, "
                 "ais-bench_workload/tool/ais_bench, on a machine with CANN, or give the .onnx"
             ) from error
         if device and not device.isdigit():
             raise EngineError(f"device {device}: ais_bench takes the number of an NPU, such as 0")
-        self._session = InferSession(int(device or 0), model_path)
-        described = self._session.get_inputs()[0]
-        batch, *view = (int(axis) for axis in described.shape)
-        if batch < 1:
-            raise EngineError(f"{model_path} has a dynamic batch; convert it with --input_shape of a fixed one")
-        if described.realsize != 4 * math.prod(described.shape):
-            raise EngineError(f"{model_path} takes {described.realsize} bytes for {described.shape}: not float32")
-        self.batch_size: int | None = batch
-        self.view_shape = tuple(view)
-        self.num_classes = self.infer(np.zeros((batch, *view), np.float32))[0].shape[1]
+        with tempfile.NamedTemporaryFile(suffix=".om") as file:  # the session opens a path and no bytes
+            file.write(model.content)
+            file.flush()
+            self._session = InferSession(int(device or 0), file.name)
+        batch_size, self.view_shape = read_input(model.path, _ports(self._session.get_inputs()))
+        if batch_size is None:
+            raise EngineError(f"{model.path} has a dynamic batch; convert it with --input_shape of a fixed one")
+        self.batch_size: int | None = batch_size
+        outputs = _ports(self._session.get_outputs())
+        self.num_classes = read_output(model.path, outputs, batch_size, ("float32", "float16"))
 
-    def infer(self, batch: np.ndarray) -> list[np.ndarray]:
+    def infer(self, batch: np.ndarray) -> np.ndarray:
         outputs = self._session.infer([np.ascontiguousarray(batch)])
-        return [np.asarray(output, dtype=np.float32).reshape(len(batch), -1) for output in outputs]
+        return np.asarray(outputs[0], dtype=np.float32)
+
+
+def _ports(ports: Sequence[Any]) -> list[Port]:
+    """Describe aclruntime's inputs or outputs; the types are such as dtype.float32, a dynamic axis is -1."""
+    return [
+        Port(
+            port.name,
+            str(port.datatype).rpartition(".")[2],
+            tuple(int(axis) if axis > 0 else None for axis in port.shape),
+        )
+        for port in ports
+    ]

@@ -5,13 +5,13 @@ CUDA and with CANN; an .om runs in the precision chosen at conversion.
 """
 
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import ClassVar, Protocol
 
 import numpy as np
 
-from x3d.errors import EngineError
+from x3d.errors import EngineError, cause_of
 from x3d.network.ais_bench_engine import AisBenchEngine
+from x3d.network.model_file import ModelFile, check_protobuf
 from x3d.network.onnxruntime_engine import OnnxRuntimeEngine
 from x3d.network.openvino_engine import OpenVinoEngine
 
@@ -30,11 +30,11 @@ class Engine(Protocol):
     """Shape of one view, (3, T, C, C)."""
     num_classes: int
 
-    def infer(self, batch: np.ndarray) -> list[np.ndarray]:
-        """Run one batch and return every output of the model."""
+    def infer(self, batch: np.ndarray) -> np.ndarray:
+        """Run one batch and return the model's output, (N, num_classes) float32; run_batch checks that it is."""
 
 
-ENGINES: dict[str, Callable[[str, str, int], Engine]] = {
+ENGINES: dict[str, Callable[[ModelFile, str, int], Engine]] = {
     "openvino": OpenVinoEngine,
     "onnxruntime": OnnxRuntimeEngine,
     "ais_bench": AisBenchEngine,
@@ -42,38 +42,39 @@ ENGINES: dict[str, Callable[[str, str, int], Engine]] = {
 ONNX_ENGINES = ("openvino", "onnxruntime")
 
 
-def open_engine(model_path: str, engine: str = "auto", device: str = "", num_threads: int = 0) -> Engine:
-    """Load a model into an engine.
+def open_engine(model: ModelFile, engine: str = "auto", device: str = "", num_threads: int = 0) -> Engine:
+    """Load a model into an engine and check its inputs and outputs.
 
     Args:
-        model_path: an .onnx file, OpenVINO's .xml, or an .om.
+        model: an .onnx file, OpenVINO's .xml, or an .om.
         engine: a key of ENGINES, or auto: ais_bench for an .om, else OpenVINO.
         device: as the engine names it; a bare number is the NPU's for ais_bench, and the CPU for the others.
         num_threads: on a CPU; 0: all cores.
     Raises:
-        EngineError: no such model, or the engine cannot load or run it there; the text names file and device.
+        EngineError: other inputs or outputs than one of float32, or the engine cannot load or run the model there; the
+            text names file and device.
     """
-    if not Path(model_path).is_file():
-        raise EngineError(f"model {model_path or '(none given)'} does not exist; export one with x3d_pth2onnx.py")
-    is_om = Path(model_path).suffix == ".om"
+    is_om = model.path.lower().endswith(".om")
     if engine == "auto":
         engine = "ais_bench" if is_om else "openvino"
     if is_om != (engine == "ais_bench"):
         raise EngineError(
-            f"model {model_path}: engine ais_bench runs .om files and only it does; {engine} was asked for"
+            f"model {model.path}: engine ais_bench runs .om files and only it does; {engine} was asked for"
         )
     if device.isdigit() and not is_om:
         device = ""
     try:
-        opened: Engine = ENGINES[engine](model_path, device, num_threads)
-        return opened
+        return ENGINES[engine](model, device, num_threads)
     except EngineError:
         raise
-    except ImportError as error:
+    except ModuleNotFoundError as error:
         raise EngineError(f"engine {engine} is not installed: {error}") from error
+    except ImportError as error:
+        raise EngineError(f"engine {engine} cannot be imported: {cause_of(error)}") from error
     except Exception as error:
+        check_protobuf(model)
         raise EngineError(
-            f"engine {engine} cannot load {model_path} on {device or 'its default device'}: {error}"
+            f"engine {engine} cannot load {model.path} on {device or 'its default device'}: {cause_of(error)}"
         ) from error
 
 
@@ -89,23 +90,33 @@ def pad_batch(batch: np.ndarray, batch_size: int) -> np.ndarray:
     return np.concatenate([batch, np.repeat(batch[:1], missing, axis=0)]) if missing else batch
 
 
-def run_batch(engine: Engine, batch: np.ndarray) -> list[np.ndarray]:
+def run_batch(engine: Engine, batch: np.ndarray) -> np.ndarray:
     """Run one batch of the model's size.
 
+    Returns:
+        (N, num_classes) float32.
     Raises:
-        EngineError: the engine fails.
+        EngineError: the engine fails, or its output has another shape or type.
     """
     try:
-        return engine.infer(batch)
+        scores = engine.infer(batch)
     except Exception as error:
-        raise EngineError(f"engine {engine.name} failed on {engine.device}: {error}") from error
+        raise EngineError(f"engine {engine.name} failed on {engine.device}: {cause_of(error)}") from error
+    expected = len(batch), engine.num_classes
+    if scores.shape != expected or scores.dtype != np.float32:
+        raise EngineError(
+            f"engine {engine.name} returned {scores.dtype} {scores.shape} for a batch, not float32 {expected}: the "
+            "model is not what it declares; export it again with x3d_pth2onnx.py"
+        )
+    return scores
 
 
-def infer_padded(engine: Engine, batch: np.ndarray) -> list[np.ndarray]:
+def infer_padded(engine: Engine, batch: np.ndarray) -> np.ndarray:
     """Run a batch that may be shorter than the model's fixed batch size; it is padded, and the extra outputs dropped.
 
+    Returns:
+        (N, num_classes) float32.
     Raises:
-        EngineError: the engine fails.
+        EngineError: as run_batch.
     """
-    padded = pad_batch(batch, engine.batch_size or len(batch))
-    return [output[: len(batch)] for output in run_batch(engine, padded)]
+    return run_batch(engine, pad_batch(batch, engine.batch_size or len(batch)))[: len(batch)]

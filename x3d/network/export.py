@@ -1,5 +1,6 @@
-"""Export a network to ONNX, and compare what was written with the network."""
+"""Export a network to ONNX, and compare the result with the network."""
 
+import io
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -12,6 +13,8 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from x3d.network import EXPORT_FORMAT
 from x3d.network.engine import ONNX_ENGINES, open_engine, run_batch
+from x3d.network.export_digest import FORMAT_KEY, append_export_digest
+from x3d.network.model_file import ModelFile
 
 INPUT, OUTPUT = "image", "class"
 
@@ -43,43 +46,51 @@ def fold_batch_norm(model: nn.Module) -> None:
                 setattr(parent, name, nn.Identity())
 
 
-def write_onnx(model: nn.Module, path: str, view_shape: tuple[int, ...], opset: int, batch_size: int) -> None:
-    """Write a network, in eval mode and with BatchNorm folded, as ONNX: input `image`, output `class`.
+def export_onnx(model: nn.Module, view_shape: tuple[int, ...], opset: int, batch_size: int) -> bytes:
+    """Convert a network, in eval mode and with BatchNorm folded, to ONNX: input `image`, output `class`.
 
-    Its metadata hold the number of the format, `export_format`.
+    Its metadata hold the number of the format, `export_format`, and last the digest of the bytes before,
+    `export_digest`.
 
     Args:
         view_shape: (3, T, C, C).
         opset: of the ONNX operators; 11 is what CANN 6.0's ATC takes.
         batch_size: fixed, or 0 for a dynamic first axis.
+    Returns:
+        The content of an .onnx file.
     Raises:
-        ValueError: the file is not valid ONNX, or holds operator types ATC is not known to take.
+        ValueError: it is not valid ONNX, or holds operator types ATC is not known to take.
     """
-    example = torch.zeros(batch_size or 2, *view_shape)
-    dynamic = None if batch_size else {INPUT: {0: "batch"}, OUTPUT: {0: "batch"}}
+    exported = _trace(model, view_shape, opset, batch_size)
+    onnx.checker.check_model(exported, full_check=True)
+    others = sorted({node.op_type for node in exported.graph.node} - ATC_OPERATORS)
+    if others:
+        raise ValueError(f"the network needs operators that ATC is not known to take: {', '.join(others)}")
+    onnx.helper.set_model_props(exported, {FORMAT_KEY: str(EXPORT_FORMAT)})
+    return append_export_digest(exported.SerializeToString())
+
+
+def _trace(model: nn.Module, view_shape: tuple[int, ...], opset: int, batch_size: int) -> onnx.ModelProto:
+    content = io.BytesIO()
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", category=DeprecationWarning)
         torch.onnx.export(
             model,
-            (example,),
-            path,
+            (torch.zeros(batch_size or 2, *view_shape),),
+            content,  # type: ignore[arg-type, unused-ignore]  # it takes a file too
             input_names=[INPUT],
             output_names=[OUTPUT],
             opset_version=opset,
-            dynamic_axes=dynamic,
+            dynamic_axes=None if batch_size else {INPUT: {0: "batch"}, OUTPUT: {0: "batch"}},
             dynamo=False,
         )
-    exported = onnx.load(path)
-    onnx.checker.check_model(exported, full_check=True)
-    others = sorted({node.op_type for node in exported.graph.node} - ATC_OPERATORS)
-    if others:
-        raise ValueError(f"{path} holds operators that ATC is not known to take: {', '.join(others)}")
-    onnx.helper.set_model_props(exported, {"export_format": str(EXPORT_FORMAT)})
-    onnx.save(exported, path)
+    return onnx.load_model_from_string(content.getvalue())
 
 
-def check_parity(model: nn.Module, path: str, view_shape: tuple[int, ...], batch_size: int) -> Iterator[Difference]:
-    """Run an exported file beside the torch module on seeded views, in every engine.
+def check_parity(
+    model: nn.Module, exported: ModelFile, view_shape: tuple[int, ...], batch_size: int
+) -> Iterator[Difference]:
+    """Run an exported model beside the torch module on seeded views, in every engine.
 
     Args:
         batch_size: the fixed one, tried with two seeds; 0: batches of 1 and 3.
@@ -87,9 +98,9 @@ def check_parity(model: nn.Module, path: str, view_shape: tuple[int, ...], batch
         One Difference per engine and batch.
     """
     for name in ONNX_ENGINES:
-        engine = open_engine(path, name)
+        engine = open_engine(exported, name)
         for seed, size in enumerate([batch_size, batch_size] if batch_size else [1, 3]):
             batch = np.random.RandomState(seed).standard_normal((size, *view_shape)).astype(np.float32)
             with torch.inference_mode():
                 expected = model(torch.from_numpy(batch)).numpy()
-            yield Difference(name, size, float(np.abs(run_batch(engine, batch)[0] - expected).max()))
+            yield Difference(name, size, float(np.abs(run_batch(engine, batch) - expected).max()))

@@ -1,16 +1,19 @@
 """Run an .onnx with ONNX Runtime."""
 
-from collections.abc import Mapping
-from typing import ClassVar
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
 
 import numpy as np
 
 from x3d.errors import EngineError
+from x3d.network.model_file import ModelFile
+from x3d.network.signature import Port, read_input, read_output
 
 FLOAT32_ONLY = {"CUDA": {"use_tf32": "0"}, "CANN": {"precision_mode": "must_keep_origin_dtype"}}
 """Settings of ONNX Runtime's providers that would otherwise compute float32 in a narrower type."""
 
 _PROVIDER = "ExecutionProvider"
+_NUMPY_NAMES = {"float": "float32", "double": "float64"}
 
 
 class OnnxRuntimeEngine:
@@ -22,27 +25,44 @@ class OnnxRuntimeEngine:
     name = "onnxruntime"
     packages: ClassVar[Mapping[str, str]] = {"onnxruntime": "onnxruntime"}
 
-    def __init__(self, model_path: str, device: str, num_threads: int) -> None:
+    def __init__(self, model: ModelFile, device: str, num_threads: int) -> None:
         import onnxruntime
 
         provider, options = _provider(device, onnxruntime.get_available_providers())
         settings = onnxruntime.SessionOptions()
         settings.log_severity_level = 3
         settings.intra_op_num_threads = num_threads
-        self._session = onnxruntime.InferenceSession(model_path, settings, providers=[(provider, options)])
+        self._session = onnxruntime.InferenceSession(model.content, settings, providers=[(provider, options)])
         if provider not in self._session.get_providers():
             raise EngineError(f"ONNX Runtime could not start {provider}; check its driver and libraries")
-        self._input = self._session.get_inputs()[0]
-        self._outputs = [output.name for output in self._session.get_outputs()]
         self.device = provider.removesuffix(_PROVIDER)
-        self.num_classes = self._session.get_outputs()[0].shape[1]
-        batch, *view = self._input.shape
-        self.batch_size: int | None = batch if isinstance(batch, int) else None
-        self.view_shape = tuple(view)
+        inputs = _ports(self._session.get_inputs())
+        self.batch_size, self.view_shape = read_input(model.path, inputs)
+        self._input = inputs[0].name
+        self.num_classes = read_output(model.path, self._outputs(), self.batch_size)
 
-    def infer(self, batch: np.ndarray) -> list[np.ndarray]:
-        outputs: list[np.ndarray] = self._session.run(self._outputs, {self._input.name: batch})
-        return outputs
+    def infer(self, batch: np.ndarray) -> np.ndarray:
+        scores: np.ndarray = self._session.run(None, {self._input: batch})[0]
+        return scores
+
+    def _outputs(self) -> list[Port]:
+        """Describe the outputs; where the model does not state their shapes, run it once on zeros."""
+        ports = _ports(self._session.get_outputs())
+        if all(port.shape and None not in port.shape[1:] for port in ports):
+            return ports
+        zeros = np.zeros((self.batch_size or 1, *self.view_shape), np.float32)
+        found = self._session.run(None, {self._input: zeros})
+        return [Port(port.name, port.dtype, np.shape(array)) for port, array in zip(ports, found, strict=True)]
+
+
+def _ports(ports: Sequence[Any]) -> list[Port]:
+    """Describe ONNX Runtime's inputs or outputs, whose types are such as tensor(float)."""
+    found = []
+    for port in ports:
+        dtype = port.type.removeprefix("tensor(").removesuffix(")")
+        axes = tuple(axis if isinstance(axis, int) else None for axis in port.shape or [])
+        found.append(Port(port.name, _NUMPY_NAMES.get(dtype, dtype), axes))
+    return found
 
 
 def _provider(device: str, available: list[str]) -> tuple[str, dict[str, str]]:

@@ -1,10 +1,18 @@
 """Run an .onnx or .xml with OpenVINO."""
 
-import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
+
+from x3d.cores import count_cores
+from x3d.errors import EngineError
+from x3d.network.model_file import ModelFile
+from x3d.network.signature import Port, read_input, read_output
+
+_DEVICE_GROUPS = ("AUTO", "MULTI", "HETERO", "BATCH")
+"""OpenVINO's names for a choice among devices, such as HETERO:GPU,CPU."""
+_NUMPY_NAMES = {"f16": "float16", "f32": "float32", "f64": "float64", "u8": "uint8", "i32": "int32", "i64": "int64"}
 
 
 class OpenVinoEngine:
@@ -18,37 +26,50 @@ class OpenVinoEngine:
     name = "openvino"
     packages: ClassVar[Mapping[str, str]] = {"openvino": "openvino"}
 
-    def __init__(self, model_path: str, device: str, num_threads: int) -> None:
+    def __init__(self, model: ModelFile, device: str, num_threads: int) -> None:
         import openvino
 
         self._core = openvino.Core()
         self._device = device.upper() or "CPU"
         self.device = self._device.partition(".")[0]
+        self._check_device(device)
         self._properties: dict[str, Any] = {"PERFORMANCE_HINT": "THROUGHPUT", "INFERENCE_PRECISION_HINT": "f32"}
         if self.device == "CPU":
             self._properties["ENABLE_CPU_PINNING"] = False
-            self._properties["INFERENCE_NUM_THREADS"] = num_threads or len(os.sched_getaffinity(0))
-        self._model = self._core.read_model(model_path)
-        shape = self._model.input(0).partial_shape
-        self.batch_size: int | None = None if shape[0].is_dynamic else shape[0].get_length()
-        self.view_shape = tuple(axis.get_length() for axis in list(shape)[1:])
-        self.num_classes = self._fixed(self.batch_size or 1).output(0).shape[1]
+            self._properties["INFERENCE_NUM_THREADS"] = num_threads or count_cores()
+        self._model = self._core.read_model(model.content, model.weights)
+        self.batch_size, self.view_shape = read_input(model.path, _ports(self._model.inputs))
+        outputs = _ports(self._fixed(self.batch_size or 1).outputs)
+        self.num_classes = read_output(model.path, outputs, self.batch_size)
         self._queues: dict[tuple[int, int], Any] = {}
-        self._core.get_property(self._device, "SUPPORTED_PROPERTIES")
 
-    def infer(self, batch: np.ndarray) -> list[np.ndarray]:
+    def infer(self, batch: np.ndarray) -> np.ndarray:
         size = 1 if self.device == "CPU" and self.batch_size is None else len(batch)
-        parts: list[list[np.ndarray]] = [[]] * (len(batch) // size)
+        parts = [np.empty(0, dtype=np.float32)] * (len(batch) // size)
 
         def keep(request: Any, number: int) -> None:
-            parts[number] = [np.array(tensor.data) for tensor in request.output_tensors]
+            parts[number] = np.array(request.output_tensors[0].data)
 
         queue = self._queue(size, min(len(parts), self._properties.get("INFERENCE_NUM_THREADS", 1)))
         queue.set_callback(keep)
         for number in range(len(parts)):
             queue.start_async([batch[number * size : (number + 1) * size]], number, share_inputs=True)
         queue.wait_all()
-        return [np.concatenate(output) for output in zip(*parts, strict=True)]
+        return np.concatenate(parts)
+
+    def _check_device(self, given: str) -> None:
+        """Check that OpenVINO has a device; some plugins without one fail only when a model is compiled."""
+        if self._device == "CPU":
+            return
+        available: list[str] = self._core.available_devices
+        kinds = {name.partition(".")[0] for name in available}
+        if (
+            self._device.removesuffix(".0") in kinds.union(available)
+            or self._device.partition(":")[0] in _DEVICE_GROUPS
+        ):
+            return
+        cuda = "; cuda and cann are devices of the engine onnxruntime" if given.lower()[:4] in ("cuda", "cann") else ""
+        raise EngineError(f"device {given}: OpenVINO does not have it here; it has {', '.join(available)}{cuda}")
 
     def _fixed(self, batch_size: int) -> Any:
         """Copy the model with fixed shapes: they run faster, and some files give the number of classes only then."""
@@ -66,3 +87,23 @@ class OpenVinoEngine:
             compiled = self._core.compile_model(model, self._device, properties)
             self._queues[size, num_requests] = AsyncInferQueue(compiled)
         return self._queues[size, num_requests]
+
+
+def _ports(ports: Sequence[Any]) -> list[Port]:
+    """Describe OpenVINO's inputs or outputs."""
+    return [Port(_name(port), _dtype(port), _axes(port.partial_shape)) for port in ports]
+
+
+def _name(port: Any) -> str:
+    return str(port.any_name) if port.names else "(no name)"
+
+
+def _dtype(port: Any) -> str:
+    name = str(port.element_type.get_type_name())
+    return _NUMPY_NAMES.get(name, name)
+
+
+def _axes(shape: Any) -> tuple[int | None, ...]:
+    if shape.rank.is_dynamic:
+        return ()
+    return tuple(None if axis.is_dynamic else axis.get_length() for axis in shape)

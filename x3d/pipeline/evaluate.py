@@ -9,10 +9,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from x3d.config.loading import view_config
-from x3d.dataset.annotations import Video, first_existing, read_list
+from x3d.cores import count_cores
+from x3d.dataset.annotations import Video, first_existing, read_videos
 from x3d.dataset.naming import WHOLE, Shard, views_per_video
 from x3d.errors import counted
 from x3d.execution.outcome import Outcome
@@ -20,12 +19,15 @@ from x3d.execution.progress import with_progress
 from x3d.execution.requirements import NodeRequirements
 from x3d.execution.runner import RunnerSettings, open_runner
 from x3d.network.engine import Engine, open_engine
+from x3d.network.model_file import read_model
 from x3d.pipeline.summary import RunSummary
 from x3d.pipeline.video_scorer import VideoScorer
-from x3d.storage.evaluation_folder import open_shard
+from x3d.scoring.outputs import SOFTMAX_KEY, Outputs
+from x3d.storage.accuracy_file import remove_accuracy
+from x3d.storage.evaluation_folder import drop_changed, open_shard
 from x3d.storage.manifest import Manifest
 from x3d.storage.provenance import evaluation_provenance
-from x3d.storage.score_rows import ScoreRows
+from x3d.storage.score_rows import ScoreRows, VideoScores
 from x3d.video.sampling import Sampling
 from x3d.video.transform import Transform, view_shape
 
@@ -56,6 +58,7 @@ class EvaluateSettings:
         batch_size: views per batch, at most.
         stop_at_first_failure: else every failure is listed.
         view_config: the keys that decide the views, for the manifest.
+        outputs: what the model returns.
     """
 
     videos: Sequence[Video]
@@ -74,6 +77,7 @@ class EvaluateSettings:
     stop_at_first_failure: bool
     runner: RunnerSettings
     view_config: Mapping[str, Any]
+    outputs: Outputs
 
     @classmethod
     def from_cfg(cls, cfg: "CfgNode") -> "EvaluateSettings":
@@ -93,7 +97,7 @@ class EvaluateSettings:
                     f"{node}.BACKEND {cfg[node].BACKEND}: PySlowFast's code needs files; set {node}.BACKEND native"
                 )
         return cls(
-            videos=read_list(cfg),
+            videos=read_videos(cfg),
             path_prefix=cfg.DATA.PATH_PREFIX,
             sampling=Sampling.from_cfg(cfg),
             transform=Transform.from_cfg(cfg),
@@ -109,6 +113,7 @@ class EvaluateSettings:
             stop_at_first_failure=cfg.X3D_WORKERS.ON_ERROR == "raise",
             runner=RunnerSettings.from_cfg(cfg),
             view_config=view_config(cfg),
+            outputs=Outputs.from_cfg(cfg),
         )
 
 
@@ -120,16 +125,17 @@ def evaluate(settings: EvaluateSettings, shard: Shard = WHOLE) -> RunSummary:
         RunError: the folder cannot be written, or the engine fails; the run can be resumed.
     """
     videos = shard.select(settings.videos)
-    engine = open_engine(settings.model_path, settings.engine, settings.device)
+    model = read_model(settings.model_path)
+    engine = open_engine(model, settings.engine, settings.device)
     _check_model(settings, engine)
-    scorer = plan_scorer(settings, engine)
-    provenance = _collect_provenance(settings, engine, scorer.batch_size)
+    scorer = plan_scorer(settings, engine, model.digest)
+    provenance = _collect_provenance(settings, engine, scorer)
     paths, packages = [settings.path_prefix, first_existing(videos)], engine.packages
     resources, num_workers = task_resources(engine.device), count_workers(settings.runner, engine.device)
-    del engine
+    del engine, model
 
     def requirements() -> NodeRequirements:
-        return NodeRequirements.from_here(paths, packages, settings.model_path, provenance["model_digest"])
+        return NodeRequirements.from_here(paths, packages, scorer.model_path, scorer.model_digest)
 
     runner_settings = dataclasses.replace(settings.runner, num_workers=num_workers)
     with contextlib.ExitStack() as stack:
@@ -137,7 +143,9 @@ def evaluate(settings: EvaluateSettings, shard: Shard = WHOLE) -> RunSummary:
         manifest, rows = open_shard(settings.output_path, shard, provenance, settings.num_classes)
         stack.enter_context(rows)
         stack.enter_context(manifest.saved_on_exit())
-        done = set(rows.done.tolist())
+        drop_changed(rows, videos)
+        remove_accuracy(settings.output_path)
+        done = set(rows.rows["video"].tolist())
         todo = [video for video in videos if video.index not in done]
         where = settings.runner.ray_address or counted(num_workers, "worker")
         logger.info(
@@ -145,18 +153,19 @@ def evaluate(settings: EvaluateSettings, shard: Shard = WHOLE) -> RunSummary:
         )
         for outcome in with_progress(runner.run(scorer, todo), len(todo), settings.stop_at_first_failure):
             _record(outcome, rows, manifest)
-    return RunSummary(len(videos), rows.num_rows, list(manifest.failed().values()), manifest.path)
+    failed = list(manifest.failed().values())
+    return RunSummary(len(videos), rows.num_rows, failed, manifest.path, rows.num_rotated, rows.num_corrupt)
 
 
-def _collect_provenance(settings: EvaluateSettings, engine: Engine, batch_size: int) -> dict[str, Any]:
+def _collect_provenance(settings: EvaluateSettings, engine: Engine, scorer: VideoScorer) -> dict[str, Any]:
     return evaluation_provenance(
-        settings.view_config,
+        {**settings.view_config, SOFTMAX_KEY: settings.outputs is Outputs.LOGITS},
         settings.videos,
         settings.num_views,
         settings.ensemble_method,
         engine,
-        settings.model_path,
-        batch_size,
+        scorer.model_digest,
+        scorer.batch_size,
     )
 
 
@@ -170,17 +179,18 @@ def _check_model(settings: EvaluateSettings, engine: Engine) -> None:
         )
 
 
-def plan_scorer(settings: EvaluateSettings, engine: Engine) -> VideoScorer:
+def plan_scorer(settings: EvaluateSettings, engine: Engine, model_digest: str) -> VideoScorer:
     """Decide what each worker does: on a CPU one core each, and small batches, as fast as large ones in less memory."""
     on_cluster = bool(settings.runner.ray_address)
     if on_cluster and re.search(r"[1-9]\d*$", settings.device):
         raise ValueError(
             f"X3D_EVALUATE.DEVICE {settings.device}: Ray chooses among a node's devices; leave the number out"
         )
-    num_cores = 1 if on_cluster else len(os.sched_getaffinity(0))
+    num_cores = 1 if on_cluster else count_cores()
     largest = min(settings.batch_size, MAX_CPU_BATCH_SIZE if engine.device == "CPU" else settings.num_views)
     return VideoScorer(
         model_path=os.path.abspath(settings.model_path),
+        model_digest=model_digest,
         engine=engine.name,
         device=settings.device,
         num_threads=max(1, num_cores // count_workers(settings.runner, engine.device)),
@@ -188,12 +198,13 @@ def plan_scorer(settings: EvaluateSettings, engine: Engine) -> VideoScorer:
         sampling=settings.sampling,
         transform=settings.transform,
         ensemble_method=settings.ensemble_method,
+        outputs=settings.outputs,
     )
 
 
 def count_workers(runner: RunnerSettings, device: str) -> int:
     """Count the worker processes: one per core; on a device at most four, which take turns on it."""
-    num_cores = len(os.sched_getaffinity(0))
+    num_cores = count_cores()
     return runner.num_workers or (num_cores if device == "CPU" else min(num_cores, WORKERS_PER_DEVICE))
 
 
@@ -203,11 +214,11 @@ def task_resources(device: str) -> dict[str, float]:
     return {"CPU": 1.0} | ({resource: 1 / WORKERS_PER_DEVICE} if resource else {})
 
 
-def _record(outcome: Outcome[np.ndarray], rows: ScoreRows, manifest: Manifest) -> None:
+def _record(outcome: Outcome[VideoScores], rows: ScoreRows, manifest: Manifest) -> None:
     """Record the result of a video: its scores as a row, or its failure in the manifest."""
     video = outcome.video
     if outcome.value is None:
         manifest.record_failed(video, outcome.reason, outcome.text)
     else:
-        rows.append(video.index, video.label, outcome.value)
+        rows.append(video, outcome.value)
         manifest.forget(video.index)

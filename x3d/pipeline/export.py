@@ -3,8 +3,7 @@
 import copy
 import logging
 import os
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,8 +12,10 @@ from torch import nn
 
 from x3d.errors import RunError
 from x3d.network.checkpoint import load_checkpoint
-from x3d.network.export import Difference, check_parity, fold_batch_norm, write_onnx
+from x3d.network.export import Difference, check_parity, export_onnx, fold_batch_norm
 from x3d.network.model import X3D, Architecture
+from x3d.network.model_file import ModelFile
+from x3d.storage.atomic import replace_file, write_all
 from x3d.video.transform import view_shape
 
 if TYPE_CHECKING:
@@ -86,7 +87,8 @@ def export_checkpoint(settings: ExportSettings) -> ExportResult:
 
     Raises:
         ValueError: no output file or no folder for it is given, or the checkpoint does not fit; nothing is changed.
-        RunError: the network cannot be written as ONNX, or an engine cannot run it; no file is left.
+        RunError: the network cannot be converted to ONNX, or an engine cannot run it; no file is left.
+        OSError: the file cannot be written; none is left.
     """
     _check_output(settings.output_path)
     model = _load_model(settings)
@@ -94,22 +96,23 @@ def export_checkpoint(settings: ExportSettings) -> ExportResult:
     logger.info("%s fits, %.3f M parameters", settings.checkpoint, num_parameters / 1e6)
     folded = copy.deepcopy(model)
     fold_batch_norm(folded)
-    Path(settings.output_path).unlink(missing_ok=True)
-    with _partial_file(settings.output_path) as partial:
-        try:
-            differences = _write_and_compare(model, folded, partial, settings)
-        except ValueError as error:
-            raise RunError(str(error)) from error
-        result = ExportResult(settings.output_path, num_parameters, differences, settings.tolerance)
-        if result.passed:
-            os.replace(partial, settings.output_path)
+    path = Path(settings.output_path)
+    path.unlink(missing_ok=True)
+    try:
+        exported = export_onnx(folded, settings.view_shape, settings.opset, settings.batch_size)
+        differences = _compare(model, ModelFile(settings.output_path, exported, b"", ""), settings)
+    except ValueError as error:
+        raise RunError(f"{settings.output_path} is not written: {error}") from error
+    result = ExportResult(settings.output_path, num_parameters, differences, settings.tolerance)
+    if result.passed:
+        with replace_file(path) as file:
+            write_all(file.fileno(), exported)
     return result
 
 
-def _write_and_compare(model: nn.Module, folded: nn.Module, path: str, settings: ExportSettings) -> list[Difference]:
-    write_onnx(folded, path, settings.view_shape, settings.opset, settings.batch_size)
+def _compare(model: nn.Module, exported: ModelFile, settings: ExportSettings) -> list[Difference]:
     differences = []
-    for difference in check_parity(model, path, settings.view_shape, settings.batch_size):
+    for difference in check_parity(model, exported, settings.view_shape, settings.batch_size):
         logger.info(
             "%s, batch %d: largest difference %.2e", difference.engine, difference.batch_size, difference.largest
         )
@@ -123,15 +126,8 @@ def _check_output(path: str) -> None:
     folder = os.path.dirname(os.path.abspath(path))
     if not os.path.isdir(folder):
         raise ValueError(f"X3D_PTH2ONNX.ONNX_OUTPUT_PATH {path}: the folder {folder} does not exist; create it first")
-
-
-@contextmanager
-def _partial_file(path: str) -> Iterator[str]:
-    partial = f"{path}.partial.onnx"
-    try:
-        yield partial
-    finally:
-        Path(partial).unlink(missing_ok=True)
+    if os.path.isdir(path) or not os.access(folder, os.W_OK):
+        raise ValueError(f"X3D_PTH2ONNX.ONNX_OUTPUT_PATH {path} cannot be written; give another file")
 
 
 def _load_model(settings: ExportSettings) -> nn.Module:

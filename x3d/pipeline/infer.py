@@ -1,22 +1,25 @@
 """Run a model over a folder of views and write the results in ais_bench's layout."""
 
+import contextlib
 import logging
-import shutil
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from tqdm import tqdm
 
-from x3d.dataset.naming import result_stem
-from x3d.errors import EngineError, RunError
+from x3d.dataset.annotations import UNLABELLED
+from x3d.dataset.naming import parse_view_stem, result_stem
+from x3d.errors import EngineError, RunError, counted, format_problems
 from x3d.network.engine import Engine, open_engine, pad_batch, run_batch
-from x3d.storage.ais_bench_summary import Summary
-from x3d.storage.result_folder import write_result
-from x3d.storage.view_reader import batched, check_inputs, list_inputs, read_batch
+from x3d.network.model_file import read_model
+from x3d.storage.ais_bench_summary import Summary, summary_path
+from x3d.storage.provenance import versions
+from x3d.storage.result_folder import new_result_folder, write_result
+from x3d.storage.view_reader import Views, batched, open_views
 
 logger = logging.getLogger(__name__)
 
@@ -33,6 +36,7 @@ class InferSettings:
         loop: times each batch is run.
         warmup_count: batches run before measuring.
         pure_data_type: zero or random, without input.
+        args: the command line, for the summary.
     """
 
     model: str
@@ -45,84 +49,99 @@ class InferSettings:
     pure_data_type: str = "zero"
     engine: str = "auto"
     device: str = "0"
+    args: Sequence[str] = ()
 
 
 def infer(settings: InferSettings) -> Summary:
-    """Check everything, then run the views and write their results.
+    """Check everything, then run the views and write their results and the summary beside them.
 
     Raises:
-        ValueError: wrong input, model or batch size; nothing is written.
-        RunError: the engine fails.
+        ValueError: wrong input, model or batch size, or a folder in use; nothing is written.
+        RunError: the engine fails, a view is damaged, or the results cannot be written.
     """
-    _check_folder(settings.folder)
-    paths = list_inputs(settings.input) if settings.input else []
-    engine = open_engine(settings.model, settings.engine, settings.device)
-    batch_size = settings.batchsize or engine.batch_size or 1
-    if engine.batch_size not in (None, batch_size):
-        raise ValueError(f"--batchsize {batch_size}: {settings.model} has the fixed batch size {engine.batch_size}")
-    check_inputs(paths, engine.view_shape)
-    logger.info("%s: %s, batch size %d", engine.name, settings.model, batch_size)
-
-    summary = Summary(batch_size)
-    try:
-        if paths:
-            _infer_files(engine, paths, settings, summary)
-        else:
-            batch = pure_batch((batch_size, *engine.view_shape), settings.pure_data_type)
-            _measure(engine, batch, settings.loop, settings.warmup_count, summary)
-    except EngineError as error:
-        raise RunError(str(error)) from error
+    with contextlib.ExitStack() as stack:
+        partial = stack.enter_context(new_result_folder(settings.folder)) if settings.folder else None
+        views = open_views(settings.input) if settings.input else None
+        model = read_model(settings.model)
+        engine = open_engine(model, settings.engine, settings.device)
+        summary = Summary(_choose_batch_size(settings, engine))
+        summary.provenance = _collect_provenance(settings, engine, model.digest, summary.batch_size, views)
+        if views:
+            views.check(engine.view_shape)
+            summary.missing_videos = views.missing_videos
+            _warn(views)
+        logger.info("%s: %s, batch size %d", engine.name, settings.model, summary.batch_size)
+        try:
+            if views:
+                _infer_views(engine, views, settings, summary, partial)
+            else:
+                batch = pure_batch((summary.batch_size, *engine.view_shape), settings.pure_data_type)
+                _measure(engine, batch, settings.loop, settings.warmup_count, summary)
+        except EngineError as error:
+            raise RunError(str(error)) from error
+        if settings.folder:
+            summary.save(summary_path(settings.folder), settings.args)
     return summary
 
 
-def _check_folder(folder: Path | None) -> None:
-    """Create the parent of the result folder, which must not exist, or be empty."""
-    if folder is None:
-        return
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise ValueError(f"{folder} holds files of another run; remove it or give another --output_dirname")
-    try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise ValueError(f"--output {folder.parent}: {error.strerror}") from error
+def _choose_batch_size(settings: InferSettings, engine: Engine) -> int:
+    batch_size = settings.batchsize or engine.batch_size or 1
+    if engine.batch_size not in (None, batch_size):
+        raise ValueError(f"--batchsize {batch_size}: {settings.model} has the fixed batch size {engine.batch_size}")
+    return batch_size
 
 
-def _infer_files(engine: Engine, paths: Sequence[str], settings: InferSettings, summary: Summary) -> None:
-    """Run every file through the engine, batch by batch, and write the outputs of each view."""
-    with _partial_folder(settings.folder) as partial, tqdm(total=len(paths), desc="views", unit="view") as progress:
-        for start, names in batched(paths, summary.batch_size):
-            batch = pad_batch(read_batch(names, engine.view_shape), summary.batch_size)
-            outputs = _measure(engine, batch, settings.loop, 0 if start else settings.warmup_count, summary)
+def _collect_provenance(
+    settings: InferSettings, engine: Engine, model_digest: str, batch_size: int, views: Views | None
+) -> dict[str, Any]:
+    """Collect what decides the results: the views, the model and how it is run."""
+    return {
+        "views": views.provenance if views else None,
+        "model_digest": model_digest,
+        "num_classes": engine.num_classes,
+        "engine": engine.name,
+        "device": engine.device,
+        "batch_size": batch_size,
+        "outfmt": settings.outfmt,
+        "versions": versions(engine.packages),
+    }
+
+
+def _warn(views: Views) -> None:
+    """Warn about what scoring will leave out or miss."""
+    identities = [parse_view_stem(result_stem(path)) for path in views.paths]
+    num_unlabelled = sum(identity is not None and identity[1] == UNLABELLED for identity in identities)
+    if num_unlabelled:
+        logger.warning("%s unlabelled (%d); scoring leaves them out", counted(num_unlabelled, "view"), UNLABELLED)
+    if views.missing_videos:
+        reasons = [f"video {index}: {text}" for index, text in views.missing_videos.items()]
+        count = counted(len(reasons), "listed video")
+        logger.warning("%s without views, so without results:\n%s", count, format_problems(reasons))
+
+
+def _infer_views(engine: Engine, views: Views, settings: InferSettings, summary: Summary, partial: Path | None) -> None:
+    """Run every view through the engine, batch by batch, and write its scores."""
+    suffix = f".{settings.outfmt.lower()}"
+    with tqdm(total=len(views.paths), desc="views", unit="view") as progress:
+        for start, paths in batched(views.paths, summary.batch_size):
+            batch = pad_batch(views.read(paths, engine.view_shape), summary.batch_size)
+            scores = _measure(engine, batch, settings.loop, 0 if start else settings.warmup_count, summary)
             if partial and settings.folder:
-                for number, name in enumerate(names):
-                    rows = [output[number : number + 1] for output in outputs]
-                    written = write_result(str(partial), result_stem(name), rows, f".{settings.outfmt.lower()}")
-                    summary.add_file(start + number, name, [str(settings.folder / Path(path).name) for path in written])
-            progress.update(len(names))
+                for number, path in enumerate(paths):
+                    written, digest = write_result(partial, result_stem(path), scores[number : number + 1], suffix)
+                    summary.add_file(start + number, path, str(settings.folder / written), digest)
+            progress.update(len(paths))
 
 
-@contextmanager
-def _partial_folder(folder: Path | None) -> Iterator[Path | None]:
-    """Yield a folder named `.partial` and rename it when it is complete, so that a stopped run is recognised."""
-    if folder is None:
-        yield None
-        return
-    partial = folder.with_name(f"{folder.name}.partial")
-    shutil.rmtree(partial, ignore_errors=True)
-    partial.mkdir()
-    yield partial
-    partial.replace(folder)
-
-
-def _measure(engine: Engine, batch: np.ndarray, loop: int, warmup_count: int, summary: Summary) -> list[np.ndarray]:
-    """Run a batch `loop` times, each timed, after untimed ones, and return its outputs."""
+def _measure(engine: Engine, batch: np.ndarray, loop: int, warmup_count: int, summary: Summary) -> np.ndarray:
+    """Run a batch `loop` times, each timed, after untimed ones, and return its scores."""
     for _ in range(warmup_count):
         run_batch(engine, batch)
     for _ in range(loop):
         start = time.perf_counter()
-        outputs = run_batch(engine, batch)
+        scores = run_batch(engine, batch)
         summary.compute_ms.append(1000 * (time.perf_counter() - start))
-    return outputs
+    return scores
 
 
 def pure_batch(shape: tuple[int, ...], data_type: str) -> np.ndarray:

@@ -1,6 +1,7 @@
 """Score a folder: of results, one file per view, or of x3d_evaluate.py, one row per video."""
 
 import dataclasses
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -8,10 +9,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from x3d.dataset.annotations import list_path, read_list
-from x3d.pipeline.result_table import ExpectedViews, aggregate_results, audit_results
+from x3d.pipeline.result_table import AuditedResults, ExpectedViews, aggregate_results, audit_results
 from x3d.scoring import Accuracy, ScoreTable, aggregate_views, measure_accuracy
 from x3d.scoring.accuracy import TOP_K
-from x3d.storage.evaluation_folder import is_eval_folder, read_rows
+from x3d.scoring.outputs import Outputs
+from x3d.storage.evaluation_folder import is_eval_folder
+from x3d.storage.evaluation_rows import read_rows
+from x3d.storage.provenance import list_digest
+from x3d.storage.result_record import ResultRecord, read_record
 
 if TYPE_CHECKING:
     from fvcore.common.config import CfgNode
@@ -26,6 +31,8 @@ class ScoringSettings:
         annotations: path of the list that `labels` come from.
         allow_missing: score the complete videos although others are incomplete.
         slowfast_cfg: aggregate and count with PySlowFast's meter, which takes its whole configuration.
+        outputs: what the model returns.
+        list_digest: of the list that `labels` come from, as the provenance of views has it.
     """
 
     num_classes: int = 400
@@ -36,6 +43,8 @@ class ScoringSettings:
     annotations: str = ""
     allow_missing: bool = False
     slowfast_cfg: "CfgNode | None" = None
+    outputs: Outputs = Outputs.SOFTMAX
+    list_digest: str = ""
 
     @classmethod
     def from_cfg(cls, cfg: "CfgNode") -> "ScoringSettings":
@@ -44,16 +53,18 @@ class ScoringSettings:
         Raises:
             ValueError: the list cannot be read.
         """
-        listed = bool(cfg.DATA.PATH_TO_DATA_DIR)
+        videos = read_list(cfg) if cfg.DATA.PATH_TO_DATA_DIR else None
         return cls(
             num_classes=cfg.MODEL.NUM_CLASSES,
             num_clips=cfg.TEST.NUM_ENSEMBLE_VIEWS,
             num_crops=cfg.TEST.NUM_SPATIAL_CROPS,
             ensemble_method=cfg.DATA.ENSEMBLE_METHOD,
-            labels=[video.label for video in read_list(cfg)] if listed else None,
-            annotations=str(list_path(cfg)) if listed else "",
+            labels=[video.label for video in videos] if videos else None,
+            annotations=str(list_path(cfg)) if videos else "",
             allow_missing=cfg.X3D_POSTPROCESS.ALLOW_MISSING,
             slowfast_cfg=cfg if cfg.X3D_POSTPROCESS.BACKEND == "slowfast" else None,
+            outputs=Outputs.from_cfg(cfg),
+            list_digest=list_digest(videos) if videos else "",
         )
 
     @property
@@ -83,33 +94,58 @@ def _read_rows(folder: str, settings: ScoringSettings) -> ScoreTable:
             "X3D_POSTPROCESS.BACKEND native"
         )
     return read_rows(
-        folder, settings.num_classes, settings.ensemble_method, labels=settings.labels, annotations=settings.annotations
+        folder,
+        settings.num_classes,
+        settings.ensemble_method,
+        labels=settings.labels,
+        annotations=settings.annotations,
+        outputs=settings.outputs,
+        list_digest=settings.list_digest,
     )
 
 
 def _read_results(folder: str, settings: ScoringSettings) -> ScoreTable:
     num_views, num_classes = settings.num_views, settings.num_classes
-    expected = None
-    if settings.labels is not None:
-        expected = ExpectedViews.of_list(settings.labels, num_views, settings.annotations)
-    audited = audit_results(folder, num_views, num_classes, expected)
-    conditions = {
-        "DATA.ENSEMBLE_METHOD": settings.ensemble_method,
-        "MODEL.NUM_CLASSES": num_classes,
+    keys = {
         "TEST.NUM_ENSEMBLE_VIEWS": settings.num_clips,
         "TEST.NUM_SPATIAL_CROPS": settings.num_crops,
+        "MODEL.NUM_CLASSES": num_classes,
+    }
+    record = read_record(folder) if os.path.isdir(folder) else None
+    if record:
+        record.check_keys(keys)
+    audited = _audit(folder, settings, record)
+    conditions = {
+        **keys,
+        "DATA.ENSEMBLE_METHOD": settings.ensemble_method,
+        "outputs": str(settings.outputs),
+        "provenance": dict(record.provenance or {"views": record.views}) if record else {},
     }
     if settings.slowfast_cfg is None:
 
         def aggregate(video: int, scores: np.ndarray, label: int) -> np.ndarray:
             return aggregate_views(scores, settings.ensemble_method)
 
-        table = aggregate_results(audited, num_views, num_classes, aggregate, settings.allow_missing)
+        table = aggregate_results(audited, num_views, num_classes, aggregate, settings.allow_missing, settings.outputs)
         return dataclasses.replace(table, conditions=conditions)
 
     from x3d.slowfast import ReferenceMeter
 
     meter = ReferenceMeter(settings.slowfast_cfg, len(audited.by_video))
-    table = aggregate_results(audited, num_views, num_classes, meter.aggregate, settings.allow_missing)
+    table = aggregate_results(
+        audited, num_views, num_classes, meter.aggregate, settings.allow_missing, settings.outputs
+    )
     line = meter.final_line(TOP_K) if len(table.labels) and not table.problems else None
     return dataclasses.replace(table, conditions=conditions, reference_line=line)
+
+
+def _audit(folder: str, settings: ScoringSettings, record: ResultRecord | None) -> AuditedResults:
+    """Compare the results with the listed videos, or with those that the record expects."""
+    expected = None
+    if settings.labels is not None:
+        expected = ExpectedViews.of_list(settings.labels, settings.num_views, settings.annotations)
+    audited = audit_results(folder, settings.num_views, settings.num_classes, expected, record)
+    if record and settings.list_digest and not audited.problems:
+        problem = record.list_problem(settings.list_digest, settings.annotations)
+        audited = dataclasses.replace(audited, problems=[problem] if problem else [])
+    return audited

@@ -10,13 +10,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from x3d.config.loading import view_config
-from x3d.dataset.annotations import Video, first_existing, read_list
+from x3d.dataset.annotations import Video, first_existing, read_videos
 from x3d.dataset.naming import WHOLE, Shard, views_per_video
 from x3d.errors import counted
 from x3d.execution.progress import with_progress
 from x3d.execution.requirements import NodeRequirements
 from x3d.execution.runner import RunnerSettings, open_runner
 from x3d.pipeline.summary import RunSummary
+from x3d.storage.entries import WrittenViews
 from x3d.storage.manifest import Manifest
 from x3d.storage.provenance import view_provenance
 from x3d.storage.view_folder import ViewFolder
@@ -75,7 +76,7 @@ class PreprocessSettings:
         runner = RunnerSettings.from_cfg(cfg)
         path = options.DATA_OUTPUT_PATH
         return cls(
-            videos=read_list(cfg),
+            videos=read_videos(cfg),
             path_prefix=cfg.DATA.PATH_PREFIX,
             sampling=Sampling.from_cfg(cfg),
             transform=Transform.from_cfg(cfg),
@@ -107,18 +108,18 @@ def preprocess(settings: PreprocessSettings, shard: Shard = WHOLE) -> RunSummary
     provenance = view_provenance(settings.view_config, settings.videos, num_views)
     folder = ViewFolder(settings.output_path, settings.suffix, settings.view_shape, num_views, shard)
     with contextlib.ExitStack() as stack:
-        manifest = stack.enter_context(folder.open(provenance, videos, settings.overwrite))
-        paths = [settings.path_prefix, first_existing(videos), str(folder.scratch)]
+        manifest, writer = stack.enter_context(folder.open(provenance, videos, settings.overwrite))
+        paths = [settings.path_prefix, first_existing(videos), str(writer.scratch)]
         runner = stack.enter_context(open_runner(settings.runner, functools.partial(NodeRequirements.from_here, paths)))
         todo = [video for video in videos if not manifest.is_done(video.index)]
         _check_space(folder, len(videos), len(todo))
         stack.enter_context(manifest.saved_on_exit())
-        outcomes = runner.run(_video_function(settings, folder.writer), todo)
+        outcomes = runner.run(_video_function(settings, writer), todo)
         for outcome in with_progress(outcomes, len(todo), settings.stop_at_first_failure):
             if outcome.value is None:
                 manifest.record_failed(outcome.video, outcome.reason, outcome.text)
             else:
-                manifest.record_done(outcome.video, **outcome.value)
+                manifest.record_done(outcome.video, outcome.value)
     return _summarise(videos, manifest)
 
 
@@ -134,7 +135,7 @@ def _check_space(folder: ViewFolder, num_videos: int, num_todo: int) -> None:
         raise ValueError(f"{folder.path} has {(needed - free) / 1e9:.2f} GB too little space for {num_views} views")
 
 
-def _video_function(settings: PreprocessSettings, writer: ViewWriter) -> Callable[[Video], dict[str, Any]]:
+def _video_function(settings: PreprocessSettings, writer: ViewWriter) -> Callable[[Video], WrittenViews]:
     """Choose what decodes a video and writes its views: this suite, or PySlowFast."""
     if settings.slowfast_cfg is not None:
         from x3d.slowfast import write_reference_views
@@ -143,18 +144,16 @@ def _video_function(settings: PreprocessSettings, writer: ViewWriter) -> Callabl
     return functools.partial(write_views, sampling=settings.sampling, transform=settings.transform, writer=writer)
 
 
-def write_views(video: Video, sampling: Sampling, transform: Transform, writer: ViewWriter) -> dict[str, Any]:
+def write_views(video: Video, sampling: Sampling, transform: Transform, writer: ViewWriter) -> WrittenViews:
     """Decode a video and write its views, all or none.
 
-    Returns:
-        The hash of its views, and its rotation metadata in degrees.
     Raises:
         VideoError: the video cannot be used.
         OSError: the views cannot be written.
     """
     with VideoReader(video.path) as reader:
-        digest = writer.write(video, video_views(reader, sampling, transform))
-        return {"hash": digest, "rotation": reader.rotation}
+        hashes = writer.write(video, video_views(reader, sampling, transform))
+        return WrittenViews(hashes, reader.source, reader.rotation, reader.num_corrupt_frames)
 
 
 def _summarise(videos: Sequence[Video], manifest: Manifest) -> RunSummary:
@@ -165,5 +164,6 @@ def _summarise(videos: Sequence[Video], manifest: Manifest) -> RunSummary:
         num_done=len(done),
         failed=[entry for index, entry in manifest.failed().items() if index in indices],
         manifest=manifest.path,
-        num_rotated=sum(entry.get("rotation", 0) != 0 for entry in done),
+        num_rotated=sum(entry["rotation"] != 0 for entry in done),
+        num_corrupt=sum(entry["corrupt_frames"] != 0 for entry in done),
     )

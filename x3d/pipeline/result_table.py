@@ -1,18 +1,23 @@
 """Read a folder of results, one file per view, into a table of aggregated scores."""
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from tqdm import tqdm
 
 from x3d.errors import counted
+from x3d.pipeline.output_check import OutputCheck
 from x3d.scoring import ScoreTable, audit_views, describe_missing, majority_labels
-from x3d.storage.ais_bench_summary import read_summaries
-from x3d.storage.result_folder import Result, ScoreReader, find_results
+from x3d.scoring.outputs import Outputs, to_probabilities
+from x3d.storage.result_folder import Result, find_results
+from x3d.storage.result_record import ResultRecord
+from x3d.storage.score_reader import ScoreReader
 
 logger = logging.getLogger(__name__)
+
+UNKNOWN_LABEL = -2
 
 Aggregate = Callable[[int, np.ndarray, int], np.ndarray]
 """Takes a video's position among those scored, its (V, num_classes) float32 scores and its label; returns
@@ -39,6 +44,24 @@ class ExpectedViews:
         per_view = np.repeat(np.array(labels, dtype=np.int64), num_views)
         return cls(np.arange(len(per_view)), per_view, source)
 
+    @classmethod
+    def of_record(cls, record: ResultRecord, views: np.ndarray, labels: np.ndarray, num_views: int) -> "ExpectedViews":
+        """Expect all views of the list that the views were made from, or, where that is unknown, those of the summary.
+
+        Args:
+            views, labels: (n,) int64, those found, sorted by view; their labels count where the summary has none.
+        """
+        named = np.array(sorted(record.labels))
+        named_labels = majority_labels(named, np.array([record.labels[view] for view in named]), num_views)
+        if record.num_videos is None:
+            return cls(named, named_labels, "the summary")
+        per_view = np.full(record.num_videos * num_views, UNKNOWN_LABEL)
+        found = views < len(per_view)
+        per_view[views[found]] = majority_labels(views, labels, num_views)[found]
+        known = named < len(per_view)
+        per_view[named[known]] = named_labels[known]
+        return cls(np.arange(len(per_view)), per_view, record.views_source)
+
 
 @dataclass(frozen=True)
 class AuditedResults:
@@ -46,41 +69,52 @@ class AuditedResults:
 
     Attributes:
         by_video: of each complete video, its results in order of the views.
-        incomplete: indices of the other expected videos.
+        incomplete: indices of the other expected videos that have a label.
+        unlabelled: indices of the expected videos without a label.
         missing: the missing views of each of those, one text each.
         problems: unexpected, duplicate or contradictory results.
         expected_from: where the expected views come from.
+        digests: of the results, as ScoreReader takes them.
     """
 
     folder: str
     by_video: Sequence[Sequence[Result]]
     incomplete: Sequence[int]
+    unlabelled: Sequence[int]
     missing: Sequence[str]
     problems: Sequence[str]
     expected_from: str
+    digests: Mapping[str, str]
 
 
 def audit_results(
-    folder: str, num_views: int, num_classes: int, expected: ExpectedViews | None = None
+    folder: str,
+    num_views: int,
+    num_classes: int,
+    expected: ExpectedViews | None = None,
+    record: ResultRecord | None = None,
 ) -> AuditedResults:
     """List the results that ais_bench or x3d_infer.py wrote, and compare them with the expected views.
 
     Args:
         num_views: per video.
-        expected: None: the views that the summary beside the folder names, else all up to the highest one found.
+        expected: None: those of the record, else all up to the highest one found.
+        record: how the results were made.
     Raises:
         ValueError: the folder does not exist or holds no results.
     """
-    results, foreign = find_results(folder)
+    results, problems = find_results(folder)
     if not results:
         raise ValueError(f"{folder} holds no results: files <view>_<label>_0 ending in .bin, .npy or .txt")
     views = np.array([result.view for result in results])
     labels = np.array([result.label for result in results])
+    if not expected and record:
+        expected = ExpectedViews.of_record(record, views, labels, num_views)
     expected = expected or _expected_from_folder(folder, num_views, views, labels)
     audit = audit_views(views, labels, expected.views, expected.labels, num_views)
     logger.info("%s: %d views expected, from %s; %d found", folder, len(expected.views), expected.source, len(results))
     _warn_about_gaps(expected, num_views)
-    problems = [f"{name} is not the result of a view" for name in foreign] + audit.problems
+    problems += audit.problems
     problems += [
         f"view {views[at]} has label {labels[at]}; MODEL.NUM_CLASSES is {num_classes}"
         for at in np.flatnonzero(labels >= num_classes)
@@ -89,45 +123,52 @@ def audit_results(
         folder=folder,
         by_video=[results[at : at + num_views] for at in np.searchsorted(views, audit.complete * num_views)],
         incomplete=audit.incomplete.tolist(),
-        missing=describe_missing(audit, num_views),
+        unlabelled=audit.unlabelled.tolist(),
+        missing=describe_missing(audit, num_views, record.missing_videos if record else {}),
         problems=problems,
         expected_from=expected.source,
+        digests=record.digests if record else {},
     )
 
 
 def aggregate_results(
-    audited: AuditedResults, num_views: int, num_classes: int, aggregate: Aggregate, allow_missing: bool = False
+    audited: AuditedResults,
+    num_views: int,
+    num_classes: int,
+    aggregate: Aggregate,
+    allow_missing: bool = False,
+    outputs: Outputs = Outputs.SOFTMAX,
 ) -> ScoreTable:
     """Read and aggregate the views of each complete video; nothing is read if the results cannot be scored.
 
     Args:
         allow_missing: read the complete videos although others are incomplete.
+        outputs: what the results are.
     """
     problems = list(audited.problems)
     readable = not problems and (allow_missing or not audited.missing)
     by_video = audited.by_video if readable else []
-    reader = ScoreReader(num_views, num_classes)
+    reader = ScoreReader(num_views, num_classes, audited.digests)
+    check = OutputCheck(outputs)
     scores = np.zeros((len(by_video), num_classes), dtype=np.float32)
     for video, results in enumerate(tqdm(by_video, desc="videos", unit="video", disable=None)):
-        problems += reader.read(results)
-        scores[video] = aggregate(video, reader.rows, results[0].label)
+        unread = reader.read(results)
+        problems += unread
+        if not unread and check.add(reader.rows, results):
+            scores[video] = aggregate(video, to_probabilities(reader.rows, outputs), results[0].label)
     return ScoreTable(
         folder=audited.folder,
         scores=scores,
         labels=np.array([results[0].label for results in by_video], dtype=np.int64),
         expected_from=audited.expected_from,
         incomplete=audited.incomplete,
+        unlabelled=audited.unlabelled,
         missing=audited.missing,
-        problems=problems,
+        problems=problems + check.problems(audited.folder),
     )
 
 
 def _expected_from_folder(folder: str, num_views: int, views: np.ndarray, labels: np.ndarray) -> ExpectedViews:
-    summary = read_summaries(folder)
-    if summary:
-        numbers = np.array(sorted(summary))
-        per_view = majority_labels(numbers, np.array([summary[view] for view in numbers]), num_views)
-        return ExpectedViews(numbers, per_view, "the summary")
     num_videos = int(views.max()) // num_views + 1
     if num_videos > len(views):
         raise ValueError(

@@ -16,6 +16,7 @@ class RunSummary:
         failed: manifest entries of the videos that failed, with reason and text.
         manifest: the file that records all this.
         num_rotated: videos done whose rotation metadata is not applied.
+        num_corrupt: videos done of which the decoder marked frames as damaged.
     """
 
     num_videos: int
@@ -23,6 +24,7 @@ class RunSummary:
     failed: Sequence[Mapping[str, Any]]
     manifest: Path
     num_rotated: int = 0
+    num_corrupt: int = 0
 
     @property
     def num_not_reached(self) -> int:

@@ -6,9 +6,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from x3d.dataset.annotations import Video
-from x3d.errors import EngineError
+from x3d.errors import EngineError, RunError
 from x3d.network.engine import Engine, infer_padded, open_engine
+from x3d.network.model_file import read_model
 from x3d.scoring import aggregate_views
+from x3d.scoring.outputs import Outputs, explain_unusable, find_unusable, to_probabilities
+from x3d.storage.score_rows import VideoScores
 from x3d.video.reader import VideoReader
 from x3d.video.sampling import Sampling
 from x3d.video.transform import Transform
@@ -20,12 +23,15 @@ class VideoScorer:
     """A picklable function that scores a video; each process loads the model once.
 
     Attributes:
+        model_digest: of the model that the run started with; another one is not run.
         batch_size: views per batch; a video's last batch may be shorter.
         num_threads: of a CPU engine.
         ensemble_method: sum or max.
+        outputs: what the model should return.
     """
 
     model_path: str
+    model_digest: str
     engine: str
     device: str
     num_threads: int
@@ -33,24 +39,36 @@ class VideoScorer:
     sampling: Sampling
     transform: Transform
     ensemble_method: str
+    outputs: Outputs = Outputs.SOFTMAX
 
-    def __call__(self, video: Video) -> np.ndarray:
+    def __call__(self, video: Video) -> VideoScores:
         """Score a video.
 
-        Returns:
-            (num_classes,) float32, aggregated over its views.
         Raises:
             VideoError: the video cannot be used.
             EngineError: the model cannot be loaded or run; the next call loads it again.
+            RunError: the file at model_path is not the model that the run started with, or the model returns something
+                else than `outputs`.
         """
         try:
-            engine = _open_once(self.model_path, self.engine, self.device, self.num_threads)
-            return aggregate_views(self.view_scores(video, engine), self.ensemble_method)
+            engine = _open_once(self.model_path, self.model_digest, self.engine, self.device, self.num_threads)
+            with VideoReader(video.path) as reader:
+                rows = self.view_scores(reader, engine)
+                self._check(rows, video)
+                scores = aggregate_views(to_probabilities(rows, self.outputs), self.ensemble_method)
+                return VideoScores(scores, reader.source, reader.rotation, reader.num_corrupt_frames)
         except EngineError:
             _open_once.cache_clear()
             raise
 
-    def view_scores(self, video: Video, engine: Engine) -> np.ndarray:
+    def _check(self, rows: np.ndarray, video: Video) -> None:
+        """Raise an error that ends the run if the model returns something else than it should."""
+        unusable = np.flatnonzero(find_unusable(rows, self.outputs))
+        if len(unusable):
+            cause = explain_unusable(rows[unusable[0]], self.outputs)
+            raise RunError(f"the output of model {self.model_path} for {video.path}, view {unusable[0]}, {cause}")
+
+    def view_scores(self, reader: VideoReader, engine: Engine) -> np.ndarray:
         """Run every view of a video.
 
         Returns:
@@ -60,16 +78,21 @@ class VideoScorer:
         scores = np.zeros((num_views, engine.num_classes), dtype=np.float32)
         batch = np.empty((self.batch_size, *engine.view_shape), dtype=np.float32)
         numbers: list[int] = []
-        with VideoReader(video.path) as reader:
-            for number, view in video_views(reader, self.sampling, self.transform):
-                batch[len(numbers)] = view[0]
-                numbers.append(number)
-                if len(numbers) == self.batch_size or number == num_views - 1:
-                    scores[numbers] = infer_padded(engine, batch[: len(numbers)])[0]
-                    numbers.clear()
+        for number, view in video_views(reader, self.sampling, self.transform):
+            batch[len(numbers)] = view[0]
+            numbers.append(number)
+            if len(numbers) == self.batch_size or number == num_views - 1:
+                scores[numbers] = infer_padded(engine, batch[: len(numbers)])
+                numbers.clear()
         return scores
 
 
 @functools.lru_cache(maxsize=1)
-def _open_once(model_path: str, engine: str, device: str, num_threads: int) -> Engine:
-    return open_engine(model_path, engine, device, num_threads)
+def _open_once(model_path: str, model_digest: str, engine: str, device: str, num_threads: int) -> Engine:
+    model = read_model(model_path)
+    if model.digest != model_digest:
+        raise RunError(
+            f"model {model_path} has changed since the run started, no score of the other model is recorded; restore "
+            "it to resume, or give another folder to score the other model"
+        )
+    return open_engine(model, engine, device, num_threads)

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from x3d.dataset.annotations import UNLABELLED
 from x3d.errors import ScoringError, counted, format_problems
 from x3d.scoring.table import ScoreTable
 
@@ -53,6 +54,7 @@ class Accuracy:
         num_correct: for each k, the videos whose label is among the k best classes.
         num_scored: videos with all their views.
         num_listed: those and the incomplete ones.
+        num_unlabelled: videos without a label, which count nowhere else.
         incomplete: indices of the videos that are not scored.
         missing: the missing views of each of them, one text each.
         expected_from: where the expected videos come from, such as the path of test.csv.
@@ -68,10 +70,11 @@ class Accuracy:
     expected_from: str
     conditions: Mapping[str, Any]
     line: Mapping[str, str]
+    num_unlabelled: int = 0
 
     @property
     def complete(self) -> bool:
-        """Check whether every listed video is scored."""
+        """Check whether every labelled video is scored."""
         return not self.incomplete
 
     def of_scored(self, k: int) -> Share:
@@ -90,6 +93,7 @@ class Accuracy:
             "interval": {f"top{k}_acc": list(self.of_scored(k).interval) for k in self.num_correct},
             "videos_scored": self.num_scored,
             "videos_listed": self.num_listed,
+            "videos_unlabelled": self.num_unlabelled,
             "of_listed": {f"top{k}_acc": self.of_listed(k).percent for k in self.num_correct},
             "incomplete_videos": list(self.incomplete),
             "missing": list(self.missing),
@@ -104,12 +108,14 @@ def measure_accuracy(table: ScoreTable, allow_missing: bool = False) -> Accuracy
     Args:
         allow_missing: score the complete videos although others are incomplete.
     Raises:
-        ScoringError: the table has problems, videos are incomplete, or none is complete; all are listed.
+        ScoringError: the table has problems, videos are incomplete, or none is complete or labelled; all are listed.
     """
     problems = [*table.problems, *([] if allow_missing else table.missing)]
     if problems:
         count = counted(len(problems), "problem")
         raise ScoringError(f"{table.folder} is not scored, {count}:\n{format_problems(problems)}")
+    if table.unlabelled and not len(table.labels) and not table.incomplete:
+        raise ScoringError(f"{table.folder} is not scored: no video has a label, all are listed with {UNLABELLED}")
     if not len(table.labels):
         raise ScoringError(f"{table.folder} is not scored: no video has all its views")
     num_scored = len(table.labels)
@@ -123,6 +129,7 @@ def measure_accuracy(table: ScoreTable, allow_missing: bool = False) -> Accuracy
         expected_from=table.expected_from,
         conditions=table.conditions,
         line=table.reference_line or final_line(num_correct, num_scored),
+        num_unlabelled=len(table.unlabelled),
     )
 
 

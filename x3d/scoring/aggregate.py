@@ -2,9 +2,9 @@
 
 import numpy as np
 
-SCORE_FORMAT = 1
-"""Number of the arithmetic from views to a row of scores (settings of the engines, batches, aggregation): raised with
-every change of it, so that a folder never mixes rows of two."""
+SCORE_FORMAT = 2
+"""Number of the arithmetic from views to a row of scores (settings of the engines, batches, aggregation) and of the
+row's layout (x3d.storage.score_rows): raised with every change, so that a folder never mixes rows of two."""
 
 ENSEMBLE_METHODS = {"sum": np.add, "max": np.maximum}
 

@@ -1,8 +1,11 @@
 """Compare the views found with the views expected."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
+
+from x3d.dataset.annotations import UNLABELLED
 
 
 @dataclass(frozen=True)
@@ -10,14 +13,16 @@ class Audit:
     """Difference between the views found and the views expected.
 
     Attributes:
-        complete: (n,) int64, the expected videos that have all their views.
-        incomplete: (m,) int64, the expected videos with missing views.
-        missing: int64, the views not found.
+        complete: (n,) int64, the labelled videos that have all their views.
+        incomplete: (m,) int64, the labelled videos with missing views.
+        unlabelled: int64, the expected videos without a label.
+        missing: int64, the views of labelled videos that are not found.
         problems: unexpected, duplicate or contradictory views, one text each.
     """
 
     complete: np.ndarray
     incomplete: np.ndarray
+    unlabelled: np.ndarray
     missing: np.ndarray
     problems: list[str]
 
@@ -30,9 +35,11 @@ def audit_views(
     Args:
         views, labels: (n,) int64, sorted by view.
         expected, expected_labels: (m,) int64, sorted, no view twice.
-        views_per_video: V; every video named in `expected` needs all V.
+        views_per_video: V; every labelled video named in `expected` needs all V.
     """
-    videos = np.unique(expected // views_per_video)
+    videos, first = np.unique(expected // views_per_video, return_index=True)
+    is_labelled = expected_labels[first] != UNLABELLED
+    videos, unlabelled = videos[is_labelled], videos[~is_labelled]
     needed = (videos[:, None] * views_per_video + np.arange(views_per_video)).ravel()
     missing = np.setdiff1d(needed, views)
     incomplete = np.unique(missing // views_per_video)
@@ -49,18 +56,23 @@ def audit_views(
         f"view {view} has label {label}, its video {view // views_per_video} has label {right}"
         for view, label, right in zip(views[known][wrong], labels[known][wrong], right_labels[wrong], strict=True)
     ]
-    problems += [f"video {video} is unlabelled (-1)" for video in np.unique(views[labels < 0] // views_per_video)]
-    return Audit(np.setdiff1d(videos, incomplete), incomplete, missing, problems)
+    return Audit(np.setdiff1d(videos, incomplete), incomplete, unlabelled, missing, problems)
 
 
-def describe_missing(audit: Audit, num_views: int) -> list[str]:
-    """Name the missing views, one text per video."""
+def describe_missing(audit: Audit, num_views: int, reasons: Mapping[int, str] | None = None) -> list[str]:
+    """Name the missing views, one text per video.
+
+    Args:
+        reasons: why videos have no views, by index.
+    """
     if not len(audit.incomplete):
         return []
     texts = []
     starts = np.searchsorted(audit.missing, audit.incomplete * num_views)
     for video, missing in zip(audit.incomplete, np.split(audit.missing, starts[1:]), strict=True):
         names = " ".join(map(str, missing)) if len(missing) < num_views else f"all {num_views}"
+        if reason := (reasons or {}).get(int(video)):
+            names += f", {reason}"
         texts.append(f"video {video} misses views: {names} (X3D_POSTPROCESS.ALLOW_MISSING True scores the others)")
     return texts
 

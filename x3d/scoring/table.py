@@ -17,7 +17,8 @@ class ScoreTable:
         labels: (n,) int64.
         expected_from: where the expected videos come from: test.csv, a summary, or the highest view found.
         conditions: what the scores were made and aggregated with.
-        incomplete: indices of expected videos without a score or with missing views.
+        incomplete: indices of labelled videos without a score or with missing views.
+        unlabelled: indices of the videos without a label, which are in none of the others.
         missing: the missing views of each of them, one text each.
         problems: unexpected, contradictory or unusable content; a table with problems is not scored.
         reference_line: the final line of PySlowFast's meter, with X3D_POSTPROCESS.BACKEND slowfast.
@@ -31,4 +32,5 @@ class ScoreTable:
     incomplete: Sequence[int] = ()
     missing: Sequence[str] = ()
     problems: Sequence[str] = ()
+    unlabelled: Sequence[int] = ()
     reference_line: Mapping[str, str] | None = None

@@ -1,18 +1,22 @@
-"""The performance summary of an inference run, written and read in ais_bench's words and layout."""
+"""The performance summary of an inference run, in ais_bench's words and layout, and how its results were made."""
 
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import xxhash
 
-from x3d.dataset.naming import parse_result_name
+from x3d.storage.atomic import replace_file, write_all
 
 PERCENTILE = 99
 SUMMARY_SUFFIX = "_summary.json"
 SAMPLES, INPUT_FILES, OUTPUT_FILES = "filesinfo", "infiles", "outfiles"
+DIGEST, PROVENANCE, MISSING_VIDEOS = "digest", "provenance", "videos_without_views"
+"""Keys that only x3d_infer.py writes: of a result or of the whole summary; how the results were made; and the listed
+videos that have no views."""
 COMPUTE, TO_DEVICE, FROM_DEVICE = "NPU_compute_time", "H2D_latency", "D2H_latency"
 
 
@@ -26,16 +30,20 @@ class Summary:
 
     Attributes:
         compute_ms: of each batch.
+        provenance: how the results were made.
+        missing_videos: why listed videos have no views, by index.
     """
 
     def __init__(self, batch_size: int) -> None:
         self.batch_size = batch_size
         self.compute_ms: list[float] = []
-        self._files: dict[int, dict[str, list[str]]] = {}
+        self.provenance: Mapping[str, Any] = {}
+        self.missing_videos: Mapping[int, str] = {}
+        self._files: dict[int, dict[str, list[str] | str]] = {}
 
-    def add_file(self, number: int, source: str, written: Sequence[str]) -> None:
-        """Record which files a sample was read from and written to."""
-        self._files[number] = {INPUT_FILES: [source], OUTPUT_FILES: list(written)}
+    def add_file(self, number: int, source: str, written: str, digest: str) -> None:
+        """Record which files a sample was read from and written to, and xxh3-64 of the bytes of the latter."""
+        self._files[number] = {INPUT_FILES: [source], OUTPUT_FILES: [written], DIGEST: digest}
 
     @property
     def throughput(self) -> float:
@@ -75,7 +83,21 @@ class Summary:
             "throughput": self.throughput,
             "npu_compute_time_list": self.compute_ms,
             "pid": os.getpid(),
+            PROVENANCE: dict(self.provenance),
+            MISSING_VIDEOS: dict(self.missing_videos),
         }
+
+    def save(self, path: Path, args: Sequence[str]) -> None:
+        """Write the summary whole, with a digest of the text before it as its last key.
+
+        Raises:
+            OSError: it cannot be written; an earlier file stays.
+        """
+        text = json.dumps(self.to_dict(args)).removesuffix("}").encode()
+        with replace_file(path) as file:
+            write_all(
+                file.fileno(), text + b', "%s": "%s"}' % (DIGEST.encode(), xxhash.xxh3_64_hexdigest(text).encode())
+            )
 
 
 def _statistics(times_ms: Sequence[float]) -> dict[str, float]:
@@ -93,47 +115,3 @@ def _statistics(times_ms: Sequence[float]) -> dict[str, float]:
 def _line(name: str, statistics: dict[str, float]) -> str:
     values = ", ".join(f"{key} = {value}" for key, value in statistics.items() if key != "count")
     return f"[INFO] {name} (ms): {values}"
-
-
-def read_summary(path: Path) -> list[tuple[int, int]]:
-    """Read view and label of each output that a summary names.
-
-    Samples are reduced to that while the file is read: a summary of 600,000 views is large.
-
-    Raises:
-        ValueError: the file is not a summary.
-    """
-
-    def reduce(pairs: list[tuple[str, Any]]) -> Any:
-        content = dict(pairs)
-        if OUTPUT_FILES not in content:
-            return content
-        views = (parse_result_name(os.path.basename(name)) for name in content[OUTPUT_FILES])
-        return [view for view in views if view]
-
-    try:
-        with open(path) as file:
-            samples = json.load(file, object_pairs_hook=reduce)[SAMPLES]
-        return [view for sample in samples.values() for view in sample]
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise ValueError(f"{path} is not a summary of ais_bench: {error!r}; remove it") from error
-
-
-def read_summaries(folder: str) -> dict[int, int] | None:
-    """Read which views a run was to write, from the summary beside the folder, or those of several devices in it.
-
-    Returns:
-        Label of each view, None without a summary.
-    Raises:
-        ValueError: a summary cannot be read, or a view is named twice.
-    """
-    root = Path(os.path.abspath(folder))
-    beside = summary_path(root)
-    paths = [beside] if beside.is_file() else sorted(root.glob(f"device*{SUMMARY_SUFFIX}"))
-    expected: dict[int, int] = {}
-    for path in paths:
-        for view, label in read_summary(path):
-            if view in expected:
-                raise ValueError(f"{path} names view {view} twice; remove it, or set DATA.PATH_TO_DATA_DIR")
-            expected[view] = label
-    return expected or None

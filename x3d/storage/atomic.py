@@ -82,7 +82,7 @@ def sync_folder(path: Path) -> None:
     """Wait until the names in a folder are on the disk: files that were created, renamed or removed."""
     descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
-        with contextlib.suppress(OSError):  # some network file systems sync names by themselves and refuse this
+        with contextlib.suppress(OSError):  # some network file systems sync names by themselves and reject this
             os.fsync(descriptor)
     finally:
         os.close(descriptor)
@@ -127,6 +127,23 @@ def take_lock(path: Path) -> int:
         if _is_at(path, descriptor):
             return descriptor
         os.close(descriptor)  # it was removed or replaced between open and lock
+
+
+def is_locked(path: Path) -> bool:
+    """Check whether another process holds the lock of a file."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+    finally:
+        os.close(descriptor)
+    return False
 
 
 def _is_at(path: Path, descriptor: int) -> bool:

@@ -1,30 +1,26 @@
 """A folder of score rows: for each shard a manifest, which records provenance and failures, and a file of rows."""
 
-from collections.abc import Mapping, Sequence
+import logging
+import os
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from x3d.dataset.naming import Shard
-from x3d.scoring.table import ScoreTable
-from x3d.storage.manifest import Entry, Manifest
+from x3d.dataset.annotations import Video
+from x3d.dataset.naming import Shard, parse_manifest_name
+from x3d.errors import VideoError, counted
+from x3d.storage.manifest import Manifest
 from x3d.storage.provenance import provenance_differences
-from x3d.storage.score_rows import ScoreRows, read_score_rows
-from x3d.storage.shards import find_manifests, load_shards, manifest_name, shard_of
+from x3d.storage.score_rows import ScoreRows, source_of
+from x3d.storage.shards import find_manifests, manifest_name, shard_of
+
+logger = logging.getLogger(__name__)
 
 ROWS_SUFFIX = ".rows"
-CONDITIONS = (
-    "engine",
-    "device",
-    "batch_size",
-    "model_digest",
-    "list_digest",
-    "view_format",
-    "score_format",
-    "versions",
-)
-"""Keys of the provenance that the conditions of an accuracy repeat."""
+MAX_NAMED = 3
 
 
 def rows_path(manifest: Path) -> Path:
@@ -44,18 +40,21 @@ def open_shard(
     """Open a shard of a folder, new or to be resumed; the caller closes the rows, which hold the lock.
 
     Raises:
-        ValueError: the folder has another provenance or shard count, holds rows of unknown origin, or is in use.
+        ValueError: the folder holds foreign files or rows of unknown origin, has another provenance or shard count, or
+            is in use.
     """
     root = Path(folder)
     path = root / manifest_name(shard)
     try:
         root.mkdir(parents=True, exist_ok=True)
+        _check_names(root)
         _check_manifests(find_manifests(root), shard, provenance)
         manifest = Manifest.load(path) if path.exists() else _start(path, provenance)
         rows = ScoreRows(rows_path(path), num_classes)
         try:
-            _check_videos(rows_path(path), rows.done, shard, provenance["num_videos"])
-            for index in rows.done.tolist():
+            videos = rows.rows["video"]
+            check_videos(rows_path(path), videos, shard, provenance["num_videos"])
+            for index in videos.tolist():
                 manifest.forget(index)
             manifest.save()
         except BaseException:
@@ -64,6 +63,41 @@ def open_shard(
     except OSError as error:
         raise ValueError(f"X3D_EVALUATE.OUTPUT_PATH {folder}: {error.strerror}") from error
     return manifest, rows
+
+
+def _check_names(root: Path) -> None:
+    """Reject a folder with anything but the files of an evaluation; hidden files are passed over."""
+    for name in sorted(os.listdir(root)):
+        manifest = re.sub(rf"{re.escape(ROWS_SUFFIX)}$", ".json", name)
+        if not name.startswith(".") and not parse_manifest_name(manifest):
+            raise ValueError(
+                f"X3D_EVALUATE.OUTPUT_PATH {root} holds {name}, which is no file of an evaluation; give another folder"
+            )
+
+
+def drop_changed(rows: ScoreRows, videos: Iterable[Video]) -> None:
+    """Remove the rows of videos whose files have another content than when they were scored, and report them.
+
+    Rows of videos whose files do not exist stand.
+
+    Raises:
+        OSError: the rows cannot be written.
+    """
+    paths = {video.index: video.path for video in videos}
+    changed, num_missing = [], 0
+    for row in rows.rows:
+        try:
+            if source_of(row).has_changed(paths[int(row["video"])]):
+                changed.append(int(row["video"]))
+        except VideoError:
+            num_missing += 1
+    if changed:
+        names = ", ".join(paths[index] for index in changed[:MAX_NAMED])
+        more = f" and {len(changed) - MAX_NAMED} more" if len(changed) > MAX_NAMED else ""
+        logger.warning("%s changed since scored, which is redone: %s%s", counted(len(changed), "video"), names, more)
+        rows.drop(changed)
+    if num_missing:
+        logger.warning("%s no longer readable; the scores stand", counted(num_missing, "scored video"))
 
 
 def _check_manifests(paths: Sequence[Path], shard: Shard, provenance: Mapping[str, Any]) -> None:
@@ -91,7 +125,7 @@ def _start(path: Path, provenance: Mapping[str, Any]) -> Manifest:
     return Manifest(path, provenance)
 
 
-def _check_videos(path: Path, videos: np.ndarray, shard: Shard, num_videos: int) -> None:
+def check_videos(path: Path, videos: np.ndarray, shard: Shard, num_videos: int) -> None:
     """Reject rows of videos that are not in the list or belong to another shard."""
     for video in videos.tolist():
         if not 0 <= video < num_videos:
@@ -100,83 +134,3 @@ def _check_videos(path: Path, videos: np.ndarray, shard: Shard, num_videos: int)
             )
         if not shard.owns(video):
             raise ValueError(f"{path} holds video {video}, which belongs to shard {shard.owner(video)}")
-
-
-def read_rows(
-    folder: str,
-    num_classes: int,
-    ensemble_method: str,
-    labels: Sequence[int] | None = None,
-    annotations: str = "",
-) -> ScoreTable:
-    """Read the rows of all shards of a folder.
-
-    Args:
-        labels: of the listed videos; None: those in the rows count.
-        annotations: path of the list that `labels` come from.
-    Raises:
-        ValueError: a shard is missing, duplicated or has another provenance, or the rows were made with other settings;
-            the text names the file.
-    """
-    paths = find_manifests(Path(folder))
-    manifests = load_shards(paths)
-    provenance = manifests[0].provenance
-    _check_complete(paths[0], provenance)
-    made_with = provenance["config"]["DATA.ENSEMBLE_METHOD"]
-    if made_with != ensemble_method:
-        raise ValueError(f"{folder} holds views aggregated by {made_with}: set DATA.ENSEMBLE_METHOD {made_with}")
-    if provenance["num_classes"] != num_classes:
-        made_for = provenance["num_classes"]
-        raise ValueError(f"{folder} holds scores of {made_for} classes: set MODEL.NUM_CLASSES {made_for}")
-    parts = []
-    for path in paths:
-        parts.append(read_score_rows(rows_path(path), num_classes))
-        _check_videos(rows_path(path), parts[-1]["video"], shard_of(path), provenance["num_videos"])
-    rows = np.concatenate(parts)
-    rows = rows[np.argsort(rows["video"])]
-    failed = {index: entry for manifest in manifests for index, entry in manifest.failed().items()}
-    return _table(rows, failed, provenance, folder, labels, annotations)
-
-
-def _check_complete(path: Path, provenance: Mapping[str, Any]) -> None:
-    """Reject a provenance without the keys that scoring reads."""
-    config = provenance.get("config")
-    missing = [key for key in ("num_classes", "num_videos") if not isinstance(provenance.get(key), int)]
-    if not isinstance(config, dict) or "DATA.ENSEMBLE_METHOD" not in config:
-        missing.append("config: DATA.ENSEMBLE_METHOD")
-    if missing:
-        raise ValueError(f"{path} is damaged: its provenance has no {', '.join(missing)}; give another folder")
-
-
-def _table(
-    rows: np.ndarray,
-    failed: Mapping[int, Entry],
-    provenance: Mapping[str, Any],
-    folder: str,
-    listed_labels: Sequence[int] | None,
-    annotations: str,
-) -> ScoreTable:
-    videos, labels, num_videos = rows["video"], rows["label"], provenance["num_videos"]
-    incomplete = np.setdiff1d(np.arange(num_videos), videos).tolist()
-    missing = [f"video {video}: {failed.get(video, {}).get('text', 'not evaluated')}" for video in incomplete]
-    problems = [f"video {video} is unlabelled (-1)" for video in videos[labels < 0]]
-    problems += [
-        f"video {row['video']} has scores that are not finite" for row in rows if not np.isfinite(row["scores"]).all()
-    ]
-    if listed_labels is not None:
-        problems += _list_problems(videos, labels, num_videos, listed_labels, annotations)
-    conditions = {**provenance["config"], "MODEL.NUM_CLASSES": provenance["num_classes"]}
-    conditions |= {key: provenance.get(key) for key in CONDITIONS}
-    return ScoreTable(folder, rows["scores"], labels, annotations or folder, conditions, incomplete, missing, problems)
-
-
-def _list_problems(
-    videos: np.ndarray, labels: np.ndarray, num_videos: int, listed: Sequence[int], source: str
-) -> list[str]:
-    if len(listed) != num_videos:
-        return [f"{source} lists {len(listed)} videos, the rows were made from {num_videos}"]
-    return [
-        f"video {video} has label {label}; {source} lists it with {listed[video]}"
-        for video, label in zip(videos, labels, strict=True)
-        if listed[video] != label
-    ]

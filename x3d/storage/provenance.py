@@ -8,10 +8,7 @@ import importlib
 import json
 import platform
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
-
-import xxhash
 
 from x3d import __version__
 from x3d.dataset.annotations import Video
@@ -44,7 +41,7 @@ def view_provenance(config: Mapping[str, Any], videos: Sequence[Video], views_pe
     return {
         "config": dict(config),
         "config_digest": digest(config),
-        "list_digest": digest([[video.listed, video.label] for video in videos]),
+        "list_digest": list_digest(videos),
         "num_videos": len(videos),
         "views_per_video": views_per_video,
         "view_format": VIEW_FORMAT,
@@ -58,21 +55,21 @@ def evaluation_provenance(
     views_per_video: int,
     ensemble_method: str,
     engine: "Engine",
-    model_path: str,
+    model_digest: str,
     batch_size: int,
 ) -> dict[str, Any]:
     """Collect what decides the score rows of an evaluation: views, their aggregation, model and engine.
 
     Args:
         config, videos, views_per_video: as view_provenance takes them.
-        model_path: a file, hashed here; the hash is returned under `model_digest`.
+        model_digest: of the ModelFile that the engine runs.
     """
     kept = {key: value for key, value in config.items() if key not in VIEW_FILE_KEYS}
     kept["DATA.ENSEMBLE_METHOD"] = ensemble_method
     return view_provenance(kept, videos, views_per_video) | {
         "versions": versions({**DECODING, **engine.packages}),
         "score_format": SCORE_FORMAT,
-        "model_digest": model_digest(model_path),
+        "model_digest": model_digest,
         "num_classes": engine.num_classes,
         "engine": engine.name,
         "device": engine.device,
@@ -93,21 +90,14 @@ def versions(modules: Mapping[str, str]) -> dict[str, str]:
     return {"x3d": __version__, "machine": platform.machine(), **found}
 
 
+def list_digest(videos: Sequence[Video]) -> str:
+    """Hash the paths and labels of a list, in its order."""
+    return digest([[video.listed, video.label] for video in videos])
+
+
 def digest(values: Any) -> str:
     """Hash JSON-able values to 16 hex digits, the same on every machine."""
     return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:16]
-
-
-def model_digest(path: str) -> str:
-    """Hash a model's file, of OpenVINO's .xml also the .bin of its weights (xxh3-64)."""
-    model, weights = Path(path), Path(path).with_suffix(".bin")
-    parts = [model, weights] if model.suffix == ".xml" and weights.exists() else [model]
-    hasher = xxhash.xxh3_64()
-    for part in parts:
-        with open(part, "rb") as file:
-            while chunk := file.read(1 << 20):
-                hasher.update(chunk)
-    return hasher.hexdigest()
 
 
 def provenance_differences(old: Mapping[str, Any], new: Mapping[str, Any], prefix: str = "") -> list[str]:

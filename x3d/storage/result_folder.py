@@ -1,17 +1,25 @@
-"""Read and write a folder of results, as `python -m ais_bench` lays it out: `<view>_<label>_<output>.bin`."""
+"""List and write a folder of results, as `python -m ais_bench` lays it out: `<view>_<label>_<output>.bin`."""
 
+import contextlib
+import io
 import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+import xxhash
 
 from x3d.dataset.naming import parse_result_name
+from x3d.errors import RunError
 from x3d.storage.ais_bench_summary import SUMMARY_SUFFIX
+from x3d.storage.atomic import sync_file_system, sync_folder, write_all
+from x3d.storage.scratch import locked_scratch
 
 _DEVICE_FOLDER = re.compile(r"device\d+")
+_PASSED_OVER = re.compile(rf"\..*|Thumbs\.db|sumary\.json|.*{re.escape(SUMMARY_SUFFIX)}")
+"""Files that belong to no run: hidden ones, Windows' thumbnails, and summaries (those of older ais_infer too)."""
 
 
 class Result(NamedTuple):
@@ -26,7 +34,7 @@ def find_results(folder: str) -> tuple[list[Result], list[str]]:
     """List the results of a folder and its `device<N>/` folders.
 
     Returns:
-        The results in order of view and label, and the names of other files, which may be from another run.
+        The results in order of view and label, and a problem per other file, which may be from another run.
     Raises:
         ValueError: the folder does not exist.
     """
@@ -36,113 +44,87 @@ def find_results(folder: str) -> tuple[list[Result], list[str]]:
             f"{folder or 'X3D_POSTPROCESS.OM_OUTPUT_PATH'} is not a folder of results; "
             "set X3D_POSTPROCESS.OM_OUTPUT_PATH to what ais_bench or x3d_infer.py wrote"
         )
-    results, foreign = [], []
-    for entry in _files(root):
+    results, problems = [], []
+    for entry in _entries(root):
         identity = parse_result_name(entry.name)
-        if identity:
+        if identity and entry.is_file():
             results.append(Result(*identity, entry.path))
-        elif not entry.name.endswith(SUMMARY_SUFFIX):
-            foreign.append(os.path.relpath(entry.path, root))
+        elif identity:
+            problems.append(f"{os.path.relpath(entry.path, root)} is not a regular file; remove it")
+        elif not entry.is_dir() and not _PASSED_OVER.fullmatch(entry.name):
+            problems.append(f"{os.path.relpath(entry.path, root)} is not the result of a view")
     results.sort()
-    return results, sorted(foreign)
+    return results, sorted(problems)
 
 
-def _files(root: Path) -> Iterator["os.DirEntry[str]"]:
+def _entries(root: Path) -> Iterator["os.DirEntry[str]"]:
     with os.scandir(root) as entries:
         for entry in entries:
-            if not entry.is_dir():
-                yield entry
-            elif _DEVICE_FOLDER.fullmatch(entry.name):
+            if _DEVICE_FOLDER.fullmatch(entry.name) and entry.is_dir():
                 yield from os.scandir(entry.path)
+            else:
+                yield entry
 
 
-class ScoreReader:
-    """Reads the scores of a video's views, of each video into the same memory.
+@contextlib.contextmanager
+def new_result_folder(folder: Path) -> Iterator[Path]:
+    """Yield a private folder that is renamed to `folder` when the block ends, so that a folder of results is complete.
 
-    Attributes:
-        rows: (num_views, num_classes) float32, of the last video.
-    """
+    Nothing is renamed if the private folder is empty.
 
-    def __init__(self, num_views: int, num_classes: int) -> None:
-        self._buffer = np.zeros((num_views, num_classes + 1), dtype=np.float32)
-        self._bytes = [row.data.cast("B") for row in self._buffer]
-        self.rows = self._buffer[:, :num_classes]
-
-    def read(self, results: Sequence[Result]) -> list[str]:
-        """Read the scores of the views into `rows` and return a problem per file that cannot be used.
-
-        A .bin is read straight into its row, whose spare element shows whether the file is longer.
-        """
-        problems = []
-        num_classes = self.rows.shape[1]
-        for row, result in enumerate(results):
-            try:
-                if not result.path.endswith(".bin") or self._read_raw(row, result.path) != 4 * num_classes:
-                    self.rows[row] = read_scores(result.path, num_classes)
-            except ValueError as error:
-                problems.append(str(error))
-        if not np.isfinite(self.rows).all():
-            bad = [results[int(row)].path for row in np.flatnonzero(~np.isfinite(self.rows).all(axis=1))]
-            problems += [f"{path} holds scores that are not finite (NaN or infinity)" for path in bad]
-        return problems
-
-    def _read_raw(self, row: int, path: str) -> int:
-        try:
-            file = os.open(path, os.O_RDONLY)
-        except OSError as error:
-            raise ValueError(f"{path} cannot be read as scores: {error.strerror}") from error
-        try:
-            return os.readv(file, [self._bytes[row]])
-        finally:
-            os.close(file)
-
-
-def read_scores(path: str, num_classes: int) -> np.ndarray:
-    """Read one view's scores from a .bin (raw float32), .npy or .txt file.
-
-    Returns:
-        (num_classes,) float32.
     Raises:
-        ValueError: the file holds another number of scores, or another type; the text names it.
+        ValueError: the folder holds files or another run is writing it, or its parent cannot be created.
+        RunError: for an OSError within or when renaming; the text names the file.
     """
-    suffix = os.path.splitext(path)[1].lower()
     try:
-        if suffix == ".bin":
-            scores = _read_raw(path, num_classes)
-        elif suffix == ".npy":
-            scores = np.load(path, allow_pickle=False).ravel()
-        else:
-            scores = np.array(Path(path).read_text().split(), dtype=np.float32)
-    except (OSError, EOFError, ValueError, AttributeError) as error:
-        raise ValueError(f"{path} cannot be read as scores: {error}") from error
-    if scores.dtype != np.float32 or scores.size != num_classes:
-        raise ValueError(
-            f"{path} holds {scores.size} {scores.dtype} scores; {num_classes} float32 are needed (MODEL.NUM_CLASSES)"
-        )
-    return scores
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        lock = contextlib.ExitStack()
+        scratch = lock.enter_context(locked_scratch(folder.with_name(f".{folder.name}.lock")))
+    except OSError as error:
+        raise ValueError(f"--output {folder.parent}: {error.strerror}") from error
+    with lock:
+        if os.path.lexists(folder) and (not folder.is_dir() or any(folder.iterdir())):
+            raise ValueError(f"{folder} holds files of another run; remove it or give another --output_dirname")
+        partial = scratch / folder.name
+        try:
+            partial.mkdir()
+            yield partial
+            if any(partial.iterdir()):
+                sync_file_system(partial)
+                os.replace(partial, folder)
+                sync_folder(folder.parent)
+        except OSError as error:
+            name = folder / Path(error.filename).name if error.filename else folder
+            raise RunError(f"{name} cannot be written: {error.strerror}; infer again") from error
 
 
-def _read_raw(path: str, num_classes: int) -> np.ndarray:
-    with open(path, "rb") as file:
-        content = file.read()
-    if len(content) != 4 * num_classes:
-        raise ValueError(f"{len(content)} bytes; {num_classes} float32 (MODEL.NUM_CLASSES) are {4 * num_classes}")
-    return np.frombuffer(content, dtype=np.float32)
-
-
-def write_result(folder: str, stem: str, outputs: Sequence[np.ndarray], suffix: str) -> list[str]:
-    """Write one view's outputs, each (num_classes,) or (1, num_classes) float32, and return the files' paths.
+def write_result(folder: Path, stem: str, scores: np.ndarray, suffix: str) -> tuple[str, str]:
+    """Write one view's scores, (num_classes,) or (1, num_classes) float32.
 
     Text has nine significant digits, enough to read the same float32 back.
+
+    Returns:
+        The file's name, and xxh3-64 of its bytes.
+    Raises:
+        OSError: the file cannot be written in full; the error names it.
     """
-    paths = []
-    for number, output in enumerate(outputs):
-        path = os.path.join(folder, f"{stem}_{number}{suffix}")
-        if suffix == ".npy":
-            np.save(path, output)
-        elif suffix == ".txt":
-            np.savetxt(path, np.atleast_2d(output), fmt="%.9g")
-        else:
-            output.tofile(path)
-        paths.append(path)
-    return paths
+    path = folder / f"{stem}_0{suffix}"
+    content = encode_scores(scores, suffix)
+    try:
+        with open(path, "xb", buffering=0) as file:
+            write_all(file.fileno(), content)
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(path)) from error
+    return path.name, xxhash.xxh3_64_hexdigest(content)
+
+
+def encode_scores(scores: np.ndarray, suffix: str) -> bytes:
+    """Encode scores as the content of a .npy, .txt or .bin file."""
+    if suffix == ".bin":
+        return scores.tobytes()
+    content = io.BytesIO()
+    if suffix == ".npy":
+        np.save(content, scores)
+    else:
+        np.savetxt(content, np.atleast_2d(scores), fmt="%.9g")
+    return content.getvalue()

@@ -1,32 +1,87 @@
 """Rows of scores, one per video, appended as videos are done: a killed run loses at most the row it was writing.
 
-A row is `<video int64><label int64><xxh3-64 of the other fields><num_classes float32>`, little-endian. Corrupt rows
-stay in the file and are ignored.
+A row is little-endian and holds, in this order:
+
+    video           int64
+    label           int64
+    check           uint64   xxh3-64 of the other bytes of the row
+    size            int64    of the video file, in bytes
+    mtime_ns        int64    its modification time, in nanoseconds
+    source          uint64   xxh3-64 of its content
+    rotation        int32    its rotation metadata in degrees, which is not applied
+    corrupt_frames  int32    frames that the decoder marked as damaged
+    scores          float32, num_classes of them
+
+Corrupt rows stay in the file and are ignored.
 """
 
+import errno
 import logging
 import os
+import secrets
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
 import numpy as np
 import xxhash
 
-from x3d.storage.atomic import take_lock, write_all
+from x3d.dataset.annotations import Video
+from x3d.files import read_regular
+from x3d.storage.atomic import sync_folder, take_lock, write_all
+from x3d.video.source import Source
 
 logger = logging.getLogger(__name__)
+
+SYNC_INTERVAL_SECONDS = 2
+_CHECK = slice(16, 24)
+"""Place of a row's checksum in its bytes."""
+
+
+@dataclass(frozen=True)
+class VideoScores:
+    """The scores of a video, and what they were computed from.
+
+    Attributes:
+        scores: (num_classes,) float32, aggregated over its views.
+        source: identifies the content of the file.
+        rotation: metadata in degrees, which is not applied.
+        corrupt_frames: number of frames that the decoder marked as damaged.
+    """
+
+    scores: np.ndarray
+    source: Source
+    rotation: int = 0
+    corrupt_frames: int = 0
 
 
 def row_type(num_classes: int) -> np.dtype:
     """Describe one row."""
-    return np.dtype([("video", "<i8"), ("label", "<i8"), ("check", "<u8"), ("scores", "<f4", (num_classes,))])
+    return np.dtype(
+        [
+            ("video", "<i8"),
+            ("label", "<i8"),
+            ("check", "<u8"),
+            ("size", "<i8"),
+            ("mtime_ns", "<i8"),
+            ("source", "<u8"),
+            ("rotation", "<i4"),
+            ("corrupt_frames", "<i4"),
+            ("scores", "<f4", (num_classes,)),
+        ]
+    )
+
+
+def source_of(row: np.ndarray) -> Source:
+    """Read the source of a row."""
+    return Source(int(row["size"]), int(row["mtime_ns"]), int(row["source"]))
 
 
 def _checksum(row: np.ndarray) -> int:
-    hasher = xxhash.xxh3_64(row["video"].tobytes())
-    hasher.update(row["label"].tobytes())
-    hasher.update(row["scores"].tobytes())
-    return hasher.intdigest()
+    content = row.tobytes()
+    return xxhash.xxh3_64_intdigest(content[: _CHECK.start] + content[_CHECK.stop :])
 
 
 def read_score_rows(path: Path, num_classes: int) -> np.ndarray:
@@ -39,7 +94,7 @@ def read_score_rows(path: Path, num_classes: int) -> np.ndarray:
     """
     dtype = row_type(num_classes)
     try:
-        content = path.read_bytes()
+        content = read_regular(path)
     except OSError as error:
         raise ValueError(f"{path} cannot be read: {error.strerror}") from error
     rows: np.ndarray = np.frombuffer(content[: len(content) // dtype.itemsize * dtype.itemsize], dtype=dtype)
@@ -59,40 +114,90 @@ class ScoreRows:
     """A file of rows, locked for this process, which appends to it.
 
     Attributes:
-        done: (n,) int64, the videos whose rows the file held when it was opened.
+        rows: (n,) of row_type(num_classes), those that the file held when it was opened, without the dropped ones.
         num_rows: the number of those and of the rows appended since.
+        num_rotated: rows of videos with rotation metadata.
+        num_corrupt: rows of videos of which the decoder marked frames as damaged.
     Raises:
         ValueError: another process has locked it, or it cannot be read.
     """
 
     def __init__(self, path: Path, num_classes: int) -> None:
+        self.path = path
         self._dtype = row_type(num_classes)
+        self._synced_at = time.monotonic()
         self._descriptor = take_lock(path)
         try:
-            rows = read_score_rows(path, num_classes)
+            self._set(read_score_rows(path, num_classes))
             size = path.stat().st_size
             os.truncate(self._descriptor, size - size % self._dtype.itemsize)
         except BaseException:
             os.close(self._descriptor)
             raise
-        self.done = rows["video"]
-        self.num_rows = len(rows)
 
-    def append(self, video: int, label: int, scores: np.ndarray) -> None:
-        """Append a video's aggregated scores, (num_classes,) float32.
+    def _set(self, rows: np.ndarray) -> None:
+        self.rows = rows
+        self.num_rows = len(rows)
+        self.num_rotated = int(np.count_nonzero(rows["rotation"]))
+        self.num_corrupt = int(np.count_nonzero(rows["corrupt_frames"]))
+
+    def append(self, video: Video, result: VideoScores) -> None:
+        """Append a video's row and pass it to the operating system; sync every few seconds.
 
         Raises:
-            OSError: the row cannot be written in full; its part is removed when the file is opened again.
+            OSError: the row cannot be written in full, or the file was removed; a part of a row is removed when the
+                file is opened again.
         """
         row = np.zeros((), dtype=self._dtype)
-        row["video"], row["label"], row["scores"] = video, label, scores
+        row["video"], row["label"], row["scores"] = video.index, video.label, result.scores
+        row["size"], row["mtime_ns"], row["source"] = result.source.size, result.source.mtime_ns, result.source.hash
+        row["rotation"], row["corrupt_frames"] = result.rotation, result.corrupt_frames
         row["check"] = _checksum(row)
-        write_all(self._descriptor, row.tobytes())
+        try:
+            write_all(self._descriptor, row.tobytes())
+            if time.monotonic() - self._synced_at > SYNC_INTERVAL_SECONDS:
+                self._sync()
+        except OSError as error:
+            raise OSError(error.errno, error.strerror, str(self.path)) from error
         self.num_rows += 1
+        self.num_rotated += bool(result.rotation)
+        self.num_corrupt += bool(result.corrupt_frames)
+
+    def _sync(self) -> None:
+        """Wait until the rows are on the disk, and check that their file is still at its path."""
+        os.fdatasync(self._descriptor)
+        self._synced_at = time.monotonic()
+        if not self.path.exists() or not os.path.samestat(self.path.stat(), os.fstat(self._descriptor)):
+            raise OSError(errno.ENOENT, "it was removed or replaced during the run", str(self.path))
+
+    def drop(self, videos: Sequence[int]) -> None:
+        """Remove the rows of videos: the file is replaced by a new one, which is locked first.
+
+        Raises:
+            OSError: it cannot be written; the old file stays.
+        """
+        kept = self.rows[~np.isin(self.rows["video"], videos)]
+        partial = self.path.with_name(f".{self.path.name}.{secrets.token_hex(8)}")
+        descriptor = take_lock(partial)
+        try:
+            write_all(descriptor, kept.tobytes())
+            os.fsync(descriptor)
+            os.replace(partial, self.path)
+        except BaseException:
+            os.close(descriptor)
+            partial.unlink(missing_ok=True)
+            raise
+        sync_folder(self.path.parent)
+        os.close(self._descriptor)
+        self._descriptor = descriptor
+        self._set(kept)
 
     def close(self) -> None:
-        """Release the lock."""
-        os.close(self._descriptor)
+        """Sync the rows and release the lock."""
+        try:
+            os.fdatasync(self._descriptor)
+        finally:
+            os.close(self._descriptor)
 
     def __enter__(self) -> Self:
         return self

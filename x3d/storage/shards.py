@@ -1,15 +1,16 @@
 """The manifests of the shards of a folder: their names, what they must have in common, and how they merge."""
 
+import logging
 import os
-import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from x3d.dataset.naming import WHOLE, Shard
-from x3d.storage.manifest import Manifest
+from x3d.dataset.naming import Shard, parse_manifest_name
+from x3d.errors import counted
+from x3d.storage.manifest import Manifest, remove_manifest
 from x3d.storage.provenance import provenance_differences
 
-_NAME = re.compile(r"manifest(?:-(\d+)of(\d+))?\.json")
+logger = logging.getLogger(__name__)
 
 
 def manifest_name(shard: Shard) -> str:
@@ -23,52 +24,74 @@ def shard_of(path: Path) -> Shard:
     Raises:
         ValueError: the name is not that of a manifest.
     """
-    match = _NAME.fullmatch(path.name)
-    if not match:
+    shard = parse_manifest_name(path.name)
+    if not shard:
         raise ValueError(f"{path} does not have the name of a manifest")
-    return Shard(int(match[1]), int(match[2])) if match[1] else WHOLE
+    return shard
+
+
+def describe_part(path: Path) -> str:
+    """Describe of which part of a list a manifest is: the whole, or one of 3 shards."""
+    num_shards = shard_of(path).num_shards
+    return f"{path} is of the whole list" if num_shards == 1 else f"{path} is of one of {num_shards} shards"
 
 
 def find_manifests(folder: Path) -> list[Path]:
     """List the manifests in a folder, in order of their names."""
-    return sorted(folder / name for name in os.listdir(folder) if _NAME.fullmatch(name))
+    return sorted(folder / name for name in os.listdir(folder) if parse_manifest_name(name))
 
 
 def load_shards(paths: Sequence[Path]) -> list[Manifest]:
     """Read the manifests of all shards and check that they belong together.
 
     Raises:
-        ValueError: a shard is missing, the shards have different provenance or another shard count, or one records a
-            video of another; the text names the file.
+        ValueError: a shard is missing, or they do not belong together; the text names the file.
     """
     num_shards = shard_of(paths[0]).num_shards
     missing = {paths[0].with_name(manifest_name(Shard(i, num_shards))) for i in range(num_shards)} - set(paths)
     if missing:
         raise ValueError(f"{min(missing)} does not exist; all {num_shards} shards are needed")
+    return load_some_shards(paths)
+
+
+def load_some_shards(paths: Sequence[Path]) -> list[Manifest]:
+    """Read the manifests of shards, of which some may be missing, and check that they belong together.
+
+    Raises:
+        ValueError: they have different provenance or another shard count; the text names the file.
+    """
+    for path in paths:
+        if shard_of(path).num_shards != shard_of(paths[0]).num_shards:
+            raise ValueError(f"{describe_part(path)}, {describe_part(paths[0])}; remove the one that is out of date")
     manifests = [Manifest.load(path) for path in paths]
     for path, manifest in zip(paths, manifests, strict=True):
-        shard = shard_of(path)
-        if shard.num_shards != num_shards:
-            raise ValueError(f"{path} is one of {shard.num_shards} shards, {paths[0]} one of {num_shards}")
         differences = provenance_differences(manifests[0].provenance, manifest.provenance)
         if differences:
             raise ValueError(f"{path} has another provenance than {paths[0]}: {'; '.join(differences)}")
-        foreign = [index for index in manifest.entries() if not shard.owns(index)]
-        if foreign:
-            raise ValueError(f"{path} records video {foreign[0]}, which belongs to shard {shard.owner(foreign[0])}")
     return manifests
 
 
 def merge_shards(target: Path, paths: Sequence[Path]) -> None:
-    """Merge the manifests of all shards into one and remove them.
+    """Merge the manifests of all shards into one and remove them; if they are merged already, only remove them.
 
     Raises:
-        ValueError: they do not belong together, or the target exists already.
+        ValueError: they do not belong together, or the target exists and does not have all of their entries.
     """
     if target.exists():
-        raise ValueError(f"{target} and {paths[0]} both record the same folder; remove the one that is out of date")
-    manifests = load_shards(paths)
-    entries = {index: entry for manifest in manifests for index, entry in manifest.entries().items()}
-    Manifest(target, manifests[0].provenance, entries).save()
+        _check_merged(target, paths)
+    else:
+        manifests = load_shards(paths)
+        entries = {index: entry for manifest in manifests for index, entry in manifest.entries().items()}
+        Manifest(target, manifests[0].provenance, entries).save()
     for path in paths:
-        path.unlink()
+        remove_manifest(path)
+    logger.info("%s merged into %s", counted(len(paths), "shard"), target)
+
+
+def _check_merged(target: Path, paths: Sequence[Path]) -> None:
+    """Reject shards of which the target does not have every entry, as it has after a merge that was stopped."""
+    merged = Manifest.load(target)
+    for path in paths:
+        shard = Manifest.load(path)
+        if shard.provenance != merged.provenance or not shard.entries().items() <= merged.entries().items():
+            raise ValueError(f"{target} and {path} both record the same folder; remove the one that is out of date")

@@ -1,32 +1,35 @@
-"""A folder of views: `<view>_<label>.npy` or `.bin`, and a manifest that records the checksum of each video's.
+"""A folder of views: `<view>_<label>.npy` or `.bin`, and a manifest that records a hash of each.
 
 The scratch folders lie in subfolders, which ais_bench does not read.
 """
 
 import contextlib
+import logging
 import os
-import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from x3d.dataset.annotations import Video
 from x3d.dataset.naming import VIEW_SUFFIXES, WHOLE, Shard, parse_view_stem
-from x3d.storage.atomic import take_lock
-from x3d.storage.manifest import Manifest
+from x3d.errors import VideoError, counted
+from x3d.storage.entries import source_of
+from x3d.storage.manifest import Manifest, remove_manifest
 from x3d.storage.provenance import provenance_differences
-from x3d.storage.shards import find_manifests, manifest_name, merge_shards, shard_of
+from x3d.storage.scratch import locked_scratch
+from x3d.storage.shards import describe_part, find_manifests, manifest_name, merge_shards, shard_of
 from x3d.storage.view_writer import ViewWriter, view_file_bytes
 
 OVERWRITE_ADVICE = "set X3D_PREPROCESS.OVERWRITE True to start anew"
+MAX_NAMED = 5
+
+logger = logging.getLogger(__name__)
 
 
 class ViewFolder:
     """One shard's views in a folder: when it is opened, its manifest records exactly the views it contains.
 
     Attributes:
-        scratch: folder for incomplete views, and for the lock; exists while the folder is open.
-        writer: writes views; can be sent to worker processes.
         view_bytes: size of a view's file.
     """
 
@@ -34,16 +37,17 @@ class ViewFolder:
         self, path: str, suffix: str, view_shape: tuple[int, ...], views_per_video: int, shard: Shard = WHOLE
     ) -> None:
         self.path = Path(path)
+        self.suffix = suffix
         self.views_per_video = views_per_video
         self.shard = shard
         self.view_bytes = view_file_bytes(view_shape, suffix)
         self.manifest_path = self.path / manifest_name(shard)
-        self.scratch = scratch_of(self.manifest_path)
-        self.writer = ViewWriter(self.path, self.scratch, suffix, views_per_video)
 
     @contextlib.contextmanager
-    def open(self, provenance: Mapping[str, Any], videos: Sequence[Video], overwrite: bool) -> Iterator[Manifest]:
-        """Lock the folder for this process and yield its manifest, resumed or new.
+    def open(
+        self, provenance: Mapping[str, Any], videos: Sequence[Video], overwrite: bool
+    ) -> Iterator[tuple[Manifest, ViewWriter]]:
+        """Lock the folder for this process and yield its manifest, resumed or new, and what writes its views.
 
         Args:
             videos: of this shard.
@@ -51,39 +55,37 @@ class ViewFolder:
         Raises:
             ValueError: the folder has another provenance, holds files of unknown origin, or is in use.
         """
-        lock = self._take_lock()
-        try:
-            self._check_names()
-            self._check_or_merge_shards(provenance, overwrite)
-            if overwrite:
-                self._remove(self._own_views())
-                self.manifest_path.unlink(missing_ok=True)
-            manifest = self._resume(provenance) if self.manifest_path.exists() else self._start(provenance)
-            self._forget_incomplete(manifest, videos)
-            self._remove_unrecorded(manifest, videos)
-            manifest.save()
-            yield manifest
-        finally:
-            shutil.rmtree(self.scratch, ignore_errors=True)
-            os.close(lock)
+        with contextlib.ExitStack() as stack:
+            try:
+                self.path.mkdir(parents=True, exist_ok=True)
+                scratch = stack.enter_context(locked_scratch(lock_path(self.manifest_path)))
+                writer = ViewWriter(self.path, scratch, self.suffix, self.views_per_video)
+                manifest = self._prepare(writer, provenance, videos, overwrite)
+            except OSError as error:
+                where = error.filename or self.path
+                raise ValueError(f"X3D_PREPROCESS.DATA_OUTPUT_PATH {where}: {error.strerror}") from error
+            yield manifest, writer
 
-    def _take_lock(self) -> int:
-        """Create the folder and an empty scratch folder, and lock it."""
-        try:
-            self.path.mkdir(parents=True, exist_ok=True)
-            self.scratch.mkdir(exist_ok=True)
-            lock = take_lock(self.scratch / "lock")
-        except OSError as error:
-            raise ValueError(f"X3D_PREPROCESS.DATA_OUTPUT_PATH {self.path}: {error.strerror}") from error
-        for left in os.scandir(self.scratch):
-            if left.is_dir():
-                shutil.rmtree(left, ignore_errors=True)
-        return lock
+    def _prepare(
+        self, writer: ViewWriter, provenance: Mapping[str, Any], videos: Sequence[Video], overwrite: bool
+    ) -> Manifest:
+        """Bring manifest and views into agreement, and save the manifest."""
+        self._check_names()
+        self._check_or_merge_shards(provenance, overwrite)
+        if overwrite:
+            self._remove(self._own_views())
+            remove_manifest(self.manifest_path)
+        manifest = self._resume(provenance) if self.manifest_path.exists() else self._start(provenance)
+        self._forget_incomplete(manifest, writer, videos)
+        _forget_changed(manifest, videos)
+        self._remove_unrecorded(manifest, writer, videos)
+        manifest.save()
+        return manifest
 
     def _check_names(self) -> None:
-        """Reject files that are not views, which ais_bench would read."""
+        """Reject files that are not views, which ais_bench would read, and folders named like views."""
         for name in self._inputs():
-            if parse_view_stem(os.path.splitext(name)[0]) is None:
+            if parse_view_stem(os.path.splitext(name)[0]) is None or (self.path / name).is_dir():
                 raise ValueError(f"{self.path / name} is not a view, and ais_bench would read it; move it elsewhere")
 
     def _check_or_merge_shards(self, provenance: Mapping[str, Any], overwrite: bool) -> None:
@@ -100,20 +102,17 @@ class ViewFolder:
         for path in others:
             if shard_of(path).num_shards != self.shard.num_shards:
                 raise ValueError(
-                    f"{path} is one of {shard_of(path).num_shards} shards, --num_shards is {self.shard.num_shards}; "
-                    "finish or remove that one, or give another X3D_PREPROCESS.DATA_OUTPUT_PATH"
+                    f"{describe_part(path)}, --num_shards is {self.shard.num_shards}; finish or remove that one, or "
+                    "give another X3D_PREPROCESS.DATA_OUTPUT_PATH"
                 )
             _check_provenance(Manifest.load(path), provenance, "remove it and its views")
 
     def _merge_finished_shards(self, manifests: Sequence[Path]) -> None:
         """Merge the shards' manifests while holding the locks of stopped shards, so that none resumes meanwhile."""
-        scratches = [scratch for path in manifests if (scratch := scratch_of(path)).exists()]
         with contextlib.ExitStack() as locks:
-            for scratch in scratches:
-                locks.callback(os.close, take_lock(scratch / "lock"))
+            for path in manifests:
+                locks.enter_context(locked_scratch(lock_path(path)))
             merge_shards(self.manifest_path, manifests)
-            for scratch in scratches:
-                shutil.rmtree(scratch, ignore_errors=True)
 
     def _resume(self, provenance: Mapping[str, Any]) -> Manifest:
         manifest = Manifest.load(self.manifest_path)
@@ -130,18 +129,19 @@ class ViewFolder:
             )
         return Manifest(self.manifest_path, provenance)
 
-    def _forget_incomplete(self, manifest: Manifest, videos: Sequence[Video]) -> None:
-        """Forget videos with a view that is missing or has another size."""
-        sizes = {entry.name: entry.stat().st_size for entry in os.scandir(self.path) if entry.is_file()}
+    def _forget_incomplete(self, manifest: Manifest, writer: ViewWriter, videos: Sequence[Video]) -> None:
+        """Forget videos with a view that is missing, has another size or is no regular file."""
+        files = [entry for entry in os.scandir(self.path) if entry.is_file(follow_symlinks=False)]
+        sizes = {entry.name: entry.stat(follow_symlinks=False).st_size for entry in files}
         for video in videos:
-            names = self.writer.names(video) if manifest.is_done(video.index) else []
+            names = writer.names(video) if manifest.is_done(video.index) else []
             if any(sizes.get(name) != self.view_bytes for name in names):
                 manifest.forget(video.index)
 
-    def _remove_unrecorded(self, manifest: Manifest, videos: Sequence[Video]) -> None:
+    def _remove_unrecorded(self, manifest: Manifest, writer: ViewWriter, videos: Sequence[Video]) -> None:
         """Remove views of videos that are not recorded as done."""
         done = [video for video in videos if manifest.is_done(video.index)]
-        recorded = {name for video in done for name in self.writer.names(video)}
+        recorded = {name for video in done for name in writer.names(video)}
         self._remove(name for name in self._own_views() if name not in recorded)
 
     def _inputs(self) -> list[str]:
@@ -158,9 +158,33 @@ class ViewFolder:
             (self.path / name).unlink()
 
 
-def scratch_of(manifest: Path) -> Path:
-    """Name the scratch folder that goes with a manifest."""
-    return manifest.with_name(f".scratch-{manifest.stem}")
+def lock_path(manifest: Path) -> Path:
+    """Name the lock that goes with a manifest: `.manifest.lock`, or of a shard `.manifest-0of3.lock`."""
+    return manifest.with_name(f".{manifest.stem}.lock")
+
+
+def _forget_changed(manifest: Manifest, videos: Sequence[Video]) -> None:
+    """Forget videos whose file has another content than the views were made of; the views of a missing file stand."""
+    changed, missing = [], []
+    for video in videos:
+        if manifest.is_done(video.index):
+            try:
+                if source_of(manifest.entry(video.index)).has_changed(video.path):
+                    changed.append(video)
+            except VideoError:
+                missing.append(video)
+    for video in changed:
+        manifest.forget(video.index)
+    if changed:
+        logger.warning("%s changed since the views were made, and are decoded again: %s", *_named(changed))
+    if missing:
+        logger.warning("%s cannot be read any more; the views made of them are used: %s", *_named(missing))
+
+
+def _named(videos: Sequence[Video]) -> tuple[str, str]:
+    """Format the number of videos, and the paths of the first ones."""
+    more = ", ..." if len(videos) > MAX_NAMED else ""
+    return counted(len(videos), "video"), ", ".join(video.path for video in videos[:MAX_NAMED]) + more
 
 
 def _check_provenance(manifest: Manifest, provenance: Mapping[str, Any], advice: str) -> None:

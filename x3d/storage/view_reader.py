@@ -1,86 +1,148 @@
 """Find, check and read the views of an inference run."""
 
-import math
 import os
-from collections.abc import Iterator, Sequence
+import stat
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
 
 import numpy as np
+import xxhash
 from natsort import natsorted, ns
 
-from x3d.dataset.naming import VIEW_SUFFIXES, result_stem
-from x3d.errors import format_problems
+from x3d.dataset.naming import VIEW_SUFFIXES, parse_view_stem, result_stem
+from x3d.errors import RunError, format_problems
+from x3d.storage.view_file import ViewFiles
+from x3d.storage.view_records import ViewRecords, find_records
 
 
-def list_inputs(source: str) -> list[str]:
-    """List the .npy and .bin files of a folder (not of its subfolders), or of `file,file,...`, in natural order.
+class Views:
+    """The views of an inference run, with what the manifest beside them records.
+
+    Attributes:
+        paths: of the files, in order.
+        provenance: of the manifest; None if no manifest lies beside the views.
+        missing_videos: the listed videos without views, by index: why.
+    """
+
+    def __init__(self, sizes: Mapping[str, int], records: ViewRecords | None) -> None:
+        self.paths = list(sizes)
+        self.provenance: Mapping[str, Any] | None = records.provenance if records else None
+        self.missing_videos = records.missing_videos() if records else {}
+        self._sizes = sizes
+        self._records = records
+
+    def check(self, view_shape: tuple[int, ...]) -> None:
+        """Check type and size of every file by its header and length, and that no two would write the same result.
+
+        Args:
+            view_shape: (3, T, C, C), of one view.
+        Raises:
+            ValueError: some files are not one view each; all are named.
+        """
+        files = ViewFiles(view_shape)
+        problems = [problem for path, size in self._sizes.items() if (problem := files.check(path, size))]
+        problems += _same_results(self.paths)
+        if problems:
+            raise ValueError(f"--input holds files that cannot be used: {len(problems)}\n" + format_problems(problems))
+
+    def read(self, paths: Sequence[str], view_shape: tuple[int, ...]) -> np.ndarray:
+        """Read views, and compare their values with the hashes that the manifest records.
+
+        Args:
+            paths: some of `self.paths`.
+        Returns:
+            (len(paths), *view_shape) float32.
+        Raises:
+            RunError: a file is not one view, or has other values than were written; the text names it.
+        """
+        files = ViewFiles(view_shape)
+        views = np.empty((len(paths), *view_shape), dtype=np.float32)
+        for path, view in zip(paths, views, strict=True):
+            try:
+                files.read(path, view)
+            except ValueError as error:
+                raise RunError(str(error)) from error
+            if self._records:
+                self._records.check_hash(path, xxhash.xxh3_64_hexdigest(view.data))
+        return views
+
+
+def open_views(source: str) -> Views:
+    """Find the .npy and .bin files of a folder (not of its subfolders), in natural order, or take `file,file,...`.
 
     These are ais_bench's files and order: `2_7.npy` comes before `10_3.npy`.
 
     Raises:
-        ValueError: the folder or a file does not exist, or the folder holds no such file.
+        ValueError: folder or file does not exist, x3d_preprocess.py still writes there, or a manifest beside the views
+            is damaged, does not record a view, or records one that is missing.
     """
-    if os.path.isdir(source):
-        with os.scandir(source) as entries:
-            paths = [entry.path for entry in entries if entry.name.lower().endswith(VIEW_SUFFIXES)]
-        if not paths:
-            raise ValueError(f"--input {source} holds no .npy or .bin; make them with x3d_preprocess.py")
-        return natsorted(paths, alg=ns.IGNORECASE)
-    paths = source.split(",")
-    missing = [path for path in paths if not os.path.isfile(path)]
-    if missing:
-        raise ValueError(f"--input {missing[0]} is neither a folder nor a file")
-    return paths
+    is_folder = os.path.isdir(source)
+    sizes = _list_folder(source) if is_folder else _list_files(source.split(","))
+    records = find_records(Path(source)) if is_folder else _find_records_of_files(list(sizes))
+    if records:
+        records.check([os.path.splitext(os.path.basename(path))[0] for path in sizes], is_all=is_folder)
+    return Views(sizes, records)
 
 
-def check_inputs(paths: Sequence[str], view_shape: tuple[int, ...]) -> None:
-    """Check type and size of every file by its header and length, and that no two would write the same result.
+def _list_folder(folder: str) -> dict[str, int]:
+    """List the views of a folder, in order, with their sizes."""
+    with os.scandir(folder) as entries:
+        found = {entry.name: entry for entry in entries if entry.name.lower().endswith(VIEW_SUFFIXES)}
+    if not found:
+        raise ValueError(f"--input {folder} holds no .npy or .bin; make them with x3d_preprocess.py")
+    return {found[name].path: _regular_size(found[name]) for name in sort_names(list(found))}
 
-    Raises:
-        ValueError: some files are not one view each; all are named.
-    """
-    problems = [problem for path in paths if (problem := _problem(path, view_shape))]
-    stems: dict[str, str] = {}
+
+def _list_files(paths: Sequence[str]) -> dict[str, int]:
     for path in paths:
-        first = stems.setdefault(result_stem(path), path)
-        if first != path:
-            problems.append(f"{path} and {first} would write the same result")
-    if problems:
-        raise ValueError(f"--input holds files that cannot be used: {len(problems)}\n" + format_problems(problems))
+        if not os.path.exists(path):
+            raise ValueError(f"--input {path} is neither a folder nor a file")
+    return {path: _regular_size(Path(path)) for path in paths}
 
 
-def _problem(path: str, view_shape: tuple[int, ...]) -> str:
-    needed = f"{path}: float32 of shape (1, {', '.join(map(str, view_shape))}) is needed"
-    data_bytes = 4 * math.prod(view_shape)
-    size = os.path.getsize(path)
-    if path.lower().endswith(".bin"):
-        return "" if size == data_bytes else f"{needed}, {data_bytes} bytes; it has {size}"
+def _regular_size(file: "os.DirEntry[str] | Path") -> int:
+    """Return the size of a regular file, or of one that a link leads to."""
     try:
-        array = np.load(path, mmap_mode="r", allow_pickle=False)
+        found = file.stat()
     except OSError as error:
-        return f"{path} cannot be read: {error}"
-    except (EOFError, ValueError):
-        return f"{path} is not a complete .npy file"
-    if not isinstance(array, np.ndarray):
-        return f"{needed}; it is an archive of arrays"
-    if array.dtype == np.float32 and array.size == math.prod(view_shape) and array.shape[-4:] == view_shape:
-        return "" if array.flags.c_contiguous else f"{needed} in C order"
-    return f"{needed}; it has {array.dtype} of shape {array.shape}"
+        raise ValueError(f"--input {os.fspath(file)} cannot be read: {error.strerror}") from error
+    if not stat.S_ISREG(found.st_mode):
+        raise ValueError(f"--input {os.fspath(file)} is not a regular file; move it elsewhere")
+    return found.st_size
 
 
-def read_batch(paths: Sequence[str], view_shape: tuple[int, ...]) -> np.ndarray:
-    """Read a batch of views.
+def _find_records_of_files(paths: Sequence[str]) -> ViewRecords | None:
+    """Find the records of files that lie in one folder, or in several without manifests."""
+    folders = sorted({os.path.dirname(path) for path in paths})
+    records = {folder: found for folder in folders if (found := find_records(Path(folder)))}
+    if records and len(folders) > 1:
+        raise ValueError(f"--input names views of {' and '.join(folders)}; give views of one folder with a manifest")
+    return next(iter(records.values()), None)
 
-    Returns:
-        (len(paths), *view_shape) float32.
-    """
-    return np.stack([_read(path, view_shape) for path in paths])
+
+def sort_names(names: Sequence[str]) -> list[str]:
+    """Sort names in natural order without regard to case, those of views by their numbers, which is the same order."""
+    identities = {name: parse_view_stem(os.path.splitext(name)[0]) for name in names}
+    keys = {
+        name: (view[0], "-" in name, abs(view[1]), os.path.splitext(name)[1].lower(), name)
+        for name, view in identities.items()
+        if view
+    }
+    if len(keys) < len(names):
+        return natsorted(sorted(names), alg=ns.IGNORECASE)
+    return sorted(names, key=keys.__getitem__)
 
 
-def _read(path: str, view_shape: tuple[int, ...]) -> np.ndarray:
-    if path.lower().endswith(".bin"):
-        return np.fromfile(path, dtype=np.float32).reshape(view_shape)
-    view: np.ndarray = np.load(path)
-    return view.reshape(view_shape)
+def _same_results(paths: Sequence[str]) -> list[str]:
+    """Describe files that would write the same result."""
+    stems: dict[str, str] = {}
+    firsts = [stems.setdefault(result_stem(path), path) for path in paths]
+    return [
+        f"{path} and {first} would write the same result"
+        for path, first in zip(paths, firsts, strict=True)
+        if first is not path
+    ]
 
 
 def batched(paths: Sequence[str], batch_size: int) -> Iterator[tuple[int, Sequence[str]]]:

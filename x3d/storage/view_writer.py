@@ -14,7 +14,7 @@ import xxhash
 
 from x3d.dataset.annotations import Video
 from x3d.dataset.naming import view_stem
-from x3d.storage.atomic import write_all
+from x3d.storage.atomic import sync_file_system, sync_folder, write_all
 
 
 @dataclass(frozen=True)
@@ -40,36 +40,40 @@ class ViewWriter:
         first = video.index * self.views_per_video
         return [f"{view_stem(first + view, video.label)}{self.suffix}" for view in range(self.views_per_video)]
 
-    def write(self, video: Video, views: Iterable[tuple[int, np.ndarray]]) -> str:
-        """Write a video's views.
+    def write(self, video: Video, views: Iterable[tuple[int, np.ndarray]]) -> list[str]:
+        """Write a video's views, to the disk before they get their names, which are on the disk at the return.
 
         Args:
             views: number within the video, and (1, 3, T, C, C) float32; the last view of a number counts.
         Returns:
-            xxh3-64 of the xxh3-64 digests of the views' values, in order.
+            xxh3-64 of each view's values, 16 hex digits, in order.
         Raises:
-            OSError: they cannot be written; none appears in the folder.
+            OSError: they cannot be written, and none appears in the folder; the text names a view.
         """
         names = self.names(video)
-        hashes: dict[int, bytes] = {}
+        hashes = [""] * len(names)
         partial = Path(tempfile.mkdtemp(prefix=f"{video.index}-", dir=self.scratch))
         try:
             for number, view in views:
-                hashes[number] = xxhash.xxh3_64_digest(view.data)
-                _write_view(partial / names[number], view)
+                hashes[number] = xxhash.xxh3_64_hexdigest(view.data)
+                self._write_view(partial / names[number], view)
+            sync_file_system(partial)
             for name in names:
                 os.replace(partial / name, self.path / name)
+            sync_folder(self.path)
         finally:
             shutil.rmtree(partial, ignore_errors=True)
-        return xxhash.xxh3_64_hexdigest(b"".join(hashes[number] for number in range(len(names))))
+        return hashes
 
-
-def _write_view(path: Path, view: np.ndarray) -> None:
-    """Write .npy or raw bytes; unlike np.save, a short write keeps the operating system's reason."""
-    with open(path, "wb", buffering=0) as file:
-        if path.suffix == ".npy":
-            np.lib.format.write_array_header_1_0(file, np.lib.format.header_data_from_array_1_0(view))
-        write_all(file.fileno(), view.data.cast("B"))
+    def _write_view(self, partial: Path, view: np.ndarray) -> None:
+        """Write .npy or raw bytes; unlike np.save, a short write keeps the operating system's reason."""
+        try:
+            with open(partial, "wb", buffering=0) as file:
+                if self.suffix == ".npy":
+                    np.lib.format.write_array_header_1_0(file, np.lib.format.header_data_from_array_1_0(view))
+                write_all(file.fileno(), view.data.cast("B"))
+        except OSError as error:
+            raise OSError(error.errno, error.strerror, str(self.path / partial.name)) from error
 
 
 def view_file_bytes(view_shape: tuple[int, ...], suffix: str) -> int:

@@ -1,0 +1,144 @@
+"""Read the score rows of an evaluation, of all its shards, into a table."""
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from x3d.dataset.annotations import UNLABELLED
+from x3d.scoring.outputs import SOFTMAX_KEY, Outputs, are_alike
+from x3d.scoring.table import ScoreTable
+from x3d.storage.entries import Entry
+from x3d.storage.evaluation_folder import check_videos, rows_path
+from x3d.storage.score_rows import read_score_rows
+from x3d.storage.shards import find_manifests, load_shards, shard_of
+
+CONDITIONS = (
+    "engine",
+    "device",
+    "batch_size",
+    "model_digest",
+    "list_digest",
+    "view_format",
+    "score_format",
+    "versions",
+)
+"""Keys of the provenance that the conditions of an accuracy repeat."""
+
+
+def read_rows(
+    folder: str,
+    num_classes: int,
+    ensemble_method: str,
+    labels: Sequence[int] | None = None,
+    annotations: str = "",
+    outputs: Outputs = Outputs.SOFTMAX,
+    list_digest: str = "",
+) -> ScoreTable:
+    """Read the rows of all shards of a folder.
+
+    Args:
+        labels: of the listed videos; None: those in the rows count.
+        annotations: path of the list that `labels` come from.
+        outputs: what the model returned.
+        list_digest: of the list, as a provenance has it.
+    Raises:
+        ValueError: a shard is missing, duplicated or has another provenance, or the rows were made with other settings;
+            the text names the file.
+    """
+    paths = find_manifests(Path(folder))
+    manifests = load_shards(paths)
+    provenance = manifests[0].provenance
+    _check_complete(paths[0], provenance)
+    _check_keys(folder, provenance, num_classes, ensemble_method, outputs)
+    parts = []
+    for path in paths:
+        parts.append(read_score_rows(rows_path(path), num_classes))
+        check_videos(rows_path(path), parts[-1]["video"], shard_of(path), provenance["num_videos"])
+    rows = np.concatenate(parts)
+    rows = rows[np.argsort(rows["video"])]
+    failed = {index: entry for manifest in manifests for index, entry in manifest.failed().items()}
+    table = _table(rows, failed, provenance, folder, labels, annotations)
+    if labels is not None and not table.problems and provenance.get("list_digest", list_digest) != list_digest:
+        problem = f"{annotations} is not the list that {folder} was made from, as its manifest records"
+        return dataclasses.replace(table, problems=[problem])
+    return table
+
+
+def _check_keys(
+    folder: str, provenance: Mapping[str, Any], num_classes: int, ensemble_method: str, outputs: Outputs
+) -> None:
+    """Reject keys that contradict those that the rows were made with."""
+    made_with = provenance["config"]["DATA.ENSEMBLE_METHOD"]
+    if made_with != ensemble_method:
+        raise ValueError(f"{folder} holds views aggregated by {made_with}: set DATA.ENSEMBLE_METHOD {made_with}")
+    if provenance["num_classes"] != num_classes:
+        made_for = provenance["num_classes"]
+        raise ValueError(f"{folder} holds scores of {made_for} classes: set MODEL.NUM_CLASSES {made_for}")
+    is_softmax = bool(provenance["config"].get(SOFTMAX_KEY))
+    if is_softmax != (outputs is Outputs.LOGITS):
+        done = "after" if is_softmax else "without"
+        raise ValueError(f"{folder} holds scores aggregated {done} a softmax: set {SOFTMAX_KEY} {is_softmax}")
+
+
+def _check_complete(path: Path, provenance: Mapping[str, Any]) -> None:
+    """Reject a provenance without the keys that scoring reads."""
+    config = provenance.get("config")
+    missing = [key for key in ("num_classes", "num_videos") if not isinstance(provenance.get(key), int)]
+    if not isinstance(config, dict) or "DATA.ENSEMBLE_METHOD" not in config:
+        missing.append("config: DATA.ENSEMBLE_METHOD")
+    if missing:
+        raise ValueError(f"{path} is damaged: its provenance has no {', '.join(missing)}; give another folder")
+
+
+def _table(
+    rows: np.ndarray,
+    failed: Mapping[int, Entry],
+    provenance: Mapping[str, Any],
+    folder: str,
+    listed_labels: Sequence[int] | None,
+    annotations: str,
+) -> ScoreTable:
+    videos, num_videos = rows["video"], provenance["num_videos"]
+    problems = [
+        f"video {row['video']} has scores that are not finite" for row in rows if not np.isfinite(row["scores"]).all()
+    ]
+    if are_alike(rows["scores"]):
+        problems.append(f"{folder} holds the same scores for every video: the model ignores its input; check it")
+    if listed_labels is not None:
+        problems += _list_problems(videos, rows["label"], num_videos, listed_labels, annotations)
+    labels = dict(enumerate(listed_labels or [])) | {index: entry["label"] for index, entry in failed.items()}
+    labels |= dict(zip(videos.tolist(), rows["label"].tolist(), strict=True))
+    unlabelled = [video for video in range(num_videos) if labels.get(video) == UNLABELLED]
+    incomplete = np.setdiff1d(np.arange(num_videos), [*videos, *unlabelled]).tolist()
+    rows = rows[rows["label"] != UNLABELLED]
+    return ScoreTable(
+        folder=folder,
+        scores=rows["scores"],
+        labels=rows["label"],
+        expected_from=annotations or folder,
+        conditions=_conditions(provenance),
+        incomplete=incomplete,
+        missing=[f"video {video}: {failed.get(video, {}).get('text', 'not evaluated')}" for video in incomplete],
+        problems=problems,
+        unlabelled=unlabelled,
+    )
+
+
+def _conditions(provenance: Mapping[str, Any]) -> dict[str, Any]:
+    made_with = {**provenance["config"], "MODEL.NUM_CLASSES": provenance["num_classes"]}
+    return made_with | {key: provenance.get(key) for key in CONDITIONS}
+
+
+def _list_problems(
+    videos: np.ndarray, labels: np.ndarray, num_videos: int, listed: Sequence[int], source: str
+) -> list[str]:
+    if len(listed) != num_videos:
+        return [f"{source} lists {len(listed)} videos, the rows were made from {num_videos}"]
+    return [
+        f"video {video} has label {label}; {source} lists it with {listed[video]}"
+        for video, label in zip(videos, labels, strict=True)
+        if listed[video] != label
+    ]

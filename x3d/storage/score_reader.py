@@ -1,0 +1,145 @@
+"""Read the scores of views from their result files: .bin (raw float32), .npy or .txt."""
+
+import io
+import math
+import os
+import tokenize
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import xxhash
+
+from x3d.files import open_regular
+from x3d.storage.result_folder import Result
+
+MAX_SCORE_BYTES = 64
+"""Longest text of one score, far over the 16 characters that are written."""
+HEADER_BYTES = 4096
+"""Longest header of a .npy that holds one row."""
+
+
+class ScoreReader:
+    """Reads the scores of a video's views, of each video into the same memory.
+
+    Attributes:
+        rows: (num_views, num_classes) float32, of the last video.
+    """
+
+    def __init__(self, num_views: int, num_classes: int, digests: Mapping[str, str] | None = None) -> None:
+        """Prepare to read.
+
+        Args:
+            digests: xxh3-64 of each file's bytes, by name, if a summary records them.
+        """
+        self._digests = digests or {}
+        self._buffer = np.zeros((num_views, num_classes + 1), dtype=np.float32)
+        self._spare = [row.data.cast("B") for row in self._buffer]
+        self._bytes = [row[:num_classes].data.cast("B") for row in self._buffer]
+        self.rows = self._buffer[:, :num_classes]
+
+    def read(self, results: Sequence[Result]) -> list[str]:
+        """Read the scores of the views into `rows` and return a problem per file that cannot be used.
+
+        A .bin is read straight into its row, whose spare element shows whether the file is longer.
+        """
+        problems = []
+        num_classes = self.rows.shape[1]
+        for row, result in enumerate(results):
+            try:
+                if not result.path.endswith(".bin") or self._read_raw(row, result.path) != 4 * num_classes:
+                    self.rows[row] = self._read_other(result.path, num_classes)
+                elif self._digests:
+                    self._check_digest(result.path, self._bytes[row])
+            except ValueError as error:
+                problems.append(str(error))
+        return problems
+
+    def _read_raw(self, row: int, path: str) -> int:
+        try:
+            file = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+            try:
+                return os.readv(file, [self._spare[row]])
+            finally:
+                os.close(file)
+        except OSError as error:
+            raise ValueError(f"{path} cannot be read as scores: {error.strerror}") from error
+
+    def _read_other(self, path: str, num_classes: int) -> np.ndarray:
+        content = _read_content(path, num_classes)
+        scores = decode_scores(path, content, num_classes)
+        if self._digests:
+            self._check_digest(path, content)
+        return scores
+
+    def _check_digest(self, path: str, content: bytes | memoryview) -> None:
+        expected = self._digests.get(os.path.basename(path))
+        if expected != xxhash.xxh3_64_hexdigest(content):
+            cause = "is damaged or replaced: its digest is not" if expected else "has no digest"
+            raise ValueError(f"{path} {cause} in the summary of the run; run x3d_infer.py again")
+
+
+def read_scores(path: str, num_classes: int) -> np.ndarray:
+    """Read one view's scores from a .bin (raw float32), .npy or .txt file.
+
+    Returns:
+        (num_classes,) float32.
+    Raises:
+        ValueError: the file holds another number of scores, or another type; the text names it.
+    """
+    return decode_scores(path, _read_content(path, num_classes), num_classes)
+
+
+def _read_content(path: str, num_classes: int) -> bytes:
+    """Read a file, of a longer one than any result only the start."""
+    limit = HEADER_BYTES + MAX_SCORE_BYTES * num_classes
+    try:
+        with open_regular(path) as file:
+            content = file.read(limit + 1)
+            if len(content) > limit:
+                size = os.fstat(file.fileno()).st_size
+                needed = f"too many for {num_classes} scores (MODEL.NUM_CLASSES)"
+                raise ValueError(f"{path} cannot be read as scores: {size} bytes, {needed}")
+    except OSError as error:
+        raise ValueError(f"{path} cannot be read as scores: {error.strerror}") from error
+    return content
+
+
+def decode_scores(path: str, content: bytes, num_classes: int) -> np.ndarray:
+    """Decode the content of a result file, whose format its suffix tells, as read_scores does."""
+    suffix = os.path.splitext(path)[1].lower()
+    try:
+        if suffix == ".bin":
+            scores = _decode_raw(content, num_classes)
+        elif suffix == ".npy":
+            scores = _decode_npy(content)
+        else:
+            scores = np.array(content.decode("ascii").split(), dtype=np.float32)
+    except ValueError as error:
+        raise ValueError(f"{path} cannot be read as scores: {error}") from error
+    if scores.dtype != np.float32 or scores.size != num_classes:
+        raise ValueError(
+            f"{path} holds {scores.size} {scores.dtype} scores; {num_classes} float32 are needed (MODEL.NUM_CLASSES)"
+        )
+    return scores
+
+
+def _decode_raw(content: bytes, num_classes: int) -> np.ndarray:
+    if len(content) != 4 * num_classes:
+        raise ValueError(f"{len(content)} bytes; {num_classes} float32 (MODEL.NUM_CLASSES) are {4 * num_classes}")
+    return np.frombuffer(content, dtype=np.float32)
+
+
+def _decode_npy(content: bytes) -> np.ndarray:
+    """Decode a .npy without trusting its header: the data must be as long as it claims."""
+    file = io.BytesIO(content)
+    try:
+        major, _ = np.lib.format.read_magic(file)
+        read_header = np.lib.format.read_array_header_1_0 if major == 1 else np.lib.format.read_array_header_2_0
+        shape, is_fortran, dtype = read_header(file)
+    except (ValueError, SyntaxError, TypeError, tokenize.TokenError, MemoryError, RecursionError) as error:
+        raise ValueError("its .npy header is damaged") from error
+    size = math.prod(shape)
+    if dtype.hasobject or size * dtype.itemsize != len(content) - file.tell():
+        raise ValueError(f"its .npy header claims {size} {dtype} values, which the file does not hold")
+    array: np.ndarray = np.frombuffer(content, dtype, offset=file.tell())
+    return array.reshape(shape, order="F" if is_fortran else "C").ravel()

@@ -1,0 +1,95 @@
+"""What the manifests beside views record of them."""
+
+import os
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from x3d.dataset.naming import parse_manifest_name, parse_view_stem, view_stem
+from x3d.errors import RunError
+from x3d.storage.atomic import is_locked
+from x3d.storage.manifest import Manifest
+from x3d.storage.shards import load_some_shards
+
+REDO = "run x3d_preprocess.py again"
+
+
+class ViewRecords:
+    """The records of the views in a folder.
+
+    Attributes:
+        provenance: that of all manifests.
+
+    Raises:
+        ValueError: they are not manifests of views.
+    """
+
+    def __init__(self, folder: Path, manifests: Sequence[Manifest]) -> None:
+        self.provenance = manifests[0].provenance
+        self._folder = folder
+        self._entries = {index: entry for manifest in manifests for index, entry in manifest.entries().items()}
+        self._done = {index: entry for manifest in manifests for index, entry in manifest.done().items()}
+        for key in ("num_videos", "views_per_video"):
+            if type(self.provenance.get(key)) is not int or self.provenance[key] < 1:
+                raise ValueError(f"{manifests[0].path} is not a manifest of views: its provenance has no {key}")
+        self._num_views: int = self.provenance["views_per_video"]
+
+    def missing_videos(self) -> dict[int, str]:
+        """Describe why videos of the list have no views, by index."""
+        indices = [index for index in range(self.provenance["num_videos"]) if index not in self._done]
+        return {index: self._entries.get(index, {}).get("text", "not preprocessed") for index in indices}
+
+    def check(self, stems: Iterable[str], is_all: bool) -> None:
+        """Check that views are recorded, and that none is missing.
+
+        Args:
+            stems: names of the views without suffix.
+            is_all: these are all views of the folder.
+        Raises:
+            ValueError: a view is not recorded, or missing.
+        """
+        found, recorded = set(stems), self._recorded_stems()
+        if not found <= recorded:
+            unrecorded = found - recorded
+            raise ValueError(
+                f"{self._folder} holds views that its manifest does not record ({len(unrecorded)}, such as "
+                f"{min(unrecorded)}); move them elsewhere, or {REDO}"
+            )
+        if is_all and found < recorded:
+            missing = recorded - found
+            raise ValueError(
+                f"{self._folder} has no files of views that its manifest records ({len(missing)}, such as "
+                f"{min(missing)}); {REDO}"
+            )
+
+    def _recorded_stems(self) -> set[str]:
+        num_views = self._num_views
+        return {
+            view_stem(index * num_views + view, entry["label"])
+            for index, entry in self._done.items()
+            for view in range(num_views)
+        }
+
+    def check_hash(self, path: str, found: str) -> None:
+        """Compare the hash of a view's values with the one recorded.
+
+        Raises:
+            RunError: it is another.
+        """
+        identity = parse_view_stem(os.path.splitext(os.path.basename(path))[0])
+        video, view = divmod(identity[0], self._num_views) if identity else (-1, 0)
+        if video not in self._done or self._done[video]["view_hashes"][view] != found:
+            raise RunError(f"{path} has other values than x3d_preprocess.py wrote; remove it and {REDO}")
+
+
+def find_records(folder: Path) -> ViewRecords | None:
+    """Read the manifests in a folder, None if it has none.
+
+    Raises:
+        ValueError: x3d_preprocess.py still writes there, or the manifests are damaged or do not belong together.
+    """
+    names = [name for name in os.listdir(folder) if name.startswith(("manifest", ".manifest"))]
+    for name in names:
+        if name.startswith(".") and name.endswith(".lock") and is_locked(folder / name):
+            raise ValueError(f"{folder} is in use by x3d_preprocess.py ({name} is locked); wait until it ends")
+    paths = sorted(folder / name for name in names if parse_manifest_name(name))
+    return ViewRecords(folder, load_some_shards(paths)) if paths else None
