@@ -101,10 +101,12 @@ def test_a_status_that_is_not_expected_is_an_error():
 
 @pytest.mark.parametrize("edit", CHANGES, ids=lambda edit: edit.__name__)
 def test_an_edit_draws_from_its_generator_only(edit):
+    num_changed = 0
     for data in (b"", b"x", b'{"a": 1, "b": [2, {"c": "d"}]}', b"\x93NUMPY\x01\x00\x10\x00{'descr': '<f4'}\n1234"):
         changed = [edit(edits.Random(seed), data) for seed in range(20)]
         assert changed == [edit(edits.Random(seed), data) for seed in range(20)]
-        assert len(data) < 4 or "json" in edit.__name__ or set(changed) != {data}
+        num_changed += sum(content != data for content in changed)
+    assert num_changed > 5
 
 
 def test_a_flipped_bit_is_one_bit():

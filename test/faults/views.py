@@ -76,9 +76,9 @@ def _replace_video() -> None:
 
 
 FAULTS = (
-    _view("a flipped bit", edit(FIRST, flip_bit)),
-    _view("another view under its name", lambda: shutil.copy("prep/1_0.npy", FIRST)),
-    _view("a header cut off", edit(FIRST, lambda data: data[:9] + b"\x00" + data[10:])),
+    Fault("a flipped bit", edit(FIRST, flip_bit), infer, 1, [r"0_0\.npy has other values"], absent=["new"]),
+    Fault("another view", lambda: shutil.copy("prep/5_0.npy", FIRST), infer, 1, [r"0_0\.npy"], absent=["new"]),
+    _view("a header cut off", edit(FIRST, lambda data: data[:8] + b"\x09" + data[9:])),
     _view("a header without its bracket", edit(FIRST, lambda data: data.replace(b"(1, 3", b" 1, 3"))),
     _view("a header that claims terabytes", _header(b"(9999999, 999999)")),
     _view("float64", edit(FIRST, lambda data: data.replace(b"<f4", b"<f8"))),
