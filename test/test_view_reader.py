@@ -37,6 +37,17 @@ def test_capitals_do_not_change_the_order(tmp_path):
     assert open_views(str(tmp_path)).paths == [str(tmp_path / name) for name in ("A1.npy", "b1.npy", "C1.npy")]
 
 
+def test_canonical_names_sort_by_their_numbers_as_natural_order_does():
+    chance = random.Random(0)
+    names = [
+        f"{view}_{label}.{suffix}"
+        for view in (0, 2, 10, 592829, 999999999999)
+        for label in (-399, -10, -2, -1, 0, 1, 2, 10, 399, 999999999)
+        for suffix in ("bin", "npy")
+    ]
+    assert sort_names(chance.sample(names, len(names))) == natsorted(sorted(names), alg=ns.IGNORECASE)
+
+
 @pytest.mark.parametrize("seed", range(20))
 def test_numbers_sort_as_natural_order_does(seed):
     chance = random.Random(seed)
