@@ -87,6 +87,9 @@ def test_a_missing_file_or_folder_is_named(tmp_path):
         open_views(f"{tmp_path}/a.npy,{tmp_path}/b.npy")
     with pytest.raises(ValueError, match=f"--input {tmp_path}/none is neither a folder nor a file"):
         open_views(f"{tmp_path}/none")
+    (tmp_path / "sub").mkdir()
+    with pytest.raises(ValueError, match=f"--input {tmp_path}/sub is not a regular file"):
+        open_views(f"{tmp_path}/a.npy,{tmp_path}/sub")
 
 
 def test_a_folder_without_views_is_rejected(tmp_path):
@@ -98,7 +101,9 @@ def test_a_folder_without_views_is_rejected(tmp_path):
 @pytest.mark.parametrize("make", [Path.mkdir, os.mkfifo, lambda path: path.symlink_to(path.parent)])
 def test_only_regular_files_are_views(make: Callable[[Path], None], tmp_path):
     make(tmp_path / "0_0.npy")
-    with pytest.raises(ValueError, match=r"--input .*0_0.npy is not a regular file; move it elsewhere"):
+    with pytest.raises(
+        ValueError, match=r"--input .*0_0.npy is not a regular file, nor a link to one; move it elsewhere"
+    ):
         open_views(str(tmp_path))
 
 
@@ -110,7 +115,7 @@ def test_a_link_to_a_view_is_read_and_a_broken_one_named(tmp_path):
     views.check(SHAPE)
     np.testing.assert_array_equal(views.read(views.paths, SHAPE), VIEW)
     (tmp_path / "elsewhere.npy").unlink()
-    with pytest.raises(ValueError, match=r"--input .*0_0.npy cannot be read: No such file"):
+    with pytest.raises(ValueError, match=r"--input .*0_0.npy is not a regular file, nor a link to one"):
         open_views(str(tmp_path / "in"))
 
 
@@ -214,6 +219,12 @@ def test_two_files_of_one_result_are_rejected(tmp_path):
     VIEW.tofile(tmp_path / "0_0.bin")
     with pytest.raises(ValueError, match=r"0_0.npy and .*0_0.bin would write the same result"):
         open_views(str(tmp_path)).check(SHAPE)
+
+
+def test_a_file_that_is_listed_twice_is_rejected(tmp_path):
+    np.save(tmp_path / "0_0.npy", VIEW)
+    with pytest.raises(ValueError, match=r"0_0.npy and .*0_0.npy would write the same result"):
+        check_inputs(2 * [str(tmp_path / "0_0.npy")])
 
 
 def test_a_batch_holds_its_files_in_order_and_no_more(tmp_path):
