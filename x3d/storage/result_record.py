@@ -160,7 +160,7 @@ def _reduce(pairs: list[tuple[str, Any]]) -> Any:
     outputs, inputs = content[OUTPUT_FILES], content.get(INPUT_FILES) or [""]
     if not isinstance(outputs, list) or not isinstance(inputs, list):
         raise TypeError(f"{INPUT_FILES} and {OUTPUT_FILES} are no lists")
-    return _Sample([os.path.basename(name) for name in outputs], content.get(DIGEST, ""), inputs[0])
+    return _Sample([name.rpartition("/")[2] for name in outputs], content.get(DIGEST, ""), inputs[0])
 
 
 def _is_intact(content: bytes, has_digest: bool) -> bool:

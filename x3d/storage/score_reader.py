@@ -72,7 +72,7 @@ class ScoreReader:
         return scores
 
     def _check_digest(self, path: str, content: bytes | memoryview) -> None:
-        expected = self._digests.get(os.path.basename(path))
+        expected = self._digests.get(path.rpartition("/")[2])
         if expected != xxhash.xxh3_64_hexdigest(content):
             cause = "is damaged or replaced: its digest is not" if expected else "has no digest"
             raise ValueError(f"{path} {cause} in the summary of the run; run x3d_infer.py again")
