@@ -10,12 +10,18 @@ A stopped run resumes where it was. A shard (--shard_id, --num_shards) writes it
 x3d_postprocess.py scores the folder when all shards are in it.
 """
 
+if __name__ == "__main__":  # before anything else can be interrupted
+    from x3d.signals import end_on_stop_signals
+
+    end_on_stop_signals()
+
 import argparse
 import logging
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from x3d.cli import report_accuracy, report_run, script_main
+from x3d.console import end
 
 if TYPE_CHECKING:
     from fvcore.common.config import CfgNode
@@ -56,4 +62,4 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    end(main())

@@ -8,6 +8,11 @@ each NUM_CLASSES float32, and <output>/<output_dirname>_summary.json.
 Without --input it measures on zeros: python x3d_infer.py --model x3d_s.onnx --batchsize 8 --loop 20
 """
 
+if __name__ == "__main__":  # before anything else can be interrupted
+    from x3d.signals import end_on_stop_signals
+
+    end_on_stop_signals()
+
 import argparse
 import dataclasses
 import sys
@@ -16,6 +21,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from x3d.cli import EXIT_DONE, EXIT_INCOMPLETE, fail, guarded
+from x3d.console import end, print_result
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -61,7 +67,7 @@ def run(args: argparse.Namespace) -> int:
         folder = Path(args.output) / (args.output_dirname or time.strftime("%Y_%m_%d-%H_%M_%S"))
     names = {field.name for field in dataclasses.fields(InferSettings)} - {"folder", "args"}
     summary = infer(InferSettings(folder=folder, args=sys.argv, **{name: getattr(args, name) for name in names}))
-    print("\n".join(summary.lines(args.display_all_summary)), flush=True)
+    print_result("\n".join(summary.lines(args.display_all_summary)))
     return EXIT_INCOMPLETE if summary.missing_videos else EXIT_DONE
 
 
@@ -71,4 +77,4 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    end(main())

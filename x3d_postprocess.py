@@ -10,12 +10,18 @@ views were made from, as the summary beside the folder or the manifest of the vi
 summary names; else videos 0 to the last one found. The shards of x3d_evaluate.py in one folder are merged.
 """
 
+if __name__ == "__main__":  # before anything else can be interrupted
+    from x3d.signals import end_on_stop_signals
+
+    end_on_stop_signals()
+
 import argparse
 import logging
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from x3d.cli import EXIT_DONE, report_accuracy, script_main
+from x3d.console import end
 
 if TYPE_CHECKING:
     from fvcore.common.config import CfgNode
@@ -53,4 +59,4 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    end(main())

@@ -10,12 +10,18 @@ ONNX Runtime and OpenVINO run the file beside the network on seeded views; above
 and an earlier file of that name is removed.
 """
 
+if __name__ == "__main__":  # before anything else can be interrupted
+    from x3d.signals import end_on_stop_signals
+
+    end_on_stop_signals()
+
 import argparse
 import logging
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from x3d.cli import EXIT_DONE, EXIT_INCOMPLETE, fail, script_main
+from x3d.console import end
 
 if TYPE_CHECKING:
     from fvcore.common.config import CfgNode
@@ -63,4 +69,4 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    end(main())

@@ -8,6 +8,11 @@ by the same workers as in x3d_preprocess.py.
 The exit status is 1 if a row or a video is bad. Files that are not listed are reported, and are no problem.
 """
 
+if __name__ == "__main__":  # before anything else can be interrupted
+    from x3d.signals import end_on_stop_signals
+
+    end_on_stop_signals()
+
 import argparse
 import logging
 from collections.abc import Sequence
@@ -15,7 +20,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from x3d.cli import EXIT_DONE, EXIT_INCOMPLETE, script_main
+from x3d.console import end
 from x3d.errors import REASONS, counted, format_problems
+from x3d.files import printable
 
 if TYPE_CHECKING:
     from fvcore.common.config import CfgNode
@@ -26,6 +33,7 @@ READS = (
     "DATA",
     "MODEL.NUM_CLASSES",
     "TEST.NUM_ENSEMBLE_VIEWS",
+    "TEST.NUM_SPATIAL_CROPS",
     "X3D_WORKERS.NUM",
     "X3D_WORKERS.RAY_ADDRESS",
     "X3D_WORKERS.TIMEOUT",
@@ -36,17 +44,19 @@ REPORT = Path("verify.csv")
 
 def run(cfg: "CfgNode", args: argparse.Namespace) -> int:
     """Check the list and its videos, and report what is wrong."""
+    from x3d.dataset.bad_rows import format_bad_rows
     from x3d.pipeline.verify import VerifySettings, verify
 
     settings = VerifySettings.from_cfg(cfg)
-    for problem in settings.list_problems:
-        logger.error("%s, %s", settings.annotations, problem)
+    if settings.bad_rows:
+        logger.error("%s has bad lines:\n%s", settings.annotations, format_bad_rows(settings.bad_rows))
     found = verify(settings, REPORT)
     if found.unlisted:
-        logger.warning("files that are not listed: %d\n%s", len(found.unlisted), format_problems(found.unlisted))
+        names = format_problems([printable(path) for path in found.unlisted])
+        logger.warning("files that are not listed: %d\n%s", len(found.unlisted), names)
     logger.info(
         "%s good, %d bad; bad rows of the list: %d; see %s",
-        *(counted(found.num_good, "video"), found.num_bad, len(found.list_problems), REPORT),
+        *(counted(found.num_good, "video"), found.num_bad, len(found.bad_rows), REPORT),
     )
     for reason in sorted(set(found.num_videos) - {""}):
         logger.error("%s: %d (%s)", reason, found.num_videos[reason], REASONS[reason])
@@ -58,4 +68,4 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    end(main())

@@ -9,6 +9,7 @@ from fvcore.common.config import CfgNode
 
 from demo.small import SMALL
 from demo.synthetic import synthetic_state
+from test import world
 from test.helpers import ROOT
 from x3d.config.loading import load_cfg
 from x3d.network.model import X3D, Architecture
@@ -45,3 +46,14 @@ def small_onnx(small_cfg: CfgNode, small_checkpoint: Path) -> Path:
     keys = ["TEST.CHECKPOINT_FILE_PATH", str(small_checkpoint), "X3D_PTH2ONNX.ONNX_OUTPUT_PATH", str(path)]
     assert x3d_pth2onnx.main([*SMALL, *keys]) == 0
     return path
+
+
+@pytest.fixture(scope="session")
+def intact(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The inputs of test.world, made once; copy them to change them."""
+    folder = tmp_path_factory.mktemp("world") / "intact"
+    with pytest.MonkeyPatch.context() as patches:
+        patches.chdir(folder.parent)
+        world.use_inline_runner(patches)
+        world.build(folder)
+    return folder

@@ -20,7 +20,7 @@ class FakeWorker:
 
     def __init__(self) -> None:
         self.connection = self
-        self.tasks: deque[Task] = deque()
+        self.task: Task | None = None
         self.reports: deque[Report] = deque()
         self.has_worked = False
         self.left = float("inf")
@@ -28,7 +28,8 @@ class FakeWorker:
 
     def submit(self, function: Callable[[Video], Any], task: Task) -> None:
         assert function is index_of
-        self.tasks.append(task)
+        assert self.task is None
+        self.task = task
 
     def receive(self) -> Report:
         return self.reports.popleft()

@@ -4,9 +4,12 @@ import argparse
 import json
 import logging
 import os
+import re
 import signal
 import subprocess
 import sys
+import textwrap
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +17,6 @@ import pytest
 
 from x3d import cli
 from x3d.errors import RunError, ScoringError
-from x3d.execution.progress import progress_bar
 from x3d.pipeline.summary import RunSummary
 from x3d.scoring import Accuracy, ScoreTable, measure_accuracy
 
@@ -31,8 +33,8 @@ def raise_(error: BaseException) -> int:
         (ValueError("no such key"), 2, "no such key"),
         (RunError("the disk is full"), 1, "the disk is full"),
         (ScoringError("not scored"), 1, "not scored"),
-        (OSError(28, "No space left"), 1, "No space left"),
-        (KeyboardInterrupt(), 130, "stopped by Ctrl-C"),
+        (OSError(28, "No space left", "/a/b"), 1, "No space left: '/a/b'"),
+        (MemoryError(), 1, "not enough memory"),
     ],
 )
 def test_an_error_becomes_a_status_and_a_log_line(error, status, text, caplog):
@@ -45,55 +47,129 @@ def test_what_an_action_returns_is_the_status():
     assert cli.guarded(lambda: 3) == 3
 
 
-def test_sigterm_ends_an_action_with_its_status_and_runs_its_clean_up(caplog):
-    cleaned = []
-
-    def action() -> int:
-        try:
-            os.kill(os.getpid(), signal.SIGTERM)
-        finally:
-            cleaned.append(True)
-        return 0
-
-    before = signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    try:
-        assert cli.guarded(action) == 143
-        assert signal.getsignal(signal.SIGTERM) == signal.SIG_IGN, "the handler is restored"
-    finally:
-        signal.signal(signal.SIGTERM, before)
-    assert cleaned == [True]
-    assert "stopped by SIGTERM" in caplog.text
-
-
-def test_sigterm_in_a_log_line_above_a_progress_bar_ends_the_run(monkeypatch):
-    monkeypatch.setattr("tqdm.std.tqdm.write", lambda *given, **more: os.kill(os.getpid(), signal.SIGTERM))
-
-    def action() -> int:
-        with progress_bar(3):
-            logging.error("a line")
-        return 0
-
-    before = signal.getsignal(signal.SIGTERM)
-    assert cli.guarded(action) == 143
-    assert signal.getsignal(signal.SIGTERM) == before
-
-
-def test_sigterm_during_a_write_to_the_log_is_no_traceback():
+def run_code(action: str, shell: str = '"$@"') -> "subprocess.CompletedProcess[str]":
+    """Run an action within `guarded` in a process of its own, as a shell starts it."""
     code = (
-        "import os, signal, sys, threading, time\nfrom x3d import cli\n"
-        "def action():\n"
-        "    threading.Timer(0.2, lambda: os.kill(os.getpid(), signal.SIGTERM)).start()\n"
-        "    while True:\n        sys.stderr.write('x' * 5000 + '\\n')\n"
-        "raise SystemExit(cli.guarded(action))"
+        "import logging, os, signal, sys, threading, time\nfrom x3d import cli, console, signals\n"
+        f"def action():\n{textwrap.indent(action, '    ')}\n    return 0\n"
+        "console.end(cli.guarded(action))"
     )
+    command = ["bash", "-c", shell, "bash", sys.executable, "-c", code]
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
-    for _ in range(3):
-        command = [sys.executable, "-c", code]
-        ran = subprocess.run(
-            command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False, timeout=60
-        )
-        assert ran.returncode == 143
-        assert "Traceback" not in ran.stderr
+    return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False, timeout=60)
+
+
+@pytest.mark.parametrize(("number", "status"), [("SIGINT", 130), ("SIGTERM", 143)])
+def test_a_signal_ends_an_action_with_one_line(number, status):
+    action = f"threading.Timer(0.2, os.kill, [os.getpid(), signal.{number}]).start()\n"
+    action += "while True:\n    sys.stderr.write('x' * 5000 + '\\n')"
+    ran = run_code(action)
+    assert ran.returncode == status
+    assert "Traceback" not in ran.stderr
+    assert ran.stderr.count("[ERROR] stopped by ") == 1
+
+
+def test_the_handlers_of_a_caller_are_restored():
+    before = signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)
+    inside = []
+    assert cli.guarded(lambda: inside.append(signal.getsignal(signal.SIGINT)) or 0) == 0
+    assert (signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)) == before
+    assert inside != [before[0]]
+
+
+def test_another_thread_may_run_an_action():
+    with ThreadPoolExecutor(1) as pool:
+        assert pool.submit(cli.guarded, lambda: 3).result() == 3
+
+
+def test_a_bug_is_reported_with_a_log_and_without_a_traceback(tmp_path, monkeypatch, caplog):
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    assert cli.guarded(lambda: {}["key"]) == 1
+    [log] = tmp_path.iterdir()
+    assert re.fullmatch(rf"this is a bug of x3d-eval [\d.]+: KeyError: 'key'; log: {log}", caplog.messages[0])
+    assert len(caplog.records) == 1
+    assert not caplog.records[0].exc_info
+    assert "Traceback" in log.read_text()
+    assert "command: " in log.read_text()
+
+
+def test_a_bug_is_reported_where_no_log_can_be_written(tmp_path, monkeypatch, caplog):
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "missing"))
+    assert cli.guarded(lambda: {}["key"]) == 1
+    assert "KeyError: 'key'; log: (none: No such file or directory" in caplog.text
+
+
+def test_too_deep_a_file_is_named_in_a_log(tmp_path, monkeypatch, caplog):
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    assert cli.guarded(lambda: raise_(RecursionError("deep"))) == 1
+    assert f"nested too deeply to be read; the log {next(tmp_path.iterdir())} shows which" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("error", "text"),
+    [
+        (ModuleNotFoundError("No module named 'fvcore'", name="fvcore"), "fvcore is missing in "),
+        (ImportError("libGL.so.1: cannot open shared object file"), "libGL.so.1: cannot open shared object file in "),
+    ],
+)
+def test_a_missing_package_is_named_with_the_python_and_the_remedy(error, text, caplog):
+    assert cli.guarded(lambda: raise_(error)) == 2
+    assert caplog.messages == [
+        f"{text}{sys.executable}; activate the environment (. .venv/bin/activate), or install the packages "
+        "(pip install -r requirements.txt)"
+    ]
+
+
+def test_a_script_without_its_packages_names_the_first(tmp_path):
+    bare = [sys.executable, "-S", str(ROOT / "x3d_evaluate.py")]
+    ran = subprocess.run(bare, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=60)
+    assert ran.returncode == 2
+    assert re.fullmatch(r"\[ERROR\] \w+ is missing in .*; activate .*\n", ran.stderr)
+
+
+PROGRESS = "from x3d.execution.progress import progress_bar\nwith progress_bar(3) as bar:\n"
+PROGRESS += "    logging.warning('a line')\n    bar.update()\nconsole.print_result('result')"
+
+
+@pytest.mark.parametrize("shell", ['"$@" 2>&-', '"$@" 2>/dev/full', '"$@" <&- 2>&-'])
+def test_stderr_that_cannot_be_written_ends_no_run(shell):
+    ran = run_code(PROGRESS, shell)
+    assert (ran.returncode, ran.stdout, ran.stderr) == (0, "result\n", "")
+
+
+@pytest.mark.parametrize(
+    ("shell", "text"),
+    [
+        ('"$@" >&-', "the result cannot be printed: stdout is closed"),
+        ('"$@" >/dev/full', "the result cannot be printed to stdout: No space left on device"),
+        ('set -o pipefail; "$@" | true', "the result cannot be printed to stdout: Broken pipe"),
+    ],
+)
+def test_a_result_that_cannot_be_printed_is_an_error(shell, text):
+    ran = run_code("time.sleep(0.3)\nconsole.print_result('result')", shell)
+    assert (ran.returncode, ran.stdout, ran.stderr) == (1, "", f"[ERROR] {text}\n")
+
+
+def test_a_result_that_cannot_be_printed_is_one_error_of_a_console_command_too():
+    code = "import sys, time\nfrom x3d import cli, console\ntime.sleep(0.3)\n"
+    code += "sys.exit(cli.guarded(lambda: console.print_result('result')))"
+    command = ["bash", "-c", 'set -o pipefail; "$@" | true', "bash", sys.executable, "-c", code]
+    ran = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=60)
+    assert (ran.returncode, ran.stderr) == (1, "[ERROR] the result cannot be printed to stdout: Broken pipe\n")
+
+
+@pytest.mark.parametrize("shell", ['"$@" 2>&-', '"$@" <&- >&- 2>&-'])
+def test_a_file_gets_no_number_of_a_standard_stream(shell, tmp_path):
+    path = tmp_path / "data"
+    run_code(
+        f"file = open({str(path)!r}, 'w')\nos.write(2, b'noise')\nfile.write(str(file.fileno()))\nfile.flush()", shell
+    )
+    assert int(path.read_text()) > 2
+
+
+def test_control_characters_of_a_name_do_not_reach_the_terminal():
+    ran = run_code(r"logging.error('a\x1b[2Jb.mp4\nnext line')")
+    assert ran.stderr == "[ERROR] a\\x1b[2Jb.mp4\nnext line\n"
 
 
 @pytest.mark.parametrize(

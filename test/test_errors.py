@@ -10,7 +10,7 @@ from x3d.errors import MAX_LISTED_PROBLEMS, REASONS, EngineError, RunError, Scor
 def test_the_reasons_that_manifests_and_reports_contain():
     codes = set(
         "missing unreadable empty not_a_video no_video_stream no_decoder no_frame_rate no_frames no_timestamps damaged "
-        "truncated size_changes reference_failed crashed timed_out internal_error".split()
+        "truncated size_changes too_large changed reference_failed crashed timed_out internal_error".split()
     )
     assert set(REASONS) == codes
     assert len({str(VideoError(code, "a.mp4")) for code in codes}) == len(codes)
@@ -18,13 +18,13 @@ def test_the_reasons_that_manifests_and_reports_contain():
 
 def test_a_video_error_names_file_reason_and_detail():
     assert str(VideoError("empty", "a.mp4")) == "a.mp4: the file has no bytes"
-    assert str(VideoError("damaged", "a.mp4", "after 3 frames")).endswith("the last frame needed (after 3 frames)")
+    assert str(VideoError("damaged", "a.mp4", "after 3 frames")).endswith("cannot be decoded (after 3 frames)")
 
 
 def test_a_video_error_survives_pickling():
     error = pickle.loads(pickle.dumps(VideoError("truncated", "a.mp4", "1 frame of 9")))
     assert (error.reason, error.path, error.detail) == ("truncated", "a.mp4", "1 frame of 9")
-    assert str(error) == "a.mp4: the file ends before the last clip's frames (1 frame of 9)"
+    assert str(error) == "a.mp4: the file ends too early (1 frame of 9)"
 
 
 def test_scores_that_are_not_scored_end_a_run_and_an_engine_error_is_a_value_error():

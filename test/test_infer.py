@@ -206,19 +206,10 @@ def test_each_batch_of_files_is_run_loop_times_and_the_first_is_warmed_up(views,
     }
 
 
-@pytest.mark.parametrize(
-    ("error", "status", "text"),
-    [
-        (RuntimeError("out of memory"), 1, "engine counting failed on CPU: out of memory"),
-        (KeyboardInterrupt(), 130, "stopped by Ctrl-C"),
-    ],
-)
-def test_a_run_that_ends_early_leaves_no_folder_that_looks_whole(
-    error, status, text, views, tmp_path, monkeypatch, caplog
-):
-    use(Counting(3, error), monkeypatch)
-    assert infer("MODEL", views, tmp_path, "--output_dirname", "res", "--batchsize", "2") == status
-    assert text in caplog.text
+def test_a_run_that_ends_early_leaves_no_folder_that_looks_whole(views, tmp_path, monkeypatch, caplog):
+    use(Counting(3, RuntimeError("out of memory")), monkeypatch)
+    assert infer("MODEL", views, tmp_path, "--output_dirname", "res", "--batchsize", "2") == 1
+    assert "engine counting failed on CPU: out of memory" in caplog.text
     assert not (tmp_path / "res").exists()
     assert not (tmp_path / "res_summary.json").exists()
     use(Counting(), monkeypatch)

@@ -1,7 +1,9 @@
 """What is wrong with a data set, as a value and a csv; the decoding and the workers have stand-ins."""
 
 import csv
+import errno
 import functools
+import os
 from pathlib import Path
 
 import pytest
@@ -10,11 +12,13 @@ from test.helpers import ROOT, SMALL, Dataset
 from test.local_runner import LocalRunner
 from x3d.config.loading import load_cfg
 from x3d.dataset.annotations import Video
+from x3d.dataset.bad_rows import BadRow
 from x3d.errors import VideoError
 from x3d.execution.runner import RunnerSettings
 from x3d.pipeline.verify import KNOWN_SETS, Verification, VerifySettings, verify
 from x3d.video.inspection import Inspection, inspect_video
 from x3d.video.sampling import Sampling
+from x3d.video.transform import Transform
 
 S = str(ROOT / "configs/X3D_S.yaml")
 NAMES = [f"{number}.mp4" for number in range(4)]
@@ -61,33 +65,70 @@ def test_rows_have_the_order_of_the_list_whatever_comes_first(in_reverse, data, 
     assert b"\r\r" not in (tmp_path / "verify.csv").read_bytes()
     assert dict(found.num_videos) == {"missing": 1, "crashed": 1, "": 1, "damaged": 1}
     assert (found.num_good, found.num_bad, found.passed) == (1, 3, False)
-    assert [record.getMessage() for record in caplog.records if record.levelname == "ERROR"] == [
+    assert [record.getMessage() for record in caplog.records if record.levelname == "WARNING"] == [
         "missing: 0.mp4 is missing",
         f"crashed: {VideoError('crashed', str(data.val / '1.mp4'))}",
         "damaged: 3.mp4 is damaged",
     ]
     assert isinstance(runner.function, functools.partial)
-    assert (runner.function.func, runner.function.keywords) == (inspect_video, {"sampling": chosen.sampling})
+    given = {"sampling": chosen.sampling, "transform": chosen.transform}
+    assert (runner.function.func, runner.function.keywords) == (inspect_video, given)
 
 
-def test_a_row_is_written_as_soon_as_those_before_it_are(data, tmp_path, monkeypatch):
-    """Video 3 comes first, and waits for the others."""
-    taken = []
+def test_a_csv_of_an_earlier_check_is_replaced_and_nothing_is_left_beside_it(data, tmp_path, monkeypatch):
+    LocalRunner(inspect).use_in("verify", monkeypatch)
+    (tmp_path / "out").mkdir()
+    report = tmp_path / "out" / "verify.csv"
+    verify(settings(data), report)
+    first = report.read_bytes()
+    report.write_bytes(first[: first.index(b"\n") + 1])
+    verify(settings(data), report)
+    assert report.read_bytes() == first
+    assert [path.name for path in report.parent.iterdir()] == ["verify.csv"]
 
-    class Watching(LocalRunner):
-        def run(self, function, videos):
-            order = [videos[3], videos[0], videos[2], videos[1]]
-            for outcome in super().run(function, order):
-                yield outcome
-                taken.append(len(self.rows))
 
-    runner = Watching(lambda video: Inspection())
-    runner.use_in("verify", monkeypatch)
-    runner.rows = []
-    monkeypatch.setattr("x3d.pipeline.verify._row", lambda video, found: runner.rows.append(video.index) or [])
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda path: path.write_text("path,label\n"),
+        lambda path: path.write_text("my notes"),
+        Path.touch,
+        Path.mkdir,
+        os.mkfifo,
+        lambda path: path.symlink_to("/dev/null"),
+    ],
+)
+def test_another_file_is_not_replaced_and_nothing_is_decoded(make, data, tmp_path, monkeypatch):
+    runner = LocalRunner(inspect).use_in("verify", monkeypatch)
+    report = tmp_path / "verify.csv"
+    make(report)
+    before = os.lstat(report)
+    with pytest.raises(ValueError, match=r"verify\.csv is another file than the csv of an earlier check; move it"):
+        verify(settings(data), report)
+    assert os.path.samestat(os.lstat(report), before)
+    assert os.lstat(report).st_mtime_ns == before.st_mtime_ns
+    assert runner.function is None
+
+
+def test_a_folder_that_is_not_writable_is_named_before_anything_is_decoded(data, tmp_path, monkeypatch):
+    runner = LocalRunner(inspect).use_in("verify", monkeypatch)
+    monkeypatch.setattr(os, "access", lambda path, mode: False)
+    with pytest.raises(ValueError, match=f"cannot be written in {tmp_path}; run in another folder"):
+        verify(settings(data), tmp_path / "verify.csv")
+    assert runner.function is None
+
+
+def test_a_csv_that_cannot_be_written_whole_is_an_error_and_leaves_the_old_one(data, tmp_path, monkeypatch):
+    def fill_disk(descriptor, content):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    LocalRunner(inspect).use_in("verify", monkeypatch)
     verify(settings(data), tmp_path / "verify.csv")
-    assert runner.rows == [0, 1, 2, 3]
-    assert taken == [0, 1, 1, 4]
+    before = (tmp_path / "verify.csv").read_bytes()
+    monkeypatch.setattr("x3d.pipeline.verify.write_all", fill_disk)
+    with pytest.raises(OSError, match=r"No space left on device: .*verify\.csv"):
+        verify(settings(data), tmp_path / "verify.csv")
+    assert (tmp_path / "verify.csv").read_bytes() == before
 
 
 def test_the_bar_shows_the_videos_checked(data, tmp_path, monkeypatch, capsys):
@@ -102,8 +143,8 @@ def test_settings_are_read_from_their_keys(data):
     found = VerifySettings.from_cfg(cfg)
     assert found.annotations == data.path / "test.csv"
     assert [(video.index, video.listed) for video in found.videos] == [(0, "0.mp4"), (2, "2.mp4")]
-    [problem] = found.list_problems
-    assert problem.startswith("line 2: ")
+    assert [(row.index, row.text) for row in found.bad_rows] == [(1, "'no label'")]
+    assert found.transform == Transform.from_cfg(cfg)
     assert (found.path_prefix, found.sampling) == (str(data.val), Sampling.from_cfg(cfg))
     assert found.runner == RunnerSettings.from_cfg(cfg)
 
@@ -114,7 +155,7 @@ def test_rows_stay_in_order_where_the_list_has_gaps(data, tmp_path, monkeypatch)
     found = verify(settings(data), tmp_path / "verify.csv")
     rows = csv.DictReader((tmp_path / "verify.csv").read_text().splitlines())
     assert [row["path"] for row in rows] == ["0.mp4", "2.mp4", "3.mp4"]
-    assert (found.num_good, found.num_bad, len(found.list_problems), found.passed) == (3, 0, 1, False)
+    assert (found.num_good, found.num_bad, len(found.bad_rows), found.passed) == (3, 0, 1, False)
 
 
 def test_files_that_are_not_listed_are_named_and_do_no_harm(data, tmp_path, monkeypatch):
@@ -136,7 +177,7 @@ def test_the_list_itself_is_no_unlisted_file(data, tmp_path, monkeypatch):
 
 
 def test_without_a_prefix_nothing_is_searched(data, tmp_path, monkeypatch):
-    monkeypatch.chdir(data.path)
+    monkeypatch.chdir(data.val)
     LocalRunner(lambda video: Inspection()).use_in("verify", monkeypatch)
     assert verify(settings(data, "DATA.PATH_PREFIX", ""), tmp_path / "verify.csv").unlisted == []
 
@@ -177,5 +218,5 @@ def test_the_known_copies_are_those_of_the_literature():
     ],
 )
 def test_a_data_set_passes_when_no_video_and_no_row_is_bad(num_videos, problems, unlisted, good, bad, passed):
-    found = Verification(num_videos, problems, unlisted)
+    found = Verification(num_videos, [BadRow(0, text, "") for text in problems], unlisted)
     assert (found.num_good, found.num_bad, found.passed) == (good, bad, passed)

@@ -370,5 +370,5 @@ def test_views_of_a_missing_duplicated_or_foreign_shard_are_rejected(data, tmp_p
     assert f"{third} has another provenance than {first}: config: DATA.SAMPLING_RATE was 3, is 7" in caplog.text
     third.write_text(kept)
     assert run_shard(data, tmp_path, 0, 2) == 2
-    assert "is of one of 3 shards, --num_shards is 2" in caplog.text
+    assert "is of a run with 3 shards, --num_shards is 2" in caplog.text
     assert x3d_preprocess.main(preprocess_keys(data, tmp_path)) == 0

@@ -1,7 +1,6 @@
 """How the pool starts workers, submits to them and collects from them, with workers that are no processes."""
 
 import errno
-import os
 from collections import deque
 from types import SimpleNamespace
 from typing import Any
@@ -29,33 +28,30 @@ def pool_of(num_workers: int) -> Any:
     return pool
 
 
-def submitted(pool: Any, num_videos: int) -> tuple[list[list[int]], list[int]]:
-    """Submit videos; return those of each worker, and those that still wait, by index."""
+def submitted(pool: Any, num_videos: int) -> tuple[list[int | None], list[int]]:
+    """Submit videos; return that of each worker, and those that still wait, by index."""
     waiting = deque(Task(video, 1) for video in VIDEOS[:num_videos])
     pool._submit(index_of, waiting)
-    return [[task.video.index for task in worker.tasks] for worker in pool._workers], [t.video.index for t in waiting]
+    return [running(worker) for worker in pool._workers], [task.video.index for task in waiting]
+
+
+def running(worker: Any) -> int | None:
+    return worker.task and worker.task.video.index
 
 
 @pytest.mark.parametrize(
-    ("num_videos", "queued", "waiting"),
-    [
-        (1, [[0], []], []),
-        (2, [[0], [1]], []),
-        (4, [[0], [1]], [2, 3]),
-        (5, [[0, 2], [1]], [3, 4]),
-        (6, [[0, 2], [1, 3]], [4, 5]),
-        (8, [[0, 2], [1, 3]], [4, 5, 6, 7]),
-    ],
+    ("num_videos", "given", "waiting"), [(1, [0, None], []), (2, [0, 1], []), (5, [0, 1], [2, 3, 4])]
 )
-def test_a_second_video_is_queued_only_while_more_wait_than_there_are_workers(num_videos, queued, waiting, waits):
-    assert submitted(pool_of(2), num_videos) == (queued, waiting)
+def test_each_idle_worker_gets_one_video(num_videos, given, waiting, waits):
+    assert submitted(pool_of(2), num_videos) == (given, waiting)
 
 
-def test_a_full_worker_gets_no_third_video(waits):
+def test_a_busy_worker_gets_no_second_video(waits):
     pool = pool_of(1)
-    assert submitted(pool, 9) == ([[0, 1]], list(range(2, 9)))
-    pool._submit(index_of, deque(Task(video, 1) for video in VIDEOS))
-    assert len(pool._workers[0].tasks) == 2
+    submitted(pool, 1)
+    waiting = deque([Task(VIDEOS[1], 1)])
+    pool._submit(index_of, waiting)
+    assert (running(pool._workers[0]), len(waiting)) == (0, 1)
 
 
 def test_no_more_workers_start_than_videos_and_none_twice(waits):
@@ -67,7 +63,7 @@ def test_no_more_workers_start_than_videos_and_none_twice(waits):
 
 
 def test_zero_workers_are_one_for_each_core(waits, monkeypatch):
-    monkeypatch.setattr(os, "sched_getaffinity", lambda process_id: {0: {2, 5, 7}}[process_id])
+    monkeypatch.setattr(process_pool, "count_cores", lambda: 3)
     pool: Any = Workers(0, LIMIT_SECONDS)
     pool._start_workers(9)
     assert len(pool._workers) == 3
@@ -78,7 +74,7 @@ def test_a_process_that_cannot_be_started_ends_the_run_with_the_cause(waits, mon
         raise OSError(errno.EAGAIN, "Resource temporarily unavailable")
 
     monkeypatch.setattr(process_pool, "Worker", refuse)
-    with pytest.raises(RunError, match=r"^worker processes cannot be started: .*Resource temporarily unavailable"):
+    with pytest.raises(RunError, match=r"started: Resource temporarily unavailable; the limit on processes"):
         pool_of(2)
 
 
@@ -102,33 +98,33 @@ def test_the_pool_waits_until_the_first_limit(left, waited, waits):
 
 
 @pytest.mark.parametrize("event", [Event.RETURNED, Event.RAISED])
-def test_a_task_that_ends_leaves_its_worker_the_next_one(event, waits):
+def test_a_task_that_ends_leaves_its_worker_idle(event, waits):
     pool = pool_of(1)
-    submitted(pool, 3)
+    submitted(pool, 1)
     pool._workers[0].reports.append(Report(event))
     waiting: deque[Task] = deque()
     assert pool._collect(waiting) == [(Task(VIDEOS[0], 1), Report(event))]
-    assert [list(worker.tasks) for worker in pool._workers] == [[Task(VIDEOS[1], 1)]]
+    assert [worker.task for worker in pool._workers] == [None]
     assert not waiting
 
 
 def test_a_start_ends_no_task(waits):
     pool = pool_of(1)
-    submitted(pool, 3)
+    submitted(pool, 1)
     pool._workers[0].reports.append(Report(Event.STARTED))
     assert pool._collect(deque()) == []
-    assert len(pool._workers[0].tasks) == 2
+    assert running(pool._workers[0]) == 0
 
 
 @pytest.mark.parametrize("left", [0, -1])
-def test_a_video_beyond_its_limit_costs_its_worker_and_no_queued_video(left, waits):
+def test_a_video_beyond_its_limit_costs_its_worker(left, waits):
     pool = pool_of(2)
-    submitted(pool, 9)
+    submitted(pool, 2)
     lost, other = pool._workers
     lost.left = left
     waiting = deque([Task(VIDEOS[8], 1)])
     assert pool._collect(waiting) == [(Task(VIDEOS[0], 1), Report(Event.TIMED_OUT))]
-    assert [task.video.index for task in waiting] == [2, 8]
+    assert [task.video.index for task in waiting] == [8]
     assert (pool._workers, lost.kills, other.kills) == ([other], 1, 0)
 
 
@@ -137,7 +133,7 @@ def test_a_video_with_half_a_second_left_runs_on(waits):
     submitted(pool, 1)
     pool._workers[0].left = 0.5
     assert pool._collect(deque()) == []
-    assert len(pool._workers[0].tasks) == 1
+    assert running(pool._workers[0]) == 0
 
 
 def test_a_silent_worker_does_not_hide_the_report_of_the_next(waits):
@@ -157,10 +153,10 @@ def test_a_value_that_arrives_with_the_limit_counts(waits):
     assert len(pool._workers) == 1
 
 
-@pytest.mark.parametrize(("event", "ended", "requeued"), [(Event.DIED, [0], [1]), (Event.DIED_IDLE, [], [0, 1])])
-def test_the_videos_of_a_worker_that_died_wait_first_and_in_order(event, ended, requeued, waits):
+@pytest.mark.parametrize(("event", "ended", "requeued"), [(Event.DIED, [0], []), (Event.DIED_IDLE, [], [0])])
+def test_a_video_that_did_not_start_in_a_worker_that_died_waits_first(event, ended, requeued, waits):
     pool = pool_of(1)
-    submitted(pool, 3)
+    submitted(pool, 1)
     worker = pool._workers[0]
     worker.reports.append(Report(event))
     waiting = deque([Task(VIDEOS[7], 1)])
@@ -169,9 +165,9 @@ def test_the_videos_of_a_worker_that_died_wait_first_and_in_order(event, ended, 
     assert (pool._workers, worker.kills) == ([], 1)
 
 
-def test_one_start_more_than_two_for_each_worker_may_not_fail(waits):
-    pool = pool_of(2)
-    for _ in range(4):
+def test_the_fourth_start_in_a_row_that_fails_ends_the_run(waits):
+    pool = pool_of(9)
+    for _ in range(3):
         pool._count_failed_start(FakeWorker(), Report(Event.DIED_IDLE))
     with pytest.raises(RunError, match=r"^worker processes end before they do any work \(exit status 7\)$"):
         pool._count_failed_start(FakeWorker(), Report(Event.DIED_IDLE, exit_text="exit status 7"))
@@ -185,7 +181,7 @@ def test_only_workers_that_never_started_a_video_fail_to_start_and_a_start_clear
         pool._count_failed_start(used, Report(Event.DIED_IDLE))
         pool._count_failed_start(FakeWorker(), Report(Event.DIED))
     for _ in range(3):
-        for _ in range(2):
+        for _ in range(3):
             pool._count_failed_start(FakeWorker(), Report(Event.DIED_IDLE))
         pool._count_failed_start(FakeWorker(), Report(Event.STARTED))
     assert pool._num_failed_starts == 0
@@ -204,7 +200,7 @@ def test_each_run_counts_failed_starts_anew(waits, monkeypatch):
         started: list[FakeWorker] = []
         with pytest.raises(RunError, match="worker processes end"):
             list(pool.run(index_of, VIDEOS))
-        assert [worker.kills for worker in started] == [1, 1, 1]
+        assert [worker.kills for worker in started] == [1, 1, 1, 0]
 
 
 def test_closing_kills_every_worker_once(waits):

@@ -237,6 +237,14 @@ def test_views_are_written_whatever_other_videos_do(tmp_path):
     assert written == {str(30 * i + view) for i in range(8) if i not in (3, 5) for view in range(30)}
 
 
+def test_a_package_that_workers_lack_ends_the_run_in_silence(tmp_path, monkeypatch, capfd):
+    (tmp_path / "cv2.py").write_text("raise ModuleNotFoundError('No module named cv2', name='cv2')\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    with Workers(2, timeout_seconds=20) as workers, pytest.raises(ModuleNotFoundError, match="cv2"):
+        list(workers.run(process_number, make_videos(9)))
+    assert capfd.readouterr() == ("", "")
+
+
 def test_workers_that_hang_while_they_start_end_the_run(tmp_path, monkeypatch):
     (tmp_path / "cv2.py").write_text("import time\ntime.sleep(1000)\n")
     monkeypatch.syspath_prepend(str(tmp_path))

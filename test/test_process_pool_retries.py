@@ -69,7 +69,7 @@ def test_a_worker_that_crashed_is_replaced_while_others_are_busy(waits, monkeypa
     monkeypatch.setattr(process_pool, "Worker", Busy)
     pool: Any = Workers(2, LIMIT_SECONDS)
     assert next(pool.run(index_of, VIDEOS[:2])).video.index == 0
-    assert [[task.video.index for task in worker.tasks] for worker in pool._workers] == [[1], []]
+    assert [worker.task and worker.task.video.index for worker in pool._workers] == [1, None]
 
 
 def test_an_engine_that_fails_twice_ends_the_run(waits, monkeypatch):
@@ -101,6 +101,12 @@ def test_an_error_of_the_operating_system_ends_the_run(waits, monkeypatch):
         list(Workers(1, LIMIT_SECONDS).run(index_of, VIDEOS))
 
 
+def test_a_package_that_a_worker_lacks_ends_the_run(waits, monkeypatch):
+    scripted(monkeypatch, {0: [Report(Event.RAISED, error=ModuleNotFoundError("No module named 'cv2'", name="cv2"))]})
+    with pytest.raises(ModuleNotFoundError, match="cv2"):
+        list(Workers(1, LIMIT_SECONDS).run(index_of, VIDEOS))
+
+
 def test_an_internal_error_is_logged_with_its_traceback_for_debugging(waits, monkeypatch, caplog):
     caplog.set_level(logging.DEBUG, process_pool.logger.name)
     error = ZeroDivisionError("by 0")
@@ -118,7 +124,7 @@ def test_a_run_after_an_abandoned_one_replaces_its_busy_workers_and_keeps_the_id
     outcomes = pool.run(index_of, VIDEOS[:2])
     next(outcomes)
     busy, idle = pool._workers
-    busy.tasks.append(Task(VIDEOS[8], 1))
+    busy.task = Task(VIDEOS[8], 1)
     assert {outcome.video.index for outcome in pool.run(index_of, VIDEOS[:2])} == {0, 1}
     assert (busy.kills, idle.kills) == (1, 0)
     assert idle in pool._workers

@@ -6,6 +6,7 @@ import sys
 import pytest
 
 from x3d.dataset.annotations import Video
+from x3d.errors import REASONS
 from x3d.execution.outcome import Outcome
 from x3d.execution.progress import log_failures, progress_bar, with_progress
 
@@ -51,9 +52,20 @@ def test_a_slow_rate_is_shown_in_videos_per_second():
 def test_failures_are_counted_by_reason_and_listed(caplog):
     log_failures([{"reason": o.reason, "text": o.text} for o in outcomes("damaged", "empty", "damaged")])
     assert [record.message for record in caplog.records] == [
-        "2 videos failed, damaged: the decoder or the container reader failed before the last frame needed",
-        "1 video failed, empty: the file has no bytes",
-        "damaged: 0.mp4: damaged",
-        "empty: 1.mp4: empty",
-        "damaged: 2.mp4: damaged",
+        f"2 videos failed, damaged: {REASONS['damaged']}\n0.mp4: damaged\n2.mp4: damaged",
+        f"1 video failed, empty: {REASONS['empty']}\n1.mp4: empty",
     ]
+
+
+def test_of_many_failures_for_one_reason_the_first_20_are_logged(caplog):
+    """The manifest or the csv has all of them."""
+    failed = outcomes(*(["missing"] * 30 + ["empty"] * 2))
+    list(with_progress(iter(failed), 32, stop_at_first_failure=False))
+    messages = [record.message for record in caplog.records]
+    assert len(messages) == 20 + 1 + 2
+    assert messages[20] == "missing: more videos, which are counted at the end"
+    caplog.clear()
+    log_failures([{"reason": o.reason, "text": o.text} for o in failed])
+    assert [record.message.count("\n") for record in caplog.records] == [2, 21]
+    assert caplog.records[1].message.startswith("30 videos failed, missing: no such file\n0.mp4: missing\n")
+    assert caplog.records[1].message.endswith("19.mp4: missing\n... and 10 more")

@@ -11,7 +11,10 @@ from x3d.errors import REASONS, VideoError
 from x3d.video.clips import decode_clips
 from x3d.video.reader import VideoReader
 from x3d.video.sampling import Sampling
+from x3d.video.transform import Transform
+from x3d.video.views import video_views
 
+TRANSFORM = Transform((0.45,) * 3, (0.225,) * 3, 182, 182, 3)
 S = Sampling(num_frames=13, sampling_rate=6, target_fps=30, num_clips=10)
 
 
@@ -20,18 +23,23 @@ def read_clips(path):
         return {clip: frame_numbers(frames) for clip, frames in decode_clips(reader, S, lambda frame: frame)}
 
 
+def read_views(path):
+    with VideoReader(str(path)) as reader:
+        return [view.copy() for _, view in video_views(reader, S, TRANSFORM)]
+
+
 @pytest.mark.parametrize("name", [name for name, (_, reason) in FILES.items() if reason])
 def test_a_broken_file_is_named_with_its_reason(name, tmp_path):
     write, reason = FILES[name]
     write(tmp_path / name)
     with pytest.raises(VideoError) as raised:
-        read_clips(tmp_path / name)
+        read_views(tmp_path / name)
     assert raised.value.reason == reason
     assert str(raised.value).startswith(f"{tmp_path / name}: {REASONS[reason]}")
 
 
 def test_every_reason_of_a_file_has_a_file():
-    other = {"reference_failed", "crashed", "timed_out", "internal_error"}
+    other = {"changed", "reference_failed", "crashed", "timed_out", "internal_error"}
     assert {reason for _, reason in FILES.values() if reason} == set(REASONS) - other
 
 
@@ -130,3 +138,40 @@ def test_files_are_closed(tmp_path):
         VideoReader(str(write_audio(path)))
     assert raised.value.reason == "no_video_stream"
     assert not is_open(path)
+
+
+def rewrite(path):
+    """Write other bytes of the same length into a file."""
+    content = path.read_bytes()
+    path.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
+
+
+def replace(path):
+    """Put a copy of a file, with its time, in its place."""
+    found = path.stat()
+    copy = path.with_name("copy")
+    copy.write_bytes(path.read_bytes())
+    os.utime(copy, ns=(found.st_atime_ns, found.st_mtime_ns))
+    copy.replace(path)
+
+
+@pytest.mark.parametrize("change", [rewrite, replace, Path.unlink])
+def test_a_file_that_changes_while_it_is_read_is_an_error(change, tmp_path):
+    path = write_video(tmp_path / "video.mp4", 90)
+    with VideoReader(str(path)) as reader:
+        views = video_views(reader, S, TRANSFORM)
+        next(views)
+        change(path)
+        with pytest.raises(VideoError, match="replaced or written to while it was read") as raised:
+            list(views)
+    assert raised.value.reason == "changed"
+
+
+def test_a_file_that_changes_between_two_passes_is_not_decoded_again(tmp_path):
+    path = write_video(tmp_path / "video.mp4", 90)
+    with VideoReader(str(path)) as reader:
+        assert len(list(reader.frames())) == 90
+        replace(path)
+        with pytest.raises(VideoError) as raised:
+            next(reader.frames())
+    assert raised.value.reason == "changed"

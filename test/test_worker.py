@@ -5,7 +5,6 @@ import os
 import pickle
 import signal
 import threading
-from collections import deque
 from collections.abc import Callable, Iterator
 from multiprocessing.connection import Connection
 from types import SimpleNamespace
@@ -62,7 +61,7 @@ def worker(monkeypatch) -> Iterator[Any]:
 @pytest.fixture
 def served(worker, monkeypatch) -> Iterator[Any]:
     """A worker whose process is a thread that serves."""
-    monkeypatch.setattr(worker_module, "_prepare_process", lambda: None)
+    monkeypatch.setattr(worker_module, "_tie_to_parent", lambda: None)
     monkeypatch.setattr("multiprocessing.parent_process", lambda: SimpleNamespace(pid=os.getppid()))
     thread = threading.Thread(target=serve, args=(worker._process.connection,))
     thread.start()
@@ -152,7 +151,7 @@ def test_a_report_has_nothing_that_was_not_given():
 
 @pytest.mark.parametrize("parent", [None, SimpleNamespace(pid=-1)])
 def test_a_process_whose_parent_has_died_serves_nothing(parent, worker, monkeypatch):
-    monkeypatch.setattr(worker_module, "_prepare_process", lambda: None)
+    monkeypatch.setattr(worker_module, "_tie_to_parent", lambda: None)
     monkeypatch.setattr("multiprocessing.parent_process", lambda: parent)
     worker.submit(label, Task(VIDEO, 1))
     serve(worker._process.connection)
@@ -162,13 +161,12 @@ def test_a_process_whose_parent_has_died_serves_nothing(parent, worker, monkeypa
 def test_a_process_is_started_that_ends_with_its_parent_and_serves(worker):
     assert worker._process.target is serve
     assert worker._process.daemon
-    assert worker.tasks == deque()
+    assert worker.task is None
     assert not worker.has_worked
 
 
-def test_a_queued_video_has_a_limit_to_start_and_a_running_one_its_time_limit(served, clock):
+def test_a_video_has_a_limit_to_start_and_then_its_time_limit(served, clock):
     assert served.seconds_left(30) == float("inf")
-    served.submit(label, Task(VIDEO, 1))
     served.submit(label, Task(VIDEO, 1))
     clock.seconds += 10
     assert served.seconds_left(30) == 30 + worker_module.START_SECONDS - 10
@@ -182,8 +180,7 @@ def test_a_queued_video_has_a_limit_to_start_and_a_running_one_its_time_limit(se
     clock.seconds += 20
     assert served.seconds_left(30) == -2
     served.receive()
-    assert served.seconds_left(30) == 30 + worker_module.START_SECONDS
-    served.tasks.clear()
+    served.task = None
     assert served.seconds_left(30) == float("inf")
     assert served.has_worked
 
@@ -226,7 +223,7 @@ def test_the_end_of_a_process_that_runs_a_video_is_another_event(served):
 def test_a_task_for_a_process_that_has_ended_is_kept_until_its_end_is_received(worker):
     worker._process.connection.close()
     worker.submit(label, Task(VIDEO, 2))
-    assert worker.tasks == deque([Task(VIDEO, 2)])
+    assert worker.task == Task(VIDEO, 2)
     assert worker.receive().event is Event.DIED_IDLE
 
 

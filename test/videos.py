@@ -6,6 +6,7 @@ from pathlib import Path
 
 import av
 import numpy as np
+from av.stream import Disposition
 
 DIGITS = 16
 """Grey 8, 24, ... 248 stand for the digits of a frame's number, which is below 256."""
@@ -90,8 +91,95 @@ def write_audio(path: Path) -> Path:
         stream = container.add_stream("aac", rate=44100)
         assert isinstance(stream, av.AudioStream)
         for start in range(0, 44100, 1024):
-            frame = av.AudioFrame.from_ndarray(np.zeros((1, 1024), dtype=np.float32), format="fltp", layout="mono")
-            frame.sample_rate, frame.pts = 44100, start
-            container.mux(stream.encode(frame))
+            container.mux(stream.encode(_silence(start)))
         container.mux(stream.encode(None))
+    return path
+
+
+def add_cover(source: Path, target: Path) -> Path:
+    """Copy the stream of an mp4 file and add a cover picture, which comes before it."""
+    with av.open(str(source)) as reader, av.open(str(target), "w") as writer:
+        cover = writer.add_stream("mjpeg", rate=1)
+        assert isinstance(cover, av.VideoStream)
+        cover.width, cover.height, cover.pix_fmt, cover.disposition = 16, 16, "yuvj420p", Disposition.attached_pic
+        stream = writer.add_stream_from_template(reader.streams[0])
+        picture = av.VideoFrame.from_ndarray(np.zeros((16, 16, 3), dtype=np.uint8), format="rgb24")
+        picture.pts = 0
+        writer.mux(cover.encode(picture.reformat(format="yuvj420p")))
+        writer.mux(cover.encode(None))
+        for packet in reader.demux(reader.streams[0]):
+            if packet.dts is not None:
+                packet.stream = stream
+                writer.mux(packet)
+    content = bytearray(target.read_bytes())
+    track, cover_box = content.index(b"trak") - 4, content.index(b"udta") - 4
+    size = int.from_bytes(content[cover_box : cover_box + 4], "big")
+    content[track : cover_box + size] = content[cover_box : cover_box + size] + content[track:cover_box]
+    target.write_bytes(content)
+    return target
+
+
+def write_noise(path: Path, num_frames: int, start: int = 0, with_sound: bool = False) -> Path:
+    """Write an MPEG-2 video of about 130 kB per frame, with or without a sound track.
+
+    Args:
+        start: pts of the first frame.
+    """
+    random = np.random.RandomState(0)
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("mpeg2video", rate=30, options={"g": "1", "qmin": "1", "qmax": "1"})
+        assert isinstance(stream, av.VideoStream)
+        stream.width, stream.height, stream.pix_fmt, stream.bit_rate = 320, 240, "yuv420p", 10**8
+        stream.codec_context.time_base = Fraction(1, 30)
+        sound = container.add_stream("aac", rate=44100) if with_sound else None
+        assert sound is None or isinstance(sound, av.AudioStream)
+        for number in range(num_frames):
+            pixels = random.randint(0, 256, (240, 320, 3), dtype=np.uint8)
+            frame = av.VideoFrame.from_ndarray(pixels, format="rgb24").reformat(format="yuv420p")
+            frame.pts, frame.time_base = start + number, stream.codec_context.time_base
+            container.mux(stream.encode(frame))
+            if sound is not None:
+                container.mux(sound.encode(_silence(number * 1024)))
+        for each in (stream, sound):
+            if each is not None:
+                container.mux(each.encode(None))
+    return path
+
+
+def write_late_sound(path: Path) -> Path:
+    """Write a .ts file of 80 frames whose sound appears after 60, which FFmpeg does not know when it opens the file."""
+    parts = [
+        write_noise(path.with_name("part0.ts"), 60),
+        write_noise(path.with_name("part1.ts"), 20, start=60, with_sound=True),
+    ]
+    path.write_bytes(b"".join(part.read_bytes() for part in parts))
+    for part in parts:
+        part.unlink()
+    return path
+
+
+def _silence(pts: int) -> av.AudioFrame:
+    frame = av.AudioFrame.from_ndarray(np.zeros((1, 1024), dtype=np.float32), format="fltp", layout="mono")
+    frame.sample_rate, frame.pts = 44100, pts
+    return frame
+
+
+def drop_first_packets(source: Path, target: Path, num_packets: int) -> Path:
+    """Copy a video from a packet on, so that it may start between key frames."""
+    with av.open(str(source)) as reader, av.open(str(target), "w") as writer:
+        stream = writer.add_stream_from_template(reader.streams.video[0])
+        packets = [packet for packet in reader.demux(video=0) if packet.dts is not None]
+        for packet in packets[num_packets:]:
+            packet.stream = stream
+            writer.mux(packet)
+    return target
+
+
+def flip_bits(path: Path, start: float, stop: float, num_bits: int = 6, seed: int = 0) -> Path:
+    """Flip random bits in a part of a file, given in fractions of its size."""
+    content = bytearray(path.read_bytes())
+    random = np.random.RandomState(seed)
+    for place in random.randint(int(len(content) * start), int(len(content) * stop), num_bits):
+        content[place] ^= 1 << random.randint(8)
+    path.write_bytes(content)
     return path

@@ -3,16 +3,20 @@
 import argparse
 import json
 import logging
-import os
-import signal
+import shlex
 import sys
+import tempfile
+import threading
+import traceback
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from types import FrameType
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING
 
+from x3d import __version__
 from x3d.config.tables import keys_help
-from x3d.errors import RunError, counted
+from x3d.console import print_result, setup_logging
+from x3d.errors import RunError, counted, describe_os_error
+from x3d.signals import end_on_stop_signals, restore_handlers
 
 if TYPE_CHECKING:
     from fvcore.common.config import CfgNode
@@ -23,7 +27,6 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 EXIT_DONE, EXIT_INCOMPLETE, EXIT_USAGE = 0, 1, 2
-EXIT_INTERRUPTED, EXIT_TERMINATED = 130, 143
 
 _PACKAGE = Path(__file__).parent
 CONFIGS = _PACKAGE / "configs" if (_PACKAGE / "configs").is_dir() else _PACKAGE.parent / "configs"
@@ -83,30 +86,52 @@ def script_main(
 
 
 def guarded(action: Callable[[], int]) -> int:
-    """Run an action with logging set up; turn errors for the user and signals into an exit status."""
-    setup_logging()
-    on_terminate = signal.signal(signal.SIGTERM, _terminate)
+    """Run an action with streams, logging and signals set up; turn errors into one log line and an exit status."""
+    on_main_thread = threading.current_thread() is threading.main_thread()
+    handlers = end_on_stop_signals() if on_main_thread else {}
     try:
+        setup_logging()
         return action()
+    except ImportError as error:
+        return fail(_describe_import_error(error))
     except ValueError as error:
         return fail(str(error))
-    except (OSError, RunError) as error:
+    except OSError as error:
+        return fail(describe_os_error(error), EXIT_INCOMPLETE)
+    except RunError as error:
         return fail(str(error), EXIT_INCOMPLETE)
-    except KeyboardInterrupt:
-        return fail("stopped by Ctrl-C", EXIT_INTERRUPTED)
-    except _Terminated:
-        return fail("stopped by SIGTERM", EXIT_TERMINATED)
+    except MemoryError:
+        return fail("not enough memory; set X3D_WORKERS.NUM or the batch size lower", EXIT_INCOMPLETE)
+    except RecursionError as error:
+        return fail(f"a file is nested too deeply to be read; the log {_write_log(error)} shows which", EXIT_INCOMPLETE)
+    except Exception as error:  # noqa: BLE001 (what no one expected)
+        summary = " ".join(traceback.format_exception_only(error)[-1].split())
+        return fail(f"this is a bug of x3d-eval {__version__}: {summary}; log: {_write_log(error)}", EXIT_INCOMPLETE)
     finally:
-        signal.signal(signal.SIGTERM, on_terminate)
+        restore_handlers(handlers)
 
 
-class _Terminated(SystemExit):
-    """SIGTERM arrived; libraries that catch every error, as tqdm's log handler does, let a SystemExit pass."""
+def _describe_import_error(error: ImportError) -> str:
+    found = f"{error.name} is missing" if isinstance(error, ModuleNotFoundError) and error.name else f"{error}"
+    return (
+        f"{found} in {sys.executable}; activate the environment (. .venv/bin/activate), or install the packages "
+        "(pip install -r requirements.txt)"
+    )
 
 
-def _terminate(signum: int, frame: FrameType | None) -> NoReturn:
-    """Only raise: a handler that logs may interrupt a write to the stream it logs to."""
-    raise _Terminated(EXIT_TERMINATED)
+def _write_log(error: BaseException) -> str:
+    """Write command and traceback to a new file.
+
+    Returns:
+        Its path, or why there is none.
+    """
+    lines = [f"command: {shlex.join(sys.argv)}\n", f"Python {sys.version}\n", *traceback.format_exception(error)]
+    try:
+        with tempfile.NamedTemporaryFile("w", prefix="x3d-", suffix=".log", delete=False, encoding="utf-8") as file:
+            file.writelines(lines)
+    except OSError as failure:
+        return f"(none: {describe_os_error(failure)})"
+    return file.name
 
 
 def fail(text: str, status: int = EXIT_USAGE) -> int:
@@ -114,13 +139,6 @@ def fail(text: str, status: int = EXIT_USAGE) -> int:
     setup_logging()
     logger.error(text)
     return status
-
-
-def setup_logging() -> None:
-    """Log to stderr; the level is X3D_LOG_LEVEL of the environment, INFO by default."""
-    logging.basicConfig(stream=sys.stderr, format="[%(levelname)s] %(message)s")
-    level = os.environ.get("X3D_LOG_LEVEL", "INFO").upper()
-    logging.getLogger().setLevel(level if level in logging.getLevelNamesMapping() else "INFO")
 
 
 def report_run(summary: "RunSummary") -> int:
@@ -163,5 +181,5 @@ def report_accuracy(accuracy: "Accuracy", folder: str) -> int:
         logger.info("counts, intervals and conditions: %s", write_accuracy(folder, accuracy.to_dict()))
     except OSError as error:
         status = fail(f"{error.filename} cannot be written: {error.strerror}", EXIT_INCOMPLETE)
-    print(json.dumps(dict(accuracy.line)), flush=True)
+    print_result(json.dumps(dict(accuracy.line)))
     return status

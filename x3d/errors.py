@@ -1,5 +1,6 @@
 """Exceptions, the reasons why a video fails, and the formatting of problems and counts."""
 
+import os
 from collections.abc import Sequence
 
 MAX_LISTED_PROBLEMS = 20
@@ -8,15 +9,17 @@ REASONS = {
     "missing": "no such file",
     "unreadable": "the file exists but cannot be opened or read",
     "empty": "the file has no bytes",
-    "not_a_video": "no container that FFmpeg knows, or one whose index (moov) is missing",
-    "no_video_stream": "sound or other data only",
+    "not_a_video": "not a video file, or one whose index (moov) is missing",
+    "no_video_stream": "no video in the file, only sound, pictures or other data",
     "no_decoder": "FFmpeg has no decoder for the stream",
     "no_frame_rate": "the stream has no average frame rate",
     "no_frames": "a video stream without a frame",
     "no_timestamps": "frames without a presentation timestamp",
-    "damaged": "the decoder or the container reader failed before the last frame needed",
-    "truncated": "the file ends before the last clip's frames",
+    "damaged": "parts of the file cannot be decoded",
+    "truncated": "the file ends too early",
     "size_changes": "frames of more than one size",
+    "too_large": "its frames are larger, or need more memory, than a worker process allows",
+    "changed": "the file was replaced or written to while it was read",
     "reference_failed": "PySlowFast could not decode it (BACKEND slowfast)",
     "crashed": "the worker process died, twice",
     "timed_out": "it took longer than X3D_WORKERS.TIMEOUT, twice",
@@ -55,6 +58,13 @@ def cause_of(error: BaseException) -> str:
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     causes = [line for line in lines if not line.startswith(("Exception from ", "Check '"))]
     return (causes or lines or [repr(error)])[0].rstrip(".:")
+
+
+def describe_os_error(error: OSError) -> str:
+    """Format an error of the operating system: `No space left on device: '/data/7_3.npy'`."""
+    if not error.strerror:
+        return str(error)
+    return f"{error.strerror}: {os.fsdecode(error.filename)!r}" if error.filename else error.strerror
 
 
 def counted(number: int, noun: str) -> str:

@@ -1,19 +1,26 @@
 """Read and check the annotation list, `test.csv`."""
 
+import logging
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from x3d.errors import format_problems
+from x3d.dataset.bad_rows import BadRow, decode_list, find_problem, format_bad_rows, three_columns
+from x3d.dataset.prefix import explain_prefix
+from x3d.errors import counted
+from x3d.files import read_regular
 
 if TYPE_CHECKING:
     from fvcore.common.config import CfgNode
 
+logger = logging.getLogger(__name__)
+
 UNLABELLED = -1
 _LABEL = re.compile(r"-?[0-9]{1,9}")
+_PATH = re.compile(r"(?!\".*\"$).*[^\s,;|]")
 
 
 @dataclass(frozen=True)
@@ -63,84 +70,106 @@ def read_list(cfg: "CfgNode") -> list[Video]:
     320 of Kinetics-400's class folders hold a space, so `air drumming/a b.mp4 2` is the path `air drumming/a b.mp4`.
 
     Raises:
-        ValueError: the list does not exist or is empty, or rows are not a path and a label; every row is named.
+        ValueError: the list does not exist or is empty, or rows are not a path and a label; every cause is named.
     """
     path = list_path(cfg)
-    lines = _read_lines(path)
-    videos, problems = _parse_rows(lines, ListFormat.from_cfg(cfg))
-    if problems:
-        raise ValueError(f"{path} has bad lines: {len(problems)} of {len(lines)}\n" + format_problems(problems))
+    rows = _read_rows(path)
+    videos, bad_rows = _parse_rows(rows, ListFormat.from_cfg(cfg), path)
+    if bad_rows:
+        raise ValueError(f"{path} has bad lines: {len(bad_rows)} of {len(rows)}\n" + format_bad_rows(bad_rows))
     return videos
 
 
-def scan_list(cfg: "CfgNode") -> tuple[list[Video], list[str]]:
+def read_videos(cfg: "CfgNode") -> list[Video]:
+    """Read `test.csv` for a run that opens its videos; warn of those without a label.
+
+    Raises:
+        ValueError: as read_list; or none of the videos exists.
+    """
+    videos = read_list(cfg)
+    check_videos(cfg, videos)
+    return videos
+
+
+def scan_list(cfg: "CfgNode") -> tuple[list[Video], list[BadRow]]:
     """Read `test.csv` for checking it.
 
     Returns:
-        The videos of the good rows, and a problem for each other row and each path listed again.
+        The videos of the good rows; the other rows, and those of a path that is listed before.
     Raises:
         ValueError: the list does not exist or is empty.
     """
-    videos, problems = _parse_rows(_read_lines(list_path(cfg)), ListFormat.from_cfg(cfg))
+    path = list_path(cfg)
+    videos, bad_rows = _parse_rows(_read_rows(path), ListFormat.from_cfg(cfg), path)
     first: dict[str, Video] = {}
     for video in videos:
         earlier = first.setdefault(os.path.normpath(video.listed), video)
         if earlier is not video:
-            problems.append(f"line {video.index + 1}: listed before in line {earlier.index + 1}: {video.listed!r}")
-    return videos, problems
+            text = f"{video.listed!r}, as in line {earlier.index + 1}"
+            bad_rows.append(BadRow(video.index, text, "the path is listed before"))
+    return videos, bad_rows
 
 
-def _read_lines(path: Path) -> list[str]:
+def check_videos(cfg: "CfgNode", videos: Sequence[Video]) -> None:
+    """Check that the listed paths lead to files, and warn of videos without a label.
+
+    Raises:
+        ValueError: none of the videos exists; the text names the folder that holds them, if it is found.
+    """
+    if videos and not first_existing(videos):
+        listed = [video.listed for video in videos]
+        raise ValueError(explain_prefix(cfg.DATA.PATH_PREFIX, listed, cfg.DATA.PATH_TO_DATA_DIR))
+    if unlabelled := count_unlabelled(videos):
+        total = counted(len(videos), "video")
+        logger.warning("%d of %s unlabelled (-1): left out of the accuracy", unlabelled, total)
+
+
+def count_unlabelled(videos: Iterable[Video]) -> int:
+    """Count the videos with label -1."""
+    return sum(video.label == UNLABELLED for video in videos)
+
+
+def _read_rows(path: Path) -> list[str]:
     try:
-        lines = path.read_text(encoding="utf-8-sig").split("\n")
+        content = read_regular(path)
     except FileNotFoundError:
         raise ValueError(
             f"{path} does not exist; set DATA.PATH_TO_DATA_DIR to the folder that holds test.csv"
         ) from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise ValueError(f"{path} cannot be read: {error}") from error
-    while lines and not lines[-1].strip():
-        lines.pop()
-    if not lines:
+    except OSError as error:
+        raise ValueError(f"{path} cannot be read: {error.strerror}") from error
+    rows = decode_list(content, path).replace("\r\n", "\n").replace("\r", "\n").split("\n")
+    while rows and not rows[-1].strip():
+        rows.pop()
+    if not rows:
         raise ValueError(f"{path} is empty; each line holds the path and the label of a video")
-    return lines
+    return rows
 
 
-def _parse_rows(lines: Sequence[str], form: ListFormat) -> tuple[list[Video], list[str]]:
-    videos, problems = [], []
-    for index, line in enumerate(lines):
-        listed, label, problem = split_row(line, form.separator, form.num_classes)
-        if problem:
-            problems.append(f"line {index + 1}: {problem}: {line!r}")
+def _parse_rows(rows: Sequence[str], form: ListFormat, path: Path) -> tuple[list[Video], list[BadRow]]:
+    videos, bad_rows = [], []
+    for index, row in enumerate(rows):
+        split = split_row(row, form.separator)
+        if split is None:
+            bad_rows.append(BadRow(index, repr(row), find_problem(row, form.separator, path, is_first=index == 0)))
+        elif not UNLABELLED <= split[1] < form.num_classes:
+            limits = f"-1..{form.num_classes - 1} (MODEL.NUM_CLASSES {form.num_classes})"
+            bad_rows.append(BadRow(index, repr(row), f"the label is outside {limits}"))
         else:
-            videos.append(Video(index, listed, os.path.join(form.path_prefix, listed), label))
-    return videos, problems
+            videos.append(Video(index, split[0], os.path.join(form.path_prefix, split[0]), split[1]))
+    if videos and all(split_row(video.listed, form.separator) for video in videos):
+        problem = three_columns(path)
+        bad_rows += [BadRow(video.index, repr(rows[video.index]), problem) for video in videos]
+        videos.clear()
+    return videos, bad_rows
 
 
-def split_row(line: str, separator: str, num_classes: int) -> tuple[str, int, str]:
-    """Split one row of the list.
-
-    Returns:
-        The path as listed, the label, and the problem of the row, empty if it is good.
-    """
-    listed, found, text = line.rpartition(separator)
-    if not _LABEL.fullmatch(text):
-        return line, UNLABELLED, _row_advice(line, separator)
-    label = int(text)
-    if not found or not listed.strip():
-        return line, UNLABELLED, "a label without a path"
-    if not UNLABELLED <= label < num_classes:
-        return listed, label, f"label {label} is outside -1..{num_classes - 1} (MODEL.NUM_CLASSES {num_classes})"
-    return listed, label, ""
-
-
-def _row_advice(line: str, separator: str) -> str:
-    if not line.strip():
-        return "an empty line"
-    for other in (",", " ", "\t"):
-        if other != separator and _LABEL.fullmatch(line.rpartition(other)[2].strip()):
-            return f"no label after {separator!r}; for this list set DATA.PATH_LABEL_SEPARATOR to {other!r}"
-    return f"no whole number after the last {separator!r}, so no label (a header?)"
+def split_row(row: str, separator: str) -> tuple[str, int] | None:
+    """Split one row of the list into path and label; return None if it is not both, with one separator between."""
+    listed, _, label = row.rpartition(separator)
+    if not _LABEL.fullmatch(label) or not _PATH.fullmatch(listed):
+        return None
+    return listed, int(label)
 
 
 def first_existing(videos: Sequence[Video]) -> str:

@@ -1,23 +1,25 @@
 """Run a function over videos in worker processes, so that a crash or a hang fails only one video."""
 
+import errno
 import logging
-import os
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from multiprocessing import connection, resource_tracker
 from typing import Self, TypeVar
 
+from x3d.cores import count_cores
 from x3d.dataset.annotations import Video
-from x3d.errors import EngineError, RunError, VideoError
+from x3d.errors import EngineError, RunError, VideoError, describe_os_error
 from x3d.execution.outcome import Outcome
 from x3d.execution.worker import Event, Report, Task, Worker
-from x3d.signals import stop_signals_deferred
+from x3d.signals import StopSignalsBlocked
 
 logger = logging.getLogger(__name__)
 
-QUEUED_PER_WORKER = 2
 TRIES = 2
 """Attempts at a video whose worker or engine fails."""
+MAX_FAILED_STARTS = 3
+"""Workers in a row that may end before they start a video."""
 
 T = TypeVar("T")
 
@@ -25,7 +27,7 @@ T = TypeVar("T")
 class Workers:
     """Worker processes that run each video to a value, a failure reason or the end of the run.
 
-    They start when they are needed, run one video each, and end with this process, however it ends.
+    They start when they are needed, run one video at a time, and end with this process, however it ends.
     """
 
     def __init__(self, num_workers: int, timeout_seconds: float) -> None:
@@ -35,7 +37,7 @@ class Workers:
             num_workers: 0: one for each core this process may use.
             timeout_seconds: limit for one video.
         """
-        self._num_workers = num_workers or len(os.sched_getaffinity(0))
+        self._num_workers = num_workers or count_cores()
         self._timeout_seconds = timeout_seconds
         self._workers: list[Worker] = []
         self._num_failed_starts = 0
@@ -49,6 +51,7 @@ class Workers:
             function: picklable. A VideoError it raises becomes an outcome.
         Raises:
             OSError: from the function, such as a full disk.
+            ImportError: a worker lacks a package.
             RunError: from the function, its engine does not start or fails, or worker processes do not start.
         """
         for worker in self._busy():  # of a run that was abandoned
@@ -67,9 +70,8 @@ class Workers:
 
     def close(self) -> None:
         """Kill the processes, also busy ones."""
-        with stop_signals_deferred():
-            while self._workers:
-                self._workers.pop().kill()
+        while self._workers:
+            self._workers.pop().kill()
 
     def __enter__(self) -> Self:
         return self
@@ -78,27 +80,26 @@ class Workers:
         self.close()
 
     def _busy(self) -> list[Worker]:
-        return [worker for worker in self._workers if worker.tasks]
+        return [worker for worker in self._workers if worker.task]
 
     def _start_workers(self, num_wanted: int) -> None:
         """Start the processes that are missing, which load side by side."""
         try:
             resource_tracker.ensure_running()  # first, for its start unblocks the signals
             while len(self._workers) < min(self._num_workers, num_wanted):
-                with stop_signals_deferred():
+                with StopSignalsBlocked():
                     self._workers.append(Worker())
         except OSError as error:
-            raise RunError(f"worker processes cannot be started: {error}") from error
+            raise RunError(_describe_failed_start(error)) from error
 
     def _submit(self, function: Callable[[Video], T], waiting: deque[Task]) -> None:
-        """Queue a video on each idle worker, and a second one while many wait, so that no worker becomes idle."""
-        for depth in range(QUEUED_PER_WORKER):
-            for worker in self._workers:
-                if len(waiting) > depth * self._num_workers and len(worker.tasks) <= depth:
-                    worker.submit(function, waiting.popleft())
+        """Give each idle worker a video."""
+        for worker in self._workers:
+            if waiting and not worker.task:
+                worker.submit(function, waiting.popleft())
 
     def _collect(self, waiting: deque[Task]) -> list[tuple[Task, Report]]:
-        """Wait until something happens; return the tasks that ended, and requeue the other tasks of a lost worker."""
+        """Wait until something happens; return the tasks that ended, and requeue those that did not start."""
         limit = self._timeout_seconds
         seconds = min(worker.seconds_left(limit) for worker in self._workers)
         ready = connection.wait([worker.connection for worker in self._workers], max(0, seconds))
@@ -110,18 +111,21 @@ class Workers:
                 report = worker.expire()
             else:
                 continue
-            if report.event in (Event.RETURNED, Event.RAISED, Event.TIMED_OUT, Event.DIED):
-                ended.append((worker.tasks.popleft(), report))
-            if report.event in (Event.TIMED_OUT, Event.DIED, Event.DIED_IDLE):
-                waiting.extendleft(reversed(worker.tasks))
-                self._remove(worker)
             self._count_failed_start(worker, report)
+            if report.event is Event.STARTED:
+                continue
+            task, worker.task = worker.task, None
+            if task and report.event is Event.DIED_IDLE:
+                waiting.appendleft(task)
+            elif task:
+                ended.append((task, report))
+            if report.event in (Event.TIMED_OUT, Event.DIED, Event.DIED_IDLE):
+                self._remove(worker)
         return ended
 
     def _remove(self, worker: Worker) -> None:
-        with stop_signals_deferred():
-            self._workers.remove(worker)
-            worker.kill()
+        self._workers.remove(worker)
+        worker.kill()
 
     def _count_failed_start(self, worker: Worker, report: Report) -> None:
         """Count workers that end before their first video starts.
@@ -133,22 +137,29 @@ class Workers:
             self._num_failed_starts = 0
         elif report.event is Event.DIED_IDLE and not worker.has_worked:
             self._num_failed_starts += 1
-        if self._num_failed_starts > TRIES * self._num_workers:
+        if self._num_failed_starts > MAX_FAILED_STARTS:
             raise RunError(f"worker processes end before they do any work ({report.exit_text})")
+
+
+def _describe_failed_start(error: OSError) -> str:
+    text = f"worker processes cannot be started: {describe_os_error(error)}"
+    if error.errno in (errno.EAGAIN, errno.ENOMEM):
+        text += "; the limit on processes (ulimit -u), that of the container or the memory is exhausted"
+    return text
 
 
 def _outcome(task: Task, report: Report, timeout_seconds: float) -> Outcome[T] | None:
     """Turn the end of a task into an outcome, None when it is to be retried.
 
     Raises:
-        OSError, RunError: as Workers.run.
+        ImportError, OSError, RunError: as Workers.run.
     """
     video, error = task.video, report.error
     if report.event is Event.RETURNED:
         return Outcome(video, report.value)
     if isinstance(error, VideoError):
         return Outcome(video, reason=error.reason, text=str(error))
-    if isinstance(error, RunError) or (isinstance(error, OSError) and isinstance(error.errno, int)):
+    if isinstance(error, RunError | ImportError) or (isinstance(error, OSError) and isinstance(error.errno, int)):
         raise error
     if report.event is Event.TIMED_OUT:
         outcome = Outcome[T](video, reason="timed_out", text=f"{video.path}: not done in {timeout_seconds:g} s")

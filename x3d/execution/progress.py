@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from tqdm import tqdm
 from tqdm.contrib.logging import logging_redirect_tqdm
 
-from x3d.errors import REASONS, counted
+from x3d.errors import MAX_LISTED_PROBLEMS, REASONS, counted, format_problems
 from x3d.execution.outcome import Outcome
 
 logger = logging.getLogger(__name__)
@@ -26,16 +26,32 @@ def progress_bar(num_videos: int) -> Iterator["tqdm[Any]"]:
         yield bar
 
 
+class FailureLog:
+    """Log failures as they come: of each reason the first ones, and once that there are more."""
+
+    def __init__(self) -> None:
+        self._counts: collections.Counter[str] = collections.Counter()
+
+    def log(self, reason: str, text: str) -> None:
+        """Log a failure."""
+        self._counts[reason] += 1
+        if self._counts[reason] <= MAX_LISTED_PROBLEMS:
+            logger.warning("%s: %s", reason, text)
+        elif self._counts[reason] == MAX_LISTED_PROBLEMS + 1:
+            logger.warning("%s: more videos, which are counted at the end", reason)
+
+
 def with_progress(outcomes: Iterator[Outcome[T]], num_videos: int, stop_at_first_failure: bool) -> Iterator[Outcome[T]]:
-    """Yield outcomes with a progress bar, and log each failure as it comes.
+    """Yield outcomes with a progress bar, and log failures as they come.
 
     Args:
         stop_at_first_failure: the first failure is the last outcome.
     """
+    failures = FailureLog()
     with progress_bar(num_videos) as progress:
         for outcome in outcomes:
             if outcome.reason:
-                logger.warning("%s: %s", outcome.reason, outcome.text)
+                failures.log(outcome.reason, outcome.text)
             yield outcome
             progress.update()
             if outcome.reason and stop_at_first_failure:
@@ -44,12 +60,14 @@ def with_progress(outcomes: Iterator[Outcome[T]], num_videos: int, stop_at_first
 
 
 def log_failures(failed: Sequence[Mapping[str, Any]]) -> None:
-    """Log how many videos failed for each reason, and each of them.
+    """Log how many videos failed for each reason, and the first of them.
 
     Args:
         failed: entries of a manifest.
     """
-    for reason, count in sorted(collections.Counter(entry["reason"] for entry in failed).items()):
-        logger.error("%s failed, %s: %s", counted(count, "video"), reason, REASONS[reason])
+    by_reason: dict[str, list[str]] = {}
     for entry in failed:
-        logger.error("%s: %s", entry["reason"], entry["text"])
+        by_reason.setdefault(entry["reason"], []).append(entry["text"])
+    for reason, texts in sorted(by_reason.items()):
+        count = counted(len(texts), "video")
+        logger.error("%s failed, %s: %s\n%s", count, reason, REASONS[reason], format_problems(texts))

@@ -18,12 +18,13 @@ from typing import Any, Self, TypeVar
 from x3d.dataset.annotations import Video
 from x3d.errors import RunError
 from x3d.execution.outcome import Outcome
-from x3d.execution.process_pool import QUEUED_PER_WORKER
 from x3d.execution.ray_node import NodeReply, check_node, make_task, run_on_node
 from x3d.execution.requirements import NodeRequirements
 
 logger = logging.getLogger(__name__)
 
+QUEUED_PER_TASK = 2
+"""Tasks submitted for each that the nodes have resources for, so that none becomes idle."""
 NODE_RETRIES = 3
 """Times Ray restarts a task whose node dies."""
 NODE_ID_LABEL = "ray.io/node-id"
@@ -88,7 +89,7 @@ class RayWorkers:
         running: dict[Any, Video] = {}
         while waiting or running:
             capacity = sum(_capacity(node, self._resources) for node in self._suitable_nodes())
-            while waiting and len(running) < QUEUED_PER_WORKER * capacity:
+            while waiting and len(running) < QUEUED_PER_TASK * capacity:
                 video = waiting.popleft()
                 call = run_on_node, (function, self._timeout_seconds, self._requirements, video)
                 running[self._task().remote(pickle.dumps(call))] = video

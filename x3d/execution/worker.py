@@ -11,7 +11,6 @@ import pickle
 import signal
 import time
 import traceback
-from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum, auto
@@ -59,20 +58,20 @@ class Task(NamedTuple):
 
 
 class Worker:
-    """A process and its tasks in order; the first one is running once the process has reported its start.
+    """A process and its task, which is running once the process has reported its start.
 
     Attributes:
-        tasks: submitted and not ended.
+        task: submitted and not ended.
         has_worked: a task has started in it.
     """
 
     def __init__(self) -> None:
-        """Start the process; to be called within stop_signals_deferred, so that no signal reaches it half-way.
+        """Start the process; to be called within StopSignalsBlocked, so that no signal reaches it half-way.
 
         Raises:
             OSError: the process cannot be started.
         """
-        self.tasks: deque[Task] = deque()
+        self.task: Task | None = None
         self.has_worked = False
         self._is_running = False
         self._since = 0.0
@@ -82,10 +81,8 @@ class Worker:
         workers_end.close()
 
     def submit(self, function: Callable[[Video], Any], task: Task) -> None:
-        """Queue a task; that the process has ended is reported by `receive`."""
-        if not self.tasks:
-            self._since = time.monotonic()
-        self.tasks.append(task)
+        """Give the process its task; that it has ended is reported by `receive`."""
+        self.task, self._since = task, time.monotonic()
         with contextlib.suppress(ConnectionError):
             self.connection.send((function, task.video))
 
@@ -104,8 +101,8 @@ class Worker:
         return report
 
     def seconds_left(self, timeout_seconds: float) -> float:
-        """Compute the time until a limit: of the running video, or to start the next one; infinite without a task."""
-        if not self.tasks:
+        """Compute the time until a limit: of the running video, or to start it; infinite without a task."""
+        if self.task is None:
             return float("inf")
         limit = timeout_seconds + (0 if self._is_running else START_SECONDS)
         return self._since + limit - time.monotonic()
@@ -138,22 +135,29 @@ def _unpickle_report(content: bytes) -> Report:
 
 def serve(connection: Connection) -> None:
     """In the process: run what the parent sends, until the parent closes the pipe or dies."""
-    _prepare_process()
+    _tie_to_parent()
     parent = multiprocessing.parent_process()
-    while parent is not None and parent.pid == os.getppid():
+    with contextlib.suppress(EOFError, OSError):
         try:
+            _limit_threads()
+        except ImportError as error:
+            connection.send_bytes(_pickle_error(error))
+            return
+        while parent is not None and parent.pid == os.getppid():
             request = connection.recv_bytes()
             connection.send_bytes(_run(request, connection))
-        except (EOFError, OSError):
-            return
 
 
-def _prepare_process() -> None:
-    """Ignore Ctrl-C, end on SIGTERM or when the parent dies, and keep OpenCV to one thread."""
+def _tie_to_parent() -> None:
+    """End when the parent dies and on SIGTERM, and ignore Ctrl-C, which is the parent's."""
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, STOP_SIGNALS)
-    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+def _limit_threads() -> None:
+    """Keep OpenCV to one thread, for there is a process per core."""
     import cv2
 
     cv2.setNumThreads(1)

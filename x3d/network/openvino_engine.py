@@ -1,11 +1,11 @@
 """Run an .onnx or .xml with OpenVINO."""
 
-import os
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
 
+from x3d.cores import count_cores
 from x3d.errors import EngineError
 from x3d.network.model_file import ModelFile
 from x3d.network.signature import Port, read_input, read_output
@@ -36,7 +36,7 @@ class OpenVinoEngine:
         self._properties: dict[str, Any] = {"PERFORMANCE_HINT": "THROUGHPUT", "INFERENCE_PRECISION_HINT": "f32"}
         if self.device == "CPU":
             self._properties["ENABLE_CPU_PINNING"] = False
-            self._properties["INFERENCE_NUM_THREADS"] = num_threads or len(os.sched_getaffinity(0))
+            self._properties["INFERENCE_NUM_THREADS"] = num_threads or count_cores()
         self._model = self._core.read_model(model.content, model.weights)
         self.batch_size, self.view_shape = read_input(model.path, _ports(self._model.inputs))
         outputs = _ports(self._fixed(self.batch_size or 1).outputs)

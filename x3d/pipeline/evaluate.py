@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from x3d.config.loading import view_config
-from x3d.dataset.annotations import Video, first_existing, read_list
+from x3d.cores import count_cores
+from x3d.dataset.annotations import Video, first_existing, read_videos
 from x3d.dataset.naming import WHOLE, Shard, views_per_video
 from x3d.errors import counted
 from x3d.execution.outcome import Outcome
@@ -96,7 +97,7 @@ class EvaluateSettings:
                     f"{node}.BACKEND {cfg[node].BACKEND}: PySlowFast's code needs files; set {node}.BACKEND native"
                 )
         return cls(
-            videos=read_list(cfg),
+            videos=read_videos(cfg),
             path_prefix=cfg.DATA.PATH_PREFIX,
             sampling=Sampling.from_cfg(cfg),
             transform=Transform.from_cfg(cfg),
@@ -186,7 +187,7 @@ def plan_scorer(settings: EvaluateSettings, engine: Engine, model_digest: str) -
         raise ValueError(
             f"X3D_EVALUATE.DEVICE {settings.device}: Ray chooses among a node's devices; leave the number out"
         )
-    num_cores = 1 if on_cluster else len(os.sched_getaffinity(0))
+    num_cores = 1 if on_cluster else count_cores()
     largest = min(settings.batch_size, MAX_CPU_BATCH_SIZE if engine.device == "CPU" else settings.num_views)
     return VideoScorer(
         model_path=os.path.abspath(settings.model_path),
@@ -204,7 +205,7 @@ def plan_scorer(settings: EvaluateSettings, engine: Engine, model_digest: str) -
 
 def count_workers(runner: RunnerSettings, device: str) -> int:
     """Count the worker processes: one per core; on a device at most four, which take turns on it."""
-    num_cores = len(os.sched_getaffinity(0))
+    num_cores = count_cores()
     return runner.num_workers or (num_cores if device == "CPU" else min(num_cores, WORKERS_PER_DEVICE))
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from x3d.config.loading import view_config
-from x3d.dataset.annotations import Video, first_existing, read_list
+from x3d.dataset.annotations import Video, first_existing, read_videos
 from x3d.dataset.naming import WHOLE, Shard, views_per_video
 from x3d.errors import counted
 from x3d.execution.progress import with_progress
@@ -76,7 +76,7 @@ class PreprocessSettings:
         runner = RunnerSettings.from_cfg(cfg)
         path = options.DATA_OUTPUT_PATH
         return cls(
-            videos=read_list(cfg),
+            videos=read_videos(cfg),
             path_prefix=cfg.DATA.PATH_PREFIX,
             sampling=Sampling.from_cfg(cfg),
             transform=Transform.from_cfg(cfg),

@@ -3,6 +3,7 @@
 import collections
 import csv
 import functools
+import io
 import logging
 import os
 from collections.abc import Iterator, Mapping, Sequence
@@ -10,14 +11,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from x3d.dataset.annotations import Video, first_existing, list_path, scan_list
+from x3d.dataset.annotations import Video, check_videos, first_existing, list_path, scan_list
+from x3d.dataset.bad_rows import BadRow
 from x3d.errors import counted
 from x3d.execution.outcome import Outcome
-from x3d.execution.progress import progress_bar
+from x3d.execution.progress import FailureLog, progress_bar
 from x3d.execution.requirements import NodeRequirements
 from x3d.execution.runner import Runner, RunnerSettings, open_runner
+from x3d.files import open_regular
+from x3d.storage.atomic import replace_file, write_all
 from x3d.video.inspection import Inspection, inspect_video
 from x3d.video.sampling import Sampling
+from x3d.video.transform import Transform
 
 if TYPE_CHECKING:
     from fvcore.common.config import CfgNode
@@ -41,15 +46,16 @@ class VerifySettings:
     Attributes:
         annotations: path of the list.
         videos: of its good rows.
-        list_problems: the other rows, and duplicates, one text each.
+        bad_rows: the other rows, and those of a path that is listed before.
         path_prefix: the folder the listed paths are relative to.
     """
 
     annotations: Path
     videos: Sequence[Video]
-    list_problems: Sequence[str]
+    bad_rows: Sequence[BadRow]
     path_prefix: str
     sampling: Sampling
+    transform: Transform
     runner: RunnerSettings
 
     @classmethod
@@ -57,15 +63,17 @@ class VerifySettings:
         """Read the list and the keys that decide which frames are needed.
 
         Raises:
-            ValueError: the list does not exist or is empty.
+            ValueError: the list does not exist or is empty, or none of its videos exists.
         """
-        videos, problems = scan_list(cfg)
+        videos, bad_rows = scan_list(cfg)
+        check_videos(cfg, videos)
         return cls(
             annotations=list_path(cfg),
             videos=videos,
-            list_problems=problems,
+            bad_rows=bad_rows,
             path_prefix=cfg.DATA.PATH_PREFIX,
             sampling=Sampling.from_cfg(cfg),
+            transform=Transform.from_cfg(cfg),
             runner=RunnerSettings.from_cfg(cfg),
         )
 
@@ -76,12 +84,12 @@ class Verification:
 
     Attributes:
         num_videos: by reason code; empty: good.
-        list_problems: as in VerifySettings.
+        bad_rows: as in VerifySettings.
         unlisted: files under the path prefix that the list does not name.
     """
 
     num_videos: Mapping[str, int]
-    list_problems: Sequence[str]
+    bad_rows: Sequence[BadRow]
     unlisted: Sequence[str]
 
     @property
@@ -97,37 +105,68 @@ class Verification:
     @property
     def passed(self) -> bool:
         """Check whether every video and every row is good; unlisted files are no problem."""
-        return not self.num_bad and not self.list_problems
+        return not self.num_bad and not self.bad_rows
 
 
 def verify(settings: VerifySettings, report: Path) -> Verification:
-    """Decode every listed video whole, and write one csv row for each.
+    """Decode every listed video whole, and write a csv with a row for each at the end.
 
     Raises:
-        ValueError: the Ray cluster cannot do the work.
+        ValueError: the csv would replace another file, or the Ray cluster cannot do the work; nothing is decoded.
+        OSError: the csv cannot be written.
     """
+    _check_report(report)
     videos = settings.videos
     known = KNOWN_SETS.get(len(videos), "no known copy of the validation set")
     logger.info("%s listed: %s", counted(len(videos), "video"), known)
     unlisted = _find_unlisted(settings)
     counts: collections.Counter[str] = collections.Counter()
+    rows = [list(COLUMNS)]
+    failures = FailureLog()
     paths = [settings.path_prefix, first_existing(videos)]
-    requirements = functools.partial(NodeRequirements.from_here, paths)
-    with open_runner(settings.runner, requirements) as runner, open(report, "w", newline="") as file:
-        rows = csv.writer(file)
-        rows.writerow(COLUMNS)
-        for outcome in _inspect(runner, videos, settings.sampling):
+    with open_runner(settings.runner, functools.partial(NodeRequirements.from_here, paths)) as runner:
+        for outcome in _inspect(runner, settings):
             inspection = outcome.value or Inspection(outcome.reason, outcome.text)
             if inspection.reason:
-                logger.error("%s: %s", inspection.reason, inspection.text)
-            rows.writerow(_row(outcome.video, inspection))
+                failures.log(inspection.reason, inspection.text)
+            rows.append(_row(outcome.video, inspection))
             counts[inspection.reason] += 1
-    return Verification(counts, settings.list_problems, unlisted)
+    _write_report(report, rows)
+    return Verification(counts, settings.bad_rows, unlisted)
 
 
-def _inspect(runner: Runner, videos: Sequence[Video], sampling: Sampling) -> Iterator[Outcome[Inspection]]:
+def _check_report(path: Path) -> None:
+    """Check that a csv can be written, and is not in place of a file that is none of ours.
+
+    Raises:
+        ValueError: it cannot.
+    """
+    header = ",".join(COLUMNS)
+    try:
+        with open_regular(path) as file:
+            is_ours = file.read(len(header)) == header.encode()
+    except FileNotFoundError:
+        is_ours = True
+    except OSError:
+        is_ours = False
+    if not is_ours:
+        raise ValueError(f"{path} is another file than the csv of an earlier check; move it, or run in another folder")
+    if not os.access(path.absolute().parent, os.W_OK):
+        raise ValueError(f"{path} cannot be written in {path.absolute().parent}; run in another folder")
+
+
+def _write_report(path: Path, rows: Sequence[Sequence[str]]) -> None:
+    text = io.StringIO()
+    csv.writer(text).writerows(rows)
+    with replace_file(path) as file:
+        write_all(file.fileno(), text.getvalue().encode())
+
+
+def _inspect(runner: Runner, settings: VerifySettings) -> Iterator[Outcome[Inspection]]:
     """Inspect videos in worker processes; yield the outcomes in the order of the list."""
-    outcomes = runner.run(functools.partial(inspect_video, sampling=sampling), videos)
+    videos = settings.videos
+    function = functools.partial(inspect_video, sampling=settings.sampling, transform=settings.transform)
+    outcomes = runner.run(function, videos)
     early: dict[int, Outcome[Inspection]] = {}
     order = iter([video.index for video in videos])
     wanted = next(order, None)

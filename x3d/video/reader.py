@@ -1,7 +1,10 @@
 """Open a video file and decode its frames, or raise an error that names the file and the reason."""
 
 import logging
-from collections.abc import Iterator
+import os
+import re
+from array import array
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
@@ -11,27 +14,40 @@ import numpy as np
 from av.video.reformatter import VideoReformatter
 
 from x3d.errors import VideoError
+from x3d.video.container import demux_stream, find_video_stream, open_container
+from x3d.video.memory import DecoderMemory
 from x3d.video.sampling import Header
 from x3d.video.source import read_source
 
 logger = logging.getLogger(__name__)
 
+HELD_BYTES = 64 << 20
+PACKET_BYTES = 1 << 10
+"""Of a packet without its data: the objects of Python and FFmpeg, rounded up."""
+
 
 @dataclass(frozen=True)
 class Stream:
-    """Header of a file's first video stream; without a duration of its own it has the file's."""
+    """Header of a file's first video stream.
+
+    Attributes:
+        duration_seconds: of the stream, or else of the file.
+        track_seconds: where the track ends, which Matroska files have as a tag.
+    """
 
     header: Header
     codec: str
     width: int
     height: int
     duration_seconds: float | None
+    track_seconds: float | None = None
 
 
 class VideoReader:
-    """The first video stream of a file, opened and read once per pass; its packets are held while it is open.
+    """The first video stream of a file; a cover picture is none. Its packets are read when it is opened.
 
-    Rotation metadata is not applied, as in PySlowFast.
+    They are held for the first pass unless there are more than HELD_BYTES of them: memory does not grow with the
+    length of the file, which is read again instead. Rotation metadata is not applied, as in PySlowFast.
 
     Attributes:
         source: identifies the content.
@@ -43,28 +59,35 @@ class VideoReader:
 
     def __init__(self, path: str) -> None:
         self.path = path
+        self._file_state = _file_state(path)
         self.source = read_source(path)
         self.rotation = 0
         self.num_corrupt_frames = 0
         self._reformatter = VideoReformatter()
-        self._load()
-
-    def _load(self) -> None:
-        """Open the file with a new decoder and read all of its packets."""
-        self._container = _open(self.path)
+        self._pts = array("q")
+        self._end_pts = 0
+        self._read_error: av.FFmpegError | None = None
+        self._open()
         try:
-            if not self._container.streams.video:
-                raise VideoError("no_video_stream", self.path)
-            self._stream = self._container.streams.video[0]
             self.stream = self._describe()
-            self._stream.codec_context.thread_type = "NONE"
-            self._stream.codec_context.thread_count = 1
-            self._read_error: av.FFmpegError | None = None
-            self._packets = list(self._demux())
-            self._is_decoder_new = True
+            self._memory.check(self._stream.codec_context)
+            self._packets: Iterable[av.Packet[av.VideoStream]] | None = self._read_packets()
         except BaseException:
             self._container.close()
             raise
+
+    def _open(self) -> None:
+        """Open the file with a new decoder."""
+        self._container = open_container(self.path)
+        try:
+            self._stream = find_video_stream(self._container, self.path)
+        except BaseException:
+            self._container.close()
+            raise
+        if self._stream.codec_context is not None:
+            self._stream.codec_context.thread_type = "NONE"
+            self._stream.codec_context.thread_count = 1
+        self._memory = DecoderMemory(self.path)
 
     def __enter__(self) -> Self:
         return self
@@ -72,10 +95,7 @@ class VideoReader:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._close()
-
-    def _close(self) -> None:
-        self._packets.clear()
+        self._packets = None
         self._container.close()
 
     def _describe(self) -> Stream:
@@ -91,11 +111,28 @@ class VideoReader:
         elif self._container.duration is not None:
             seconds = self._container.duration / av.time_base
         context = stream.codec_context
-        return Stream(header, context.name, context.width, context.height, seconds)
+        track_seconds = _parse_seconds(stream.metadata.get("DURATION", ""))
+        return Stream(header, context.name, context.width, context.height, seconds, track_seconds)
+
+    def _read_packets(self) -> "list[av.Packet[av.VideoStream]] | None":
+        """Read all packets for their timestamps; return them, or None if they are too many to hold."""
+        held = []
+        num_bytes = 0
+        for packet in self._demux():
+            if packet.size and not packet.is_discard:
+                self._pts.append(_predict_pts(packet))
+                self._end_pts = max(self._end_pts, self._pts[-1] + (packet.duration or 0))
+            num_bytes += packet.size + PACKET_BYTES
+            if num_bytes <= HELD_BYTES:
+                held.append(packet)
+            else:
+                held.clear()
+        return held if num_bytes <= HELD_BYTES else None
 
     def _demux(self) -> Iterator["av.Packet[av.VideoStream]"]:
+        self._read_error = None
         try:
-            yield from self._container.demux(self._stream)
+            yield from demux_stream(self._container, self._stream)
         except av.FFmpegError as error:
             self._read_error = error
 
@@ -108,36 +145,53 @@ class VideoReader:
         Raises:
             VideoError: the stream cannot be decoded further, or a frame has no timestamp.
         """
-        if not self._is_decoder_new:
-            self._close()
-            self._load()
-        self._is_decoder_new = False
         self.num_corrupt_frames = 0
         number = 0
         has_key_frame = False
         try:
-            for packet in self._packets:
-                for frame in packet.decode():
-                    assert isinstance(frame, av.VideoFrame)
-                    if frame.pts is None:
-                        raise VideoError("no_timestamps", self.path, f"frame {number}")
-                    self.rotation = self.rotation or frame.rotation
-                    has_key_frame |= bool(frame.key_frame)
-                    self.num_corrupt_frames += has_key_frame and frame.is_corrupt
-                    number += 1
-                    yield frame
+            for frame in self._decode():
+                if frame.pts is None:
+                    raise VideoError("no_timestamps", self.path, f"frame {number}")
+                self.rotation = self.rotation or frame.rotation
+                has_key_frame |= bool(frame.key_frame)
+                self.num_corrupt_frames += has_key_frame and frame.is_corrupt
+                number += 1
+                yield frame
         except av.FFmpegError as error:
             raise VideoError("damaged", self.path, f"after {number} frames: {error.strerror}") from error
         if self._read_error is not None:
             raise VideoError("damaged", self.path, f"after {number} frames: {self._read_error.strerror}")
 
+    def _decode(self) -> Iterator[av.VideoFrame]:
+        packets, self._packets = self._packets, None
+        if packets is None:
+            self._container.close()
+            self._open()
+            self.check_unchanged()
+            packets = self._demux()
+        for packet in packets:
+            yield from self._memory.decode(packet)
+
+    def check_unchanged(self) -> None:
+        """Check that the file is still the one that was opened.
+
+        Raises:
+            VideoError: it was replaced or written to since.
+        """
+        if _file_state(self.path) != self._file_state:
+            raise VideoError("changed", self.path)
+
     def expected_pts(self) -> list[int]:
         """Predict the pts of every frame, in the decoder's output order, from the timestamps of the packets."""
-        pts = sorted(_predict_pts(packet) for packet in self._packets if packet.size and not packet.is_discard)
+        pts = sorted(self._pts)
         header = self.stream.header
         if not header.num_frames and header.duration is not None:
             logger.debug("%s: no frame count in the header; counted %d packets instead", self.path, len(pts))
         return pts
+
+    def seconds_read(self) -> float:
+        """Compute the time from 0 to the end of the last frame in the file."""
+        return float(self._end_pts * (self._stream.time_base or 0))
 
     def to_rgb(self, frame: av.VideoFrame) -> np.ndarray:
         """Convert a frame as `frame.to_rgb()` does, reusing FFmpeg's scaler.
@@ -153,15 +207,19 @@ class VideoReader:
             raise VideoError("damaged", self.path, f"a frame cannot be converted to RGB: {error.strerror}") from error
 
 
-def _open(path: str) -> av.container.InputContainer:
+def _file_state(path: str) -> tuple[int, ...]:
+    """Return what changes when a file is replaced or written to."""
     try:
-        return av.open(f"file:{path}", metadata_errors="ignore")
-    except FileNotFoundError:
-        raise VideoError("missing", path) from None
-    except av.FFmpegError as error:
-        raise VideoError("not_a_video", path, str(error.strerror)) from error
-    except OSError as error:
-        raise VideoError("unreadable", path, str(error.strerror)) from error
+        found = os.stat(path)
+    except OSError:
+        return ()
+    return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns
+
+
+def _parse_seconds(text: str) -> float | None:
+    """Parse Matroska's HH:MM:SS.fraction."""
+    found = re.fullmatch(r"(\d+):(\d\d):(\d\d(?:\.\d+)?)", text)
+    return int(found[1]) * 3600 + int(found[2]) * 60 + float(found[3]) if found else None
 
 
 def _predict_pts(packet: "av.Packet[av.VideoStream]") -> int:

@@ -4,10 +4,16 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from x3d.errors import VideoError
 from x3d.video.clips import decode_clips
 from x3d.video.reader import VideoReader
 from x3d.video.sampling import Sampling
-from x3d.video.transform import Transform, assemble_view, prepare_frame
+from x3d.video.transform import Transform, assemble_view, crop_offsets, prepare_frame, resized_size
+
+MAX_SIDE = 32766
+"""In pixels: OpenCV's remap takes sides below 2**15 - 1."""
+LONG_FRAME = 4
+"""Sides of a crop in the long side of a frame, from which on only its crops are held."""
 
 
 def video_views(reader: VideoReader, sampling: Sampling, transform: Transform) -> Iterator[tuple[int, np.ndarray]]:
@@ -20,8 +26,42 @@ def video_views(reader: VideoReader, sampling: Sampling, transform: Transform) -
         VideoError: the video cannot be used.
     """
     crops = transform.crops()
+
+    def prepare(frame: np.ndarray) -> np.ndarray:
+        check_frame_size(reader.path, frame.shape[1], frame.shape[0], transform)
+        return _keep_crops(prepare_frame(frame, transform), transform)
+
     view = np.empty((1, 3, sampling.num_frames, transform.crop_size, transform.crop_size), dtype=np.float32)
-    for clip, frames in decode_clips(reader, sampling, lambda frame: prepare_frame(frame, transform)):
+    for clip, frames in decode_clips(reader, sampling, prepare):
         for place, crop in enumerate(crops):
             assemble_view(frames, crop, view)
             yield clip * len(crops) + place, view
+    reader.check_unchanged()
+
+
+def check_frame_size(path: str, width: int, height: int, transform: Transform) -> None:
+    """Check that frames of a size can be resized.
+
+    Raises:
+        VideoError: a side is too long, as that of frames of 180:1 becomes.
+    """
+    new_height, new_width = resized_size(height, width, transform.short_side)
+    if max(width, height, new_width, new_height) > MAX_SIDE:
+        resized = f"{width}x{height} pixels, {new_width}x{new_height} when resized"
+        raise VideoError("too_large", path, f"{resized}; the limit is {MAX_SIDE} a side")
+
+
+def _keep_crops(frame: np.ndarray, transform: Transform) -> np.ndarray:
+    """Reduce a long frame to its three crops, side by side: 100:1 takes no more memory than 4:1.
+
+    Args:
+        frame: (3, H', W') float32.
+    Returns:
+        (3, H'', W'') float32, whose crops have the same pixels.
+    """
+    _, height, width = frame.shape
+    size, axis = transform.crop_size, 1 if height > width else 2
+    if frame.shape[axis] <= LONG_FRAME * size:
+        return frame
+    starts = [crop_offsets(height, width, size, crop)[axis - 1] for crop in range(3)]
+    return np.concatenate([frame.take(range(start, start + size), axis) for start in starts], axis)

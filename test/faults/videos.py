@@ -5,9 +5,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 import av
+import cv2
 import numpy as np
 
-from test.videos import B_FRAMES, remux, write_audio, write_video
+from test.videos import B_FRAMES, add_cover, drop_first_packets, remux, write_audio, write_late_sound, write_video
+
+JPEG = cv2.imencode(".jpg", np.zeros((48, 64, 3), dtype=np.uint8))[1].tobytes()
 
 
 def _cut(path: Path, share: float) -> None:
@@ -74,6 +77,18 @@ def _replace(path: Path, old: bytes, new: bytes) -> None:
     path.write_bytes(whole.replace(old, new))
 
 
+def _cover(path: Path, write: Callable[[Path], Path]) -> None:
+    plain = write(path.with_name("plain.mp4"))
+    add_cover(plain, path)
+    plain.unlink()
+
+
+def _between_key_frames(path: Path) -> None:
+    source = write_video(path.with_suffix(".source.mp4"), 120, options=B_FRAMES)
+    drop_first_packets(source, path, 30)
+    source.unlink()
+
+
 def _video(num_frames: int = 70, **made: object) -> Callable[[Path], object]:
     return lambda path: write_video(path, num_frames, **made)  # type: ignore[arg-type]
 
@@ -85,8 +100,12 @@ FILES: dict[str, tuple[Callable[[Path], object], str]] = {
     "no moov.mp4": (_no_moov, "not_a_video"),
     "text.mp4": (lambda path: path.write_text("<html>404</html>" * 100), "not_a_video"),
     "._junk.mp4": (lambda path: path.write_bytes(b"\x00\x05\x16\x07Mac OS X" + bytes(4000)), "not_a_video"),
+    "script.mp4": (lambda path: path.write_text("ffconcat version 1.0\nfile 'three frames.mp4'\n"), "not_a_video"),
+    "pointer.mp4": (lambda path: path.write_text("version https://git-lfs.github.com/spec/v1\n"), "not_a_video"),
+    "picture.mp4": (lambda path: path.write_bytes(JPEG), "not_a_video"),
     "header only.mkv": (_no_cluster, "not_a_video"),
     "sound only.mp4": (write_audio, "no_video_stream"),
+    "sound with cover.mp4": (lambda path: _cover(path, write_audio), "no_video_stream"),
     "half.mp4": (lambda path: _cut(_faststart(path), 0.5), "truncated"),
     "zeroed.mp4": (lambda path: _overwrite(path, 0.3, bytes, 400), "damaged"),
     "noise.mp4": (lambda path: _overwrite(path, 0.0, _noise), "damaged"),
@@ -95,6 +114,7 @@ FILES: dict[str, tuple[Callable[[Path], object], str]] = {
     "one frame.ts": (_video(1), "no_frame_rate"),
     "raw.h264": (_video(60), "no_timestamps"),
     "two sizes.ts": (_two_sizes, "size_changes"),
+    "wide.mp4": (_video(30, width=2912, height=16), "too_large"),
     "fragmented.mp4": (_fragmented, ""),
     "no duration.mkv": (_video(), ""),
     "no count.ts": (_video(), ""),
@@ -116,6 +136,9 @@ FILES: dict[str, tuple[Callable[[Path], object], str]] = {
     'it\'s "quoted" & spaced.mp4': (_video(), ""),
     "Latin-1 title.mp4": (lambda path: _replace(path, b"TITLE", b"Caf\xe9 "), ""),
     "żółw 亀.mp4": (_video(), ""),
+    "cover.mp4": (lambda path: _cover(path, lambda plain: write_video(plain, 70)), ""),
+    "late sound.ts": (write_late_sound, ""),
+    "between key frames.ts": (_between_key_frames, ""),
     "cut.mkv": (lambda path: _cut(write_video(path, 200), 0.5), ""),
 }
 

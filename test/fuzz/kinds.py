@@ -1,0 +1,153 @@
+"""The kinds of input: which files are changed, how, and what is run on them."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from test import world
+from test.fuzz import routes, text_edits
+from test.fuzz.edits import BYTES, Edit
+from test.fuzz.routes import Made
+
+SUM_TOLERANCE = 0.01
+"""Of the probabilities of a view that a network computed in float16."""
+
+
+def never(target: Path) -> bool:
+    return False
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of input.
+
+    Attributes:
+        inputs: files and folders that the route reads, of test.world.
+        targets: globs of the files to change, one per case.
+        route: runs the scripts, given the changed file.
+        edits: of the content.
+        names: regular expression of what a message may name instead of the changed file.
+        is_undetectable: checks whether a changed file carries nothing to recognise the change by.
+        note: for the report.
+    """
+
+    inputs: Sequence[str]
+    targets: Sequence[str]
+    route: Callable[[str], Made]
+    edits: Sequence[Edit] = BYTES
+    names: str = r"(?!)"
+    is_undetectable: Callable[[Path], bool] = never
+    note: str = ""
+
+
+def _is_probability(target: Path) -> bool:
+    """Check that a result is a probability of each class, as that of another model might be."""
+    scores = world.probabilities(target) if target.is_file() else None
+    return scores is not None and bool(((scores >= 0) & (scores <= 1)).all() and abs(scores.sum() - 1) <= SUM_TOLERANCE)
+
+
+def _is_without_checksum(target: Path) -> bool:
+    return target.name == "older.pyth"
+
+
+KINDS: dict[str, Kind] = {
+    "videos": Kind(
+        ["cfg.yaml", "data", "prep"],
+        ["data/val/*"],
+        routes.video,
+        note="a file that changes after its views were made: the next run reports and redoes it as a new run would",
+    ),
+    "lists": Kind(
+        ["cfg.yaml", "data", "prep", "res", "res_summary.json", "eval"],
+        ["data/test.csv"],
+        routes.annotations,
+        [*text_edits.TEXT, *BYTES],
+        names=r"manifest\.json|list",
+        note="a list that changes after views, results and rows were made",
+    ),
+    "yaml": Kind(
+        ["cfg.yaml", "data", "prep", "res", "res_summary.json", "eval", "small.onnx", "small.pyth"],
+        ["cfg.yaml"],
+        routes.configuration,
+        [*text_edits.YAML, *BYTES],
+        names=r"\b[A-Z][A-Z0-9_]+\.[A-Z0-9_]+|\b[A-Z0-9_]{3,} in cfg",
+        note="file or key is named",
+    ),
+    "checkpoints": Kind(
+        ["cfg.yaml", "small.pyth"], ["small.pyth"], routes.exported, note="the zip's CRC32 recognises changed weights"
+    ),
+    "older_checkpoints": Kind(
+        ["cfg.yaml", "older.pyth"],
+        ["older.pyth"],
+        routes.exported,
+        is_undetectable=_is_without_checksum,
+        note="torch's form before 1.6 has no checksum: other weights of the same shapes are another model",
+    ),
+    "models": Kind(
+        ["cfg.yaml", "data", "prep", "small.onnx", "outside", "foreign.onnx", *world.MODELS.values()],
+        ["small.onnx", "foreign.onnx", "outside/*"],
+        routes.model,
+        names=r"model_digest|small\.onnx|foreign\.onnx",
+        note="ONNX, also with its weights in a second file, that changes after an evaluation was started",
+    ),
+    "new_models": Kind(
+        ["cfg.yaml", "prep", "foreign.onnx"],
+        ["foreign.onnx"],
+        routes.model_of_unknown_origin,
+        is_undetectable=lambda target: True,
+        note="an ONNX without digest that no earlier run knows: another valid model",
+    ),
+    "views": Kind(
+        ["cfg.yaml", "prep", "prep_bin", "small.onnx"],
+        ["prep/*.npy", "prep/*.npy", "prep_bin/*.bin"],
+        routes.views,
+        [*text_edits.NPY, *BYTES],
+        names=r"manifest\.json",
+    ),
+    "views_resumed": Kind(
+        ["cfg.yaml", "data", "prep", "prep_bin", "small.onnx"],
+        ["prep/*.npy", "prep/*.npy", "prep_bin/*.bin"],
+        routes.resumed_views,
+        [*text_edits.NPY, *BYTES],
+    ),
+    "results": Kind(
+        ["cfg.yaml", "prep", *world.RESULTS, *(f"{name}_summary.json" for name in world.RESULTS)],
+        ["res/*.bin", "res_npy/*.npy", "res_txt/*.txt"],
+        routes.results,
+        [*text_edits.NPY, text_edits.edit_number, *BYTES],
+        note="of x3d_infer.py, in its three formats",
+    ),
+    "ais_bench_results": Kind(
+        ["cfg.yaml", "prep", "ais", "ais_summary.json"],
+        ["ais/*.bin"],
+        routes.results,
+        is_undetectable=_is_probability,
+        note="without digests: undetectable where all values are still probabilities and sum to one",
+    ),
+    "view_manifest": Kind(
+        ["cfg.yaml", "data", "prep", "small.onnx"],
+        ["prep/manifest.json"],
+        routes.resumed_views,
+        [*text_edits.JSON, *BYTES],
+    ),
+    "view_manifest_read": Kind(
+        ["cfg.yaml", "prep", "small.onnx"],
+        ["prep/manifest.json"],
+        routes.views,
+        [*text_edits.JSON, *BYTES],
+    ),
+    "evaluation_manifest": Kind(
+        ["cfg.yaml", "data", "eval", "small.onnx"],
+        ["eval/manifest.json"],
+        routes.evaluation,
+        [*text_edits.JSON, *BYTES],
+    ),
+    "rows": Kind(["cfg.yaml", "data", "eval", "small.onnx"], ["eval/*.rows"], routes.evaluation),
+    "rows_resumed": Kind(["cfg.yaml", "data", "eval", "small.onnx"], ["eval/*.rows"], routes.resumed_evaluation),
+    "summary": Kind(
+        ["cfg.yaml", "prep", "res", "res_summary.json", "ais", "ais_summary.json"],
+        ["res_summary.json", "ais_summary.json"],
+        routes.summary,
+        [*text_edits.JSON, *BYTES],
+    ),
+}

@@ -1,0 +1,80 @@
+"""Standard streams and logging of the scripts: a terminal, a file, or closed."""
+
+import contextlib
+import io
+import logging
+import os
+import sys
+from typing import NoReturn
+
+from x3d.errors import RunError, describe_os_error
+from x3d.files import printable
+
+
+class _Formatter(logging.Formatter):
+    """Escapes control characters, which names of files may contain."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return printable(super().format(record))
+
+
+class _OptionalOutput(io.FileIO):
+    """A file whose writes may fail without anyone being told: a full disk does not end a run for a log line."""
+
+    def write(self, content: "bytes | bytearray | memoryview") -> int:  # type: ignore[override]
+        with contextlib.suppress(OSError):
+            super().write(content)
+        return len(content)
+
+
+def setup_logging() -> None:
+    """Log to stderr, opened first if it is closed; the level is X3D_LOG_LEVEL of the environment, INFO by default."""
+    _open_streams()
+    root = logging.getLogger()
+    if not root.handlers:
+        handler = logging.StreamHandler(sys.stderr)
+        handler.setFormatter(_Formatter("[%(levelname)s] %(message)s"))
+        root.addHandler(handler)
+    level = os.environ.get("X3D_LOG_LEVEL", "INFO").upper()
+    root.setLevel(level if level in logging.getLevelNamesMapping() else "INFO")
+
+
+def _open_streams() -> None:
+    """Keep the descriptors 0 to 2 from files opened later, and let nothing fail because stderr cannot be written."""
+    for descriptor in range(3):
+        try:
+            os.fstat(descriptor)
+        except OSError:
+            os.open(os.devnull, os.O_RDONLY if descriptor < 2 else os.O_WRONLY)
+    if sys.stderr is None or sys.stderr is sys.__stderr__:
+        encoding = getattr(sys.stderr, "encoding", "utf-8")
+        raw = _OptionalOutput(2, "wb", closefd=False)
+        sys.stderr = io.TextIOWrapper(raw, encoding, "backslashreplace", write_through=True)
+
+
+def print_result(text: str) -> None:
+    """Print to stdout at once.
+
+    Raises:
+        RunError: stdout is closed, or cannot be written.
+    """
+    if sys.stdout is None:
+        raise RunError("the result cannot be printed: stdout is closed")
+    try:
+        print(text, flush=True)
+    except OSError as error:
+        _discard_stdout()
+        raise RunError(f"the result cannot be printed to stdout: {describe_os_error(error)}") from error
+
+
+def _discard_stdout() -> None:
+    """Let what stdout still buffers go nowhere, for the interpreter writes it when it ends."""
+    with contextlib.suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def end(status: int) -> NoReturn:
+    """End the process at once: what the interpreter does at its end is of no use, and a signal may interrupt it."""
+    with contextlib.suppress(OSError, AttributeError):
+        sys.stdout.flush()
+    os._exit(status)
