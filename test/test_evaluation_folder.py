@@ -125,15 +125,15 @@ def test_rows_that_are_all_alike_are_a_problem(tmp_path):
     assert problem == f"{tmp_path} holds the same scores for every video: the model ignores its input; check it"
 
 
-def test_another_list_with_the_same_labels_is_a_problem(tmp_path):
+def test_another_list_with_the_same_labels_is_rejected(tmp_path):
     fill(tmp_path)
     manifest = Manifest.load(tmp_path / "manifest.json")
     manifest.provenance["list_digest"] = "abc"
     manifest.save()
     listed = {"labels": [0, 1, 2, 0, 1], "annotations": "test.csv"}
     assert read(tmp_path, **listed, list_digest="abc").problems == []
-    [problem] = read(tmp_path, **listed, list_digest="other").problems
-    assert problem.startswith(f"test.csv is not the list that {tmp_path} was made from")
+    with pytest.raises(ValueError, match=rf"^test.csv is not the list that {tmp_path} was made from; set DATA"):
+        read(tmp_path, **listed, list_digest="other")
 
 
 def test_the_rows_are_compared_with_the_list(tmp_path):

@@ -1,6 +1,5 @@
 """Read the score rows of an evaluation, of all its shards, into a table."""
 
-import dataclasses
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -53,6 +52,12 @@ def read_rows(
     provenance = manifests[0].provenance
     _check_complete(paths[0], provenance)
     _check_keys(folder, provenance, num_classes, ensemble_method, outputs)
+    made_from = provenance.get("list_digest")
+    if list_digest and made_from and made_from != list_digest:
+        raise ValueError(
+            f"{annotations} is not the list that {folder} was made from; set DATA.PATH_TO_DATA_DIR to the folder of "
+            "that list, or leave it out"
+        )
     parts = []
     for path in paths:
         parts.append(read_score_rows(rows_path(path), num_classes))
@@ -60,11 +65,7 @@ def read_rows(
     rows = np.concatenate(parts)
     rows = rows[np.argsort(rows["video"])]
     failed = {index: entry for manifest in manifests for index, entry in manifest.failed().items()}
-    table = _table(rows, failed, provenance, folder, labels, annotations)
-    if labels is not None and not table.problems and provenance.get("list_digest", list_digest) != list_digest:
-        problem = f"{annotations} is not the list that {folder} was made from, as its manifest records"
-        return dataclasses.replace(table, problems=[problem])
-    return table
+    return _table(rows, failed, provenance, folder, labels, annotations)
 
 
 def _check_keys(
