@@ -37,8 +37,8 @@ class ScoreReader:
         self._bytes = [row[:num_classes].data.cast("B") for row in self._buffer]
         self.rows = self._buffer[:, :num_classes]
 
-    def read(self, results: Sequence[Result]) -> list[str]:
-        """Read the scores of the views into `rows` and return a problem per file that cannot be used.
+    def read(self, results: Sequence[Result]) -> list[tuple[str, str]]:
+        """Read the scores of the views into `rows` and return path and cause of each file that cannot be used.
 
         A .bin is read straight into its row, whose spare element shows whether the file is longer.
         """
@@ -51,7 +51,7 @@ class ScoreReader:
                 elif self._digests:
                     self._check_digest(result.path, self._bytes[row])
             except ValueError as error:
-                problems.append(str(error))
+                problems.append((result.path, str(error).removeprefix(f"{result.path} ")))
         return problems
 
     def _read_raw(self, row: int, path: str) -> int:
