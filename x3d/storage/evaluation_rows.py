@@ -65,7 +65,8 @@ def read_rows(
     rows = np.concatenate(parts)
     rows = rows[np.argsort(rows["video"])]
     failed = {index: entry for manifest in manifests for index, entry in manifest.failed().items()}
-    return _table(rows, failed, provenance, folder, labels, annotations)
+    rows_of = {shard_of(path).shard_id: rows_path(path) for path in paths}
+    return _table(rows, failed, provenance, folder, rows_of, labels, annotations)
 
 
 def _check_keys(
@@ -99,6 +100,7 @@ def _table(
     failed: Mapping[int, Entry],
     provenance: Mapping[str, Any],
     folder: str,
+    rows_of: Mapping[int, Path],
     listed_labels: Sequence[int] | None,
     annotations: str,
 ) -> ScoreTable:
@@ -122,10 +124,16 @@ def _table(
         expected_from=annotations or folder,
         conditions=_conditions(provenance),
         incomplete=incomplete,
-        missing=[f"video {video}: {failed.get(video, {}).get('text', 'not evaluated')}" for video in incomplete],
+        missing=[_describe_missing(video, failed.get(video), rows_of[video % len(rows_of)]) for video in incomplete],
         problems=problems,
         unlabelled=unlabelled,
     )
+
+
+def _describe_missing(video: int, failure: Entry | None, rows: Path) -> str:
+    if failure:
+        return f"video {video}: {failure['text']}"
+    return f"video {video} has no row in {rows}; run x3d_evaluate.py to score it"
 
 
 def _conditions(provenance: Mapping[str, Any]) -> dict[str, Any]:
