@@ -15,7 +15,7 @@ from test.local_runner import LocalRunner
 from x3d.config.loading import load_cfg
 from x3d.dataset.annotations import Video
 from x3d.dataset.naming import Shard
-from x3d.errors import RunError, VideoError
+from x3d.errors import EngineError, RunError, VideoError
 from x3d.execution.runner import RunnerSettings
 from x3d.network.model_file import read_model
 from x3d.pipeline import evaluate as module
@@ -38,6 +38,7 @@ def engine(**more: Any) -> Any:
         "device": "CPU",
         "batch_size": None,
         "view_shape": VIEW,
+        "infer": lambda batch: np.zeros((len(batch), 9), np.float32),
     }
     return types.SimpleNamespace(**described | {"num_classes": 9} | more)
 
@@ -202,6 +203,15 @@ def test_a_model_that_does_not_fit_the_configuration_is_refused(more, data, mode
         f"X3D_EVALUATE.MODEL_PATH {model} takes views of {found.view_shape} and returns {found.num_classes} classes; "
         "--cfg configures (3, 4, 40, 40) and 9"
     )
+    assert not (tmp_path / "out").exists()
+
+
+def test_an_engine_that_fails_is_reported_once_before_anything_starts(data, model, tmp_path, monkeypatch):
+    failing = engine(infer=lambda batch: np.zeros((len(batch), 9, 1), np.float32))
+    monkeypatch.setattr(module, "open_engine", lambda *given: failing)
+    monkeypatch.setattr(module, "open_runner", lambda *given: pytest.fail("started"))
+    with pytest.raises(EngineError, match=r"standin returned float32 \(1, 9, 1\) for a batch, not float32 \(1, 9\)"):
+        evaluate(settings(data, model, tmp_path / "out"))
     assert not (tmp_path / "out").exists()
 
 

@@ -178,8 +178,9 @@ def _write_ais_bench() -> None:
     shutil.copytree("res", "ais")
     summary = json.loads(Path("res_summary.json").read_text())
     kept = {key: value for key, value in summary.items() if key in AIS_BENCH_KEYS}
-    for sample in kept["filesinfo"].values():
-        sample["outfiles"] = [path.replace("res/", "ais/") for path in sample["outfiles"]]
+    for number, sample in kept["filesinfo"].items():
+        outputs = [path.replace("res/", "ais/") for path in sample["outfiles"]]
+        kept["filesinfo"][number] = {"infiles": sample["infiles"], "outfiles": outputs}
     Path("ais_summary.json").write_text(json.dumps(kept))
 
 
@@ -190,7 +191,7 @@ AIS_BENCH_KEYS = (
 
 
 def _stop_a_run() -> None:
-    """Make the folders `stopped` and `eval_stopped` of runs that a power cut ended before their last videos."""
+    """Make the folder `stopped` of a preprocessing run that was killed before its last videos."""
 
     def work_then_stop(script: Callable[..., Ran], *arguments: str) -> None:
         child = os.fork()

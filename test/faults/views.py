@@ -60,6 +60,11 @@ def _infer_and_score() -> world.Ran:
     return ran if ran.status else world.score("new")
 
 
+def _remove_views() -> None:
+    for path in Path("prep").glob("*.npy"):
+        path.unlink()
+
+
 def _link_scratch() -> None:
     """Put links with names of the suite's own files where a run starts."""
     Path("victim/precious").mkdir(parents=True)
@@ -71,9 +76,9 @@ def _replace_video() -> None:
 
 
 FAULTS = (
-    _view("a flipped bit", edit(FIRST, flip_bit)),
-    _view("another view under its name", lambda: shutil.copy("prep/1_0.npy", FIRST)),
-    _view("a header cut off", edit(FIRST, lambda data: data[:9] + b"\x00" + data[10:])),
+    Fault("a flipped bit", edit(FIRST, flip_bit), infer, 1, [r"0_0\.npy has other values"], absent=["new"]),
+    Fault("another view", lambda: shutil.copy("prep/5_0.npy", FIRST), infer, 1, [r"0_0\.npy"], absent=["new"]),
+    _view("a header cut off", edit(FIRST, lambda data: data[:8] + b"\x09" + data[9:])),
     _view("a header without its bracket", edit(FIRST, lambda data: data.replace(b"(1, 3", b" 1, 3"))),
     _view("a header that claims terabytes", _header(b"(9999999, 999999)")),
     _view("float64", edit(FIRST, lambda data: data.replace(b"<f4", b"<f8"))),
@@ -81,7 +86,7 @@ FAULTS = (
     _view("a web page", write(FIRST, "<html></html>")),
     _view("a pipe", replace_by_pipe(FIRST)),
     _view("an archive", each(lambda: np.savez("a.npz", x=np.zeros(3)), lambda: shutil.move("a.npz", FIRST))),
-    Fault("no views", lambda: [path.unlink() for path in Path("prep").glob("*.npy")], infer, 2, ["--input prep"]),
+    Fault("no views", _remove_views, infer, 2, ["--input prep"]),
     Fault("no such folder", lambda: shutil.rmtree("prep"), infer, 2, ["--input prep"]),
     Fault("a file that is no view", write("prep/mine.npy", b""), resume, 2, ["mine.npy"], present=["prep/mine.npy"]),
     Fault("a view is missing", lambda: Path(FIRST).unlink(), _infer_and_score, 2, ["prep"]),

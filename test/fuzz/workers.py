@@ -2,6 +2,7 @@
 
 import multiprocessing
 import time
+import traceback
 from collections.abc import Callable, Iterator
 from multiprocessing import connection
 from pathlib import Path
@@ -9,8 +10,10 @@ from pathlib import Path
 from test.fuzz.case import Case, Result, Runner
 from test.fuzz.oracle import Judgement, Verdict
 
-LIMIT_SECONDS = 30
+LIMIT_SECONDS = 60
+"""Of a case, from the change on."""
 START_SECONDS = 300
+"""Of a process, to import everything, and of a kind, to run its intact input."""
 
 
 class Worker:
@@ -46,24 +49,31 @@ class Worker:
         self.connection.send(case)
 
     def result(self) -> Result | None:
-        """Return the result of the case, None while it runs; a process that died or hangs is a result."""
+        """Return the result of the case, None while it runs; a process that died or hangs is a result.
+
+        Raises:
+            RuntimeError: the case cannot be run, such as for an intact input that is rejected.
+        """
         seconds = time.monotonic() - self.started
         judgement = self._receive()
-        if judgement is None and seconds > LIMIT_SECONDS:
-            judgement = Judgement(Verdict.HANG, f"no end within {LIMIT_SECONDS} s")
+        limit = LIMIT_SECONDS if self.change else START_SECONDS
+        if judgement is None and seconds > limit:
+            judgement = Judgement(Verdict.HANG, f"no end within {limit} s")
         if judgement is None:
             return None
         assert self.case is not None
         return Result(self.case, judgement, self.change, seconds)
 
     def _receive(self) -> Judgement | None:
-        """Receive the change and the judgement as far as they came."""
+        """Receive the change and the judgement, as far as they have arrived."""
         try:
             while self.connection.poll():
                 message = self.connection.recv()
                 if isinstance(message, Judgement):
                     return message
-                self.change = message
+                if isinstance(message, Exception):
+                    raise RuntimeError(f"{self.case} does not run: {message}")
+                self.change, self.started = message, time.monotonic()
         except EOFError:
             self._process.join()
             return Judgement(Verdict.TRACEBACK, f"process ended with {self._process.exitcode}")
@@ -81,7 +91,7 @@ class Worker:
         self._process.join()
 
 
-def _work(cases: "connection.Connection[Judgement | str, Case]", intact: Path, folder: Path) -> None:
+def _work(cases: "connection.Connection[Judgement | str | Exception, Case]", intact: Path, folder: Path) -> None:
     runner = Runner(intact, folder)
     cases.send("")
     while True:
@@ -89,7 +99,10 @@ def _work(cases: "connection.Connection[Judgement | str, Case]", intact: Path, f
             case = cases.recv()
         except EOFError:
             return
-        cases.send(runner.run(case, cases.send))
+        try:
+            cases.send(runner.run(case, cases.send))
+        except Exception as error:  # noqa: BLE001 - the parent reports it
+            cases.send(RuntimeError("".join(traceback.format_exception(error))))
 
 
 def run_cases(folder: Path, num_workers: int, next_case: Callable[[], Case | None]) -> Iterator[Result]:
