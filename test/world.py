@@ -25,7 +25,7 @@ from test.in_process import Ran, run_script
 from test.local_runner import LocalRunner
 from test.videos import B_FRAMES, remux, write_video
 from x3d.dataset.annotations import Video
-from x3d.errors import VideoError
+from x3d.errors import RunError, VideoError
 from x3d.execution.outcome import Outcome
 
 NUM_CLIPS, NUM_CROPS, NUM_CLASSES = 2, 3, 9
@@ -54,7 +54,7 @@ class InlineRunner(LocalRunner):
                 yield Outcome(video, (self.replacement or function)(video))
             except VideoError as error:
                 yield Outcome(video, None, error.reason, str(error))
-            except (OSError, MemoryError):
+            except (OSError, MemoryError, RunError):
                 raise
             except Exception as error:  # noqa: BLE001 - as the worker processes report it
                 yield Outcome(video, None, "internal_error", f"{video.path}: {error!r}")
