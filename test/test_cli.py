@@ -51,6 +51,7 @@ def run_code(action: str, shell: str = '"$@"') -> "subprocess.CompletedProcess[s
     """Run an action within `guarded` in a process of its own, as a shell starts it."""
     code = (
         "import logging, os, signal, sys, threading, time\nfrom x3d import cli, console, signals\n"
+        "signal.signal(signal.SIGINT, signal.SIG_DFL)\n"  # a job in the background ignores it
         f"def action():\n{textwrap.indent(action, '    ')}\n    return 0\n"
         "console.end(cli.guarded(action))"
     )

@@ -15,7 +15,11 @@ from test.helpers import ROOT
 from x3d.signals import STOP_SIGNALS, StopSignalsBlocked, end_on_stop_signals, restore_handlers
 
 NAMES = {signal.SIGINT: "Ctrl-C", signal.SIGTERM: "SIGTERM"}
-PROLOGUE = "import os, signal, sys, threading, time\nfrom x3d.signals import *\nend_on_stop_signals()\n"
+PROLOGUE = (
+    "import os, signal, sys, threading, time\nfrom x3d.signals import *\n"
+    "signal.signal(signal.SIGINT, signal.SIG_DFL)\n"  # a job in the background ignores it
+    "end_on_stop_signals()\n"
+)
 SEND = "os.kill(os.getpid(), {number})\n"
 
 
@@ -141,6 +145,13 @@ def test_another_thread_blocks_its_own_signals_only(received):
     thread.join()
     assert inside == [set(STOP_SIGNALS)]
     assert blocked() == set()
+
+
+@pytest.mark.parametrize("number", NAMES)
+def test_a_signal_that_is_ignored_stays_ignored(number, received):
+    signal.signal(number, signal.SIG_IGN)
+    restore_handlers(end_on_stop_signals())
+    assert signal.getsignal(number) == signal.SIG_IGN
 
 
 def test_the_handlers_before_are_restored(received):

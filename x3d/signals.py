@@ -14,12 +14,15 @@ _NAMES = dict(zip(STOP_SIGNALS, ("Ctrl-C", "SIGTERM"), strict=True))
 
 
 def end_on_stop_signals() -> dict[int, object]:
-    """Install the handler of both signals; Python runs it in the main thread, the only one that may call this.
+    """Install the handler of both signals, but of one that is ignored, as Ctrl-C by a job in the background.
+
+    Python runs handlers in the main thread, the only one that may call this.
 
     Returns:
         The handlers before, for restore_handlers.
     """
-    return {number: _signal.signal(number, _end) for number in STOP_SIGNALS}
+    heeded = [number for number in STOP_SIGNALS if _signal.getsignal(number) != _signal.SIG_IGN]
+    return {number: _signal.signal(number, _end) for number in heeded}
 
 
 def restore_handlers(handlers: dict[int, object]) -> None:
