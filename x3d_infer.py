@@ -69,9 +69,9 @@ def run(args: argparse.Namespace) -> int:
         folder = Path(args.output) / (args.output_dirname or time.strftime("%Y_%m_%d-%H_%M_%S"))
     names = [field.name for field in dataclasses.fields(InferSettings) if field.name != "folder"]
     summary = infer(InferSettings(folder=folder, **{name: getattr(args, name) for name in names}))
-    print_result("\n".join(summary.lines(args.display_all_summary)))
     if folder:
         write_json(summary_path(folder), summary.to_dict(sys.argv), indent=None)
+    print_result("\n".join(summary.lines(args.display_all_summary)))
     return EXIT_DONE
 
 
