@@ -9,10 +9,13 @@ The expected videos are those of the test.csv in DATA.PATH_TO_DATA_DIR if it is 
 the folder names; else videos 0 to the last one found. The shards of x3d_evaluate.py in one folder are merged.
 """
 
-if __name__ == "__main__":  # before anything else can be interrupted
-    from x3d.signals import end_on_stop_signals
+if __name__ == "__main__":  # Ctrl-C must not interrupt the imports with a traceback
+    import _signal  # type: ignore[import-not-found]
 
-    end_on_stop_signals()
+    _signal.pthread_sigmask(_signal.SIG_BLOCK, (_signal.SIGINT, _signal.SIGTERM))
+    from x3d.signals import begin_script
+
+    begin_script()
 
 import argparse
 import logging

@@ -43,6 +43,16 @@ def test_a_signal_ends_the_process_with_one_line_and_without_clean_up(number):
 
 
 @pytest.mark.parametrize("number", NAMES)
+def test_a_signal_that_the_first_line_blocked_is_handled(number):
+    code = (
+        "signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)\nSEND\n"
+        "print('blocked', flush=True)\nbegin_script()\nprint('after', flush=True)"
+    )
+    ran = run(code, number)
+    assert (ran.returncode, ran.stdout, ran.stderr.count("stopped")) == (128 + number, "blocked\n", 1)
+
+
+@pytest.mark.parametrize("number", NAMES)
 def test_a_storm_writes_one_line(number):
     code = (
         "def storm():\n    for _ in range(200):\n        SEND\n"
