@@ -145,6 +145,11 @@ def test_stderr_that_cannot_be_written_ends_no_run(shell):
     assert (ran.returncode, ran.stdout, ran.stderr) == (0, "result\n", "")
 
 
+def test_a_long_line_reaches_stderr_whole():
+    ran = run_code("sys.stderr.write('x' * 1_000_000 + 'é' + chr(10))")
+    assert ran.stderr == "x" * 1_000_000 + "é\n"
+
+
 @pytest.mark.parametrize(
     ("shell", "text"),
     [
