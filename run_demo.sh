@@ -2,12 +2,18 @@
 # Run the README's commands from list and checkpoint to the accuracy, with files and by streaming.
 # Data: x3d_s.pyth and Kinetics-400/ in this folder if both exist, else generated clips and the demo's checkpoint.
 set -euo pipefail
-cd "$(dirname "$0")"
+unset CDPATH
+cd -- "$(dirname -- "$0")"
 . ./setup_env.sh requirements.txt
 
-run=demo_run
+run=demo_run marker=demo_run/.made_by_run_demo
+if [ -L "$run" ] || { [ -e "$run" ] && [ ! -f "$marker" ]; }; then
+    echo "$PWD/$run was not made by this script; move it elsewhere, or remove it" >&2
+    exit 2
+fi
 rm -rf "$run"
-mkdir -p "$run"
+mkdir "$run"
+touch "$marker"
 if [ -f x3d_s.pyth ] && [ -f Kinetics-400/test.csv ]; then
     cfg=configs/X3D_S.yaml checkpoint=x3d_s.pyth data=Kinetics-400
     expected="about 73.5 top-1, X3D-S's published accuracy"

@@ -5,8 +5,9 @@ as a JSON line on stdout, and counts, intervals and conditions in `<folder>_accu
 
     python x3d_postprocess.py --cfg configs/X3D_S.yaml X3D_POSTPROCESS.OM_OUTPUT_PATH result_bs8
 
-The expected videos are those of the test.csv in DATA.PATH_TO_DATA_DIR if it is set; else those that the summary beside
-the folder names; else videos 0 to the last one found. The shards of x3d_evaluate.py in one folder are merged.
+The expected videos are those of the test.csv in DATA.PATH_TO_DATA_DIR if it is set; else those of the list that the
+views were made from, as the summary beside the folder or the manifest of the views records it; else those that the
+summary names; else videos 0 to the last one found. The shards of x3d_evaluate.py in one folder are merged.
 """
 
 if __name__ == "__main__":  # before anything else can be interrupted

@@ -2,6 +2,7 @@
 
 import signal
 import sys
+import threading
 from collections.abc import Mapping, Sequence
 from types import SimpleNamespace
 from typing import Any
@@ -58,7 +59,9 @@ class FakeRay:
         self.num_silent = self.num_shutdowns = self.num_waits = self.most_running = 0
 
     def init(self, **options: Any) -> None:
-        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        print("Ray's log")
         self.init_options = options
 
     def shutdown(self) -> None:

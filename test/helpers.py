@@ -16,6 +16,7 @@ import pytest
 import x3d_postprocess
 from demo.small import SMALL
 from test.videos import write_video
+from x3d.storage.manifest import Manifest
 
 ROOT = Path(__file__).parent.parent
 GOLDEN = Path(__file__).parent / "golden"
@@ -96,9 +97,8 @@ def content(folder: Path) -> dict[str, bytes]:
 
 
 def states(folder: Path, name: str = "manifest.json") -> dict[str, dict[str, Any]]:
-    """Read the state of each video from a manifest."""
-    found: dict[str, dict[str, Any]] = json.loads((folder / name).read_text())["videos"]
-    return found
+    """Read the state of each video from a manifest and its journal."""
+    return {str(index): dict(entry) for index, entry in Manifest.load(folder / name).entries().items()}
 
 
 def start(script: str, arguments: Sequence[str], **settings: Any) -> "subprocess.Popen[str]":

@@ -2,16 +2,19 @@ import json
 from pathlib import Path
 
 import pytest
+import xxhash
 
-from x3d.storage.ais_bench_summary import Summary, read_summaries, read_summary, summary_path
+from x3d.storage.ais_bench_summary import Summary, summary_path
 
 
 @pytest.fixture
 def summary() -> Summary:
     summary = Summary(4)
     summary.compute_ms += [1.0, 2.0, 3.0, 10.0]
-    summary.add_file(0, "views/61_7.npy", ["res/61_7_0.bin", "res/61_7_1.bin"])
-    summary.add_file(1, "views/62_7.npy", ["res/62_7_0.bin", "res/62_7_1.bin"])
+    summary.add_file(0, "views/61_7.npy", "res/61_7_0.bin", "0123456789abcdef")
+    summary.add_file(1, "views/62_7.npy", "res/62_7_0.bin", "fedcba9876543210")
+    summary.provenance = {"engine": "openvino"}
+    summary.missing_videos = {3: "3.mp4: the file has no bytes"}
     return summary
 
 
@@ -42,8 +45,8 @@ def test_the_file_has_ais_benchs_keys(summary):
     zeros = {"min": 0, "max": 0, "mean": 0, "median": 0, "percentile(99%)": 0, "count": 0}
     assert content == {
         "filesinfo": {
-            "0": {"infiles": ["views/61_7.npy"], "outfiles": ["res/61_7_0.bin", "res/61_7_1.bin"]},
-            "1": {"infiles": ["views/62_7.npy"], "outfiles": ["res/62_7_0.bin", "res/62_7_1.bin"]},
+            "0": {"infiles": ["views/61_7.npy"], "outfiles": ["res/61_7_0.bin"], "digest": "0123456789abcdef"},
+            "1": {"infiles": ["views/62_7.npy"], "outfiles": ["res/62_7_0.bin"], "digest": "fedcba9876543210"},
         },
         "args": ["x3d_infer.py", "--loop", "2"],
         "NPU_compute_time": {
@@ -58,6 +61,8 @@ def test_the_file_has_ais_benchs_keys(summary):
         "D2H_latency": zeros,
         "throughput": 1000,
         "npu_compute_time_list": [1, 2, 3, 10],
+        "provenance": {"engine": "openvino"},
+        "videos_without_views": {"3": "3.mp4: the file has no bytes"},
     }
 
 
@@ -66,60 +71,17 @@ def test_a_run_of_nothing_has_no_throughput():
     assert "mean(0.0): 0.0" in Summary(4).lines(with_transfers=False)[2]
 
 
-def test_the_first_outputs_are_read_back(summary, tmp_path):
-    (tmp_path / "s.json").write_text(json.dumps(summary.to_dict([])))
-    assert read_summary(tmp_path / "s.json") == [(61, 7), (62, 7)]
-
-
-@pytest.mark.parametrize("text", ["", "[]", "{}", '{"filesinfo": 3}', '{"filesinfo": {"0": {"outfiles": 1}}}'])
-def test_another_file_is_rejected(text, tmp_path):
-    (tmp_path / "s.json").write_text(text)
-    with pytest.raises(ValueError, match=r"s.json is not a summary of ais_bench: .*; remove it"):
-        read_summary(tmp_path / "s.json")
-    with pytest.raises(ValueError, match=r"none.json is not a summary of ais_bench"):
-        read_summary(tmp_path / "none.json")
-
-
-def write_summary(path: Path, *names: str) -> None:
-    path.write_text(json.dumps({"filesinfo": {str(i): {"outfiles": [name]} for i, name in enumerate(names)}}))
-
-
 def test_a_summary_lies_beside_its_folder():
     assert summary_path(Path("out/res.d")) == Path("out/res.d_summary.json")
 
 
-def test_the_summary_beside_a_folder_is_read(tmp_path, monkeypatch):
-    (tmp_path / "res").mkdir()
-    write_summary(tmp_path / "res_summary.json", "res/1_7_0.bin", "res/0_7_0.bin", "res/0_7_1.bin")
-    assert read_summaries(str(tmp_path / "res")) == {0: 7, 1: 7}
-    monkeypatch.chdir(tmp_path)
-    assert read_summaries("res/") == {0: 7, 1: 7}
-    monkeypatch.chdir(tmp_path / "res")
-    assert read_summaries(".") == {0: 7, 1: 7}
-
-
-def test_the_summaries_of_several_devices_are_read(tmp_path):
-    write_summary(tmp_path / "device0_summary.json", "0_7_0.bin", "2_5_0.bin")
-    write_summary(tmp_path / "device1_summary.json", "1_7_0.bin")
-    write_summary(tmp_path / "other_summary.json", "9_7_0.bin")
-    assert read_summaries(str(tmp_path)) == {0: 7, 1: 7, 2: 5}
-
-
-def test_the_summary_beside_counts_before_those_of_devices(tmp_path):
-    (tmp_path / "res").mkdir()
-    write_summary(tmp_path / "res_summary.json", "0_7_0.bin")
-    write_summary(tmp_path / "res" / "device0_summary.json", "1_7_0.bin")
-    assert read_summaries(str(tmp_path / "res")) == {0: 7}
-
-
-def test_a_view_that_is_named_twice_is_rejected(tmp_path):
-    for device in range(2):
-        write_summary(tmp_path / f"device{device}_summary.json", "4_7_0.bin")
-    with pytest.raises(ValueError, match=r"device1_summary.json names view 4 twice; remove it, or set DATA.PATH_TO"):
-        read_summaries(str(tmp_path))
-
-
-def test_without_a_summary_or_names_in_it_nothing_is_known(tmp_path):
-    assert read_summaries(str(tmp_path)) is None
-    write_summary(tmp_path / "device0_summary.json", "notes.txt")
-    assert read_summaries(str(tmp_path)) is None
+def test_the_saved_file_ends_with_a_digest_of_what_is_before_it(summary, tmp_path):
+    path = tmp_path / "s.json"
+    path.write_text("an earlier one")
+    summary.save(path, [])
+    text = path.read_text()
+    before, digest = text[:-31], text[-31:]
+    assert digest == f', "digest": "{xxhash.xxh3_64_hexdigest(before.encode())}"}}'
+    content = json.loads(text)
+    del content["digest"]
+    assert content == json.loads(json.dumps(summary.to_dict([])))

@@ -127,6 +127,13 @@ def test_a_script_without_its_packages_names_the_first(tmp_path):
     assert re.fullmatch(r"\[ERROR\] \w+ is missing in .*; activate .*\n", ran.stderr)
 
 
+def test_an_older_python_is_named():
+    code = "import sys; sys.version_info = (3, 10); import x3d"
+    ran = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert ran.returncode == 2
+    assert ran.stderr.startswith(f"[ERROR] Python 3.11 or newer is required; {sys.executable} is ")
+
+
 PROGRESS = "from x3d.execution.progress import progress_bar\nwith progress_bar(3) as bar:\n"
 PROGRESS += "    logging.warning('a line')\n    bar.update()\nconsole.print_result('result')"
 
@@ -283,6 +290,6 @@ def test_an_incomplete_accuracy_is_status_1_and_shows_both_denominators(tmp_path
 
 
 def test_an_accuracy_that_cannot_be_written_is_still_printed(tmp_path, capsys, caplog):
-    assert cli.report_accuracy(accuracy("res"), str(tmp_path / "missing" / "res")) == 0
+    assert cli.report_accuracy(accuracy("res"), str(tmp_path / "missing" / "res")) == 1
     assert "res_accuracy.json cannot be written: No such file or directory" in caplog.text
     assert "top1_acc" in capsys.readouterr().out

@@ -64,6 +64,15 @@ def test_pyslowfasts_files_load_with_the_same_values(model, tmp_path):
         (["DATA.NUM_FRAMES", "many"], r"DATA.NUM_FRAMES on the command line: int expected \(such as 8\), got 'many'"),
         (["DATA.NUM_FRAMES"], "KEY VALUE pairs expected, but 'DATA.NUM_FRAMES' has no value"),
         (["DATA.NUM_FRAMES", "4", "--cfg"], "KEY VALUE pairs expected, but '--cfg' has no value"),
+        (["DATA.PATH_PREFIX", "DATA.NUM_FRAMES", "4"], "expected, but 'DATA.PATH_PREFIX' has no value"),
+        (["DATA.PATH_PREFIX", "DATA.NUM_FRAMES"], "expected, but 'DATA.PATH_PREFIX' has no value"),
+        (["DATA.NUM_FRAMES=4"], "DATA.NUM_FRAMES=4: write key and value with a space, DATA.NUM_FRAMES 4$"),
+        (["DATA.NUM_FRAMES=4", "TEST.BATCH_SIZE=4"], "write key and value with a space, DATA.NUM_FRAMES 4$"),
+        (["DATA.NUM_FRAMES", "9" * 30], f"DATA.NUM_FRAMES on the command line: int expected .*, got '{'9' * 30}'"),
+        (["DATA.NUM_FRAMES", "9" * 9999], r"NUM_FRAMES on the command line: int expected .*, got '9{20,60}\.\.\.9+'"),
+        (["DATA.NUM_FRAMES", "[" * 9999], r"NUM_FRAMES on the command line: int expected .*, got '\[+\.\.\.\[+'"),
+        (["DATA.MEAN", "[0.1, 1e999, 0.1]"], "DATA.MEAN on the command line: list expected"),
+        (["X3D.WIDTH_FACTOR", "nan"], "X3D.WIDTH_FACTOR on the command line: float expected"),
         (["DATA.PATH_LABEL_SEPARATOR", ""], "DATA.PATH_LABEL_SEPARATOR is empty; give the character"),
         (["TEST.NUM_SPATIAL_CROPS", "1"], "set DATA.TEST_CROP_SIZE 160, or TEST.NUM_SPATIAL_CROPS 3"),
         (["DATA.TEST_CROP_SIZE", "160"], "set DATA.TEST_CROP_SIZE 182, or TEST.NUM_SPATIAL_CROPS 1"),
@@ -115,15 +124,30 @@ def test_keys_of_unread_sections_are_ignored(tmp_path):
         ("DATA:\n  NUM_FRAME: 13\n", "DATA.NUM_FRAME in {} is not a configuration key; the nearest is DATA.NUM_FRAMES"),
         ("data:\n  NUM_FRAMES: 13\n", "data in {} is not a configuration key; the nearest is DATA\n"),
         ("DATA:\n  num_frames: 13\n", "DATA.num_frames in {} is not a configuration key; the nearest is DATA.NUM_FR"),
-        ("DATA:\n  NUM_FRAMES:\n", "DATA.NUM_FRAMES in {}: int expected (such as 8), got None"),
-        ("DATA:\n  NUM_FRAMES: 13\n  NUM_FRAMES: 13\n", "DATA.NUM_FRAMES is in {} more than once; keep one"),
-        ("DATA: {{}}\nTEST: {{}}\nDATA: {{}}\n", "DATA is in {} more than once; keep one"),
+        ("DATA:\n  NUM_FRAMES:\n", "DATA.NUM_FRAMES in {}: int expected (such as 8), got no value"),
+        ("DATA:\n  MEAN: [0, .nan, 0]\n", "DATA.MEAN in {}: list expected (such as [0.45, 0.45, 0.45]), got [0, nan"),
+        ("X3D:\n  WIDTH_FACTOR: .inf\n", "X3D.WIDTH_FACTOR in {}: float expected (such as 1.0), got inf"),
+        (
+            "DATA:\n  NUM_FRAMES: 13\n  NUM_FRAMES: 13\n",
+            "--cfg {}, line 3: DATA.NUM_FRAMES is given more than once; keep one",
+        ),
+        ("DATA: {{}}\nTEST: {{}}\nDATA: {{}}\n", "--cfg {}, line 3: DATA is given more than once; keep one"),
+        ("DATA: {{A: 1,\n A: 1}}\n", "--cfg {}, line 2: DATA.A is given more than once; keep one"),
+        ("TRAIN: {{A: [{{B: 1, B: 2}}]}}\n", "--cfg {}, line 1: TRAIN.A.B is given more than once; keep one"),
+        ("DATA:\n\tNUM_FRAMES: 13\n", "--cfg {}, line 2 is not plain yaml: found character '\\t' that cannot start"),
+        ("A: &a 1\nB: *a\n", "--cfg {}, line 2: *a is an alias; write the value instead"),
+        ("? [1]\n: 2\n", "--cfg {}, line 1 is not plain yaml: found unhashable key"),
+        ("A: 1\n---\nA: 1\n", "--cfg {}, line 2 is not plain yaml: but found another document"),
+        ("A: \x07\n", "--cfg {} is not plain yaml: unacceptable character #x0007"),
+        ("DATA: " + 5000 * "[" + 5000 * "]", "--cfg {} is nested too deeply; give a yaml"),
+        ("null: 1\n", "None in {} is not a configuration key"),
         ("DATA: 3\n", "DATA in {} must be a section of keys, got 3"),
         ("DATA:\n", "DATA in {} must be a section of keys, got None"),
-        ("", "--cfg {} holds no sections; give a yaml file such as configs/X3D_S.yaml"),
+        ("", "--cfg {} is empty; give a yaml file such as configs/X3D_S.yaml"),
+        ("# nothing\n", "--cfg {} is empty; give a yaml"),
         ("- DATA\n", "--cfg {} holds no sections; give a yaml"),
         ("text\n", "--cfg {} holds no sections; give a yaml"),
-        ("DATA: [\n", "--cfg {} is not plain yaml: "),
+        ("DATA: [\n", "--cfg {}, line 2 is not plain yaml: expected the node content, but found '<stream end>'"),
     ],
 )
 def test_a_faulty_file_is_named_with_the_key(text, advice, tmp_path):
@@ -149,6 +173,44 @@ def test_a_file_can_build_on_another(tmp_path):
     path = write_yaml(tmp_path, f"_BASE_: {S}\nX3D_WORKERS:\n  NUM: 2\n")
     cfg = load_cfg(path)
     assert (cfg.X3D_WORKERS.NUM, cfg.DATA.NUM_FRAMES) == (2, 13)
+
+
+@pytest.mark.parametrize(
+    ("base", "advice"),
+    [
+        ("_BASE_: missing.yaml\n", "_BASE_ missing.yaml of {}: No such file or directory; give a yaml"),
+        ("_BASE_: own.yaml\n", "_BASE_ own.yaml of {} builds on itself; remove its _BASE_ or name another file"),
+        ("_BASE_: base.yaml\n", "_BASE_ base.yaml of {}, line 2: DATA is given more than once; keep one"),
+        ("_BASE_:\n", "--cfg {}: _BASE_ must be the path of a yaml file, got None"),
+        ("_BASE_: [a]\n", "--cfg {}: _BASE_ must be the path of a yaml file, got ['a']"),
+    ],
+)
+def test_a_faulty_base_is_named_with_the_file_that_names_it(base, advice, tmp_path):
+    (tmp_path / "base.yaml").write_text("DATA: {}\nDATA: {}\n")
+    path = write_yaml(tmp_path, base)
+    with pytest.raises(ValueError, match=f"^{re.escape(advice.format(path))}"):
+        load_cfg(path)
+
+
+def test_a_base_is_relative_to_its_file_and_sections_are_merged(tmp_path):
+    (tmp_path / "bases").mkdir()
+    (tmp_path / "bases" / "first.yaml").write_text(f"_BASE_: {S}\nTEST:\n  BATCH_SIZE: 3\n")
+    path = write_yaml(tmp_path, "_BASE_: bases/first.yaml\nTEST:\n  NUM_ENSEMBLE_VIEWS: 4\n")
+    cfg = load_cfg(path)
+    assert (cfg.TEST.BATCH_SIZE, cfg.TEST.NUM_ENSEMBLE_VIEWS, cfg.DATA.NUM_FRAMES) == (3, 4, 13)
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "latin-1"])
+def test_a_file_in_another_encoding_is_rejected(encoding, tmp_path):
+    path = tmp_path / "own.yaml"
+    path.write_text("DATA:\n  PATH_PREFIX: vidéos\n", encoding=encoding)
+    with pytest.raises(ValueError, match=rf"^--cfg {path} is not UTF-8 text \(byte \d+\); save it as UTF-8$"):
+        load_cfg(str(path))
+
+
+def test_a_folder_is_not_a_file(tmp_path):
+    with pytest.raises(ValueError, match=f"^--cfg {tmp_path}: Is a directory; give a yaml file"):
+        load_cfg(str(tmp_path))
 
 
 def test_a_file_that_would_run_code_is_rejected(tmp_path):
@@ -248,6 +310,21 @@ def test_the_keys_that_decide_the_views():
 def test_the_keys_that_differ_from_their_defaults():
     cfg = load_cfg(S, ["DATA.PATH_PREFIX", "val", "MODEL.DROPOUT_RATE", "0.1", "X3D_WORKERS.NUM", "2"])
     assert changed_keys(cfg, ["DATA.PATH_PREFIX", "TEST", "MODEL", "X3D_EVALUATE"]) == (
-        "DATA.PATH_PREFIX 'val' TEST.BATCH_SIZE 64 MODEL.ARCH 'x3d' MODEL.MODEL_NAME 'X3D'"
+        "DATA.PATH_PREFIX val TEST.BATCH_SIZE 64"
     )
-    assert changed_keys(cfg).endswith("RESNET.TRANS_FUNC 'x3d_transform' X3D_WORKERS.NUM 2")
+    assert changed_keys(cfg).endswith(" X3D_WORKERS.NUM 2")
+
+
+def test_the_line_of_a_run_has_short_paths_and_numbers(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    values = [
+        "DATA.PATH_PREFIX",
+        f"{tmp_path}/my val",
+        "DATA.MEAN",
+        "[0.1234567890123, 1, 0.5]",
+        "X3D_WORKERS.NUM",
+        "0",
+    ]
+    text = changed_keys(load_cfg(S, values), ["DATA.PATH_PREFIX", "DATA.MEAN", "X3D_WORKERS"])
+    assert text == "DATA.PATH_PREFIX 'my val' DATA.MEAN [0.123457, 1, 0.5]"
+    assert changed_keys(load_cfg(S), ["X3D_WORKERS"]) == "all keys have their defaults"

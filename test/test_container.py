@@ -17,7 +17,7 @@ MANIFEST = (
 )
 
 
-def picture(suffix):
+def picture(suffix: str) -> bytes:
     return cv2.imencode(suffix, np.zeros((48, 64, 3), dtype=np.uint8))[1].tobytes()
 
 

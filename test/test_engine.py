@@ -2,6 +2,7 @@
 
 import math
 import os
+import subprocess
 import sys
 import types
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import ClassVar
 import numpy as np
 import pytest
 
+from test.helpers import ROOT
 from x3d.errors import EngineError
 from x3d.network import engine, onnxruntime_engine
 from x3d.network.engine import Engine, infer_padded, open_engine, run_batch
@@ -157,6 +159,19 @@ def test_an_engine_whose_import_fails_is_not_called_missing(small_onnx, monkeypa
         opened_from(str(small_onnx))
 
 
+def test_a_user_without_home_folder_can_run_openvino(small_onnx):
+    """As in a container whose user id has no name."""
+    code = (
+        "import pwd, sys; pwd.getpwuid = lambda uid: {}[uid]; "
+        "from x3d.network.engine import open_engine; from x3d.network.model_file import read_model; "
+        "print(open_engine(read_model(sys.argv[1])).num_classes)"
+    )
+    environment = {name: value for name, value in os.environ.items() if name != "HOME"} | {"PYTHONPATH": str(ROOT)}
+    command = [sys.executable, "-c", code, str(small_onnx)]
+    ran = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=120)
+    assert (ran.returncode, ran.stdout) == (0, "9\n"), ran.stderr
+
+
 AVAILABLE = ["CUDAExecutionProvider", "CANNExecutionProvider", "ROCMExecutionProvider", "CPUExecutionProvider"]
 
 
@@ -178,6 +193,18 @@ def test_a_device_names_provider_and_number(device, expected):
 def test_a_provider_that_is_not_built_in_is_rejected_with_those_that_are():
     with pytest.raises(EngineError, match=r"device cuda:0: .* has no CUDAExecutionProvider; it has A, B"):
         onnxruntime_engine._provider("cuda:0", ["A", "B"])
+
+
+def test_the_number_of_a_device_is_a_number():
+    with pytest.raises(EngineError, match="device cuda:a: a number is expected after the colon, as in cuda:0"):
+        onnxruntime_engine._provider("cuda:a", AVAILABLE)
+
+
+def test_only_openvino_runs_an_xml(tmp_path):
+    with pytest.raises(
+        EngineError, match=r"x\.xml: engine openvino runs \.xml files and only it does; onnxruntime was"
+    ):
+        open_engine(ModelFile("x.xml", b"", b"", ""), "onnxruntime")
 
 
 def test_a_provider_that_does_not_start_is_an_error(small_onnx, monkeypatch):

@@ -4,7 +4,16 @@ import pickle
 
 import pytest
 
-from x3d.errors import MAX_LISTED_PROBLEMS, REASONS, EngineError, RunError, ScoringError, VideoError, format_problems
+from x3d.errors import (
+    MAX_LISTED_PROBLEMS,
+    REASONS,
+    EngineError,
+    RunError,
+    ScoringError,
+    VideoError,
+    cause_of,
+    format_problems,
+)
 
 
 def test_the_reasons_that_manifests_and_reports_contain():
@@ -45,3 +54,24 @@ def test_the_first_20_problems_are_listed_and_the_rest_is_counted(num_problems, 
 
 def test_no_problem_is_an_empty_text():
     assert format_problems([]) == ""
+
+
+@pytest.mark.parametrize(
+    ("text", "cause"),
+    [
+        (
+            "Exception from core.cpp:105:\nCheck 'x' failed at y:\nIncorrect weights in bin file!\n\n",
+            "Incorrect weights in bin file!",
+        ),
+        (
+            "Check 'false' failed\nFrontEnd API failed with A:\nSummary:\n-- No rule for: Foo-11\nRefer to\n",
+            "No rule for: Foo-11",
+        ),
+        ("Exception from core.cpp:105:", "Exception from core.cpp:105"),
+        ("[ONNXRuntimeError] : 10 : INVALID_GRAPH : This is an invalid model.", "This is an invalid model"),
+        ("first line\nsecond line", "first line"),
+        ("", "RuntimeError('')"),
+    ],
+)
+def test_the_text_of_a_library_is_cut_to_its_cause(text, cause):
+    assert cause_of(RuntimeError(text)) == cause

@@ -37,8 +37,10 @@ from x3d.network.model_file import read_model
 from x3d.pipeline.evaluate import task_resources
 from x3d.pipeline.video_scorer import VideoScorer
 from x3d.storage.manifest import Manifest
-from x3d.storage.score_rows import ScoreRows, read_score_rows, row_type
+from x3d.storage.score_rows import ScoreRows, VideoScores, read_score_rows, row_type
+from x3d.video.reader import VideoReader
 from x3d.video.sampling import Sampling
+from x3d.video.source import Source
 from x3d.video.transform import Transform
 
 NUM_VIDEOS = 10
@@ -168,8 +170,9 @@ def test_each_view_gets_the_scores_of_its_file(engine, data, small_cfg, model_fo
     model = str(model_for(engine, 8, ()))
     opened = open_engine(read_model(str(model)), "onnxruntime" if engine == "onnxruntime" else "auto", num_threads=1)
     sampling, transform = Sampling.from_cfg(small_cfg), Transform.from_cfg(small_cfg)
-    work = VideoScorer(model, "", opened.name, "", 1, 8, sampling, transform, "sum")
-    scores = work.view_scores(Video(4, "", str(data.val / "class 1/4.mp4"), 4), opened)
+    work = VideoScorer(model, "digest", opened.name, "", 1, 8, sampling, transform, "sum")
+    with VideoReader(str(data.val / "class 1/4.mp4")) as reader:
+        scores = work.view_scores(reader, opened)
     for view in range(30):
         single = infer_padded(opened, np.load(views_for(()) / f"{120 + view}_4.npy"))[0]
         assert np.abs(scores[view] - single).max() < 1e-6
@@ -314,12 +317,11 @@ def test_on_error_raise_stops_at_the_first_and_counts_what_was_not_reached(data,
 
 def test_a_row_counts_even_if_the_manifest_records_a_failure(data, small_onnx, tmp_path):
     assert x3d_evaluate.main(evaluate_keys(data, small_onnx, tmp_path / "eval")) == 0
-    manifest = tmp_path / "eval" / "manifest.json"
-    content = Manifest.load(manifest)
-    content.record_failed(Video(4, "", "", 4), "empty", "before the kill")
-    content.save()
+    manifest = Manifest.load(tmp_path / "eval" / "manifest.json")
+    manifest.record_failed(Video(4, "", "", 4), "empty", "before the kill")
+    manifest.save()
     assert x3d_evaluate.main(evaluate_keys(data, small_onnx, tmp_path / "eval")) == 0
-    assert json.loads(manifest.read_text())["videos"] == {}
+    assert Manifest.load(manifest.path).entries() == {}
 
 
 def test_an_engine_that_does_not_start_ends_the_run(small_onnx):
@@ -394,7 +396,7 @@ def test_a_row_is_written_whole_though_a_write_is_short(tmp_path, monkeypatch):
     write = os.write
     monkeypatch.setattr(os, "write", lambda descriptor, data: write(descriptor, data[:7]))
     with ScoreRows(tmp_path / "rows", 9) as journal:
-        journal.append(5, 1, np.arange(9, dtype=np.float32))
+        journal.append(Video(5, "", "", 1), VideoScores(np.arange(9, dtype=np.float32), Source(1, 2, 3)))
     assert read_score_rows(tmp_path / "rows", 9)["scores"].tolist() == [list(range(9))]
 
 

@@ -1,4 +1,5 @@
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -7,12 +8,16 @@ import pytest
 
 from x3d.dataset.annotations import Video
 from x3d.dataset.naming import WHOLE, Shard
+from x3d.scoring.outputs import Outputs
 from x3d.scoring.table import ScoreTable
-from x3d.storage.evaluation_folder import is_eval_folder, open_shard, read_rows
+from x3d.storage.evaluation_folder import drop_changed, is_eval_folder, open_shard
+from x3d.storage.evaluation_rows import read_rows
 from x3d.storage.manifest import Manifest
-from x3d.storage.score_rows import ScoreRows
+from x3d.storage.score_rows import ScoreRows, VideoScores
+from x3d.video.source import Source, read_source
 
 VIDEOS = [Video(index, f"{index}.mp4", "", index % 3) for index in range(5)]
+SOURCE = Source(1, 2, 3)
 SCORES = np.random.RandomState(0).rand(5, 3).astype(np.float32)
 MADE_FROM = {
     "config": {"DATA.ENSEMBLE_METHOD": "sum", "DATA.NUM_FRAMES": 4},
@@ -32,7 +37,7 @@ def fill(path: Path, shard: Shard = WHOLE, left_out: tuple[int, ...] = ()) -> No
             if video.index in left_out:
                 manifest.record_failed(video, "empty", f"{video.listed}: the file has no bytes")
             else:
-                rows.append(video.index, video.label, SCORES[video.index])
+                rows.append(video, VideoScores(SCORES[video.index], SOURCE))
 
 
 def read(path: Path, **changed: Any) -> ScoreTable:
@@ -40,9 +45,9 @@ def read(path: Path, **changed: Any) -> ScoreTable:
     return read_rows(str(path), **settings)
 
 
-def append(path: Path, video: int, label: int, scores: np.ndarray) -> None:
+def append(path: Path, video: int, label: int, scores: np.ndarray, source: Source = SOURCE) -> None:
     with ScoreRows(path, 3) as rows:
-        rows.append(video, label, scores)
+        rows.append(Video(video, f"{video}.mp4", "", label), VideoScores(scores, source))
 
 
 def test_the_rows_of_a_folder_are_read(tmp_path):
@@ -94,11 +99,41 @@ def test_failed_and_missing_videos_are_listed(tmp_path):
     ]
 
 
-def test_rows_without_label_or_with_scores_that_are_not_finite_are_problems(tmp_path):
+def test_rows_with_scores_that_are_not_finite_are_problems(tmp_path):
+    fill(tmp_path, left_out=(3,))
+    append(tmp_path / "manifest.rows", 3, 0, np.array([0, np.inf, 0], np.float32))
+    assert read(tmp_path).problems == ["video 3 has scores that are not finite"]
+
+
+def test_unlabelled_videos_are_left_out_whether_scored_or_not(tmp_path):
     fill(tmp_path, left_out=(1, 3))
     append(tmp_path / "manifest.rows", 1, -1, SCORES[1])
-    append(tmp_path / "manifest.rows", 3, 0, np.array([0, np.inf, 0], np.float32))
-    assert read(tmp_path).problems == ["video 1 is unlabelled (-1)", "video 3 has scores that are not finite"]
+    table = read(tmp_path, labels=[0, -1, 2, -1, 1], annotations="test.csv")
+    assert (table.problems, table.incomplete, table.missing, table.unlabelled) == ([], [], [], [1, 3])
+    assert table.labels.tolist() == [0, 2, 1]
+    np.testing.assert_array_equal(table.scores, SCORES[[0, 2, 4]])
+
+
+def test_rows_that_are_all_alike_are_a_problem(tmp_path):
+    fill(tmp_path, left_out=(0, 1, 2, 3, 4))
+    append(tmp_path / "manifest.rows", 0, 0, SCORES[0])
+    assert read(tmp_path).problems == []
+    append(tmp_path / "manifest.rows", 1, 1, SCORES[0])
+    assert read(tmp_path).problems == [], "of copies of one file"
+    append(tmp_path / "manifest.rows", 2, 2, SCORES[0], Source(7, 8, 9))
+    [problem] = read(tmp_path).problems
+    assert problem == f"{tmp_path} holds the same scores for every video: the model ignores its input; check it"
+
+
+def test_another_list_with_the_same_labels_is_a_problem(tmp_path):
+    fill(tmp_path)
+    manifest = Manifest.load(tmp_path / "manifest.json")
+    manifest.provenance["list_digest"] = "abc"
+    manifest.save()
+    listed = {"labels": [0, 1, 2, 0, 1], "annotations": "test.csv"}
+    assert read(tmp_path, **listed, list_digest="abc").problems == []
+    [problem] = read(tmp_path, **listed, list_digest="other").problems
+    assert problem.startswith(f"test.csv is not the list that {tmp_path} was made from")
 
 
 def test_the_rows_are_compared_with_the_list(tmp_path):
@@ -116,6 +151,7 @@ def test_the_rows_are_compared_with_the_list(tmp_path):
     [
         ({"ensemble_method": "max"}, "holds views aggregated by sum: set DATA.ENSEMBLE_METHOD sum"),
         ({"num_classes": 4}, "holds scores of 3 classes: set MODEL.NUM_CLASSES 3"),
+        ({"outputs": Outputs.LOGITS}, "aggregated without a softmax: set X3D_POSTPROCESS.SOFTMAX False"),
     ],
 )
 def test_rows_made_with_other_settings_are_rejected(changed, match, tmp_path):
@@ -175,7 +211,7 @@ def test_a_shard_is_resumed_and_its_rows_count_before_the_manifest(tmp_path):
     append(tmp_path / "manifest.rows", 3, 0, SCORES[3])
     manifest, rows = open_shard(str(tmp_path), WHOLE, MADE_FROM, 3)
     with rows:
-        assert rows.done.tolist() == [0, 2, 3, 4]
+        assert rows.rows["video"].tolist() == [0, 2, 3, 4]
         assert list(manifest.failed()) == [1]
     assert list(Manifest.load(tmp_path / "manifest.json").failed()) == [1]
 
@@ -251,3 +287,64 @@ def test_a_provenance_without_the_keys_of_scoring_is_damaged(changed, text, tmp_
     manifest.save()
     with pytest.raises(ValueError, match=rf"{path} is damaged: its provenance has no {text}; give another folder"):
         read(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["0_3_0.bin", "0_3.npy", "notes.txt", "manifest.txt", "rows", "x.rows", "sub/"])
+def test_a_folder_with_foreign_files_is_rejected_and_left_as_it_is(name, tmp_path):
+    (tmp_path / name).mkdir() if name.endswith("/") else (tmp_path / name).touch()
+    match = rf"OUTPUT_PATH {tmp_path} holds {name.rstrip('/')}, which is no file of an evaluation; give another folder"
+    with pytest.raises(ValueError, match=match):
+        open_shard(str(tmp_path), WHOLE, MADE_FROM, 3)
+    assert [path.name for path in tmp_path.iterdir()] == [name.rstrip("/")]
+
+
+def test_hidden_files_and_those_of_shards_are_no_foreign_files(tmp_path):
+    fill(tmp_path, Shard(0, 2))
+    for name in (".DS_Store", ".manifest-0of2.journal"):
+        (tmp_path / name).touch()
+    fill(tmp_path, Shard(1, 2))
+    fill(tmp_path, Shard(0, 2), left_out=(0, 1, 2, 3, 4))
+
+
+def write(path: Path, content: bytes) -> Source:
+    path.write_bytes(content)
+    return read_source(str(path))
+
+
+def test_rows_of_videos_that_changed_are_dropped_and_those_of_missing_videos_stand(tmp_path, caplog):
+    videos = [Video(index, f"{index}.mp4", str(tmp_path / f"{index}.mp4"), index % 3) for index in range(5)]
+    _, rows = open_shard(str(tmp_path / "eval"), WHOLE, MADE_FROM, 3)
+    with rows:
+        for video in videos:
+            rows.append(video, VideoScores(SCORES[video.index], write(Path(video.path), b"abc")))
+    write(tmp_path / "1.mp4", b"abcd")
+    write(tmp_path / "3.mp4", b"xyz")
+    os.utime(tmp_path / "3.mp4", ns=(1, 1))
+    os.utime(tmp_path / "4.mp4", ns=(1, 1))
+    (tmp_path / "0.mp4").unlink()
+    _, rows = open_shard(str(tmp_path / "eval"), WHOLE, MADE_FROM, 3)
+    with rows:
+        drop_changed(rows, videos)
+        assert rows.rows["video"].tolist() == [0, 2, 4]
+    changed, missing = caplog.messages
+    assert changed == f"2 videos changed since scored, redone: {tmp_path}/1.mp4, {tmp_path}/3.mp4"
+    assert missing == "1 scored video cannot be read any more; the scores stand"
+    _, rows = open_shard(str(tmp_path / "eval"), WHOLE, MADE_FROM, 3)
+    with rows:
+        drop_changed(rows, videos)
+        assert rows.num_rows == 3
+
+
+def test_an_evaluation_without_rows_is_replaced_by_one_of_another_provenance(tmp_path):
+    fill(tmp_path, left_out=(0, 1, 2, 3, 4))
+    other = MADE_FROM | {"engine": "onnxruntime"}
+    _, rows = open_shard(str(tmp_path), WHOLE, other, 3)
+    rows.close()
+    found = Manifest.load(tmp_path / "manifest.json")
+    assert (found.provenance, found.entries()) == (other, {})
+
+
+def test_a_manifest_without_a_file_of_rows_is_of_another_provenance(tmp_path):
+    Manifest(tmp_path / "manifest.json", {"views_per_video": 30}).save()
+    with pytest.raises(ValueError, match="has another provenance"):
+        open_shard(str(tmp_path), WHOLE, MADE_FROM, 3)

@@ -3,6 +3,7 @@ import os
 import re
 import subprocess
 import sys
+from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ import pytest
 import x3d_infer
 from test.helpers import ROOT
 from x3d.network.engine import open_engine, pad_batch
-from x3d.network.model_file import read_model
+from x3d.network.model_file import ModelFile, read_model
 
 VIEW = (3, 4, 40, 40)
 
@@ -97,7 +98,7 @@ def test_bin_and_npy_inputs_and_every_output_format_agree(views, small_onnx, tmp
         (lambda f: np.save(f / "3_3.npy", np.zeros((1, 3, 4, 40, 39), np.float32)), "3_3.npy: .*40, 39"),
         (lambda f: np.save(f / "3_3.npy", np.asfortranarray(np.zeros((1, *VIEW), np.float32))), "3_3.npy: .*C order"),
         (lambda f: (f / "3_3.bin").write_bytes(b"x" * 100), "3_3.bin: .* 76800 bytes; it has 100"),
-        (lambda f: (f / "3_3.npy").write_bytes(b"x" * 100), "3_3.npy: it is not a .npy file"),
+        (lambda f: (f / "3_3.npy").write_bytes(b"x" * 100), "3_3.npy: it is not a .npy file but text"),
         (lambda f: np.zeros((1, *VIEW), np.float32).tofile(f / "0_0.bin"), "0_0.* would write the same result"),
     ],
 )
@@ -174,6 +175,7 @@ class Counting:
     """An engine that counts its batches, and fails or is stopped at one of them."""
 
     name, device, batch_size, view_shape, num_classes = "counting", "CPU", None, VIEW, 9
+    packages: ClassVar[dict[str, str]] = {}
 
     def __init__(self, last: int = 1000, error: BaseException | None = None) -> None:
         self.num_batches, self.last, self.error = 0, last, error

@@ -84,7 +84,7 @@ def test_a_value_takes_the_type_of_the_default(default, given, parsed):
     ],
 )
 def test_a_value_of_another_type_is_rejected(default, given, kind):
-    text = f"{kind} expected (such as {default!r}), got {given!r}"
+    text = f"{kind} expected (such as {default!r}), got {'no value' if given is None else repr(given)}"
     with pytest.raises(ValueError, match=re.escape(text)):
         Key("NAME", default, "").parse(given)
 

@@ -127,20 +127,23 @@ def test_memory_that_ffmpeg_requests_beyond_the_limit_is_refused():
     assert resource.getrlimit(resource.RLIMIT_DATA) == before
 
 
-@pytest.mark.parametrize("where", ["open", "decode"])
-def test_no_memory_is_a_reason(where, tmp_path, monkeypatch):
-    def fail(*args, **options):
-        raise av.error.MemoryError(12, "Cannot allocate memory")
+def fail(*args, **options):
+    raise av.error.MemoryError(12, "Cannot allocate memory")
 
+
+def test_no_memory_to_open_a_file_is_a_reason(tmp_path, monkeypatch):
     path = str(write_video(tmp_path / "video.mp4", 5))
-    if where == "open":
-        monkeypatch.setattr(av, "open", fail)
-        with pytest.raises(VideoError, match="FFmpeg needs too much memory to open it") as raised:
-            VideoReader(path)
-    else:
-        with VideoReader(path) as opened, pytest.raises(VideoError, match="no memory for 64x48") as raised:
-            opened._packets = [type("Packet", (), {"stream": opened._stream, "decode": fail})()]
-            list(opened.frames())
+    monkeypatch.setattr(av, "open", fail)
+    with pytest.raises(VideoError, match="FFmpeg needs too much memory to open it") as raised:
+        VideoReader(path)
+    assert raised.value.reason == "too_large"
+
+
+def test_no_memory_to_decode_a_packet_is_a_reason(tmp_path):
+    with VideoReader(str(write_video(tmp_path / "video.mp4", 5))) as opened:
+        packet = type("Packet", (), {"stream": opened._stream, "decode": fail})()
+        with pytest.raises(VideoError, match="no memory for 64x48") as raised:
+            memory.DecoderMemory(opened.path).decode(packet)
     assert raised.value.reason == "too_large"
 
 

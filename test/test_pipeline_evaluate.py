@@ -2,6 +2,7 @@
 
 import dataclasses
 import os
+import shutil
 import types
 from pathlib import Path
 from typing import Any
@@ -14,13 +15,15 @@ from test.local_runner import LocalRunner
 from x3d.config.loading import load_cfg
 from x3d.dataset.annotations import Video
 from x3d.dataset.naming import Shard
-from x3d.errors import RunError, VideoError
+from x3d.errors import EngineError, RunError, VideoError
 from x3d.execution.runner import RunnerSettings
 from x3d.network.model_file import read_model
 from x3d.pipeline import evaluate as module
 from x3d.pipeline.evaluate import EvaluateSettings, count_workers, evaluate, plan_scorer, task_resources
-from x3d.storage.score_rows import read_score_rows
+from x3d.scoring.outputs import Outputs
+from x3d.storage.score_rows import VideoScores, read_score_rows
 from x3d.video.sampling import Sampling
+from x3d.video.source import Source, read_source
 from x3d.video.transform import Transform
 
 VIEW = (3, 4, 40, 40)
@@ -35,6 +38,7 @@ def engine(**more: Any) -> Any:
         "device": "CPU",
         "batch_size": None,
         "view_shape": VIEW,
+        "infer": lambda batch: np.zeros((len(batch), 9), np.float32),
     }
     return types.SimpleNamespace(**described | {"num_classes": 9} | more)
 
@@ -45,6 +49,7 @@ def data(tmp_path: Path) -> Dataset:
     made = Dataset(tmp_path / "data")
     made.val.mkdir(parents=True)
     (made.val / "1.mp4").touch()
+    os.utime(made.val / "1.mp4", ns=(2, 2))
     return made.write_list([f"{number}.mp4" for number in range(5)])
 
 
@@ -61,11 +66,15 @@ def settings(data: Dataset, model: Path, out: Path, *more: str) -> EvaluateSetti
     return EvaluateSettings.from_cfg(load_cfg(S, evaluate_keys(data, model, out, *more)))
 
 
-def score(video: Video) -> np.ndarray:
+SOURCE = Source(0, 2, 3)
+"""Of an empty file, that of `data`."""
+
+
+def score(video: Video) -> VideoScores:
     """Score class `index` of a video, and fail at video 3."""
     if video.index == 3:
         raise VideoError("damaged", video.path)
-    return np.eye(9, dtype=np.float32)[video.index]
+    return VideoScores(np.eye(9, dtype=np.float32)[video.index], SOURCE, 90 * (video.index == 1), video.index // 2)
 
 
 def test_settings_are_read_from_their_keys(data, tmp_path):
@@ -197,6 +206,15 @@ def test_a_model_that_does_not_fit_the_configuration_is_refused(more, data, mode
     assert not (tmp_path / "out").exists()
 
 
+def test_an_engine_that_fails_is_reported_once_before_anything_starts(data, model, tmp_path, monkeypatch):
+    failing = engine(infer=lambda batch: np.zeros((len(batch), 9, 1), np.float32))
+    monkeypatch.setattr(module, "open_engine", lambda *given: failing)
+    monkeypatch.setattr(module, "open_runner", lambda *given: pytest.fail("started"))
+    with pytest.raises(EngineError, match=r"standin returned float32 \(1, 9, 1\) for a batch, not float32 \(1, 9\)"):
+        evaluate(settings(data, model, tmp_path / "out"))
+    assert not (tmp_path / "out").exists()
+
+
 def test_scores_become_rows_and_failures_entries(data, model, tmp_path, monkeypatch, caplog):
     caplog.set_level("INFO")
     runner = LocalRunner(score).use_in("evaluate", monkeypatch)
@@ -211,6 +229,7 @@ def test_scores_become_rows_and_failures_entries(data, model, tmp_path, monkeypa
     rows = read_score_rows(out / "manifest.rows", 9)
     assert (rows["video"].tolist(), rows["label"].tolist()) == ([0, 1, 2, 4], [0, 1, 2, 4])
     np.testing.assert_array_equal(rows["scores"], np.eye(9)[[0, 1, 2, 4]])
+    assert (summary.num_rotated, summary.num_corrupt) == (1, 2)
     assert (runner.function.batch_size, runner.function.engine) == (8, "standin")
     assert "5 videos, 5 to do, 1 worker, batch size 8" in caplog.text
 
@@ -219,7 +238,7 @@ def test_a_second_run_does_what_failed_and_forgets_the_failure(data, model, tmp_
     chosen = settings(data, model, tmp_path / "out")
     runner = LocalRunner(score).use_in("evaluate", monkeypatch)
     evaluate(chosen)
-    runner.replacement = lambda video: np.zeros(9, np.float32)
+    runner.replacement = lambda video: VideoScores(np.zeros(9, np.float32), SOURCE)
     summary = evaluate(chosen)
     assert runner.seen == [[0, 1, 2, 3, 4], [3]]
     assert (summary.num_done, summary.failed, summary.complete) == (5, [], True)
@@ -288,3 +307,52 @@ def test_rows_made_with_another_batch_size_are_not_resumed(data, model, tmp_path
     evaluate(settings(data, model, tmp_path / "out"))
     with pytest.raises(ValueError, match="batch_size was 8, is 5"):
         evaluate(settings(data, model, tmp_path / "out", "TEST.BATCH_SIZE", "5"))
+
+
+def test_a_video_that_changed_is_scored_again(data, model, tmp_path, monkeypatch, caplog):
+    (data.val / "1.mp4").write_bytes(b"first")
+    runner = LocalRunner(lambda video: VideoScores(np.eye(9, dtype=np.float32)[0], identify(video)))
+    runner.use_in("evaluate", monkeypatch)
+    chosen = settings(data, model, tmp_path / "out")
+    evaluate(chosen)
+    (data.val / "1.mp4").write_bytes(b"second")
+    summary = evaluate(chosen)
+    assert runner.seen == [[0, 1, 2, 3, 4], [1]]
+    assert summary.complete
+    assert f"1 video changed since scored, redone: {data.val}/1.mp4" in caplog.text
+    assert "4 scored videos cannot be read any more; the scores stand" in caplog.text
+
+
+def identify(video: Video) -> Source:
+    return read_source(video.path) if video.index == 1 else SOURCE
+
+
+def test_an_evaluation_removes_the_accuracy_of_an_earlier_one(data, model, tmp_path, monkeypatch):
+    LocalRunner(score).use_in("evaluate", monkeypatch)
+    (tmp_path / "out_accuracy.json").touch()
+    with pytest.raises(ValueError, match="takes views of"):
+        evaluate(dataclasses.replace(settings(data, model, tmp_path / "out"), num_classes=8))
+    assert (tmp_path / "out_accuracy.json").exists()
+    evaluate(settings(data, model, tmp_path / "out"))
+    assert not (tmp_path / "out_accuracy.json").exists()
+
+
+def test_rows_made_with_a_softmax_are_not_resumed_without(data, model, tmp_path, monkeypatch):
+    runner = LocalRunner(score).use_in("evaluate", monkeypatch)
+    evaluate(settings(data, model, tmp_path / "out", "X3D_POSTPROCESS.SOFTMAX", "True"))
+    assert runner.function.outputs is Outputs.LOGITS
+    with pytest.raises(ValueError, match=r"X3D_POSTPROCESS\.SOFTMAX was True, is False"):
+        evaluate(settings(data, model, tmp_path / "out"))
+
+
+def test_a_folder_that_is_removed_during_a_run_is_reported_in_one_sentence(data, model, tmp_path, monkeypatch, caplog):
+    def remove(video: Video) -> VideoScores:
+        shutil.rmtree(tmp_path / "out", ignore_errors=True)
+        return score(video)
+
+    LocalRunner(remove).use_in("evaluate", monkeypatch)
+    data.write_list(["0.mp4", "1.mp4"])
+    with pytest.raises(RunError, match=r"^\S+out/manifest\.rows cannot be written: it was removed or replaced during"):
+        evaluate(settings(data, model, tmp_path / "out"))
+    assert [record for record in caplog.records if record.levelname == "ERROR"] == []
+    assert not (tmp_path / "out").exists()

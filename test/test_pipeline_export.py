@@ -12,6 +12,7 @@ from torch import nn
 from test.helpers import ROOT, SMALL
 from x3d.config.loading import load_cfg
 from x3d.errors import RunError
+from x3d.network.checkpoint_cfg import compared_config
 from x3d.network.export import Difference
 from x3d.network.model import Architecture
 from x3d.pipeline import export as module
@@ -65,7 +66,8 @@ class Exporter:
 def test_settings_are_read_from_their_keys():
     found = settings("x.onnx")
     cfg = load_cfg(S, SMALL)
-    assert found == ExportSettings("x.pyth", "x.onnx", Architecture.from_cfg(cfg), VIEW, 11, 0, 1e-5, None)
+    architecture, compared = Architecture.from_cfg(cfg), compared_config(cfg)
+    assert found == ExportSettings("x.pyth", "x.onnx", architecture, VIEW, 11, 0, 1e-5, None, compared)
     more = "X3D_PTH2ONNX.OPSET 13 X3D_PTH2ONNX.BATCH_SIZE 4 X3D_PTH2ONNX.TOLERANCE 0.5".split()
     found = settings("x.onnx", *more, "X3D_PTH2ONNX.CHECKPOINT_FILE_PATH", "own.pyth")
     assert (found.checkpoint, found.opset, found.batch_size, found.tolerance) == ("own.pyth", 13, 4, 0.5)

@@ -1,18 +1,27 @@
 """From a folder of views to a folder of results, as a value; the engine has a stand-in."""
 
 import json
+import os
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 import pytest
+import xxhash
 
+from x3d.dataset.annotations import Video
 from x3d.errors import EngineError, RunError
 from x3d.network.model_file import ModelFile
 from x3d.pipeline import infer as module
 from x3d.pipeline.infer import InferSettings, infer, pure_batch
 from x3d.storage.ais_bench_summary import Summary
+from x3d.storage.entries import WrittenViews
+from x3d.storage.manifest import Manifest
+from x3d.storage.result_record import read_record
+from x3d.video.source import Source
 
 VIEW = (3, 1, 2, 2)
+MODEL = ModelFile("x.onnx", b"", b"", "0123456789abcdef")
 NAMES = ["0_0.npy", "1_0.npy", "2_1.npy", "10_5.npy", "11_5.npy"]
 
 
@@ -20,6 +29,7 @@ class Engine:
     """Returns the mean of each view, as one class; records its batches."""
 
     name, device, view_shape, num_classes = "standin", "CPU", VIEW, 1
+    packages: ClassVar[dict[str, str]] = {}
 
     def __init__(self, batch_size: int | None = None) -> None:
         self.batch_size = batch_size
@@ -39,7 +49,7 @@ def engine(monkeypatch: pytest.MonkeyPatch) -> Engine:
         made.opened_with = given
         return made
 
-    monkeypatch.setattr(module, "read_model", lambda path: ModelFile(path, b"", b"", "0123456789abcdef"))
+    monkeypatch.setattr(module, "read_model", lambda path: MODEL)
     monkeypatch.setattr(module, "open_engine", open_engine)
     return made
 
@@ -54,6 +64,10 @@ def views(tmp_path: Path) -> str:
     return str(folder)
 
 
+def digest_of(path: Path) -> str:
+    return xxhash.xxh3_64_hexdigest(path.read_bytes())
+
+
 def numbers(engine: Engine) -> list[list[float]]:
     """List the numbers of the views in each batch."""
     return [batch[:, 0, 0, 0, 0].tolist() for batch in engine.batches]
@@ -66,7 +80,7 @@ def test_every_view_is_run_in_natural_order_and_its_scores_written(engine, views
     assert {path.name: np.fromfile(path, np.float32).tolist() for path in folder.iterdir()} == {
         f"{name.removesuffix('.npy')}_0.bin": [float(name.split("_")[0])] for name in NAMES
     }
-    assert [path.name for path in folder.parent.iterdir()] == ["res"], "no partial folder is left"
+    assert {path.name for path in folder.parent.iterdir()} == {"res", "res_summary.json"}, "nothing else is left"
     assert (summary.batch_size, len(summary.compute_ms)) == (2, 3)
     assert min(summary.compute_ms) > 0
 
@@ -78,6 +92,7 @@ def test_the_summary_names_the_files_of_each_sample_by_their_final_path(engine, 
         str(number): {
             "infiles": [f"{views}/{name}"],
             "outfiles": [str(tmp_path / "res" / f"{name.removesuffix('.npy')}_0.bin")],
+            "digest": digest_of(tmp_path / "res" / f"{name.removesuffix('.npy')}_0.bin"),
         }
         for number, name in enumerate(NAMES)
     }
@@ -105,7 +120,7 @@ def test_the_defaults_run_each_view_once_after_one_warm_up(engine, views):
     summary = infer(InferSettings("x.onnx", views))
     assert numbers(engine) == [[0], [0], [1], [2], [10], [11]]
     assert (summary.batch_size, len(summary.compute_ms)) == (1, 5)
-    assert engine.opened_with == ("x.onnx", "auto", "0")
+    assert engine.opened_with == (MODEL, "auto", "0")
 
 
 def test_without_a_folder_nothing_is_written(engine, views, tmp_path, monkeypatch):
@@ -168,13 +183,91 @@ def test_a_result_folder_in_use_is_refused_and_left_as_it_is(kind, engine, views
     assert engine.batches == []
 
 
-def test_an_empty_result_folder_is_used_and_a_left_partial_one_replaced(engine, views, tmp_path):
+def test_an_empty_result_folder_is_used_and_a_users_partial_one_is_left_alone(engine, views, tmp_path):
     (tmp_path / "res").mkdir()
     (tmp_path / "res.partial").mkdir()
     (tmp_path / "res.partial" / "99_0_0.bin").touch()
     infer(InferSettings("x.onnx", views, tmp_path / "res"))
     assert len(list((tmp_path / "res").iterdir())) == len(NAMES)
-    assert not (tmp_path / "res.partial").exists()
+    assert [path.name for path in (tmp_path / "res.partial").iterdir()] == ["99_0_0.bin"]
+
+
+def test_a_second_run_into_one_folder_is_rejected_while_the_first_runs(engine, views, tmp_path, monkeypatch):
+    def run_again(batch):
+        with pytest.raises(ValueError, match=r"\.res\.lock is in use by another run"):
+            infer(InferSettings("x.onnx", views, tmp_path / "res"))
+        return np.zeros((len(batch), 1), np.float32)
+
+    monkeypatch.setattr(engine, "infer", run_again)
+    infer(InferSettings("x.onnx", views, tmp_path / "res"))
+    assert len(list((tmp_path / "res").iterdir())) == len(NAMES)
+
+
+def test_the_summary_is_complete_before_the_folder_appears(engine, views, tmp_path, monkeypatch):
+    (tmp_path / "res_summary.json").write_text("of an earlier run")
+    seen = []
+    replace = os.replace
+
+    def record(old, new):
+        replace(old, new)
+        seen.append((Path(new).name, (tmp_path / "res").exists()))
+
+    monkeypatch.setattr(os, "replace", record)
+    infer(InferSettings("x.onnx", views, tmp_path / "res"))
+    assert seen == [("res_summary.json", False), ("res", True)]
+    assert set(read_record(str(tmp_path / "res")).labels) == {0, 1, 2, 10, 11}
+
+
+def test_the_summary_has_the_provenance_of_the_results(engine, views, tmp_path):
+    infer(InferSettings("x.onnx", views, tmp_path / "res", "NPY", 2))
+    made = dict(read_record(str(tmp_path / "res")).provenance)
+    assert set(made.pop("versions")) == {"x3d", "machine"}
+    assert made == {
+        "views": None,
+        "model_digest": MODEL.digest,
+        "num_classes": 1,
+        "engine": "standin",
+        "device": "CPU",
+        "batch_size": 2,
+        "outfmt": "NPY",
+    }
+
+
+def write_manifest(folder: Path, num_videos: int) -> dict[str, object]:
+    """Write the manifest of the fixture's views, one per video, for a list of which some videos have none."""
+    provenance = {"num_videos": num_videos, "views_per_video": 1, "config": {}}
+    manifest = Manifest(folder / "manifest.json", provenance)
+    for name in NAMES:
+        index, label = map(int, name.removesuffix(".npy").split("_"))
+        view_hash = xxhash.xxh3_64_hexdigest(np.load(folder / name).data)
+        manifest.record_done(Video(index, "", "", label), WrittenViews([view_hash], Source(1, 2, 3)))
+    manifest.record_failed(Video(3, "3.mp4", "", 1), "empty", "3.mp4: the file has no bytes")
+    manifest.save()
+    return provenance
+
+
+def test_videos_without_views_are_reported_and_recorded(engine, views, tmp_path, caplog):
+    provenance = write_manifest(Path(views), 12)
+    summary = infer(InferSettings("x.onnx", views, tmp_path / "res"))
+    assert list(summary.missing_videos) == [3, 4, 5, 6, 7, 8, 9]
+    assert "7 listed videos without views, so without results:\nvideo 3: 3.mp4: the file has no bytes\n" in caplog.text
+    record = read_record(str(tmp_path / "res"))
+    assert record.views == provenance
+    assert record.missing_videos == summary.missing_videos
+
+
+def test_a_damaged_view_ends_the_run(engine, views, tmp_path):
+    write_manifest(Path(views), 12)
+    np.save(Path(views) / "2_1.npy", np.full((1, *VIEW), 2.5, np.float32))
+    with pytest.raises(RunError, match=r"2_1\.npy has other values than x3d_preprocess\.py wrote"):
+        infer(InferSettings("x.onnx", views, tmp_path / "res"))
+    assert {path.name for path in tmp_path.iterdir()} == {"views"}
+
+
+def test_unlabelled_views_are_counted(engine, views, caplog):
+    np.save(Path(views) / "12_-1.npy", np.zeros((1, *VIEW), np.float32))
+    infer(InferSettings("x.onnx", views))
+    assert "1 view unlabelled (-1); scoring leaves them out" in caplog.text
 
 
 def test_the_folders_above_the_result_folder_may_exist_or_are_created(engine, views, tmp_path):

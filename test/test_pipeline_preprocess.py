@@ -159,11 +159,11 @@ def test_the_first_failure_stops_where_wanted(data, runner, tmp_path):
 def test_a_folder_that_cannot_be_written_ends_the_run_and_keeps_what_is_done(data, tmp_path, monkeypatch):
     def fill_the_disk(video: Video) -> WrittenViews:
         if video.index == 1:
-            raise OSError(28, "No space left on device", "out/6_1.npy")
+            raise OSError(28, "No space left on device", str(tmp_path / "out/6_1.npy"))
         return written(rotation=90)
 
     LocalRunner(fill_the_disk).use_in("preprocess", monkeypatch)
-    match = "^out/6_1.npy cannot be written: No space left on device; run the same command to resume$"
+    match = f"^{tmp_path}/out/6_1.npy cannot be written: No space left on device; run the same command to resume$"
     with pytest.raises(RunError, match=match):
         preprocess(settings(data, tmp_path / "out"))
     assert states(tmp_path / "out")["0"]["rotation"] == 90

@@ -1,7 +1,10 @@
 """Scores of one video: its batches, their order, and the engine that a process keeps."""
 
 import contextlib
+import dataclasses
+import types
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,15 +14,19 @@ from x3d.errors import EngineError, RunError, VideoError
 from x3d.network.model_file import ModelFile
 from x3d.pipeline import video_scorer as module
 from x3d.pipeline.video_scorer import VideoScorer
+from x3d.scoring.outputs import Outputs
 from x3d.video.sampling import Sampling
+from x3d.video.source import Source
 from x3d.video.transform import Transform
 
 VIDEO = Video(0, "a.mp4", "a.mp4", 0)
 NUM_VIEWS = 6
+SOURCE = Source(1, 2, 3)
+READER: Any = types.SimpleNamespace(source=SOURCE, rotation=90, num_corrupt_frames=6)
 
 
 class Engine:
-    """Scores a view by its first value v: (v, 10 - v)."""
+    """Scores a view by its first value v: (v / 10, 1 - v / 10)."""
 
     name, device, view_shape, num_classes = "standin", "CPU", (3, 1, 2, 2), 2
 
@@ -31,7 +38,7 @@ class Engine:
         assert batch.dtype == np.float32
         self.sizes.append(len(batch))
         values = batch[:, 0, 0, 0, 0]
-        return np.stack([values, 10 - values], axis=1)
+        return np.stack([values / 10, 1 - values / 10], axis=1)
 
 
 @pytest.fixture
@@ -45,7 +52,7 @@ def views(monkeypatch: pytest.MonkeyPatch) -> None:
             yield number, view
 
     monkeypatch.setattr(module, "video_views", video_views)
-    monkeypatch.setattr(module, "VideoReader", contextlib.nullcontext)
+    monkeypatch.setattr(module, "VideoReader", lambda path: contextlib.nullcontext(READER))
     monkeypatch.setattr(module, "read_model", lambda path: ModelFile(path, b"", b"", "digest"))
     module._open_once.cache_clear()
 
@@ -65,18 +72,22 @@ def scorer(small_cfg, batch_size: int = 4, method: str = "sum") -> VideoScorer:
 )
 def test_each_view_has_its_own_scores_whatever_the_batch(batch_size, fixed, sizes, small_cfg, views):
     engine = Engine(fixed)
-    scores = scorer(small_cfg, batch_size).view_scores(VIDEO, engine)
+    scores = scorer(small_cfg, batch_size).view_scores(READER, engine)
     assert engine.sizes == sizes
     assert scores.dtype == np.float32
-    assert scores.tolist() == [[number, 10 - number] for number in range(NUM_VIEWS)]
+    expected = [[number / 10, 1 - number / 10] for number in range(NUM_VIEWS)]
+    np.testing.assert_allclose(scores, expected, rtol=1e-6)
 
 
-@pytest.mark.parametrize(("method", "expected"), [("sum", [15, 45]), ("max", [5, 10])])
+@pytest.mark.parametrize(("method", "expected"), [("sum", [1.5, 4.5]), ("max", [0.5, 1])])
 def test_a_call_aggregates_and_opens_the_engine_once(method, expected, small_cfg, views, monkeypatch):
     opened = []
     monkeypatch.setattr(module, "open_engine", lambda *given: opened.append(given) or Engine())
     score = scorer(small_cfg, method=method)
-    assert [score(VIDEO).tolist() for _ in range(3)] == [expected] * 3
+    for _ in range(3):
+        found = score(VIDEO)
+        np.testing.assert_allclose(found.scores, expected, rtol=1e-6)
+        assert (found.source, found.rotation, found.corrupt_frames) == (SOURCE, 90, 6)
     assert opened == [(ModelFile("x.onnx", b"", b"", "digest"), "auto", "", 1)]
 
 
@@ -106,7 +117,7 @@ def test_an_engine_that_fails_is_opened_anew(small_cfg, views, monkeypatch):
     score = scorer(small_cfg)
     with pytest.raises(EngineError, match="engine standin failed on CPU: device lost"):
         score(VIDEO)
-    assert score(VIDEO).tolist() == [15, 45]
+    np.testing.assert_allclose(score(VIDEO).scores, [1.5, 4.5], rtol=1e-6)
 
 
 def test_a_bad_video_leaves_the_engine_open(small_cfg, views, monkeypatch, tmp_path):
@@ -131,8 +142,24 @@ def test_the_file_of_the_video_is_decoded(small_cfg, views, monkeypatch):
 
     def reader(path):
         paths.append(path)
-        return contextlib.nullcontext()
+        return contextlib.nullcontext(READER)
 
     monkeypatch.setattr(module, "VideoReader", reader)
-    scorer(small_cfg).view_scores(Video(0, "listed.mp4", "folder/listed.mp4", 0), Engine())
+    monkeypatch.setattr(module, "open_engine", lambda *given: Engine())
+    scorer(small_cfg)(Video(0, "listed.mp4", "folder/listed.mp4", 0))
     assert paths == ["folder/listed.mp4"]
+
+
+class Logits(Engine):
+    def infer(self, batch: np.ndarray) -> np.ndarray:
+        return np.log(super().infer(batch + 0.5))
+
+
+def test_a_model_that_returns_logits_stops_the_run_unless_a_softmax_is_wanted(small_cfg, views, monkeypatch):
+    monkeypatch.setattr(module, "open_engine", lambda *given: Logits())
+    score = scorer(small_cfg)
+    match = r"^the output of model x\.onnx for a\.mp4, view 0, holds scores that are not probabilities, .*SOFTMAX True"
+    with pytest.raises(RunError, match=match):
+        score(VIDEO)
+    found = dataclasses.replace(score, outputs=Outputs.LOGITS)(VIDEO).scores
+    np.testing.assert_allclose(found, [1.8, 4.2], rtol=1e-5)

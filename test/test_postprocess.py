@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import xxhash
 
 from test.helpers import ROOT
 from test.results import LABELS, write_results
@@ -16,6 +17,9 @@ from x3d.errors import ScoringError
 from x3d.pipeline import postprocess
 from x3d.pipeline.postprocess import DEFAULTS, ScoringSettings, score_folder
 from x3d.scoring import ScoreTable
+from x3d.scoring.outputs import Outputs
+from x3d.storage.ais_bench_summary import Summary
+from x3d.storage.provenance import digest
 
 README = Path(__file__).parent.parent / "README.md"
 SMALL = ScoringSettings(num_classes=9, num_clips=2, num_crops=2)
@@ -37,6 +41,8 @@ def test_a_folder_becomes_an_accuracy(results):
         "MODEL.NUM_CLASSES": 9,
         "TEST.NUM_ENSEMBLE_VIEWS": 2,
         "TEST.NUM_SPATIAL_CROPS": 2,
+        "outputs": "softmax",
+        "provenance": {},
     }
 
 
@@ -105,6 +111,10 @@ def test_settings_are_read_from_their_keys(tmp_path):
     found = ScoringSettings.from_cfg(cfg)
     assert (found.labels, found.annotations, found.allow_missing) == ([3, 5], str(tmp_path / "test.csv"), True)
     assert found.slowfast_cfg is cfg
+    assert found.list_digest == digest([["a.mp4", 3], ["b.mp4", 5]])
+    assert found.outputs is Outputs.SOFTMAX
+    assert ScoringSettings.from_cfg(load("MODEL.HEAD_ACT", "sigmoid")).outputs is Outputs.SIGMOID
+    assert ScoringSettings.from_cfg(load("X3D_POSTPROCESS.SOFTMAX", "True")).outputs is Outputs.LOGITS
 
 
 @pytest.fixture
@@ -128,7 +138,10 @@ def test_rows_are_scored_with_what_decides_them(rows):
     settings = ScoringSettings(9, ensemble_method="max", labels=[0, 1, 2], annotations="test.csv", allow_missing=True)
     accuracy = score_folder("eval", settings)
     assert (accuracy.num_scored, accuracy.num_listed) == (2, 3)
-    assert rows == ["eval", 9, "max", {"labels": [0, 1, 2], "annotations": "test.csv"}]
+    assert rows == [
+        *("eval", 9, "max"),
+        {"labels": [0, 1, 2], "annotations": "test.csv", "outputs": Outputs.SOFTMAX, "list_digest": ""},
+    ]
     with pytest.raises(ScoringError, match="eval is not scored, 1 problem:\nvideo 2"):
         score_folder("eval", ScoringSettings(9))
 
@@ -176,3 +189,53 @@ def test_pyslowfasts_meter_makes_no_line_of_what_is_not_scored(spoiled, results,
             (results / f"{view}_{LABELS[view // 4]}_0.bin").unlink()
     with pytest.raises(ScoringError, match="is not scored"):
         score_folder(str(results), dataclasses.replace(SMALL, slowfast_cfg=load(), allow_missing=True))
+
+
+VIEWS = {
+    "config": {"TEST.NUM_ENSEMBLE_VIEWS": 2, "TEST.NUM_SPATIAL_CROPS": 2},
+    "list_digest": digest([["0.mp4", 3], ["1.mp4", 5], ["2.mp4", 0]]),
+    "num_videos": 3,
+}
+
+
+@pytest.fixture
+def recorded(results: Path) -> Path:
+    """The results with a summary as x3d_infer.py writes it."""
+    summary = Summary(1)
+    for number, path in enumerate(sorted(results.iterdir())):
+        summary.add_file(number, "views/0.npy", path.name, xxhash.xxh3_64_hexdigest(path.read_bytes()))
+    summary.provenance = {"views": VIEWS, "num_classes": 9, "engine": "openvino"}
+    summary.save(results.with_name("res_summary.json"), [])
+    return results
+
+
+def test_results_are_scored_as_they_were_made_and_the_accuracy_repeats_their_provenance(recorded):
+    listed = dataclasses.replace(SMALL, labels=LABELS, annotations="test.csv", list_digest=VIEWS["list_digest"])
+    for settings in (SMALL, listed):
+        accuracy = score_folder(str(recorded), settings)
+        assert accuracy.num_scored == 3
+        assert accuracy.conditions["provenance"]["engine"] == "openvino"
+    assert score_folder(str(recorded), SMALL).expected_from == str(recorded.with_name("res_summary.json"))
+
+
+@pytest.mark.parametrize("changed", [{"num_clips": 1}, {"num_crops": 1}, {"num_clips": 4, "num_crops": 1}])
+def test_another_number_of_views_is_rejected_with_the_keys_to_set(changed, recorded):
+    match = "res_summary.json records other keys .*: set TEST.NUM_ENSEMBLE_VIEWS 2 TEST.NUM_SPATIAL_CROPS 2"
+    with pytest.raises(ValueError, match=match):
+        score_folder(str(recorded), dataclasses.replace(SMALL, **changed))
+
+
+def test_another_list_with_the_same_labels_is_not_scored(recorded):
+    listed = dataclasses.replace(SMALL, labels=LABELS, annotations="test.csv", list_digest="another")
+    with pytest.raises(ScoringError, match=r"1 problem:\ntest.csv is not the list that the views were made from"):
+        score_folder(str(recorded), listed)
+
+
+def test_logits_are_scored_where_wanted(results):
+    for path in results.iterdir():
+        (np.log(np.fromfile(path, np.float32)) + 3).tofile(path)
+    with pytest.raises(ScoringError, match=r"X3D_POSTPROCESS\.SOFTMAX True"):
+        score_folder(str(results), SMALL)
+    accuracy = score_folder(str(results), dataclasses.replace(SMALL, outputs=Outputs.LOGITS))
+    assert accuracy.line["top1_acc"] == "66.67"
+    assert accuracy.conditions["outputs"] == "logits"

@@ -21,16 +21,20 @@ def data(tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("prefix", "listed", "text"),
     [
-        ("", LISTED, "DATA.PATH_PREFIX is empty; Kinetics-400/val/ holds the listed videos: set DATA.PATH_PREFIX"),
+        ("", LISTED, "DATA.PATH_PREFIX is empty; Kinetics-400/val/ holds them: set DATA.PATH_PREFIX"),
         ("Kinetics-400", LISTED, "is Kinetics-400; Kinetics-400/val/ holds"),
         ("Kinetics-400/empty/", LISTED, "is Kinetics-400/empty/; Kinetics-400/val/ holds"),
         ("Kinetics-400/val/val", LISTED, "is Kinetics-400/val/val; Kinetics-400/val/ holds"),
         ("nowhere", LISTED, "is nowhere; Kinetics-400/val/ holds"),
         ("Kinetics-400/val", [f"val/{path}" for path in LISTED], "is Kinetics-400/val; Kinetics-400/ holds"),
         ("Kinetics-400/val/zumba", LISTED, "Kinetics-400/val/ holds"),
-        ("x", [f"Kinetics-400/val/{path}" for path in LISTED], "is x; without it are .* set DATA.PATH_PREFIX ''"),
-        ("x/y", ["c.mp4"], "is x/y, but no listed video is there: x/y/c.mp4 does not exist"),
-        ("", ["c.mp4"], "is empty, but no listed video is there: c.mp4 does not exist"),
+        (
+            "x",
+            [f"Kinetics-400/val/{path}" for path in LISTED],
+            "the paths of the list exist without it: set .* ''",
+        ),
+        ("x/y", ["c.mp4"], "no listed video exists, such as x/y/c.mp4: DATA.PATH_PREFIX is x/y; set it"),
+        ("", ["c.mp4"], "such as c.mp4: DATA.PATH_PREFIX is empty; set it"),
     ],
 )
 def test_the_folder_that_holds_the_videos_is_named(prefix, listed, text, data):

@@ -55,7 +55,6 @@ def test_a_video_is_tried_twice_where_the_worker_or_the_engine_failed(waits, mon
     assert [record.message for record in caplog.records if record.levelno == logging.WARNING] == [
         "1.mp4: the worker process died (signal SIGSEGV); retrying once",
         "2.mp4: not done in 30 s; retrying once",
-        "out of memory; retrying once",
     ]
 
 
@@ -72,11 +71,13 @@ def test_a_worker_that_crashed_is_replaced_while_others_are_busy(waits, monkeypa
     assert [worker.task and worker.task.video.index for worker in pool._workers] == [1, None]
 
 
-def test_an_engine_that_fails_twice_ends_the_run(waits, monkeypatch):
-    scripted(monkeypatch, {0: [ENGINE, ENGINE]})
+def test_an_engine_that_fails_twice_ends_the_run_before_other_videos_are_tried(waits, monkeypatch, caplog):
+    attempts = scripted(monkeypatch, {0: [ENGINE, ENGINE]})
     with pytest.raises(RunError, match=r"^out of memory$") as raised:
         list(Workers(1, LIMIT_SECONDS).run(index_of, VIDEOS))
     assert isinstance(raised.value.__cause__, EngineError)
+    assert attempts == [0, 0]
+    assert caplog.messages == []
 
 
 @pytest.mark.parametrize(

@@ -28,6 +28,14 @@ def test_outcomes_are_passed_on_up_to_the_first_failure_where_wanted(stop, num_y
     assert ("4/4" in capsys.readouterr().err) == (not stop)
 
 
+def test_a_resumed_run_shows_all_videos_and_counts_those_that_are_done(capsys):
+    given = outcomes("", "")
+    assert list(with_progress(iter(given), 9, stop_at_first_failure=False, num_done=7)) == given
+    shown = capsys.readouterr().err
+    assert "| 7/9 [" in shown
+    assert "| 9/9 [" in shown
+
+
 def test_a_log_line_has_a_line_of_its_own_above_the_bar(capsys):
     handler = logging.StreamHandler(sys.stderr)
     root, others = logging.getLogger(), logging.getLogger().handlers

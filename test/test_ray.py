@@ -138,11 +138,21 @@ def test_the_videos_of_a_killed_node_are_retried(data, evaluation, own_cluster, 
     check_evaluation(process, tmp_path, evaluation)
 
 
-@pytest.mark.parametrize("scheme", ["auto", "ray"])
-def test_a_cluster_is_found_by_other_addresses(scheme, data, evaluation, cluster, client_port, tmp_path):
-    address = "auto" if scheme == "auto" else f"ray://127.0.0.1:{client_port}"
-    process = start("x3d_evaluate.py", data, *evaluation[0], "X3D_EVALUATE.OUTPUT_PATH", str(tmp_path), address=address)
+def test_a_cluster_is_found_by_its_client_address(data, evaluation, cluster, client_port, tmp_path):
+    output = ["X3D_EVALUATE.OUTPUT_PATH", str(tmp_path)]
+    process = start("x3d_evaluate.py", data, *evaluation[0], *output, address=f"ray://127.0.0.1:{client_port}")
     check_evaluation(process, tmp_path, evaluation)
+
+
+def test_the_loss_of_the_head_node_ends_the_run(data, evaluation, own_cluster, tmp_path):
+    folder = ["X3D_EVALUATE.OUTPUT_PATH", str(tmp_path)]
+    process = start("x3d_evaluate.py", data, *evaluation[0], *folder, address=own_cluster.address)
+    wait_for_rows(process, tmp_path)
+    address = own_cluster.address
+    own_cluster.remove_node(own_cluster.head_node, allow_graceful=False)
+    output, errors = process.communicate(timeout=TIMEOUT_SECONDS)
+    assert (process.returncode, output) == (1, ""), errors
+    assert f"the cluster {address} was lost: no answer within 10 s" in errors
 
 
 def test_the_run_of_a_killed_driver_resumes(data, evaluation, cluster, tmp_path):

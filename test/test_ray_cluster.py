@@ -5,13 +5,14 @@ import logging
 import signal
 import socket
 import sys
+import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
 import pytest
 
-from test.fake_ray import FakeRay, NodeDiedError, RayTaskError, RuntimeEnvSetupError, install, node
+from test.fake_ray import FakeRay, NodeDiedError, RayError, RayTaskError, RuntimeEnvSetupError, install, node
 from x3d.dataset.annotations import Video
 from x3d.errors import RunError
 from x3d.execution import ray_cluster
@@ -147,7 +148,7 @@ def test_what_ray_raises_becomes_an_outcome(error, reason, text, monkeypatch):
     [
         (RayTaskError(OSError(errno.ENOSPC, "No space left on device")), OSError, "No space left on device"),
         (RuntimeEnvSetupError("no pip"), RunError, "^a node cannot set up this suite: no pip$"),
-        (ConnectionError("broken pipe"), RunError, "^the cluster auto was lost: broken pipe$"),
+        (ConnectionError("broken pipe"), RunError, "^the cluster auto was lost: broken pipe; start it, and run"),
     ],
 )
 def test_an_error_that_meets_every_video_ends_the_run(error, raised, text, monkeypatch):
@@ -184,17 +185,19 @@ def test_the_cluster_is_left_at_the_end(monkeypatch):
     assert ray.num_shutdowns == 1
 
 
-def test_connecting_sends_this_package_and_keeps_the_handler_of_sigterm(monkeypatch):
+def test_connecting_sends_this_package_and_keeps_the_handler_of_sigterm_and_stdout(monkeypatch, capsys):
     before = signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         with cluster(monkeypatch, node("a")) as (_, ray):
             assert signal.getsignal(signal.SIGTERM) == signal.default_int_handler
     finally:
         signal.signal(signal.SIGTERM, before)
+    print("result")
+    assert capsys.readouterr() == ("result\n", "Ray's log\n")
     package = str(ray_cluster.Path(ray_cluster.__file__).parent.parent)
     environment = {"py_modules": [package], "env_vars": {"PYTHONWARNINGS": "ignore"}}
     assert ray.init_options.pop("runtime_env") == environment
-    assert ray.init_options == {"address": "auto", "log_to_driver": False, "logging_level": logging.WARNING}
+    assert ray.init_options == {"address": "auto", "log_to_driver": False, "logging_level": logging.ERROR}
 
 
 def test_without_ray_the_installation_is_explained(monkeypatch):
@@ -215,9 +218,9 @@ def test_an_address_is_tried_before_ray_waits_for_it(scheme, monkeypatch):
     assert "address" not in ray.init_options
 
 
-def test_an_address_that_does_not_answer_is_given_up_after_ten_seconds(monkeypatch):
+def test_an_address_that_does_not_answer_is_given_up_after_three_seconds(monkeypatch):
     def wait(address: tuple[str, int], timeout: float) -> socket.socket:
-        assert (address, timeout) == (("head", 6379), 10)
+        assert (address, timeout) == (("head", 6379), 3)
         raise TimeoutError("timed out")
 
     use(monkeypatch, FakeRay(node("a")))
@@ -226,8 +229,48 @@ def test_an_address_that_does_not_answer_is_given_up_after_ten_seconds(monkeypat
         RayWorkers("head:6379", LIMIT_SECONDS, {"CPU": 1}, NodeRequirements())
 
 
-@pytest.mark.parametrize("address", ["127.0.0.1:http", "127.0.0.1:99999999"])
-def test_a_port_that_is_no_number_of_a_port_is_an_error_of_the_key(address, monkeypatch):
+@pytest.mark.parametrize(
+    "address", ["127.0.0.1:http", "127.0.0.1:99999999", "127.0.0.1:0", "127.0.0.1", "127.0.0.1:", ":6379", "local"]
+    + ["ray://127.0.0.1", "http://127.0.0.1:6379"]
+)  # fmt: skip
+def test_a_malformed_address_is_an_error_of_the_key(address, monkeypatch):
     use(monkeypatch, FakeRay(node("a")))
-    with pytest.raises(ValueError, match=f"^X3D_WORKERS.RAY_ADDRESS {address} cannot be reached: "):
+    text = "cannot be reached: give auto, host:port or ray://host:port, such as 127.0.0.1:6379"
+    with pytest.raises(ValueError, match=f"^X3D_WORKERS.RAY_ADDRESS {address} {text}$"):
         RayWorkers(address, LIMIT_SECONDS, {"CPU": 1}, NodeRequirements())
+
+
+def test_a_cluster_that_does_not_answer_is_an_error_within_the_limit(monkeypatch, capsys):
+    ray = use(monkeypatch, FakeRay(node("a")))
+    ended = threading.Event()
+    monkeypatch.setattr(ray, "init", lambda **options: ended.wait(60))
+    monkeypatch.setattr(ray_cluster, "CONNECT_SECONDS", 0.1)
+    with pytest.raises(ValueError, match=r"RAY_ADDRESS auto cannot be reached: no answer within 0\.1 s$"):
+        RayWorkers("auto", LIMIT_SECONDS, {"CPU": 1}, NodeRequirements())
+    ended.set()
+    print("result")
+    assert capsys.readouterr().out == "result\n"
+
+
+def test_a_cluster_that_turns_the_driver_away_is_an_error_of_the_key(monkeypatch):
+    def init(**options: Any) -> None:
+        raise RayError("the token is missing")
+
+    ray = use(monkeypatch, FakeRay(node("a")))
+    monkeypatch.setattr(ray, "init", init)
+    with pytest.raises(ValueError, match=r"RAY_ADDRESS auto cannot be reached: the token is missing$"):
+        RayWorkers("auto", LIMIT_SECONDS, {"CPU": 1}, NodeRequirements())
+
+
+def test_a_cluster_whose_head_is_lost_ends_the_run_within_the_limit(monkeypatch):
+    ended = threading.Event()
+    with cluster(monkeypatch, node("a")) as (workers, ray):
+        outcomes = workers.run(label, VIDEOS)
+        next(outcomes)
+        for name in ("nodes", "shutdown"):
+            monkeypatch.setattr(ray, name, lambda: ended.wait(60))
+        for name in ("ANSWER", "LEAVE"):
+            monkeypatch.setattr(ray_cluster, f"{name}_SECONDS", 0.1)
+        with pytest.raises(RunError, match=r"^the cluster auto was lost: no answer within 0\.1 s; start it"):
+            list(outcomes)
+    ended.set()

@@ -1,14 +1,16 @@
 """A folder of results, compared with the expected views and aggregated."""
 
-import json
 from pathlib import Path
 
 import numpy as np
 import pytest
+import xxhash
 
 from test.results import LABELS, write_results
 from x3d.pipeline.result_table import ExpectedViews, aggregate_results, audit_results
-from x3d.scoring import aggregate_views
+from x3d.scoring import ScoreTable, aggregate_views
+from x3d.scoring.outputs import Outputs
+from x3d.storage.result_record import ResultRecord
 
 
 @pytest.fixture
@@ -100,9 +102,8 @@ def test_as_many_videos_as_results_are_few_but_enough(tmp_path):
 def test_the_label_of_most_views_counts(results):
     (results / "5_5_0.bin").rename(results / "5_6_0.bin")
     assert audit_results(str(results), 4, 9).problems == ["view 5 has label 6, its video 1 has label 5"]
-    files = {view: {"outfiles": [f"{view}_{LABELS[view // 4] + (view == 5)}_0.bin"]} for view in range(12)}
-    results.with_name("res_summary.json").write_text(json.dumps({"filesinfo": files}))
-    audited = audit_results(str(results), 4, 9)
+    labels = {view: LABELS[view // 4] + (view == 5) for view in range(12)}
+    audited = audit_results(str(results), 4, 9, record=ResultRecord("res_summary.json", labels))
     assert (audited.problems, audited.expected_from) == (["view 5 has label 6, its video 1 has label 5"], "the summary")
 
 
@@ -120,3 +121,107 @@ def test_scores_that_cannot_be_read_are_problems(results):
     [problem] = table.problems
     assert "5_5_0.bin cannot be read as scores" in problem
     assert (table.scores.dtype, table.labels.dtype) == (np.float32, np.int64)
+
+
+def aggregate(folder: Path, record: ResultRecord | None = None, outputs: Outputs = Outputs.SOFTMAX) -> ScoreTable:
+    audited = audit_results(str(folder), 4, 9, record=record)
+    sums = lambda video, scores, label: aggregate_views(scores, "sum")  # noqa: E731
+    return aggregate_results(audited, 4, 9, sums, outputs=outputs)
+
+
+def change(folder: Path, function) -> None:
+    for path in folder.iterdir():
+        function(np.fromfile(path, np.float32)).astype(np.float32).tofile(path)
+
+
+@pytest.mark.parametrize(
+    ("function", "text"),
+    [
+        (np.log, "0_3_0.bin holds scores that are not probabilities, from -"),
+        (
+            lambda scores: 0 * scores,
+            "0_3_0.bin holds the same score for every class, 0; set X3D_POSTPROCESS.SOFTMAX True",
+        ),
+        (lambda scores: 2 * scores, "set X3D_POSTPROCESS.SOFTMAX True if they are logits or log-probabilities"),
+    ],
+)
+def test_results_that_are_not_probabilities_are_reported_once_with_their_count(function, text, tmp_path):
+    write_results(tmp_path / "res", 2 * LABELS)
+    change(tmp_path / "res", function)
+    [problem] = aggregate(tmp_path / "res").problems
+    assert text in problem
+    assert problem.endswith("(23 other results likewise)")
+
+
+def test_few_unusable_results_are_named_each(results):
+    for name in ("1_3_0.bin", "9_0_0.bin"):
+        np.full(9, 5, np.float32).tofile(results / name)
+    problems = aggregate(results).problems
+    assert [problem.partition(" ")[0] for problem in problems] == [str(results / n) for n in ("1_3_0.bin", "9_0_0.bin")]
+
+
+def test_a_softmax_is_applied_to_logits_before_views_are_aggregated(tmp_path):
+    scores = write_results(tmp_path / "res", LABELS)
+    change(tmp_path / "res", lambda row: np.log(row) + 7)
+    table = aggregate(tmp_path / "res", outputs=Outputs.LOGITS)
+    assert table.problems == []
+    np.testing.assert_allclose(table.scores, scores.sum(axis=1), rtol=1e-4)
+
+
+def test_a_softmax_of_probabilities_is_a_problem(results):
+    [first, *_] = aggregate(results, outputs=Outputs.LOGITS).problems
+    assert first.endswith("0_3_0.bin holds probabilities already; set X3D_POSTPROCESS.SOFTMAX False")
+
+
+def test_rows_that_are_all_alike_are_a_problem_but_not_those_of_one_video(tmp_path):
+    for name, labels in (("one", [3]), ("three", LABELS)):
+        write_results(tmp_path / name, labels)
+        change(tmp_path / name, lambda row: np.full(9, 1 / 9))
+    assert aggregate(tmp_path / "one").problems == []
+    [problem] = aggregate(tmp_path / "three").problems
+    assert problem.startswith(f"{tmp_path}/three holds the same scores for every view of 3 videos: the model ignores")
+
+
+def test_a_result_is_compared_with_its_digest(results):
+    names = {path.name: xxhash.xxh3_64_hexdigest(path.read_bytes()) for path in results.iterdir()}
+    labels = {view: LABELS[view // 4] for view in range(12)}
+    record = ResultRecord("res_summary.json", labels, digests=names)
+    assert aggregate(results, record).problems == []
+    scores = np.fromfile(results / "5_5_0.bin", np.float32)
+    np.roll(scores, 1).tofile(results / "5_5_0.bin")
+    [problem] = aggregate(results, record).problems
+    assert problem.startswith(f"{results}/5_5_0.bin is damaged or replaced")
+
+
+def test_all_videos_of_the_list_that_views_were_made_from_are_expected(results):
+    for path in results.glob("?_5_0.bin"):
+        path.unlink()
+    labels = {view: LABELS[view // 4] for view in (*range(4), *range(8, 12))}
+    views = {"num_videos": 5}
+    record = ResultRecord(
+        "s.json", labels, views=views, views_source="prep/manifest.json", missing_videos={1: "1.mp4: no", 4: "not done"}
+    )
+    audited = audit_results(str(results), 4, 9, record=record)
+    assert audited.problems == []
+    assert audited.incomplete == [1, 3, 4]
+    assert [text.partition(" (")[0] for text in audited.missing] == [
+        "video 1 misses views: all 4, 1.mp4: no",
+        "video 3 misses views: all 4",
+        "video 4 misses views: all 4, not done",
+    ]
+    assert audited.expected_from == "prep/manifest.json"
+
+
+def test_results_beyond_the_list_that_views_were_made_from_are_not_expected(results):
+    record = ResultRecord("s.json", {0: 3}, views={"num_videos": 2}, views_source="m.json")
+    problems = audit_results(str(results), 4, 9, record=record).problems
+    assert problems == [f"view {view} (label 0) is not expected" for view in range(8, 12)]
+
+
+def test_unlabelled_videos_are_left_out(tmp_path):
+    write_results(tmp_path / "res", [3, -1, 0])
+    (tmp_path / "res" / "5_-1_0.bin").unlink()
+    audited = audit_results(str(tmp_path / "res"), 4, 9, ExpectedViews.of_list([3, -1, 0, -1], 4, "test.csv"))
+    assert (audited.problems, audited.incomplete, audited.missing) == ([], [], [])
+    assert audited.unlabelled == [1, 3]
+    assert len(audited.by_video) == 2

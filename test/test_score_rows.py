@@ -1,11 +1,16 @@
 import os
+import struct
 from pathlib import Path
 
 import numpy as np
 import pytest
+import xxhash
 
-from x3d.storage.score_rows import ScoreRows, read_score_rows, row_type
+from x3d.dataset.annotations import Video
+from x3d.storage.score_rows import ScoreRows, VideoScores, read_score_rows, row_type, source_of
+from x3d.video.source import Source
 
+SOURCE = Source(size=5, mtime_ns=7, hash=2**64 - 1)
 SCORES = np.array([[0.25, -1.5, 3.0], [1e-30, 0.0, 7.0]], dtype=np.float32)
 
 
@@ -14,10 +19,14 @@ def path(tmp_path: Path) -> Path:
     """A file with the rows of videos 7 (label 2) and 3 (label -1)."""
     path = tmp_path / "manifest.rows"
     with ScoreRows(path, 3) as rows:
-        rows.append(7, 2, SCORES[0])
-        rows.append(3, -1, SCORES[1])
+        append(rows, 7, 2, SCORES[0], rotation=90)
+        append(rows, 3, -1, SCORES[1], corrupt_frames=6)
         assert rows.num_rows == 2
     return path
+
+
+def append(rows: ScoreRows, video: int, label: int, scores: np.ndarray, **more: int) -> None:
+    rows.append(Video(video, f"{video}.mp4", "", label), VideoScores(scores, SOURCE, **more))
 
 
 def flip(path: Path, offset: int) -> None:
@@ -35,14 +44,14 @@ def test_rows_are_read_in_order_of_video(path):
 
 def test_a_row_has_the_documented_layout(path):
     content = path.read_bytes()
-    assert len(content) == 2 * (8 + 8 + 8 + 3 * 4)
-    assert int.from_bytes(content[:8], "little") == 7
-    assert int.from_bytes(content[8:16], "little") == 2
-    assert np.frombuffer(content[24:36], "<f4").tolist() == SCORES[0].tolist()
+    assert len(content) == 2 * (6 * 8 + 2 * 4 + 3 * 4)
+    row = content[: len(content) // 2]
+    check = xxhash.xxh3_64_intdigest(row[:16] + row[24:])
+    assert struct.unpack("<qqQqqQii3f", row) == (7, 2, check, 5, 7, 2**64 - 1, 90, 0, *SCORES[0].tolist())
 
 
 OFFSETS = {"video": 0, "video's last byte": 7, "label": 8, "label's last byte": 15, "check": 16}
-OFFSETS |= {"first score": 24, "second score": 29, "last score": 35}
+OFFSETS |= {"size": 24, "source": 40, "corrupt frames": 52, "first score": 56, "last score": 67}
 
 
 @pytest.mark.parametrize("offset", OFFSETS.values(), ids=OFFSETS)
@@ -64,27 +73,27 @@ def test_a_corrupt_row_stays_in_the_file_and_is_appended_anew(path, caplog):
     flip(path, 0)
     size = path.stat().st_size
     with ScoreRows(path, 3) as rows:
-        assert (rows.done.tolist(), rows.num_rows) == ([3], 1)
-        rows.append(7, 2, SCORES[0])
+        assert (rows.rows["video"].tolist(), rows.num_rows) == ([3], 1)
+        append(rows, 7, 2, SCORES[0])
     assert path.stat().st_size == size + row_type(3).itemsize
     assert read_score_rows(path, 3)["video"].tolist() == [3, 7]
 
 
-@pytest.mark.parametrize("num_bytes", [1, 20, 35])
+@pytest.mark.parametrize("num_bytes", [1, 20, 67])
 def test_a_row_cut_short_is_removed_when_the_file_is_opened(num_bytes, path, caplog):
     os.truncate(path, path.stat().st_size - num_bytes)
     assert read_score_rows(path, 3)["video"].tolist() == [7]
     assert "corrupt rows are skipped: 1" in caplog.text
     with ScoreRows(path, 3) as rows:
-        assert rows.done.tolist() == [7]
-        rows.append(3, -1, SCORES[1])
+        assert rows.rows["video"].tolist() == [7]
+        append(rows, 3, -1, SCORES[1])
     assert path.stat().st_size == 2 * row_type(3).itemsize
     assert read_score_rows(path, 3)["video"].tolist() == [3, 7]
 
 
 def test_a_video_with_two_rows_is_rejected(path):
     with ScoreRows(path, 3) as rows:
-        rows.append(3, 0, SCORES[0])
+        append(rows, 3, 0, SCORES[0])
     with pytest.raises(ValueError, match=r"manifest.rows holds video 3 twice; remove the file"):
         read_score_rows(path, 3)
 
@@ -117,3 +126,81 @@ def test_a_file_that_cannot_be_opened_is_released(path):
     path.unlink()
     ScoreRows(path, 3).close()
     assert path.read_bytes() == b""
+
+
+def test_the_source_of_a_row_is_read_back(path):
+    assert [source_of(row) for row in read_score_rows(path, 3)] == [SOURCE, SOURCE]
+
+
+def test_rotated_and_corrupt_videos_are_counted(path):
+    with ScoreRows(path, 3) as rows:
+        assert (rows.num_rotated, rows.num_corrupt) == (1, 1)
+        append(rows, 8, 0, SCORES[0], rotation=180, corrupt_frames=1)
+        append(rows, 9, 0, SCORES[0])
+        assert (rows.num_rotated, rows.num_corrupt) == (2, 2)
+
+
+def test_dropped_rows_are_gone_and_the_file_stays_locked(path):
+    with ScoreRows(path, 3) as rows:
+        rows.drop([7])
+        assert (rows.rows["video"].tolist(), rows.num_rows, rows.num_rotated) == ([3], 1, 0)
+        assert read_score_rows(path, 3)["video"].tolist() == [3]
+        with pytest.raises(ValueError, match="in use by another run"):
+            ScoreRows(path, 3)
+        append(rows, 7, 2, SCORES[0])
+    assert read_score_rows(path, 3)["video"].tolist() == [3, 7]
+    assert [found.name for found in path.parent.iterdir()] == [path.name]
+
+
+def test_rows_that_cannot_be_dropped_stay(path, monkeypatch):
+    def replace(old, new):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "replace", replace)
+    with ScoreRows(path, 3) as rows:
+        with pytest.raises(OSError, match="No space"):
+            rows.drop([7])
+        append(rows, 8, 2, SCORES[0])
+    assert read_score_rows(path, 3)["video"].tolist() == [3, 7, 8]
+    assert [found.name for found in path.parent.iterdir()] == [path.name]
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """The time that rows see."""
+    now = [100.0]
+    monkeypatch.setattr("x3d.storage.score_rows.time.monotonic", lambda: now[0])
+    return now
+
+
+def test_rows_are_synced_every_two_seconds_and_at_the_end(path, clock, monkeypatch):
+    synced = []
+    monkeypatch.setattr(os, "fdatasync", lambda descriptor: synced.append(path.stat().st_size // row_type(3).itemsize))
+    with ScoreRows(path, 3) as rows:
+        for index in range(8, 14):
+            append(rows, index, 0, SCORES[0])
+            clock[0] += 0.9
+    assert synced == [6, 8]
+
+
+@pytest.mark.parametrize("how", ["removed", "replaced"])
+def test_rows_that_are_removed_during_a_run_are_noticed(how, path, clock):
+    with ScoreRows(path, 3) as rows:
+        append(rows, 8, 0, SCORES[0])
+        path.unlink()
+        if how == "replaced":
+            path.touch()
+        clock[0] += 3
+        with pytest.raises(OSError, match="it was removed or replaced during the run") as raised:
+            append(rows, 9, 0, SCORES[0])
+    assert raised.value.filename == str(path)
+
+
+def test_a_row_that_cannot_be_written_names_its_file(path, monkeypatch):
+    def write(descriptor, data):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "write", write)
+    with ScoreRows(path, 3) as rows, pytest.raises(OSError, match="No space") as raised:
+        append(rows, 8, 0, SCORES[0])
+    assert raised.value.filename == str(path)

@@ -84,12 +84,17 @@ def test_a_whole_set_has_no_problems():
         ([0, 1, 2, 2, 3], [3, 3, 4, 4, 4], "view 2 has more than one result"),
         ([0, 1, 2, 3, 4], [3, 3, 4, 4, 4], "view 4 (label 4) is not expected"),
         ([0, 1, 2, 3], [3, 3, 4, 5], "view 3 has label 5, its video 1 has label 4"),
-        ([0, 1, 2, 3], [-1, -1, 4, 4], "video 0 is unlabelled (-1)"),
-        ([0, 1, 2, 3], [3, 3, 4, -1], "video 1 is unlabelled (-1)"),
+        ([0, 1, 2, 3], [3, 3, 4, -1], "view 3 has label -1, its video 1 has label 4"),
     ],
 )
 def test_each_problem_names_its_view(views, labels, problem):
     assert problem in audit(views, labels).problems
+
+
+def test_unlabelled_videos_are_neither_complete_nor_incomplete():
+    found = audit([0, 1, 2], [-1, -1, 4], video_labels=(-1, 4))
+    assert (found.complete.tolist(), found.incomplete.tolist(), found.unlabelled.tolist()) == ([], [1], [0])
+    assert (found.missing.tolist(), found.problems) == ([3], [])
 
 
 def test_missing_views_leave_the_complete_videos():
@@ -143,6 +148,7 @@ def test_an_accuracy_counts_the_videos_scored_and_those_listed():
         "interval": {"top1_acc": list(Share(3, 4).interval), "top5_acc": list(Share(4, 4).interval)},
         "videos_scored": 4,
         "videos_listed": 5,
+        "videos_unlabelled": 0,
         "of_listed": {"top1_acc": "60.00", "top5_acc": "80.00"},
         "incomplete_videos": [4],
         "missing": ["video 4: empty"],
@@ -179,11 +185,26 @@ def test_no_complete_video_is_not_scored():
         measure_accuracy(empty, allow_missing=True)
 
 
+def test_unlabelled_videos_are_counted_apart():
+    accuracy = measure_accuracy(
+        table(incomplete=[4], missing=["video 4: empty"], unlabelled=[5, 6]), allow_missing=True
+    )
+    assert (accuracy.num_scored, accuracy.num_listed, accuracy.num_unlabelled) == (4, 5, 2)
+    assert accuracy.to_dict()["videos_unlabelled"] == 2
+    assert measure_accuracy(table(unlabelled=[4])).complete
+
+
+def test_videos_without_any_label_are_not_scored():
+    empty = ScoreTable("eval", np.zeros((0, 9), np.float32), np.zeros(0, np.int64), "test.csv", unlabelled=[0, 1])
+    with pytest.raises(ScoringError, match="eval is not scored: no video has a label, all are listed with -1"):
+        measure_accuracy(empty)
+
+
 def test_of_no_video_none_is_right():
     assert count_top_k(np.zeros((0, 9), np.float32), np.zeros(0, np.int64), 1) == 0
 
 
-DIGESTS = {1: ("16f181bfbd1a7ebc", "bd55aad9c2001694")}
+DIGESTS = {2: ("16f181bfbd1a7ebc", "bd55aad9c2001694")}
 
 
 def test_another_arithmetic_needs_another_score_format():

@@ -37,7 +37,8 @@ def _logs(caplog: pytest.LogCaptureFixture) -> None:
 def listed(tmp_path: Path) -> list[str]:
     """Keys that name a list of two videos."""
     (tmp_path / "test.csv").write_text("a.mp4 0\nb.mp4 1\n")
-    return [*SMALL, "DATA.PATH_TO_DATA_DIR", str(tmp_path)]
+    (tmp_path / "a.mp4").touch()
+    return [*SMALL, "DATA.PATH_TO_DATA_DIR", str(tmp_path), "DATA.PATH_PREFIX", str(tmp_path)]
 
 
 def summary(num_done: int = 2) -> RunSummary:
@@ -172,17 +173,17 @@ def test_pth2onnx_reports_the_file_or_that_there_is_none(largest, batch, status,
 @pytest.mark.parametrize(("num_videos", "problems", "status"), [({"": 2}, [], 0), ({"": 1, "empty": 1}, ["line 3"], 1)])
 def test_verify_reports_what_is_wrong(num_videos, problems, status, listed, tmp_path, monkeypatch, caplog):
     (tmp_path / "test.csv").write_text("a.mp4 0\nb.mp4 1\n" + "no label\n" * len(problems))
-    check = Recorder(Verification(num_videos, problems, ["more.mp4"]))
+    check = Recorder(Verification(num_videos, problems, ["more\x1b.mp4"]))
     monkeypatch.setattr("x3d.pipeline.verify.verify", check)
     assert x3d_verify.main(listed) == status
     [(settings, report)] = check.calls
     assert (len(settings.videos), report) == (2, Path("verify.csv"))
     errors = [record.getMessage() for record in caplog.records if record.levelname == "ERROR"]
     if problems:
-        assert errors[0].startswith(f"{tmp_path / 'test.csv'}, line 3: ")
+        assert errors[0].startswith(f"{tmp_path / 'test.csv'} has bad lines:\n1 line: no label")
         assert errors[1:] == ["empty: 1 (the file has no bytes)"]
     else:
         assert errors == []
     [warning] = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
-    assert warning.endswith("\nmore.mp4")
+    assert warning.endswith("\nmore\\x1b.mp4")
     assert "see verify.csv" in caplog.text

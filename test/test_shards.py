@@ -94,7 +94,7 @@ def test_shards_of_two_counts_are_named(three, tmp_path):
     other = write_shard(tmp_path, Shard(1, 2))
     refuse(
         [*three, other],
-        r"1of2.json is of one of 2 shards, .*0of3.json is of one of 3 shards; remove the one that is out of date",
+        r"1of2.json is of a run with 2 shards, .*0of3.json is of a run with 3 shards; remove the one",
     )
 
 
@@ -139,5 +139,7 @@ def test_a_stopped_merge_is_completed(num_removed, three, tmp_path, caplog):
 
 def test_a_whole_and_shards_are_described(three, tmp_path):
     whole = write_shard(tmp_path, WHOLE)
-    with pytest.raises(ValueError, match=r"manifest.json is of the whole list, .*0of3.json is of one of 3 shards"):
+    with pytest.raises(
+        ValueError, match=r"manifest.json is of a run without shards, .*0of3.json is of a run with 3 shards"
+    ):
         load_shards([*three, whole])

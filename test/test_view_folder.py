@@ -320,7 +320,9 @@ def test_shards_of_another_provenance_are_rejected_and_not_merged(tmp_path):
 
 def test_a_shard_of_another_count_is_rejected(tmp_path):
     fill(tmp_path, Shard(0, 2))
-    match = r"manifest-0of2.json is of one of 2 shards, --num_shards is {}; finish or remove that one, or give another"
+    match = (
+        r"manifest-0of2.json is of a run with 2 shards, --num_shards is {}; finish or remove that one, or give another"
+    )
     refuse(tmp_path, match.format(3), Shard(1, 3))
     refuse(tmp_path, match.format(1), overwrite=True)
 
@@ -349,7 +351,9 @@ def test_the_scratch_of_a_killed_shard_is_removed_when_it_merges(tmp_path):
 
 def test_a_shard_of_a_whole_folder_is_rejected(tmp_path):
     fill(tmp_path)
-    refuse(tmp_path, r"manifest.json is of the whole list, --num_shards is 3; finish or remove that one", Shard(1, 3))
+    refuse(
+        tmp_path, r"manifest.json is of a run without shards, --num_shards is 3; finish or remove that one", Shard(1, 3)
+    )
 
 
 def test_scratch_files_that_cannot_be_removed_do_not_matter(tmp_path, monkeypatch):

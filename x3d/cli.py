@@ -9,10 +9,10 @@ import tempfile
 import threading
 import traceback
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from x3d import __version__
+from x3d.config.loading import CONFIGS
 from x3d.config.tables import keys_help
 from x3d.console import print_result, setup_logging
 from x3d.errors import RunError, counted, describe_os_error
@@ -28,9 +28,6 @@ logger = logging.getLogger(__name__)
 
 EXIT_DONE, EXIT_INCOMPLETE, EXIT_USAGE = 0, 1, 2
 
-_PACKAGE = Path(__file__).parent
-CONFIGS = _PACKAGE / "configs" if (_PACKAGE / "configs").is_dir() else _PACKAGE.parent / "configs"
-"""The folder of the yaml files: in an installed package, or beside the package in a clone."""
 DEFAULT_CFG = CONFIGS / "X3D_S.yaml"
 
 

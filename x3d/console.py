@@ -19,7 +19,7 @@ class _Formatter(logging.Formatter):
 
 
 class _OptionalOutput(io.FileIO):
-    """A file whose writes may fail without anyone being told: a full disk does not end a run for a log line."""
+    """A file whose failing writes are ignored, so that a full disk does not end a run because of a log line."""
 
     def write(self, content: "bytes | bytearray | memoryview") -> int:  # type: ignore[override]
         with contextlib.suppress(OSError):

@@ -1,9 +1,14 @@
 """Exceptions, the reasons why a video fails, and the formatting of problems and counts."""
 
 import os
+import re
 from collections.abc import Sequence
 
 MAX_LISTED_PROBLEMS = 20
+
+_PLACE = re.compile(r"Exception from |Check '|While validating |FrontEnd API failed")
+"""How lines of OpenVINO start that name a place in its source."""
+_ERROR_CODE = re.compile(r"^\[ONNXRuntimeError\] : \d+ : \w+ : ")
 
 REASONS = {
     "missing": "no such file",
@@ -54,10 +59,14 @@ class VideoError(Exception):
 
 
 def cause_of(error: BaseException) -> str:
-    """Cut the text of a library's error to its cause: the first line that is not a place in the library's source."""
+    """Cut the text of a library's error to one line with its cause.
+
+    OpenVINO summarises in lines with two dashes; other texts start with the cause, after places in the source.
+    """
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    causes = [line for line in lines if not line.startswith(("Exception from ", "Check '"))]
-    return (causes or lines or [repr(error)])[0].rstrip(".:")
+    summary = [line.removeprefix("-- ") for line in lines if line.startswith("-- ")]
+    causes = summary[-1:] or [line for line in lines if not _PLACE.match(line)] or lines or [repr(error)]
+    return _ERROR_CODE.sub("", causes[0]).rstrip(".:")
 
 
 def describe_os_error(error: OSError) -> str:

@@ -25,6 +25,7 @@ from x3d.dataset.annotations import Video
 from x3d.dataset.naming import views_per_video
 from x3d.errors import VideoError
 from x3d.network.checkpoint import load_checkpoint
+from x3d.network.checkpoint_cfg import compared_config
 from x3d.storage.entries import WrittenViews
 from x3d.storage.view_writer import ViewWriter
 from x3d.video.source import read_source
@@ -172,7 +173,7 @@ def load_reference_model(cfg: CfgNode, checkpoint: str) -> nn.Module:
     slowfast_cfg = reference_cfg(cfg)
     slowfast_cfg.TEST.CHECKPOINT_FILE_PATH = checkpoint
     network: nn.Module = _import("slowfast.models").build_model(slowfast_cfg)
-    load_checkpoint(network, checkpoint)
+    load_checkpoint(network, checkpoint, compared_config(cfg))
     _import("slowfast.utils.checkpoint").load_test_checkpoint(slowfast_cfg, network)
     return SinglePathway(network).eval()
 

@@ -114,7 +114,7 @@ FILES: dict[str, tuple[Callable[[Path], object], str]] = {
     "one frame.ts": (_video(1), "no_frame_rate"),
     "raw.h264": (_video(60), "no_timestamps"),
     "two sizes.ts": (_two_sizes, "size_changes"),
-    "wide.mp4": (_video(30, width=2912, height=16), "too_large"),
+    "wide.mp4": (_video(30, width=16384, height=16), "too_large"),
     "fragmented.mp4": (_fragmented, ""),
     "no duration.mkv": (_video(), ""),
     "no count.ts": (_video(), ""),

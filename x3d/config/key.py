@@ -4,8 +4,12 @@ import ast
 import contextlib
 import json
 import math
+import reprlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TypeAlias, TypeGuard
+
+MAX_NUMBER = 2**31 - 1
 
 Value: TypeAlias = "bool | int | float | str | list[Value]"
 
@@ -41,15 +45,16 @@ class Key:
         if isinstance(self.default, str):
             parsed = "" if value is None else value if isinstance(value, list | dict) else str(value)
         elif isinstance(value, str):
-            with contextlib.suppress(ValueError, SyntaxError, TypeError):
+            with contextlib.suppress(ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
                 parsed = ast.literal_eval(value)
         if isinstance(self.default, float) and type(parsed) is int:
             parsed = float(parsed)
         if isinstance(self.default, list) and isinstance(parsed, tuple):
             parsed = list(parsed)
         kind = type(self.default)
-        if type(parsed) is not kind or (isinstance(parsed, float) and not math.isfinite(parsed)):
-            raise ValueError(f"{kind.__name__} expected (such as {self.default!r}), got {value!r}")
+        if type(parsed) is not kind or not all(map(_is_usable, _numbers(parsed))):
+            got = "no value" if value is None else shorten(value)
+            raise ValueError(f"{kind.__name__} expected (such as {self.default!r}), got {got}")
         return parsed
 
     def accepts(self, value: Value) -> bool:
@@ -72,6 +77,27 @@ class Key:
         if self.length is None:
             return least
         return f"{self.length} numbers" + (f", each {least}" if least else "")
+
+
+def _numbers(value: object) -> Iterator[int | float]:
+    """Yield a number, or those in a list and its lists."""
+    if isinstance(value, list):
+        for item in value:
+            yield from _numbers(item)
+    elif isinstance(value, int | float):
+        yield value
+
+
+def _is_usable(number: int | float) -> bool:
+    """Check that a number is finite and within what C libraries take."""
+    return -MAX_NUMBER <= number <= MAX_NUMBER
+
+
+def shorten(value: object) -> str:
+    """Format a value for a message, of a long one its beginning and end."""
+    limited = reprlib.Repr()
+    limited.maxstring = limited.maxother = limited.maxlong = 80
+    return limited.repr(value)
 
 
 def _is_number(item: Value) -> TypeGuard[int | float]:

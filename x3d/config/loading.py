@@ -6,21 +6,25 @@ accepted and not read, so its yaml files load unchanged.
 
 import difflib
 import logging
+import os
+import shlex
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import pairwise
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from x3d.config.checks import check_cfg
-from x3d.config.key import Value
+from x3d.config.key import Value, shorten
 from x3d.config.keys import KEYS, RENAMED, SECTIONS, UNREAD_SECTIONS, defaults, select_keys
+from x3d.config.yaml_file import read_yaml
 
 if TYPE_CHECKING:
     from fvcore.common.config import CfgNode
 
 logger = logging.getLogger(__name__)
 
-_EXAMPLE = "give a yaml file such as configs/X3D_S.yaml"
-
+_PACKAGE = Path(__file__).parents[1]
+CONFIGS = _PACKAGE / "configs" if (_PACKAGE / "configs").is_dir() else _PACKAGE.parent / "configs"
+"""The folder of the yaml files: in an installed package, or beside the package in a clone."""
 
 def get_cfg() -> "CfgNode":
     """Build the default configuration: PySlowFast 9839d13's values and this suite's."""
@@ -41,23 +45,35 @@ def load_cfg(path: str, opts: Sequence[str] = ()) -> "CfgNode":
     """
     cfg = get_cfg()
     _set_keys(cfg, _file_pairs(path), f"in {path}")
-    if len(opts) % 2:
-        raise ValueError(f"command line: KEY VALUE pairs expected, but {opts[-1]!r} has no value")
-    pairs = zip(opts[::2], opts[1::2], strict=True)
-    _set_keys(cfg, (pair for pair in pairs if pair[0].split(".")[0] not in UNREAD_SECTIONS), "on the command line")
+    pairs = [pair for pair in _opt_pairs(opts) if pair[0].split(".")[0] not in UNREAD_SECTIONS]
+    _set_keys(cfg, pairs, "on the command line")
     check_cfg(cfg)
     cfg.freeze()
     return cfg
 
 
 def changed_keys(cfg: "CfgNode", reads: Iterable[str] = SECTIONS) -> str:
-    """Format the keys that differ from their defaults as KEY VALUE pairs.
+    """Format the keys that decide a run, those that differ from their defaults, as KEY VALUE pairs.
 
     Args:
         reads: the sections and keys that the caller reads, as for select_keys; others are omitted.
     """
     values = {name: (key, cfg[name.split(".")[0]][key.name]) for name, key in select_keys(reads).items()}
-    return " ".join(f"{name} {value!r}" for name, (key, value) in values.items() if value != key.default)
+    shown = [
+        f"{name} {_format(value)}"
+        for name, (key, value) in values.items()
+        if value != key.default and len(key.allowed) != 1
+    ]
+    return " ".join(shown) or "all keys have their defaults"
+
+
+def _format(value: Value) -> str:
+    """Format a value for a log line: a path below the current folder relative to it, a number with six digits."""
+    if isinstance(value, list):
+        return f"[{', '.join(map(_format, value))}]"
+    if isinstance(value, float):
+        return f"{value:g}"
+    return shlex.quote(value.removeprefix(os.getcwd() + os.sep)) if isinstance(value, str) else str(value)
 
 
 def view_config(cfg: "CfgNode") -> dict[str, Any]:
@@ -65,49 +81,34 @@ def view_config(cfg: "CfgNode") -> dict[str, Any]:
     return {name: cfg[name.split(".")[0]][key.name] for name, key in KEYS.items() if key.decides_views}
 
 
+def _opt_pairs(opts: Sequence[str]) -> list[tuple[str, str]]:
+    """Pair keys and values of the command line.
+
+    Raises:
+        ValueError: KEY=VALUE, or a key without a value.
+    """
+    for name in opts[::2]:
+        key, equals, value = name.partition("=")
+        if equals:
+            raise ValueError(f"command line: {name}: write key and value with a space, {key} {value}")
+    pairs = list(zip(opts[::2], opts[1::2], strict=False))
+    alone = [name for name, value in pairs if value in KEYS] + list(opts[len(pairs) * 2 :])
+    if alone:
+        raise ValueError(f"command line: KEY VALUE pairs expected, but {alone[0]!r} has no value")
+    return pairs
+
+
 def _file_pairs(path: str) -> Iterator[tuple[str, object]]:
     """Yield SECTION.KEY and value of everything in a yaml file that is not another tool's."""
-    for section, values in _read_yaml(path).items():
+    for section, values in read_yaml(path).items():
         if section in UNREAD_SECTIONS:
             continue
         if section not in SECTIONS:
             _check_known(str(section), f"in {path}")
         if not isinstance(values, dict):
-            raise ValueError(f"{section} in {path} must be a section of keys, got {values!r}")
+            raise ValueError(f"{section} in {path} must be a section of keys, got {shorten(values)}")
         for name, value in values.items():
             yield f"{section}.{name}", value
-
-
-def _read_yaml(path: str) -> dict[str, Any]:
-    """Read a yaml file of plain types, and the files that its _BASE_ names."""
-    import yaml
-    from fvcore.common.config import CfgNode
-
-    try:
-        with open(path, encoding="utf-8") as file:
-            repeated = _repeated_keys(yaml.compose(file, yaml.SafeLoader))
-        content = None if repeated else CfgNode.load_yaml_with_base(path)
-    except OSError as error:
-        raise ValueError(f"--cfg {path}: {error.strerror}; {_EXAMPLE}") from error
-    except TypeError as error:
-        raise ValueError(f"--cfg {path} holds no sections; {_EXAMPLE}") from error
-    except Exception as error:
-        raise ValueError(f"--cfg {path} is not plain yaml: {error}") from error
-    if repeated:
-        raise ValueError(f"{repeated[0]} is in {path} more than once; keep one")
-    if not isinstance(content, dict):
-        raise ValueError(f"--cfg {path} holds no sections; {_EXAMPLE}")
-    return content
-
-
-def _repeated_keys(document: Any) -> list[str]:
-    """List the sections, and the keys of a section, that a yaml document holds more than once."""
-    sections = document.value if getattr(document, "id", "") == "mapping" else []
-    names = [str(section.value) for section, _ in sections]
-    for section, content in sections:
-        if content.id == "mapping":
-            names += [f"{section.value}.{key.value}" for key, _ in content.value]
-    return [name for name, following in pairwise(sorted(names)) if name == following]
 
 
 def _set_keys(cfg: "CfgNode", pairs: Iterable[tuple[str, object]], where: str) -> None:

@@ -21,10 +21,10 @@ def explain_prefix(prefix: str, listed: Sequence[str], data_folder: str) -> str:
     counts = {folder: _count_existing(folder, sample) for folder in _candidates(prefix, data_folder)}
     best = max(counts, key=lambda folder: counts[folder], default="")
     if counts.get(best):
-        place = f"{best} holds" if best else "without it are"
-        return f"{state}; {place} the listed videos: set DATA.PATH_PREFIX {shlex.quote(best)}"
+        place = f"{best} holds them" if best else "the paths of the list exist without it"
+        return f"no listed video exists: {state}; {place}: set DATA.PATH_PREFIX {shlex.quote(best)}"
     tried = os.path.join(prefix, listed[0])
-    return f"{state}, but no listed video is there: {tried} does not exist; set it to the folder the paths start from"
+    return f"no listed video exists, such as {tried}: {state}; set it to the folder that the listed paths start from"
 
 
 def _candidates(prefix: str, data_folder: str) -> Iterator[str]:

@@ -51,7 +51,7 @@ class Workers:
             function: picklable. A VideoError it raises becomes an outcome.
         Raises:
             OSError: from the function, such as a full disk.
-            ImportError: a worker lacks a package.
+            ImportError: a package of a worker is missing.
             RunError: from the function, its engine does not start or fails, or worker processes do not start.
         """
         for worker in self._busy():  # of a run that was abandoned
@@ -66,7 +66,7 @@ class Workers:
                 if outcome:
                     yield outcome
                 else:
-                    waiting.append(Task(task.video, task.attempt + 1))
+                    _retry(task, report, waiting)
 
     def close(self) -> None:
         """Kill the processes, also busy ones."""
@@ -166,13 +166,22 @@ def _outcome(task: Task, report: Report, timeout_seconds: float) -> Outcome[T] |
     elif report.event is Event.DIED:
         outcome = Outcome(video, reason="crashed", text=f"{video.path}: the worker process died ({report.exit_text})")
     elif isinstance(error, EngineError):
-        outcome = Outcome(video, text=str(error))
+        if task.attempt < TRIES:
+            return None
+        raise RunError(str(error)) from error
     else:
         logger.debug("%s", video.path, exc_info=error)
         return Outcome(video, reason="internal_error", text=f"{video.path}: {error!r}")
     if task.attempt < TRIES:
         logger.warning("%s; retrying once", outcome.text)
         return None
-    if isinstance(error, EngineError):
-        raise RunError(str(error)) from error
     return outcome
+
+
+def _retry(task: Task, report: Report, waiting: deque[Task]) -> None:
+    """Queue the second attempt: next if the engine failed, which would fail on every video, else last."""
+    again = Task(task.video, task.attempt + 1)
+    if isinstance(report.error, EngineError):
+        waiting.appendleft(again)
+    else:
+        waiting.append(again)

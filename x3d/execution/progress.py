@@ -18,10 +18,14 @@ T = TypeVar("T")
 
 
 @contextmanager
-def progress_bar(num_videos: int) -> Iterator["tqdm[Any]"]:
-    """Show on stderr how many videos have ended, at what rate, and when the rest will; log lines go above the bar."""
+def progress_bar(num_videos: int, num_done: int = 0) -> Iterator["tqdm[Any]"]:
+    """Show on stderr how many videos have ended, at what rate, and when the rest will; log lines go above the bar.
+
+    Args:
+        num_done: those of an earlier run, which do not count for the rate.
+    """
     bar_format = "{l_bar}{bar}| {n_fmt}/{total_fmt} [{elapsed}<{remaining}, {rate_noinv_fmt}]"
-    bar = tqdm(total=num_videos, desc="videos", unit=" videos", smoothing=0.05, bar_format=bar_format)
+    bar = tqdm(total=num_videos, initial=num_done, desc="videos", unit=" videos", smoothing=0.05, bar_format=bar_format)
     with bar, logging_redirect_tqdm():
         yield bar
 
@@ -41,14 +45,17 @@ class FailureLog:
             logger.warning("%s: more videos, which are counted at the end", reason)
 
 
-def with_progress(outcomes: Iterator[Outcome[T]], num_videos: int, stop_at_first_failure: bool) -> Iterator[Outcome[T]]:
+def with_progress(
+    outcomes: Iterator[Outcome[T]], num_videos: int, stop_at_first_failure: bool, num_done: int = 0
+) -> Iterator[Outcome[T]]:
     """Yield outcomes with a progress bar, and log failures as they come.
 
     Args:
+        num_videos, num_done: as for progress_bar.
         stop_at_first_failure: the first failure is the last outcome.
     """
     failures = FailureLog()
-    with progress_bar(num_videos) as progress:
+    with progress_bar(num_videos, num_done) as progress:
         for outcome in outcomes:
             if outcome.reason:
                 failures.log(outcome.reason, outcome.text)

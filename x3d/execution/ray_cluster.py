@@ -4,19 +4,22 @@ A living node is too small (without the resources of a task), suitable, or exclu
 an engine that fails. Excluded nodes get no more tasks; each is logged once.
 """
 
+import contextlib
 import dataclasses
 import logging
 import os
 import pickle
-import signal
 import socket
+import sys
+import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
 from x3d.dataset.annotations import Video
-from x3d.errors import RunError
+from x3d.errors import RunError, describe_os_error
 from x3d.execution.outcome import Outcome
 from x3d.execution.ray_node import NodeReply, check_node, make_task, run_on_node
 from x3d.execution.requirements import NodeRequirements
@@ -27,6 +30,8 @@ QUEUED_PER_TASK = 2
 """Tasks submitted for each that the nodes have resources for, so that none becomes idle."""
 NODE_RETRIES = 3
 """Times Ray restarts a task whose node dies."""
+REACH_SECONDS, CONNECT_SECONDS, ANSWER_SECONDS, LEAVE_SECONDS = 3, 12, 10, 3
+"""Limits for a connection to the head node, Ray's start, an answer of the head node, and disconnecting."""
 NODE_ID_LABEL = "ray.io/node-id"
 
 T = TypeVar("T")
@@ -52,9 +57,12 @@ class RayWorkers:
         self._address, self._timeout_seconds = address, timeout_seconds
         self._resources, self._requirements = resources, requirements
         self._excluded: set[str] = set()
-        self._ray = _connect(address)
-        self._remote = self._ray.remote(max_calls=0)(make_task())
+        self._on_close = contextlib.ExitStack()
+        self._on_close.enter_context(contextlib.redirect_stdout(sys.stderr))  # Ray prints to it what a node reports
         try:
+            self._ray = _connect(address)
+            self._on_close.callback(_leave, self._ray)
+            self._remote = self._ray.remote(max_calls=0)(make_task())
             self._check_nodes()
         except BaseException:
             self.close()
@@ -71,12 +79,13 @@ class RayWorkers:
         """
         try:
             yield from self._run(function, videos)
-        except ConnectionError as error:
-            raise RunError(f"the cluster {self._address} was lost: {error}") from error
+        except (ConnectionError, TimeoutError) as error:
+            lost = f"the cluster {self._address} was lost: {describe_os_error(error)}"
+            raise RunError(f"{lost}; start it, and run the same command to resume") from error
 
     def close(self) -> None:
         """Disconnect from the cluster; tasks of this process that still run there end."""
-        self._ray.shutdown()
+        self._on_close.close()
 
     def __enter__(self) -> Self:
         return self
@@ -125,7 +134,7 @@ class RayWorkers:
         """List the living nodes that have the resources of a task and are not excluded."""
         return [
             node
-            for node in self._ray.nodes()
+            for node in _call_within(ANSWER_SECONDS, self._ray.nodes)
             if node["Alive"] and node["NodeID"] not in self._excluded and _capacity(node, self._resources)
         ]
 
@@ -181,21 +190,59 @@ def _connect(address: str) -> Any:
 
     package = str(Path(__file__).parents[1])
     environment = {"py_modules": [package], "env_vars": {"PYTHONWARNINGS": "ignore"}}
-    on_terminate = signal.getsignal(signal.SIGTERM)
+    options = {"runtime_env": environment, "log_to_driver": False, "logging_level": logging.ERROR}
     try:
         _check_reachable(address)
-        ray.init(address=address, runtime_env=environment, log_to_driver=False, logging_level=logging.WARNING)
-    except (OSError, ValueError, RuntimeError, ImportError) as error:
-        raise ValueError(f"X3D_WORKERS.RAY_ADDRESS {address} cannot be reached: {error}") from error
-    signal.signal(signal.SIGTERM, on_terminate)  # Ray replaces it
+        _call_within(CONNECT_SECONDS, ray.init, address=address, **options)
+    except (OSError, ValueError, RuntimeError, ImportError, ray.exceptions.RayError) as error:
+        text = describe_os_error(error) if isinstance(error, OSError) else str(error)
+        raise ValueError(f"X3D_WORKERS.RAY_ADDRESS {address} cannot be reached: {text}") from error
     return ray
 
 
+def _leave(ray: Any) -> None:
+    with contextlib.suppress(TimeoutError):
+        _call_within(LEAVE_SECONDS, ray.shutdown)
+
+
 def _check_reachable(address: str) -> None:
-    """Fail at once if nothing listens at the address; Ray would wait minutes."""
-    host, colon, port = address.removeprefix("ray://").rpartition(":")
-    if colon:
-        socket.create_connection((host, int(port)), timeout=10).close()
+    """Fail at once if nothing listens at the address; Ray would wait minutes.
+
+    Raises:
+        ValueError: the text is neither auto nor [ray://]host:port.
+        OSError: nothing listens.
+    """
+    if address == "auto":
+        return
+    host, _, port = address.removeprefix("ray://").rpartition(":")
+    if not host or "/" in host or not (port.isdecimal() and 0 < int(port) < 65536):
+        raise ValueError("give auto, host:port or ray://host:port, such as 127.0.0.1:6379")
+    socket.create_connection((host.strip("[]"), int(port)), timeout=REACH_SECONDS).close()
+
+
+def _call_within(seconds: float, function: Callable[..., T], **options: Any) -> T:
+    """Call a function in a thread, for without its head node Ray blocks a minute and then ends the process.
+
+    In another thread than the main one Ray leaves the handlers of signals alone.
+
+    Raises:
+        TimeoutError: it does not return in time; the thread is left to itself.
+    """
+    future: Future[T] = Future()
+
+    def call() -> None:
+        try:
+            future.set_result(function(**options))
+        except BaseException as error:  # noqa: BLE001 (raised in the thread that waits)
+            future.set_exception(error)
+
+    threading.Thread(target=call, daemon=True).start()
+    try:
+        return future.result(seconds)
+    except TimeoutError:
+        if future.done():
+            raise
+        raise TimeoutError(f"no answer within {seconds} s") from None
 
 
 def _capacity(node: Mapping[str, Any], resources: Mapping[str, float]) -> int:

@@ -61,6 +61,10 @@ def open_engine(model: ModelFile, engine: str = "auto", device: str = "", num_th
         raise EngineError(
             f"model {model.path}: engine ais_bench runs .om files and only it does; {engine} was asked for"
         )
+    if model.path.lower().endswith(".xml") and engine != "openvino":
+        raise EngineError(
+            f"model {model.path}: engine openvino runs .xml files and only it does; {engine} was asked for"
+        )
     if device.isdigit() and not is_om:
         device = ""
     try:
@@ -109,6 +113,15 @@ def run_batch(engine: Engine, batch: np.ndarray) -> np.ndarray:
             "model is not what it declares; export it again with x3d_pth2onnx.py"
         )
     return scores
+
+
+def check_runs(engine: Engine) -> None:
+    """Run one batch of zeros, so that an engine that fails does so once, before anything else starts.
+
+    Raises:
+        EngineError: as run_batch.
+    """
+    run_batch(engine, np.zeros((engine.batch_size or 1, *engine.view_shape), np.float32))
 
 
 def infer_padded(engine: Engine, batch: np.ndarray) -> np.ndarray:

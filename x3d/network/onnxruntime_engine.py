@@ -1,5 +1,6 @@
 """Run an .onnx with ONNX Runtime."""
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
@@ -59,7 +60,7 @@ def _ports(ports: Sequence[Any]) -> list[Port]:
     """Describe ONNX Runtime's inputs or outputs, whose types are such as tensor(float)."""
     found = []
     for port in ports:
-        dtype = port.type.removeprefix("tensor(").removesuffix(")")
+        dtype = re.sub(r"^tensor\((.*)\)$", r"\1", port.type)
         axes = tuple(axis if isinstance(axis, int) else None for axis in port.shape or [])
         found.append(Port(port.name, _NUMPY_NAMES.get(dtype, dtype), axes))
     return found
@@ -73,5 +74,7 @@ def _provider(device: str, available: list[str]) -> tuple[str, dict[str, str]]:
     if provider is None:
         has = ", ".join(available)
         raise EngineError(f"device {device}: this ONNX Runtime has no {kind.upper()}{_PROVIDER}; it has {has}")
+    if number and not number.isdigit():
+        raise EngineError(f"device {device}: a number is expected after the colon, as in {name}:0")
     options = FLOAT32_ONLY.get(provider.removesuffix(_PROVIDER), {})
     return provider, options | ({"device_id": number} if number else {})

@@ -1,6 +1,8 @@
 """Run an .onnx or .xml with OpenVINO."""
 
+import os
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
@@ -27,6 +29,7 @@ class OpenVinoEngine:
     packages: ClassVar[Mapping[str, str]] = {"openvino": "openvino"}
 
     def __init__(self, model: ModelFile, device: str, num_threads: int) -> None:
+        _ensure_home()
         import openvino
 
         self._core = openvino.Core()
@@ -87,6 +90,14 @@ class OpenVinoEngine:
             compiled = self._core.compile_model(model, self._device, properties)
             self._queues[size, num_requests] = AsyncInferQueue(compiled)
         return self._queues[size, num_requests]
+
+
+def _ensure_home() -> None:
+    """Set HOME for a user unknown to the system; OpenVINO's telemetry fails at its import where there is none."""
+    try:
+        Path.home()
+    except RuntimeError:
+        os.environ["HOME"] = "/nonexistent"
 
 
 def _ports(ports: Sequence[Any]) -> list[Port]:

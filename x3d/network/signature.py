@@ -17,7 +17,7 @@ class Port:
 
     Attributes:
         dtype: numpy's name of the type, or the engine's where numpy has none.
-        shape: None: an axis of any length.
+        shape: None: an axis of any length. Empty: of any shape, or a scalar.
     """
 
     name: str
@@ -26,7 +26,7 @@ class Port:
 
     def __str__(self) -> str:
         axes = ", ".join("?" if axis is None else str(axis) for axis in self.shape)
-        return f"{self.name} {self.dtype} ({axes})"
+        return f"{self.name} {self.dtype} " + (f"({axes})" if axes else "without axes")
 
 
 def read_input(path: str, ports: Sequence[Port]) -> tuple[int | None, tuple[int, ...]]:

@@ -18,7 +18,7 @@ from x3d.execution.outcome import Outcome
 from x3d.execution.progress import with_progress
 from x3d.execution.requirements import NodeRequirements
 from x3d.execution.runner import RunnerSettings, open_runner
-from x3d.network.engine import Engine, open_engine
+from x3d.network.engine import Engine, check_runs, open_engine
 from x3d.network.model_file import read_model
 from x3d.pipeline.summary import RunSummary
 from x3d.pipeline.video_scorer import VideoScorer
@@ -121,13 +121,14 @@ def evaluate(settings: EvaluateSettings, shard: Shard = WHOLE) -> RunSummary:
     """Score the shard's videos that have no row yet; x3d.pipeline.postprocess scores the folder.
 
     Raises:
-        ValueError: the model or the folder cannot be used; nothing is started.
+        ValueError: model, engine or folder cannot be used; nothing is started.
         RunError: the folder cannot be written, or the engine fails; the run can be resumed.
     """
     videos = shard.select(settings.videos)
     model = read_model(settings.model_path)
     engine = open_engine(model, settings.engine, settings.device)
     _check_model(settings, engine)
+    check_runs(engine)
     scorer = plan_scorer(settings, engine, model.digest)
     provenance = _collect_provenance(settings, engine, scorer)
     paths, packages = [settings.path_prefix, first_existing(videos)], engine.packages
@@ -151,8 +152,10 @@ def evaluate(settings: EvaluateSettings, shard: Shard = WHOLE) -> RunSummary:
         logger.info(
             "%s, %d to do, %s, batch size %d", counted(len(videos), "video"), len(todo), where, scorer.batch_size
         )
-        for outcome in with_progress(runner.run(scorer, todo), len(todo), settings.stop_at_first_failure):
+        outcomes, num_done = runner.run(scorer, todo), len(videos) - len(todo)
+        for outcome in with_progress(outcomes, len(videos), settings.stop_at_first_failure, num_done):
             _record(outcome, rows, manifest)
+        rows.sync()
     failed = list(manifest.failed().values())
     return RunSummary(len(videos), rows.num_rows, failed, manifest.path, rows.num_rotated, rows.num_corrupt)
 

@@ -3,15 +3,16 @@
 import copy
 import logging
 import os
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from torch import nn
 
 from x3d.errors import RunError
 from x3d.network.checkpoint import load_checkpoint
+from x3d.network.checkpoint_cfg import compared_config
 from x3d.network.export import Difference, check_parity, export_onnx, fold_batch_norm
 from x3d.network.model import X3D, Architecture
 from x3d.network.model_file import ModelFile
@@ -33,6 +34,7 @@ class ExportSettings:
         batch_size: 0: dynamic.
         tolerance: largest absolute difference from the checkpoint's outputs that passes.
         slowfast_cfg: build the network with PySlowFast, which takes its whole configuration.
+        compared_config: keys to compare with the checkpoint's own configuration, with their values.
     """
 
     checkpoint: str
@@ -43,6 +45,7 @@ class ExportSettings:
     batch_size: int = 0
     tolerance: float = 1e-5
     slowfast_cfg: "CfgNode | None" = None
+    compared_config: Mapping[str, Any] = field(default_factory=dict)
 
     @classmethod
     def from_cfg(cls, cfg: "CfgNode") -> "ExportSettings":
@@ -57,6 +60,7 @@ class ExportSettings:
             batch_size=options.BATCH_SIZE,
             tolerance=options.TOLERANCE,
             slowfast_cfg=cfg if options.BACKEND == "slowfast" else None,
+            compared_config=compared_config(cfg),
         )
 
 
@@ -137,5 +141,5 @@ def _load_model(settings: ExportSettings) -> nn.Module:
 
         return load_reference_model(settings.slowfast_cfg, settings.checkpoint)
     model = X3D(settings.architecture).eval()
-    load_checkpoint(model, settings.checkpoint)
+    load_checkpoint(model, settings.checkpoint, settings.compared_config)
     return model

@@ -115,7 +115,8 @@ def preprocess(settings: PreprocessSettings, shard: Shard = WHOLE) -> RunSummary
         _check_space(folder, len(videos), len(todo))
         stack.enter_context(manifest.saved_on_exit())
         outcomes = runner.run(_video_function(settings, writer), todo)
-        for outcome in with_progress(outcomes, len(todo), settings.stop_at_first_failure):
+        num_done = len(videos) - len(todo)
+        for outcome in with_progress(outcomes, len(videos), settings.stop_at_first_failure, num_done):
             if outcome.value is None:
                 manifest.record_failed(outcome.video, outcome.reason, outcome.text)
             else:

@@ -175,7 +175,7 @@ def _expected_from_folder(folder: str, num_views: int, views: np.ndarray, labels
             f"{folder} holds {len(views)} results, the last of video {num_videos - 1}, and no summary beside it; set "
             "DATA.PATH_TO_DATA_DIR to the folder of test.csv, which names the expected videos"
         )
-    per_view = np.full(num_videos * num_views, -1)
+    per_view = np.full(num_videos * num_views, UNKNOWN_LABEL)
     per_view[views] = majority_labels(views, labels, num_views)
     return ExpectedViews(np.arange(len(per_view)), per_view, f"the highest view found, {views.max()}")
 

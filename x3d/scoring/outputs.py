@@ -43,12 +43,13 @@ def find_unusable(rows: np.ndarray, outputs: Outputs) -> np.ndarray:
     low, high = rows.min(axis=1), rows.max(axis=1)
     usable: np.ndarray = (low >= 0) & (high <= LARGEST)
     if outputs is Outputs.SIGMOID:
-        return np.logical_not(usable & (low < high))
-    with np.errstate(over="ignore", invalid="ignore"):
-        usable &= np.abs(rows.sum(axis=1) - 1) <= SUM_TOLERANCE
+        usable &= low < high
+    else:
+        with np.errstate(over="ignore", invalid="ignore"):
+            usable &= np.abs(rows.sum(axis=1) - 1) <= SUM_TOLERANCE
     if outputs is Outputs.LOGITS:
         usable = (low < high) & np.isfinite(low) & np.isfinite(high) & ~usable
-    return np.logical_not(usable)
+    return ~usable
 
 
 def explain_unusable(row: np.ndarray, outputs: Outputs) -> str:

@@ -50,6 +50,8 @@ def open_shard(
         _check_names(root)
         _check_manifests(find_manifests(root), shard, provenance)
         manifest = Manifest.load(path) if path.exists() else _start(path, provenance)
+        if provenance_differences(manifest.provenance, provenance):
+            manifest = _start(path, provenance)
         rows = ScoreRows(rows_path(path), num_classes)
         try:
             videos = rows.rows["video"]
@@ -94,14 +96,14 @@ def drop_changed(rows: ScoreRows, videos: Iterable[Video]) -> None:
     if changed:
         names = ", ".join(paths[index] for index in changed[:MAX_NAMED])
         more = f" and {len(changed) - MAX_NAMED} more" if len(changed) > MAX_NAMED else ""
-        logger.warning("%s changed since scored, which is redone: %s%s", counted(len(changed), "video"), names, more)
+        logger.warning("%s changed since scored, redone: %s%s", counted(len(changed), "video"), names, more)
         rows.drop(changed)
     if num_missing:
-        logger.warning("%s no longer readable; the scores stand", counted(num_missing, "scored video"))
+        logger.warning("%s cannot be read any more; the scores stand", counted(num_missing, "scored video"))
 
 
 def _check_manifests(paths: Sequence[Path], shard: Shard, provenance: Mapping[str, Any]) -> None:
-    """Reject manifests with another shard count or provenance."""
+    """Reject manifests with another shard count, or with rows and another provenance."""
     for path in paths:
         if shard_of(path).num_shards != shard.num_shards:
             raise ValueError(
@@ -109,10 +111,16 @@ def _check_manifests(paths: Sequence[Path], shard: Shard, provenance: Mapping[st
                 "give another X3D_EVALUATE.OUTPUT_PATH"
             )
         differences = provenance_differences(Manifest.load(path).provenance, provenance)
-        if differences:
+        if differences and not _is_blank(path):
             raise ValueError(
                 f"{path} has another provenance: {'; '.join(differences)}. Give another X3D_EVALUATE.OUTPUT_PATH"
             )
+
+
+def _is_blank(manifest: Path) -> bool:
+    """Check whether an evaluation was started and has no rows, so that another may take its place."""
+    rows = rows_path(manifest)
+    return rows.exists() and not rows.stat().st_size
 
 
 def _start(path: Path, provenance: Mapping[str, Any]) -> Manifest:

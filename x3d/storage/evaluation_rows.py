@@ -105,11 +105,11 @@ def _table(
     problems = [
         f"video {row['video']} has scores that are not finite" for row in rows if not np.isfinite(row["scores"]).all()
     ]
-    if are_alike(rows["scores"]):
+    if len(np.unique(rows["source"])) > 1 and are_alike(rows["scores"]):
         problems.append(f"{folder} holds the same scores for every video: the model ignores its input; check it")
     if listed_labels is not None:
         problems += _list_problems(videos, rows["label"], num_videos, listed_labels, annotations)
-    labels = dict(enumerate(listed_labels or [])) | {index: entry["label"] for index, entry in failed.items()}
+    labels = {index: entry["label"] for index, entry in failed.items()} | dict(enumerate(listed_labels or []))
     labels |= dict(zip(videos.tolist(), rows["label"].tolist(), strict=True))
     unlabelled = [video for video in range(num_videos) if labels.get(video) == UNLABELLED]
     incomplete = np.setdiff1d(np.arange(num_videos), [*videos, *unlabelled]).tolist()

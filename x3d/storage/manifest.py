@@ -141,7 +141,7 @@ class Manifest:
         try:
             yield
         except OSError as error:
-            raise RunError(f"{_describe(error)}; {RESUME}") from error
+            raise RunError(f"{self._describe(error)}; {RESUME}") from error
         except (KeyboardInterrupt, SystemExit):
             logger.error("stopped; %s", RESUME)
             raise
@@ -149,11 +149,21 @@ class Manifest:
             self._save_or_log()
 
     def _save_or_log(self) -> None:
-        """Save, or log why not: a full disk must not hide the error that came first."""
+        """Save, or log why not: a full disk must not hide the error that came first; of a folder removed it reports."""
         try:
             self.save()
+        except FileNotFoundError:
+            return
         except OSError as error:
-            logger.error(_describe(error))
+            logger.error(self._describe(error))
+
+    def _describe(self, error: OSError) -> str:
+        """Describe an error of the operating system by the file that it names, in this folder or elsewhere."""
+        reason = error.strerror or str(error)
+        if not error.filename:
+            return reason
+        is_ours = Path(error.filename).is_relative_to(self.path.parent)
+        return f"{error.filename} cannot be written: {reason}" if is_ours else f"{error.filename}: {reason}"
 
 
 def remove_manifest(path: Path) -> None:
@@ -211,8 +221,3 @@ def _check_states(path: Path, states: Mapping[str, object], provenance: Mapping[
             raise ValueError(f"{path} records video {index}, which belongs to shard {shard.owner(index)}; {ANEW}")
         if not is_entry(state, num_views if type(num_views) is int else None):
             raise ValueError(f"{path} records something else than a state for video {index}; {ANEW}")
-
-
-def _describe(error: OSError) -> str:
-    """Describe an error of the operating system by the file that it names."""
-    return f"{error.filename} cannot be written: {error.strerror}" if error.filename else str(error.strerror or error)

@@ -105,7 +105,7 @@ def _read_content(path: str, num_classes: int) -> bytes:
 
 
 def decode_scores(path: str, content: bytes, num_classes: int) -> np.ndarray:
-    """Decode the content of a result file, whose format its suffix tells, as read_scores does."""
+    """Decode the content of a result file, in the format of its suffix, as read_scores does."""
     suffix = os.path.splitext(path)[1].lower()
     try:
         if suffix == ".bin":

@@ -156,15 +156,19 @@ class ScoreRows:
         try:
             write_all(self._descriptor, row.tobytes())
             if time.monotonic() - self._synced_at > SYNC_INTERVAL_SECONDS:
-                self._sync()
+                self.sync()
         except OSError as error:
             raise OSError(error.errno, error.strerror, str(self.path)) from error
         self.num_rows += 1
         self.num_rotated += bool(result.rotation)
         self.num_corrupt += bool(result.corrupt_frames)
 
-    def _sync(self) -> None:
-        """Wait until the rows are on the disk, and check that their file is still at its path."""
+    def sync(self) -> None:
+        """Wait until the rows are on the disk, and check that their file is still at its path.
+
+        Raises:
+            OSError: they cannot be written, or the file was removed.
+        """
         os.fdatasync(self._descriptor)
         self._synced_at = time.monotonic()
         if not self.path.exists() or not os.path.samestat(self.path.stat(), os.fstat(self._descriptor)):

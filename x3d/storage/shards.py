@@ -30,10 +30,10 @@ def shard_of(path: Path) -> Shard:
     return shard
 
 
-def describe_part(path: Path) -> str:
-    """Describe of which part of a list a manifest is: the whole, or one of 3 shards."""
+def describe_run(path: Path) -> str:
+    """Describe of how many shards a manifest's run is."""
     num_shards = shard_of(path).num_shards
-    return f"{path} is of the whole list" if num_shards == 1 else f"{path} is of one of {num_shards} shards"
+    return f"{path} is of a run {'without shards' if num_shards == 1 else f'with {num_shards} shards'}"
 
 
 def find_manifests(folder: Path) -> list[Path]:
@@ -62,7 +62,7 @@ def load_some_shards(paths: Sequence[Path]) -> list[Manifest]:
     """
     for path in paths:
         if shard_of(path).num_shards != shard_of(paths[0]).num_shards:
-            raise ValueError(f"{describe_part(path)}, {describe_part(paths[0])}; remove the one that is out of date")
+            raise ValueError(f"{describe_run(path)}, {describe_run(paths[0])}; remove the one that is out of date")
     manifests = [Manifest.load(path) for path in paths]
     for path, manifest in zip(paths, manifests, strict=True):
         differences = provenance_differences(manifests[0].provenance, manifest.provenance)

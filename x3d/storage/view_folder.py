@@ -17,7 +17,7 @@ from x3d.storage.entries import source_of
 from x3d.storage.manifest import Manifest, remove_manifest
 from x3d.storage.provenance import provenance_differences
 from x3d.storage.scratch import locked_scratch
-from x3d.storage.shards import describe_part, find_manifests, manifest_name, merge_shards, shard_of
+from x3d.storage.shards import describe_run, find_manifests, manifest_name, merge_shards, shard_of
 from x3d.storage.view_writer import ViewWriter, view_file_bytes
 
 OVERWRITE_ADVICE = "set X3D_PREPROCESS.OVERWRITE True to start anew"
@@ -84,9 +84,11 @@ class ViewFolder:
 
     def _check_names(self) -> None:
         """Reject files that are not views, which ais_bench would read, and folders named like views."""
-        for name in self._inputs():
-            if parse_view_stem(os.path.splitext(name)[0]) is None or (self.path / name).is_dir():
-                raise ValueError(f"{self.path / name} is not a view, and ais_bench would read it; move it elsewhere")
+        with os.scandir(self.path) as entries:
+            inputs = [entry for entry in entries if entry.name.lower().endswith(VIEW_SUFFIXES)]
+        for entry in inputs:
+            if parse_view_stem(os.path.splitext(entry.name)[0]) is None or entry.is_dir():
+                raise ValueError(f"{entry.path} is not a view, and ais_bench would read it; move it elsewhere")
 
     def _check_or_merge_shards(self, provenance: Mapping[str, Any], overwrite: bool) -> None:
         """Merge the finished shards if this is the whole folder, else check them."""
@@ -102,7 +104,7 @@ class ViewFolder:
         for path in others:
             if shard_of(path).num_shards != self.shard.num_shards:
                 raise ValueError(
-                    f"{describe_part(path)}, --num_shards is {self.shard.num_shards}; finish or remove that one, or "
+                    f"{describe_run(path)}, --num_shards is {self.shard.num_shards}; finish or remove that one, or "
                     "give another X3D_PREPROCESS.DATA_OUTPUT_PATH"
                 )
             _check_provenance(Manifest.load(path), provenance, "remove it and its views")

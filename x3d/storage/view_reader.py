@@ -1,8 +1,9 @@
 """Find, check and read the views of an inference run."""
 
 import os
+import re
 import stat
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,10 +11,12 @@ import numpy as np
 import xxhash
 from natsort import natsorted, ns
 
-from x3d.dataset.naming import VIEW_SUFFIXES, parse_view_stem, result_stem
+from x3d.dataset.naming import VIEW_SUFFIXES, result_stem
 from x3d.errors import RunError, format_problems
 from x3d.storage.view_file import ViewFiles
 from x3d.storage.view_records import ViewRecords, find_records
+
+_VIEW_NAME = re.compile(r"(0|[1-9][0-9]{0,11})_(-?)(0|[1-9][0-9]{0,8})\.(bin|npy)")
 
 
 class Views:
@@ -81,7 +84,7 @@ def open_views(source: str) -> Views:
     sizes = _list_folder(source) if is_folder else _list_files(source.split(","))
     records = find_records(Path(source)) if is_folder else _find_records_of_files(list(sizes))
     if records:
-        records.check([os.path.splitext(os.path.basename(path))[0] for path in sizes], is_all=is_folder)
+        records.check({os.path.splitext(path)[0].rpartition("/")[2] for path in sizes}, is_all=is_folder)
     return Views(sizes, records)
 
 
@@ -91,7 +94,7 @@ def _list_folder(folder: str) -> dict[str, int]:
         found = {entry.name: entry for entry in entries if entry.name.lower().endswith(VIEW_SUFFIXES)}
     if not found:
         raise ValueError(f"--input {folder} holds no .npy or .bin; make them with x3d_preprocess.py")
-    return {found[name].path: _regular_size(found[name]) for name in sort_names(list(found))}
+    return {found[name].path: _regular_size(found[name]) for name in sort_names(found)}
 
 
 def _list_files(paths: Sequence[str]) -> dict[str, int]:
@@ -121,17 +124,19 @@ def _find_records_of_files(paths: Sequence[str]) -> ViewRecords | None:
     return next(iter(records.values()), None)
 
 
-def sort_names(names: Sequence[str]) -> list[str]:
-    """Sort names in natural order without regard to case, those of views by their numbers, which is the same order."""
-    identities = {name: parse_view_stem(os.path.splitext(name)[0]) for name in names}
-    keys = {
-        name: (view[0], "-" in name, abs(view[1]), os.path.splitext(name)[1].lower(), name)
-        for name, view in identities.items()
-        if view
-    }
-    if len(keys) < len(names):
-        return natsorted(sorted(names), alg=ns.IGNORECASE)
-    return sorted(names, key=keys.__getitem__)
+def sort_names(names: Iterable[str]) -> list[str]:
+    """Sort names in natural order without regard to case; where all are canonical names of views, by their numbers.
+
+    The order is the same, and that of 592,830 views is found in a second instead of twenty.
+    """
+    numbers: dict[str, int] = {}
+    for name in names:
+        match = _VIEW_NAME.fullmatch(name)
+        if not match:
+            return natsorted(sorted(names), alg=ns.IGNORECASE)
+        view, minus, label, suffix = match.groups()
+        numbers[name] = int(view) << 34 | bool(minus) << 33 | int(label) << 1 | (suffix == "npy")
+    return sorted(numbers, key=numbers.__getitem__)
 
 
 def _same_results(paths: Sequence[str]) -> list[str]:

@@ -1,7 +1,8 @@
 """What the manifests beside views record of them."""
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
 from pathlib import Path
 
 from x3d.dataset.naming import parse_manifest_name, parse_view_stem, view_stem
@@ -38,16 +39,16 @@ class ViewRecords:
         indices = [index for index in range(self.provenance["num_videos"]) if index not in self._done]
         return {index: self._entries.get(index, {}).get("text", "not preprocessed") for index in indices}
 
-    def check(self, stems: Iterable[str], is_all: bool) -> None:
+    def check(self, found: AbstractSet[str], is_all: bool) -> None:
         """Check that views are recorded, and that none is missing.
 
         Args:
-            stems: names of the views without suffix.
+            found: names of the views without suffix.
             is_all: these are all views of the folder.
         Raises:
             ValueError: a view is not recorded, or missing.
         """
-        found, recorded = set(stems), self._recorded_stems()
+        recorded = self._recorded_stems()
         if not found <= recorded:
             unrecorded = found - recorded
             raise ValueError(

@@ -1,0 +1,228 @@
+"""How the results of a folder were made: summaries of ais_bench and x3d_infer.py, intact, damaged, of other forms."""
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from test.helpers import ROOT
+from x3d.dataset.annotations import Video
+from x3d.storage.ais_bench_summary import Summary
+from x3d.storage.entries import WrittenViews
+from x3d.storage.manifest import Manifest
+from x3d.storage.result_record import ResultRecord, read_record, read_summary
+from x3d.video.source import Source
+
+VIEWS = {
+    "config": {"TEST.NUM_ENSEMBLE_VIEWS": 2, "TEST.NUM_SPATIAL_CROPS": 1},
+    "num_videos": 3,
+    "views_per_video": 2,
+    "list_digest": "abc",
+}
+
+
+@pytest.fixture
+def saved(tmp_path: Path) -> Path:
+    """A summary of x3d_infer.py."""
+    summary = Summary(4)
+    summary.add_file(0, "views/0_7.npy", "res/0_7_0.bin", "0123456789abcdef")
+    summary.add_file(1, "views/1_7.npy", "res/1_7_0.bin", "fedcba9876543210")
+    summary.provenance = {"views": VIEWS, "num_classes": 9}
+    summary.missing_videos = {2: "2.mp4: the file has no bytes"}
+    (tmp_path / "res").mkdir()
+    summary.save(tmp_path / "res_summary.json", ["x3d_infer.py"])
+    return tmp_path / "res_summary.json"
+
+
+def test_a_summary_of_x3d_infer_is_read_back(saved, tmp_path):
+    record = read_record(str(tmp_path / "res"))
+    assert record == ResultRecord(
+        source=str(saved),
+        labels={0: 7, 1: 7},
+        digests={"0_7_0.bin": "0123456789abcdef", "1_7_0.bin": "fedcba9876543210"},
+        provenance={"views": VIEWS, "num_classes": 9},
+        input_folder="views",
+        views=VIEWS,
+        views_source=str(saved),
+        missing_videos={2: "2.mp4: the file has no bytes"},
+    )
+    assert record.num_videos == 3
+
+
+def test_any_flipped_bit_of_a_summary_is_noticed(saved):
+    content = saved.read_bytes()
+    read_summary(saved)
+    for position in range(len(content)):
+        damaged = bytearray(content)
+        damaged[position] ^= 1 << position % 8
+        saved.write_bytes(damaged)
+        with pytest.raises(ValueError, match=r"res_summary\.json"):
+            read_summary(saved)
+
+
+def test_a_summary_cut_or_continued_is_noticed(saved):
+    content = saved.read_bytes()
+    for damaged in (content[:-1], content[:-31] + b"}", content + b" {}", content[:100]):
+        saved.write_bytes(damaged)
+        with pytest.raises(
+            ValueError, match=r"res_summary.json is .*; remove it and set DATA.PATH_TO_DATA_DIR, or infer"
+        ):
+            read_summary(saved)
+
+
+OTHER = {
+    "empty": "",
+    "list": "[]",
+    "object": "{}",
+    "number": '{"filesinfo": 3}',
+    "list of samples": '{"filesinfo": []}',
+    "sample": '{"filesinfo": {"0": 3}}',
+    "no output": '{"filesinfo": {"0": {}}}',
+    "outputs": '{"filesinfo": {"0": {"outfiles": 1}}}',
+    "text as outputs": '{"filesinfo": {"0": {"outfiles": "0_7_0.bin"}}}',
+    "output": '{"filesinfo": {"0": {"outfiles": [3]}}}',
+    "inputs": '{"filesinfo": {"0": {"outfiles": [], "infiles": 3}}}',
+    "input": '{"filesinfo": {"0": {"outfiles": [], "infiles": [3]}}}',
+    "provenance": '{"filesinfo": {}, "provenance": [3]}',
+    "views": '{"filesinfo": {}, "provenance": {"views": 3}}',
+    "missing": '{"filesinfo": {}, "videos_without_views": [3]}',
+    "deep": 100_000 * "[",
+    "deep samples": '{"filesinfo": ' + 100_000 * '{"a":',
+    "nan": '{"filesinfo": NaN}',
+}
+
+
+@pytest.mark.parametrize("kind", OTHER)
+def test_a_file_of_another_form_is_rejected_and_named(kind, tmp_path):
+    (tmp_path / "s.json").write_text(OTHER[kind])
+    with pytest.raises(
+        ValueError, match=r"s.json is (not a summary of ais_bench: .*|damaged: .*); remove it and set DATA"
+    ):
+        read_summary(tmp_path / "s.json")
+
+
+def test_a_summary_that_cannot_be_read_is_named(tmp_path):
+    os.mkfifo(tmp_path / "pipe.json")
+    (tmp_path / "bytes.json").write_bytes(b"\xff\xfe\x00")
+    for name in ("none.json", "pipe.json", "bytes.json"):
+        with pytest.raises(ValueError, match=name):
+            read_summary(tmp_path / name)
+
+
+def write_summary(path: Path, *names: str, inputs: str = "") -> None:
+    """Write a summary as ais_bench does."""
+    samples = {str(i): {"infiles": [f"{inputs}/{name}"], "outfiles": [name]} for i, name in enumerate(names)}
+    path.write_text(json.dumps({"filesinfo": samples}))
+
+
+def labels(folder: Path | str) -> dict[int, int] | None:
+    record = read_record(str(folder))
+    return dict(record.labels) if record else None
+
+
+def test_the_summary_beside_a_folder_is_read(tmp_path, monkeypatch):
+    (tmp_path / "res").mkdir()
+    write_summary(tmp_path / "res_summary.json", "res/1_7_0.bin", "res/0_7_0.bin", "res/0_7_1.bin")
+    assert labels(tmp_path / "res") == {0: 7, 1: 7}
+    monkeypatch.chdir(tmp_path)
+    assert labels("res/") == {0: 7, 1: 7}
+    monkeypatch.chdir(tmp_path / "res")
+    assert labels(".") == {0: 7, 1: 7}
+
+
+def test_the_summaries_of_several_devices_are_read(tmp_path):
+    write_summary(tmp_path / "device0_summary.json", "0_7_0.bin", "2_5_0.bin")
+    write_summary(tmp_path / "device1_summary.json", "1_7_0.bin")
+    write_summary(tmp_path / "other_summary.json", "9_7_0.bin")
+    assert labels(tmp_path) == {0: 7, 1: 7, 2: 5}
+
+
+def test_the_summary_beside_counts_before_those_of_devices(tmp_path):
+    (tmp_path / "res").mkdir()
+    write_summary(tmp_path / "res_summary.json", "0_7_0.bin")
+    write_summary(tmp_path / "res" / "device0_summary.json", "1_7_0.bin")
+    assert labels(tmp_path / "res") == {0: 7}
+
+
+def test_a_view_that_is_named_twice_is_rejected(tmp_path):
+    for device in range(2):
+        write_summary(tmp_path / f"device{device}_summary.json", "4_7_0.bin")
+    with pytest.raises(ValueError, match=r"device1_summary.json names view 4 twice; remove it and set DATA.PATH_TO"):
+        read_record(str(tmp_path))
+    write_summary(tmp_path / "device1_summary.json", "5_7_0.bin", "5_7_0.npy")
+    with pytest.raises(ValueError, match=r"device1_summary.json names view 5 twice"):
+        read_record(str(tmp_path))
+
+
+def test_without_a_summary_or_names_in_it_nothing_is_known(tmp_path):
+    assert read_record(str(tmp_path)) is None
+    write_summary(tmp_path / "device0_summary.json", "notes.txt")
+    assert read_record(str(tmp_path)) is None
+
+
+def write_manifest(folder: Path) -> None:
+    """Write a manifest of views: video 0 is done, 1 failed, 2 was not reached."""
+    folder.mkdir()
+    manifest = Manifest(folder / "manifest.json", VIEWS)
+    manifest.record_done(Video(0, "0.mp4", "", 7), WrittenViews(["0" * 16, "1" * 16], Source(1, 2, 3)))
+    manifest.record_failed(Video(1, "1.mp4", "", 7), "empty", "1.mp4: the file has no bytes")
+    manifest.save()
+
+
+@pytest.mark.parametrize("inputs", ["absolute", "./prep_data", "prep_data"])
+def test_ais_benchs_results_take_the_provenance_beside_their_inputs(inputs, tmp_path, monkeypatch):
+    monkeypatch.chdir(ROOT)
+    write_manifest(tmp_path / "prep_data")
+    (tmp_path / "res").mkdir()
+    source = str(tmp_path / "prep_data") if inputs == "absolute" else inputs
+    write_summary(tmp_path / "res_summary.json", "0_7_0.bin", inputs=source)
+    record = read_record(str(tmp_path / "res"))
+    assert record.views == VIEWS
+    assert record.views_source == str(tmp_path / "prep_data" / "manifest.json")
+    assert record.missing_videos == {1: "1.mp4: the file has no bytes", 2: "not preprocessed"}
+    assert (record.provenance, record.digests) == ({}, {})
+
+
+def test_views_that_no_longer_exist_leave_what_the_summary_names(tmp_path):
+    (tmp_path / "res").mkdir()
+    write_summary(tmp_path / "res_summary.json", "0_7_0.bin", inputs="prep_data")
+    record = read_record(str(tmp_path / "res"))
+    assert (record.views, record.num_videos) == ({}, None)
+
+
+def test_a_damaged_manifest_beside_the_inputs_is_named(tmp_path):
+    write_manifest(tmp_path / "prep_data")
+    (tmp_path / "prep_data" / "manifest.json").write_text("{}")
+    (tmp_path / "res").mkdir()
+    write_summary(tmp_path / "res_summary.json", "0_7_0.bin", inputs="prep_data")
+    with pytest.raises(ValueError, match=r"prep_data/manifest.json is not a manifest of this suite"):
+        read_record(str(tmp_path / "res"))
+
+
+RECORD = ResultRecord("res_summary.json", {}, provenance={"num_classes": 9}, views=VIEWS, views_source="m.json")
+KEYS = {"TEST.NUM_ENSEMBLE_VIEWS": 2, "TEST.NUM_SPATIAL_CROPS": 1, "MODEL.NUM_CLASSES": 9}
+
+
+def test_keys_that_agree_or_are_not_recorded_are_accepted():
+    RECORD.check_keys(KEYS)
+    ResultRecord("s", {}).check_keys(KEYS)
+    ResultRecord("s", {}, views={"config": 3}).check_keys(KEYS)
+
+
+@pytest.mark.parametrize("key", KEYS)
+def test_keys_that_contradict_the_record_are_rejected_with_those_to_set(key):
+    expected = (
+        "^m.json records other keys for these results: set TEST.NUM_ENSEMBLE_VIEWS 2 TEST.NUM_SPATIAL_CROPS 1 MODEL"
+    )
+    with pytest.raises(ValueError, match=expected):
+        RECORD.check_keys({**KEYS, key: 5})
+
+
+def test_another_list_is_a_problem():
+    assert RECORD.list_problem("abc", "test.csv") == ""
+    assert ResultRecord("s", {}).list_problem("abc", "test.csv") == ""
+    problem = RECORD.list_problem("other", "test.csv")
+    assert problem.startswith(
+        "test.csv is not the list that the views were made from, as m.json records; set DATA.PATH"
+    )

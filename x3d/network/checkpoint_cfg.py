@@ -1,0 +1,97 @@
+"""Compare the configuration that a checkpoint was trained with, which it carries as yaml, with the given one."""
+
+import logging
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from x3d.config.loading import CONFIGS, load_cfg
+from x3d.errors import cause_of
+
+if TYPE_CHECKING:
+    from fvcore.common.config import CfgNode
+
+logger = logging.getLogger(__name__)
+
+NETWORK_KEYS = (
+    "MODEL.ARCH",
+    "MODEL.MODEL_NAME",
+    "MODEL.NUM_CLASSES",
+    "MODEL.HEAD_ACT",
+    "X3D.WIDTH_FACTOR",
+    "X3D.DEPTH_FACTOR",
+    "X3D.BOTTLENECK_FACTOR",
+    "X3D.DIM_C1",
+    "X3D.DIM_C5",
+    "X3D.SCALE_RES2",
+    "X3D.BN_LIN5",
+    "X3D.CHANNELWISE_3x3x3",
+    "RESNET.TRANS_FUNC",
+    "RESNET.NUM_GROUPS",
+    "RESNET.STRIDE_1X1",
+    "RESNET.SPATIAL_DILATIONS",
+    "DATA.NUM_FRAMES",
+    "DATA.TRAIN_CROP_SIZE",
+)
+"""Keys that decide the network; several networks have the same tensors. The size of the test crops may differ."""
+VIEW_KEYS = ("DATA.SAMPLING_RATE", "DATA.TARGET_FPS", "DATA.MEAN", "DATA.STD", "DATA.REVERSE_INPUT_CHANNEL")
+"""Keys that decide what the network gets to see; an export does not depend on them."""
+_MULTIGRID_KEYS = ("DATA.NUM_FRAMES", "DATA.TRAIN_CROP_SIZE")
+"""Keys that vary during a training with MULTIGRID.LONG_CYCLE."""
+
+
+def compared_config(cfg: "CfgNode") -> dict[str, Any]:
+    """Collect the values to compare with a checkpoint's, by SECTION.KEY."""
+    return {name: _value(cfg, name) for name in (*NETWORK_KEYS, *VIEW_KEYS)}
+
+
+def check_trained_cfg(path: str, text: object, config: Mapping[str, Any]) -> None:
+    """Compare a checkpoint's `cfg` entry with a configuration; log a warning where only the views differ.
+
+    Args:
+        text: the entry, yaml; None or empty: there is nothing to compare.
+        config: as compared_config returns it; empty: likewise.
+    Raises:
+        ValueError: a key that decides the network differs; the text names both values and the yaml file that fits.
+    """
+    trained = _read_trained(path, text) if text and config else {}
+    differing = [name for name, value in trained.items() if not _equal(value, config[name])]
+    texts = [f"{name} {trained[name]!r} (--cfg has {config[name]!r})" for name in differing]
+    if any(name in NETWORK_KEYS for name in differing):
+        raise ValueError(f"checkpoint {path} was trained with {', '.join(texts)}; give {_fitting(trained)}")
+    if differing:
+        logger.warning("checkpoint %s was trained with %s; score it on such views", path, ", ".join(texts))
+
+
+def _read_trained(path: str, text: object) -> dict[str, Any]:
+    """Read the compared keys that a checkpoint's yaml text has, whatever else it holds."""
+    import yaml
+
+    try:
+        content = yaml.safe_load(text) if isinstance(text, (str, bytes)) else text
+        if not isinstance(content, Mapping):
+            raise ValueError("it holds no sections")
+    except Exception as error:  # noqa: BLE001 (yaml's own, and those of values such as dates)
+        logger.warning("the cfg entry of checkpoint %s is not compared: %s", path, cause_of(error))
+        return {}
+    found = {name: _value(content, name) for name in (*NETWORK_KEYS, *VIEW_KEYS)}
+    varying = _MULTIGRID_KEYS if _value(content, "MULTIGRID.LONG_CYCLE") else ()
+    return {name: value for name, value in found.items() if value is not None and name not in varying}
+
+
+def _value(sections: Mapping[str, Any], name: str) -> Any:
+    section, key = name.split(".")
+    keys = sections.get(section)
+    return keys.get(key) if isinstance(keys, Mapping) else None
+
+
+def _equal(trained: Any, configured: Any) -> bool:
+    return bool(trained == configured or str(trained) == str(configured))
+
+
+def _fitting(trained: Mapping[str, Any]) -> str:
+    """Name the yaml file of this suite that a checkpoint was trained with, or the keys to set."""
+    for path in sorted(CONFIGS.glob("*.yaml")):
+        config = compared_config(load_cfg(str(path)))
+        if all(_equal(value, config[name]) for name, value in trained.items() if name in NETWORK_KEYS):
+            return f"--cfg configs/{path.name}"
+    return "the --cfg of its training"
