@@ -42,7 +42,7 @@ def update(name: str) -> None:
 
 
 def _update(name: str, results: Results, check: bool) -> bool:
-    """Check whether the tables of a document differ from the results, and replace them unless told to check only."""
+    """Check whether the tables of a document differ from the results, and replace them unless `check`."""
     path = ROOT / name
     before = path.read_text()
     after = fill(before, "benchmarks/results" if path.parent == ROOT else "results", results)

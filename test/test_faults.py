@@ -21,6 +21,7 @@ def folder(intact: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Pat
     return tmp_path / "world"
 
 
+@pytest.mark.filterwarnings("ignore:TypedStorage is deprecated")
 @pytest.mark.parametrize("fault", [pytest.param(fault, id=f"{area}: {fault.name}") for area, fault in FAULTS])
 def test_a_fault_is_reported(fault: Fault, folder: Path) -> None:
     fault.check()

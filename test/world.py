@@ -102,16 +102,14 @@ def with_change(change: Callable[[], object], command: Callable[[], Ran]) -> Ran
         return command()
 
 
-def on_full_disk(free_bytes: int, command: Callable[[], Ran]) -> Ran:
-    """Run a command while no more than some bytes can be written to the working folder."""
-    write, here, written = os.write, os.getcwd(), 0
+def on_full_disk(name: str, command: Callable[[], Ran]) -> Ran:
+    """Run a command while no bytes can be written to files below the working folder whose paths contain `name`."""
+    write, here = os.write, os.getcwd()
 
     def fail_here(descriptor: int, data: bytes) -> int:
-        nonlocal written
-        if os.readlink(f"/proc/self/fd/{descriptor}").startswith(here):
-            written += len(memoryview(data).cast("B"))
-            if written > free_bytes:
-                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        path = os.readlink(f"/proc/self/fd/{descriptor}")
+        if path.startswith(here) and name in path:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         return write(descriptor, data)
 
     with mock.patch("os.write", fail_here):

@@ -82,13 +82,13 @@ def _infer(form: str) -> Callable[[], world.Ran]:
     return lambda: world.infer("small.onnx", "prep", "new", form)
 
 
-ON_FULL_DISK: dict[str, tuple[int, Callable[[], world.Ran]]] = {
-    "preprocess": (300_000, lambda: world.preprocess("new")),
-    "evaluate": (5_000, lambda: world.evaluate("small.onnx", "new")),
-    "export": (10_000, lambda: world.export("small.pyth", "new.onnx")),
-    **{f"infer, {form}": (500, _infer(form)) for form in ("BIN", "NPY", "TXT")},
+ON_FULL_DISK: dict[str, tuple[str, Callable[[], world.Ran]]] = {
+    "preprocess": (".npy", lambda: world.preprocess("new")),
+    "evaluate": (".rows", lambda: world.evaluate("small.onnx", "new")),
+    "export": (".onnx", lambda: world.export("small.pyth", "new.onnx")),
+    **{f"infer, {form}": (f".{form.lower()}", _infer(form)) for form in ("BIN", "NPY", "TXT")},
 }
-"""Bytes that fit the disk, and the script that runs until they are used."""
+"""Which files cannot be written, and the script that writes them."""
 
 FAULTS = (
     *(
@@ -99,7 +99,7 @@ FAULTS = (
         Fault(
             f"a disk full from the start, {name}",
             nothing,
-            functools.partial(world.on_full_disk, 0, command),
+            functools.partial(world.on_full_disk, "", command),
             2,
             ["No space left"],
         )
