@@ -26,6 +26,7 @@ _PACKAGE = Path(__file__).parents[1]
 CONFIGS = _PACKAGE / "configs" if (_PACKAGE / "configs").is_dir() else _PACKAGE.parent / "configs"
 """The folder of the yaml files: in an installed package, or beside the package in a clone."""
 
+
 def get_cfg() -> "CfgNode":
     """Build the default configuration: PySlowFast 9839d13's values and this suite's."""
     from fvcore.common.config import CfgNode
