@@ -169,6 +169,17 @@ def test_processes_that_cannot_be_started_end_the_run_with_the_cause(monkeypatch
         list(workers.run(process_number, make_videos(3)))
 
 
+def test_workers_need_no_shared_memory(monkeypatch):
+    def refuse(*args: object, **more: object) -> None:
+        raise OSError(errno.EROFS, "Read-only file system")
+
+    monkeypatch.setattr("multiprocessing.synchronize.SemLock.__init__", refuse)  # a semaphore is a file in /dev/shm
+    with pytest.raises(OSError, match="Read-only"):
+        worker_module.SPAWN.Semaphore()
+    with Workers(2, timeout_seconds=20) as workers:
+        assert len(list(workers.run(process_number, make_videos(3)))) == 3
+
+
 def test_workers_are_kept_between_runs_and_one_that_died_is_replaced():
     with Workers(1, timeout_seconds=20) as workers:
         [first] = workers.run(process_number, make_videos(1))
