@@ -64,7 +64,8 @@ def misbehave(video: Video) -> int:
     return video.index
 
 
-def test_each_end_of_a_video_has_its_reason(caplog):
+def test_each_end_of_a_video_has_its_reason(caplog, tmp_path, monkeypatch):
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     with Workers(2, timeout_seconds=2) as workers:
         outcomes = {outcome.video.index: outcome for outcome in workers.run(misbehave, make_videos(10))}
     internal = dict.fromkeys(range(4, 8), "internal_error")
