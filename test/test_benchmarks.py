@@ -17,13 +17,14 @@ from benchmarks.common import RESULTS, Cost, load_results, make_video, median_ra
 from benchmarks.inference import time_calls
 from test.helpers import ROOT
 
-WITH_VIDEOS = ("preprocess", "end_to_end", "scaling")
+WITH_VIDEOS = ("preprocess", "end_to_end", "scaling", "manifest")
 FIELDS = {
     "preprocess": ["per_video", "total", "workers"],
     "inference": ["threads", "gmac_a_view", "batches"],
     "scoring": ["files", "floor", "ours", "ours_over_floor"],
     "end_to_end": ["streaming", "files", "inference_alone", "streaming_share_of_inference_alone"],
     "scaling": ["x3d_preprocess", "x3d_evaluate"],
+    "manifest": ["manifest", "sync", "listing"],
 }
 
 

@@ -93,9 +93,9 @@ def test_failed_and_missing_videos_are_listed(tmp_path):
     assert table.labels.tolist() == [0, 1]
     assert table.incomplete == [1, 2, 3]
     assert table.missing == [
-        "video 1: not evaluated",
+        f"video 1 has no row in {tmp_path}/manifest-1of2.rows; run x3d_evaluate.py to score it",
         "video 2: 2.mp4: the file has no bytes",
-        "video 3: not evaluated",
+        f"video 3 has no row in {tmp_path}/manifest-1of2.rows; run x3d_evaluate.py to score it",
     ]
 
 
@@ -125,15 +125,15 @@ def test_rows_that_are_all_alike_are_a_problem(tmp_path):
     assert problem == f"{tmp_path} holds the same scores for every video: the model ignores its input; check it"
 
 
-def test_another_list_with_the_same_labels_is_a_problem(tmp_path):
+def test_another_list_with_the_same_labels_is_rejected(tmp_path):
     fill(tmp_path)
     manifest = Manifest.load(tmp_path / "manifest.json")
     manifest.provenance["list_digest"] = "abc"
     manifest.save()
     listed = {"labels": [0, 1, 2, 0, 1], "annotations": "test.csv"}
     assert read(tmp_path, **listed, list_digest="abc").problems == []
-    [problem] = read(tmp_path, **listed, list_digest="other").problems
-    assert problem.startswith(f"test.csv is not the list that {tmp_path} was made from")
+    with pytest.raises(ValueError, match=rf"^test.csv is not the list that {tmp_path} was made from; set DATA"):
+        read(tmp_path, **listed, list_digest="other")
 
 
 def test_the_rows_are_compared_with_the_list(tmp_path):
@@ -204,6 +204,15 @@ def test_a_folder_is_recognised_by_its_rows(tmp_path):
     assert not is_eval_folder(str(tmp_path))
     fill(tmp_path / "eval")
     assert is_eval_folder(str(tmp_path / "eval"))
+    Manifest(tmp_path / "manifest.json", {"score_format": 2}).save()
+    assert is_eval_folder(str(tmp_path)), "its rows were removed"
+
+
+def test_a_file_of_rows_that_cannot_be_opened_is_named(tmp_path):
+    Manifest(tmp_path / "manifest.json", MADE_FROM).save()
+    (tmp_path / "manifest.rows").mkdir()
+    with pytest.raises(ValueError, match=rf"X3D_EVALUATE.OUTPUT_PATH {tmp_path}/manifest.rows: Is a directory"):
+        open_shard(str(tmp_path), WHOLE, MADE_FROM, 3)
 
 
 def test_a_shard_is_resumed_and_its_rows_count_before_the_manifest(tmp_path):

@@ -36,27 +36,30 @@ def test_probabilities_computed_in_float16_are_usable(scale):
     assert not find_unusable(halves.astype(np.float32), Outputs.SOFTMAX).any()
 
 
+NOT_PROBABILITIES = "not probabilities (each from 0 to 1, with the sum 1); set X3D_POSTPROCESS.SOFTMAX True if they are"
+
+
 @pytest.mark.parametrize(
     ("outputs", "rows", "text"),
     [
         (Outputs.SOFTMAX, row(0.2, np.nan, 0.8), "holds scores that are not finite"),
         (Outputs.SOFTMAX, row(0.2, np.inf, 0.8), "holds scores that are not finite"),
         (Outputs.SOFTMAX, row(np.inf, -np.inf, 0.8), "holds scores that are not finite"),
-        (Outputs.SOFTMAX, row(0, 0, 0), "holds the same score for every class, 0; set X3D_POSTPROCESS.SOFTMAX True"),
+        (Outputs.SOFTMAX, row(0, 0, 0), "holds the same score for every class; set X3D_POSTPROCESS.SOFTMAX True"),
         (
             Outputs.SOFTMAX,
             row(-0.1, 0.1, 1),
-            "not probabilities, from -0.1 to 1 with the sum 1; set X3D_POSTPROCESS.SOF",
+            NOT_PROBABILITIES,
         ),
-        (Outputs.SOFTMAX, row(0.2, 0.3, 0.48), "from 0.2 to 0.48 with the sum 0.98; set X3D_POSTPROCESS.SOFTMAX True"),
-        (Outputs.SOFTMAX, row(0.2, 0.3, 0.52), "with the sum 1.02; set"),
-        (Outputs.SOFTMAX, row(0, 0, 1.005), "not probabilities, from 0 to 1.005"),
-        (Outputs.SOFTMAX, row(3e38, 3e38, 0), "not probabilities, from 0 to 3e"),
-        (Outputs.SOFTMAX, np.log(row(0.2, 0.3, 0.5)), "not probabilities, from -1.609 to -0.6931"),
-        (Outputs.SIGMOID, row(0.2, 1.5, 0.1), "not probabilities, from 0.1 to 1.5"),
-        (Outputs.SIGMOID, row(0.5, 0.5, 0.5), "the same score for every class, 0.5"),
+        (Outputs.SOFTMAX, row(0.2, 0.3, 0.48), NOT_PROBABILITIES),
+        (Outputs.SOFTMAX, row(0.2, 0.3, 0.52), NOT_PROBABILITIES),
+        (Outputs.SOFTMAX, row(0, 0, 1.005), NOT_PROBABILITIES),
+        (Outputs.SOFTMAX, row(3e38, 3e38, 0), NOT_PROBABILITIES),
+        (Outputs.SOFTMAX, np.log(row(0.2, 0.3, 0.5)), NOT_PROBABILITIES),
+        (Outputs.SIGMOID, row(0.2, 1.5, 0.1), "not probabilities (each from 0 to 1); set X3D"),
+        (Outputs.SIGMOID, row(0.5, 0.5, 0.5), "the same score for every class; set"),
         (Outputs.LOGITS, row(0.2, 0.3, 0.5), "holds probabilities already; set X3D_POSTPROCESS.SOFTMAX False"),
-        (Outputs.LOGITS, row(7, 7, 7), "the same score for every class, 7"),
+        (Outputs.LOGITS, row(7, 7, 7), "the same score for every class"),
         (Outputs.LOGITS, row(0, -np.inf, 1), "not finite"),
     ],
 )

@@ -158,7 +158,7 @@ class Logits(Engine):
 def test_a_model_that_returns_logits_stops_the_run_unless_a_softmax_is_wanted(small_cfg, views, monkeypatch):
     monkeypatch.setattr(module, "open_engine", lambda *given: Logits())
     score = scorer(small_cfg)
-    match = r"^the output of model x\.onnx for a\.mp4, view 0, holds scores that are not probabilities, .*SOFTMAX True"
+    match = r"^the output of model x\.onnx for a\.mp4, view 0, holds scores that are not probabilities .*SOFTMAX True"
     with pytest.raises(RunError, match=match):
         score(VIDEO)
     found = dataclasses.replace(score, outputs=Outputs.LOGITS)(VIDEO).scores

@@ -116,6 +116,12 @@ def write_summary(path: Path, *names: str, inputs: str = "") -> None:
     path.write_text(json.dumps({"filesinfo": samples}))
 
 
+def test_digests_without_a_provenance_do_not_count(tmp_path):
+    sample = {"infiles": [], "outfiles": ["0_7_0.bin"], "digest": "0123456789abcdef"}
+    (tmp_path / "s.json").write_text(json.dumps({"filesinfo": {"0": sample}}))
+    assert read_summary(tmp_path / "s.json").digests == {}
+
+
 def labels(folder: Path | str) -> dict[int, int] | None:
     record = read_record(str(folder))
     return dict(record.labels) if record else None
@@ -219,10 +225,10 @@ def test_keys_that_contradict_the_record_are_rejected_with_those_to_set(key):
         RECORD.check_keys({**KEYS, key: 5})
 
 
-def test_another_list_is_a_problem():
-    assert RECORD.list_problem("abc", "test.csv") == ""
-    assert ResultRecord("s", {}).list_problem("abc", "test.csv") == ""
-    problem = RECORD.list_problem("other", "test.csv")
-    assert problem.startswith(
-        "test.csv is not the list that the views were made from, as m.json records; set DATA.PATH"
-    )
+def test_another_list_is_rejected():
+    RECORD.check_list("abc", "test.csv")
+    RECORD.check_list("", "")
+    ResultRecord("s", {}).check_list("abc", "test.csv")
+    match = r"^test\.csv is not the list that the views were made from, as m\.json records; set DATA\.PATH_TO_DATA_DIR"
+    with pytest.raises(ValueError, match=match):
+        RECORD.check_list("other", "test.csv")

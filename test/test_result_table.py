@@ -137,10 +137,10 @@ def change(folder: Path, function) -> None:
 @pytest.mark.parametrize(
     ("function", "text"),
     [
-        (np.log, "0_3_0.bin holds scores that are not probabilities, from -"),
+        (np.log, "0_3_0.bin holds scores that are not probabilities (each from 0 to 1, with the sum 1); set X3D"),
         (
             lambda scores: 0 * scores,
-            "0_3_0.bin holds the same score for every class, 0; set X3D_POSTPROCESS.SOFTMAX True",
+            "0_3_0.bin holds the same score for every class; set X3D_POSTPROCESS.SOFTMAX True",
         ),
         (lambda scores: 2 * scores, "set X3D_POSTPROCESS.SOFTMAX True if they are logits or log-probabilities"),
     ],
@@ -151,6 +151,14 @@ def test_results_that_are_not_probabilities_are_reported_once_with_their_count(f
     [problem] = aggregate(tmp_path / "res").problems
     assert text in problem
     assert problem.endswith("(23 other results likewise)")
+
+
+def test_results_that_cannot_be_read_are_reported_once_with_their_count(tmp_path):
+    write_results(tmp_path / "res", 2 * LABELS)
+    for path in (tmp_path / "res").iterdir():
+        path.write_bytes(path.read_bytes()[:-4])
+    [problem] = aggregate(tmp_path / "res").problems
+    assert "0_3_0.bin cannot be read as scores: 32 bytes; 9 float32 (MODEL.NUM_CLASSES) are 36 (23 other" in problem
 
 
 def test_few_unusable_results_are_named_each(results):
@@ -169,8 +177,8 @@ def test_a_softmax_is_applied_to_logits_before_views_are_aggregated(tmp_path):
 
 
 def test_a_softmax_of_probabilities_is_a_problem(results):
-    [first, *_] = aggregate(results, outputs=Outputs.LOGITS).problems
-    assert first.endswith("0_3_0.bin holds probabilities already; set X3D_POSTPROCESS.SOFTMAX False")
+    [*_, last] = aggregate(results, outputs=Outputs.LOGITS).problems
+    assert last.endswith("11_0_0.bin holds probabilities already; set X3D_POSTPROCESS.SOFTMAX False")
 
 
 def test_rows_that_are_all_alike_are_a_problem_but_not_those_of_one_video(tmp_path):

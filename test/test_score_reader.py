@@ -2,6 +2,7 @@
 
 import io
 import os
+import re
 from pathlib import Path
 
 import numpy as np
@@ -75,8 +76,9 @@ def test_a_file_of_another_length_or_type_is_named(name, tmp_path):
     spoil(tmp_path / name)
     with pytest.raises(ValueError, match=f"{name} {match}"):
         read_scores(str(tmp_path / name), 3)
-    [problem] = ScoreReader(1, 3).read([Result(0, 0, str(tmp_path / name))])
-    assert problem.startswith(str(tmp_path / name))
+    [(path, cause)] = ScoreReader(1, 3).read([Result(0, 0, str(tmp_path / name))])
+    assert path == str(tmp_path / name)
+    assert re.match(match, cause)
 
 
 def test_raw_scores_of_the_right_length_are_read_straight_into_their_row(tmp_path, monkeypatch):
@@ -129,14 +131,13 @@ def test_a_flipped_bit_of_a_result_with_a_digest_is_noticed(suffix, tmp_path):
     content = bytearray(Path(path).read_bytes())
     content[-2] ^= 1
     Path(path).write_bytes(content)
-    [problem] = reader.read([Result(0, 0, path)])
-    assert (
-        problem == f"{path} is damaged or replaced: its digest is not in the summary of the run; run x3d_infer.py again"
-    )
+    cause = "is damaged or replaced: its digest is not in the summary of the run; run x3d_infer.py again"
+    assert reader.read([Result(0, 0, path)]) == [(path, cause)]
 
 
 def test_a_result_without_a_digest_is_noticed_if_others_have_one(tmp_path):
     paths = [write(tmp_path, name, SCORES[None], ".bin") for name in ("0_0", "1_0")]
     reader = ScoreReader(2, 3, digests(paths[0]))
-    [problem] = reader.read([Result(0, 0, paths[0]), Result(1, 0, paths[1])])
-    assert problem.startswith(f"{paths[1]} has no digest in the summary of the run")
+    [(path, cause)] = reader.read([Result(0, 0, paths[0]), Result(1, 0, paths[1])])
+    assert path == paths[1]
+    assert cause.startswith("has no digest in the summary of the run")

@@ -99,7 +99,7 @@ def test_another_number_of_views_is_rejected_whoever_wrote_the_results(writer, r
 def test_another_list_of_the_same_length_and_labels_is_rejected(results, data, tmp_path, caplog):
     (tmp_path / "test.csv").write_text(data.list_path.read_text().replace("1.mp4", "one.mp4"))
     keys = ["DATA.PATH_TO_DATA_DIR", str(tmp_path), "X3D_POSTPROCESS.ALLOW_MISSING", "True"]
-    assert postprocess(results, *keys) == 1
+    assert postprocess(results, *keys) == 2
     assert "test.csv is not the list that the views were made from" in caplog.text
 
 

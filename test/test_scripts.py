@@ -178,7 +178,10 @@ def test_allow_missing_scores_the_complete_videos_and_reports_both_accuracies(re
 
 def test_a_list_with_another_label_rejects_every_view(results, data, tmp_path, caplog):
     (tmp_path / "test.csv").write_text(data.list_path.read_text().replace("8\n", "7\n"))
-    assert postprocess(results, "DATA.PATH_TO_DATA_DIR", str(tmp_path)) == 1
+    assert postprocess(results, "DATA.PATH_TO_DATA_DIR", str(tmp_path)) == 2
+    assert "test.csv is not the list that the views were made from" in caplog.text
+    alone = shutil.copytree(results, tmp_path / "alone")
+    assert postprocess(alone, "DATA.PATH_TO_DATA_DIR", str(tmp_path)) == 1
     assert "view 60 has label 8, its video 2 has label 7" in caplog.text
     assert "30 problems" in caplog.text
 

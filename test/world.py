@@ -56,7 +56,7 @@ class InlineRunner(LocalRunner):
                 yield Outcome(video, (self.replacement or function)(video))
             except VideoError as error:
                 yield Outcome(video, None, error.reason, str(error))
-            except (OSError, RunError, ImportError):
+            except (OSError, MemoryError, RunError, ImportError):
                 raise
             except EngineError as error:
                 raise RunError(str(error)) from error

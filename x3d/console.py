@@ -22,8 +22,10 @@ class _OptionalOutput(io.FileIO):
     """A file whose failing writes are ignored, so that a full disk does not end a run because of a log line."""
 
     def write(self, content: "bytes | bytearray | memoryview") -> int:  # type: ignore[override]
+        rest = memoryview(content)
         with contextlib.suppress(OSError):
-            super().write(content)
+            while rest and (num_written := super().write(rest)):
+                rest = rest[num_written:]
         return len(content)
 
 

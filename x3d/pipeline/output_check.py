@@ -10,35 +10,51 @@ from x3d.storage.result_folder import Result
 
 
 class OutputCheck:
-    """Collects the results that are not what a model should return; a cause common to many is reported once."""
+    """Collects the results that cannot be used; a cause common to many is reported once, with their number."""
 
     def __init__(self, outputs: Outputs) -> None:
         self._outputs = outputs
-        self._texts: list[str] = []
-        self._num_unusable = 0
+        self._paths: dict[str, list[str]] = {}
         self._num_videos = 0
         self._first: np.ndarray | None = None
 
-    def add(self, rows: np.ndarray, results: Sequence[Result]) -> bool:
-        """Check the rows of a video, (V, num_classes) float32."""
-        bad = np.flatnonzero(find_unusable(rows, self._outputs))
-        self._num_unusable += len(bad)
-        for row in bad[: MAX_LISTED_PROBLEMS - len(self._texts)]:
-            self._texts.append(f"{results[row].path} {explain_unusable(rows[row], self._outputs)}")
+    def add(self, rows: np.ndarray, results: Sequence[Result], unread: Sequence[tuple[str, str]]) -> bool:
+        """Check the results of a video.
+
+        Args:
+            rows: (V, num_classes) float32.
+            unread: path and cause of each file that could not be read.
+        Returns:
+            Whether all of them can be used.
+        """
+        for path, cause in unread:
+            self._paths.setdefault(cause, []).append(path)
+        if unread:
+            return False
+        unusable = np.flatnonzero(find_unusable(rows, self._outputs))
+        for row in unusable.tolist():
+            self._paths.setdefault(explain_unusable(rows[row], self._outputs), []).append(results[row].path)
+        self._compare_with_first(rows)
+        return not len(unusable)
+
+    def _compare_with_first(self, rows: np.ndarray) -> None:
         if not self._num_videos:
             self._first = rows[0].copy()
         self._num_videos += 1
         if self._first is not None and not (rows == self._first).all():
             self._first = None
-        return not len(bad)
 
     def problems(self, folder: str) -> list[str]:
-        """List the unusable results, or report that all rows are alike."""
-        if self._num_unusable > MAX_LISTED_PROBLEMS:
-            return [f"{self._texts[0]} ({counted(self._num_unusable - 1, 'other result')} likewise)"]
-        if not self._texts and self._first is not None and self._num_videos > 1:
-            return [
+        """List the results that cannot be used, or report that all rows are alike."""
+        problems = []
+        for cause, paths in self._paths.items():
+            if len(paths) > MAX_LISTED_PROBLEMS:
+                problems.append(f"{paths[0]} {cause} ({counted(len(paths) - 1, 'other result')} likewise)")
+            else:
+                problems += [f"{path} {cause}" for path in paths]
+        if not problems and self._first is not None and self._num_videos > 1:
+            problems.append(
                 f"{folder} holds the same scores for every view of {counted(self._num_videos, 'video')}: the model "
                 "ignores its input or was not run; check it, and infer again"
-            ]
-        return self._texts
+            )
+        return problems

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from x3d.dataset.annotations import list_path, read_list
-from x3d.pipeline.result_table import AuditedResults, ExpectedViews, aggregate_results, audit_results
+from x3d.pipeline.result_table import ExpectedViews, aggregate_results, audit_results
 from x3d.scoring import Accuracy, ScoreTable, aggregate_views, measure_accuracy
 from x3d.scoring.accuracy import TOP_K
 from x3d.scoring.outputs import Outputs
 from x3d.storage.evaluation_folder import is_eval_folder
 from x3d.storage.evaluation_rows import read_rows
 from x3d.storage.provenance import list_digest
-from x3d.storage.result_record import ResultRecord, read_record
+from x3d.storage.result_record import read_record
 
 if TYPE_CHECKING:
     from fvcore.common.config import CfgNode
@@ -114,7 +114,11 @@ def _read_results(folder: str, settings: ScoringSettings) -> ScoreTable:
     record = read_record(folder) if os.path.isdir(folder) else None
     if record:
         record.check_keys(keys)
-    audited = _audit(folder, settings, record)
+        record.check_list(settings.list_digest, settings.annotations)
+    expected = None
+    if settings.labels is not None:
+        expected = ExpectedViews.of_list(settings.labels, num_views, settings.annotations)
+    audited = audit_results(folder, num_views, num_classes, expected, record)
     conditions = {
         **keys,
         "DATA.ENSEMBLE_METHOD": settings.ensemble_method,
@@ -137,15 +141,3 @@ def _read_results(folder: str, settings: ScoringSettings) -> ScoreTable:
     )
     line = meter.final_line(TOP_K) if len(table.labels) and not table.problems else None
     return dataclasses.replace(table, conditions=conditions, reference_line=line)
-
-
-def _audit(folder: str, settings: ScoringSettings, record: ResultRecord | None) -> AuditedResults:
-    """Compare the results with the listed videos, or with those that the record expects."""
-    expected = None
-    if settings.labels is not None:
-        expected = ExpectedViews.of_list(settings.labels, settings.num_views, settings.annotations)
-    audited = audit_results(folder, settings.num_views, settings.num_classes, expected, record)
-    if record and settings.list_digest and not audited.problems:
-        problem = record.list_problem(settings.list_digest, settings.annotations)
-        audited = dataclasses.replace(audited, problems=[problem] if problem else [])
-    return audited

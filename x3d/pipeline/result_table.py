@@ -145,16 +145,13 @@ def aggregate_results(
         allow_missing: read the complete videos although others are incomplete.
         outputs: what the results are.
     """
-    problems = list(audited.problems)
-    readable = not problems and (allow_missing or not audited.missing)
+    readable = not audited.problems and (allow_missing or not audited.missing)
     by_video = audited.by_video if readable else []
     reader = ScoreReader(num_views, num_classes, audited.digests)
     check = OutputCheck(outputs)
     scores = np.zeros((len(by_video), num_classes), dtype=np.float32)
     for video, results in enumerate(tqdm(by_video, desc="videos", unit="video", disable=None)):
-        unread = reader.read(results)
-        problems += unread
-        if not unread and check.add(reader.rows, results):
+        if check.add(reader.rows, results, reader.read(results)):
             scores[video] = aggregate(video, to_probabilities(reader.rows, outputs), results[0].label)
     return ScoreTable(
         folder=audited.folder,
@@ -164,7 +161,7 @@ def aggregate_results(
         incomplete=audited.incomplete,
         unlabelled=audited.unlabelled,
         missing=audited.missing,
-        problems=problems + check.problems(audited.folder),
+        problems=[*audited.problems, *check.problems(audited.folder)],
     )
 
 

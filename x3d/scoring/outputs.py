@@ -60,14 +60,15 @@ def explain_unusable(row: np.ndarray, outputs: Outputs) -> str:
     """
     if not np.isfinite(row).all():
         return "holds scores that are not finite (NaN or infinity)"
-    low, high, total = row.min(), row.max(), row.sum(dtype=np.float64)
-    if outputs is Outputs.LOGITS and low < high:
+    if outputs is Outputs.LOGITS and row.min() < row.max():
         return f"holds probabilities already; set {SOFTMAX_KEY} False"
-    if low == high:
-        cause = f"holds the same score for every class, {low:.4g}"
-    else:
-        cause = f"holds scores that are not probabilities, from {low:.4g} to {high:.4g} with the sum {total:.4g}"
-    return cause if outputs is Outputs.LOGITS else f"{cause}; {ADVICE}"
+    cause = "holds the same score for every class"
+    if outputs is Outputs.LOGITS:
+        return cause
+    if row.min() < row.max():
+        cause = "holds scores that are not probabilities (each from 0 to 1"
+        cause += ", with the sum 1)" if outputs is Outputs.SOFTMAX else ")"
+    return f"{cause}; {ADVICE}"
 
 
 def to_probabilities(rows: np.ndarray, outputs: Outputs) -> np.ndarray:

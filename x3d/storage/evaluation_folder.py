@@ -29,9 +29,17 @@ def rows_path(manifest: Path) -> Path:
 
 
 def is_eval_folder(folder: str) -> bool:
-    """Check whether an evaluation wrote a folder."""
+    """Check whether an evaluation wrote a folder.
+
+    Raises:
+        ValueError: a manifest in it is damaged.
+    """
     root = Path(folder)
-    return bool(folder) and root.is_dir() and any(rows_path(path).exists() for path in find_manifests(root))
+    return bool(folder) and root.is_dir() and any(map(_is_of_evaluation, find_manifests(root)))
+
+
+def _is_of_evaluation(manifest: Path) -> bool:
+    return os.path.lexists(rows_path(manifest)) or "score_format" in Manifest.load(manifest).provenance
 
 
 def open_shard(
@@ -63,7 +71,7 @@ def open_shard(
             rows.close()
             raise
     except OSError as error:
-        raise ValueError(f"X3D_EVALUATE.OUTPUT_PATH {folder}: {error.strerror}") from error
+        raise ValueError(f"X3D_EVALUATE.OUTPUT_PATH {error.filename or folder}: {error.strerror}") from error
     return manifest, rows
 
 

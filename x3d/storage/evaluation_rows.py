@@ -1,6 +1,5 @@
 """Read the score rows of an evaluation, of all its shards, into a table."""
 
-import dataclasses
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -53,6 +52,12 @@ def read_rows(
     provenance = manifests[0].provenance
     _check_complete(paths[0], provenance)
     _check_keys(folder, provenance, num_classes, ensemble_method, outputs)
+    made_from = provenance.get("list_digest")
+    if list_digest and made_from and made_from != list_digest:
+        raise ValueError(
+            f"{annotations} is not the list that {folder} was made from; set DATA.PATH_TO_DATA_DIR to the folder of "
+            "that list, or leave it out"
+        )
     parts = []
     for path in paths:
         parts.append(read_score_rows(rows_path(path), num_classes))
@@ -60,11 +65,8 @@ def read_rows(
     rows = np.concatenate(parts)
     rows = rows[np.argsort(rows["video"])]
     failed = {index: entry for manifest in manifests for index, entry in manifest.failed().items()}
-    table = _table(rows, failed, provenance, folder, labels, annotations)
-    if labels is not None and not table.problems and provenance.get("list_digest", list_digest) != list_digest:
-        problem = f"{annotations} is not the list that {folder} was made from, as its manifest records"
-        return dataclasses.replace(table, problems=[problem])
-    return table
+    rows_of = {shard_of(path).shard_id: rows_path(path) for path in paths}
+    return _table(rows, failed, provenance, folder, rows_of, labels, annotations)
 
 
 def _check_keys(
@@ -98,6 +100,7 @@ def _table(
     failed: Mapping[int, Entry],
     provenance: Mapping[str, Any],
     folder: str,
+    rows_of: Mapping[int, Path],
     listed_labels: Sequence[int] | None,
     annotations: str,
 ) -> ScoreTable:
@@ -121,10 +124,16 @@ def _table(
         expected_from=annotations or folder,
         conditions=_conditions(provenance),
         incomplete=incomplete,
-        missing=[f"video {video}: {failed.get(video, {}).get('text', 'not evaluated')}" for video in incomplete],
+        missing=[_describe_missing(video, failed.get(video), rows_of[video % len(rows_of)]) for video in incomplete],
         problems=problems,
         unlabelled=unlabelled,
     )
+
+
+def _describe_missing(video: int, failure: Entry | None, rows: Path) -> str:
+    if failure:
+        return f"video {video}: {failure['text']}"
+    return f"video {video} has no row in {rows}; run x3d_evaluate.py to score it"
 
 
 def _conditions(provenance: Mapping[str, Any]) -> dict[str, Any]:

@@ -73,15 +73,21 @@ class ResultRecord:
             values = " ".join(f"{key} {value}" for key, value in known.items())
             raise ValueError(f"{self.views_source or self.source} records other keys for these results: set {values}")
 
-    def list_problem(self, list_digest: str, source: str) -> str:
-        """Compare the list that the views were made from with another, empty if it is the same or unknown."""
-        made_from = self.views.get("list_digest", list_digest)
-        if made_from == list_digest:
-            return ""
-        return (
-            f"{source} is not the list that the views were made from, as {self.views_source} records; set "
-            "DATA.PATH_TO_DATA_DIR to the folder of that list, or leave it out"
-        )
+    def check_list(self, list_digest: str, source: str) -> None:
+        """Compare the list that the views were made from with another.
+
+        Args:
+            list_digest: of the other, empty if there is none.
+            source: path of the other.
+        Raises:
+            ValueError: they differ.
+        """
+        made_from = self.views.get("list_digest")
+        if list_digest and made_from and made_from != list_digest:
+            raise ValueError(
+                f"{source} is not the list that the views were made from, as {self.views_source} records; set "
+                "DATA.PATH_TO_DATA_DIR to the folder of that list, or leave it out"
+            )
 
 
 class _Sample(NamedTuple):
@@ -160,7 +166,7 @@ def _reduce(pairs: list[tuple[str, Any]]) -> Any:
     outputs, inputs = content[OUTPUT_FILES], content.get(INPUT_FILES) or [""]
     if not isinstance(outputs, list) or not isinstance(inputs, list):
         raise TypeError(f"{INPUT_FILES} and {OUTPUT_FILES} are no lists")
-    return _Sample([os.path.basename(name) for name in outputs], content.get(DIGEST, ""), inputs[0])
+    return _Sample([name.rpartition("/")[2] for name in outputs], content.get(DIGEST, ""), inputs[0])
 
 
 def _is_intact(content: bytes, has_digest: bool) -> bool:
@@ -196,4 +202,5 @@ def _record(path: Path, summary: Any) -> tuple[ResultRecord, set[int]]:
     folder = os.path.dirname(source) if source else None
     provenance = summary.get(PROVENANCE) or {}
     views = provenance.get("views") or {}
+    digests = digests if provenance else {}
     return ResultRecord(str(path), labels, digests, provenance, folder, views, str(path), missing), named_twice

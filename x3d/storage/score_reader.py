@@ -37,8 +37,8 @@ class ScoreReader:
         self._bytes = [row[:num_classes].data.cast("B") for row in self._buffer]
         self.rows = self._buffer[:, :num_classes]
 
-    def read(self, results: Sequence[Result]) -> list[str]:
-        """Read the scores of the views into `rows` and return a problem per file that cannot be used.
+    def read(self, results: Sequence[Result]) -> list[tuple[str, str]]:
+        """Read the scores of the views into `rows` and return path and cause of each file that cannot be used.
 
         A .bin is read straight into its row, whose spare element shows whether the file is longer.
         """
@@ -51,7 +51,7 @@ class ScoreReader:
                 elif self._digests:
                     self._check_digest(result.path, self._bytes[row])
             except ValueError as error:
-                problems.append(str(error))
+                problems.append((result.path, str(error).removeprefix(f"{result.path} ")))
         return problems
 
     def _read_raw(self, row: int, path: str) -> int:
@@ -72,7 +72,7 @@ class ScoreReader:
         return scores
 
     def _check_digest(self, path: str, content: bytes | memoryview) -> None:
-        expected = self._digests.get(os.path.basename(path))
+        expected = self._digests.get(path.rpartition("/")[2])
         if expected != xxhash.xxh3_64_hexdigest(content):
             cause = "is damaged or replaced: its digest is not" if expected else "has no digest"
             raise ValueError(f"{path} {cause} in the summary of the run; run x3d_infer.py again")

@@ -33,18 +33,16 @@ class ViewFiles:
         self._data_bytes = 4 * math.prod(view_shape)
         self._needed = f"float32 of shape (1, {', '.join(map(str, view_shape))}) is needed"
 
-    def check(self, path: str, size: int) -> str:
-        """Check a file by its size and header.
+    def check(self, path: str) -> str:
+        """Check a regular file by its size and header.
 
         Returns:
             The problem, which names the file; empty if it has none.
         """
         try:
-            if path.lower().endswith(".bin"):
-                return "" if size == self._data_bytes else f"{path}: {self._wrong_size(0, size)}"
             descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
             try:
-                problem = self._locate(descriptor, path, size)[1]
+                problem = self._locate(descriptor, path)[1]
             finally:
                 os.close(descriptor)
         except OSError as error:
@@ -61,7 +59,7 @@ class ViewFiles:
         """
         try:
             with open_regular(path) as file:
-                offset, problem = self._locate(file.fileno(), path, os.fstat(file.fileno()).st_size)
+                offset, problem = self._locate(file.fileno(), path)
                 if not problem and os.preadv(file.fileno(), [view.data.cast("B")], offset) != self._data_bytes:
                     problem = "the file ended before its last value"
         except OSError as error:
@@ -69,8 +67,9 @@ class ViewFiles:
         if problem:
             raise ValueError(f"{path}: {problem}")
 
-    def _locate(self, descriptor: int, path: str, size: int) -> tuple[int, str]:
+    def _locate(self, descriptor: int, path: str) -> tuple[int, str]:
         """Find the offset of the values; return it and the problem of the file, empty if it has none."""
+        size = os.lseek(descriptor, 0, os.SEEK_END)
         if path.lower().endswith(".bin"):
             return 0, "" if size == self._data_bytes else self._wrong_size(0, size)
         head = os.pread(descriptor, HEAD_BYTES, 0)
