@@ -48,16 +48,19 @@ def test_a_model_that_changes_before_the_workers_load_it_stops_the_run(
         return opened
 
     monkeypatch.setattr(module, "open_shard", open_later)
-    digest = read_model(str(model)).digest
     assert x3d_evaluate.main(evaluate_keys(data, model, tmp_path / "out")) == 1
     expected = f"model {model} has changed since the run started" if change == "replaced" else f"{model} does not exist"
     assert expected in caplog.text
     assert "internal_error" not in caplog.text
     assert len(read_score_rows(tmp_path / "out" / "manifest.rows", 9)) == 0
-    if change == "replaced":
-        monkeypatch.setattr(module, "open_shard", open_shard)
-        assert x3d_evaluate.main(evaluate_keys(data, model, tmp_path / "out")) == 2
-        assert f"model_digest was {digest!r}" in caplog.text
+
+
+def test_rows_of_one_model_are_not_resumed_with_another(data, model, tmp_path, caplog):
+    digest = read_model(str(model)).digest
+    assert x3d_evaluate.main(evaluate_keys(data, model, tmp_path / "out")) == 0
+    replace(model)
+    assert x3d_evaluate.main(evaluate_keys(data, model, tmp_path / "out")) == 2
+    assert f"model_digest was {digest!r}, is {read_model(str(model)).digest!r}" in caplog.text
 
 
 def test_a_model_that_changes_after_it_was_read_is_not_seen(data, model, small_onnx, tmp_path, monkeypatch):
