@@ -10,10 +10,13 @@ A stopped run resumes where it was. A shard (--shard_id, --num_shards) writes it
 x3d_postprocess.py scores the folder when all shards are in it.
 """
 
-if __name__ == "__main__":  # before anything else can be interrupted
-    from x3d.signals import end_on_stop_signals
+if __name__ == "__main__":  # Ctrl-C must not interrupt the imports with a traceback
+    import _signal  # type: ignore[import-not-found]
 
-    end_on_stop_signals()
+    _signal.pthread_sigmask(_signal.SIG_BLOCK, (_signal.SIGINT, _signal.SIGTERM))
+    from x3d.signals import begin_script
+
+    begin_script()
 
 import argparse
 import logging

@@ -8,10 +8,13 @@ each NUM_CLASSES float32, and <output>/<output_dirname>_summary.json.
 Without --input it measures on zeros: python x3d_infer.py --model x3d_s.onnx --batchsize 8 --loop 20
 """
 
-if __name__ == "__main__":  # before anything else can be interrupted
-    from x3d.signals import end_on_stop_signals
+if __name__ == "__main__":  # Ctrl-C must not interrupt the imports with a traceback
+    import _signal  # type: ignore[import-not-found]
 
-    end_on_stop_signals()
+    _signal.pthread_sigmask(_signal.SIG_BLOCK, (_signal.SIGINT, _signal.SIGTERM))
+    from x3d.signals import begin_script
+
+    begin_script()
 
 import argparse
 import dataclasses

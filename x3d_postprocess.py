@@ -10,10 +10,13 @@ views were made from, as the summary beside the folder or the manifest of the vi
 summary names; else videos 0 to the last one found. The shards of x3d_evaluate.py in one folder are merged.
 """
 
-if __name__ == "__main__":  # before anything else can be interrupted
-    from x3d.signals import end_on_stop_signals
+if __name__ == "__main__":  # Ctrl-C must not interrupt the imports with a traceback
+    import _signal  # type: ignore[import-not-found]
 
-    end_on_stop_signals()
+    _signal.pthread_sigmask(_signal.SIG_BLOCK, (_signal.SIGINT, _signal.SIGTERM))
+    from x3d.signals import begin_script
+
+    begin_script()
 
 import argparse
 import logging

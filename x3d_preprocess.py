@@ -8,10 +8,13 @@ A list of videos -> <view>_<label>.npy or .bin, each one (1, 3, T, C, C) float32
 A stopped run resumes where it was. A video that cannot be used is listed with its reason, and the exit status is 1.
 """
 
-if __name__ == "__main__":  # before anything else can be interrupted
-    from x3d.signals import end_on_stop_signals
+if __name__ == "__main__":  # Ctrl-C must not interrupt the imports with a traceback
+    import _signal  # type: ignore[import-not-found]
 
-    end_on_stop_signals()
+    _signal.pthread_sigmask(_signal.SIG_BLOCK, (_signal.SIGINT, _signal.SIGTERM))
+    from x3d.signals import begin_script
+
+    begin_script()
 
 import argparse
 import logging

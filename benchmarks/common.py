@@ -17,6 +17,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from x3d.cores import count_cores
 from x3d.storage.atomic import write_json
 
 if TYPE_CHECKING:
@@ -204,7 +205,7 @@ def describe_machine() -> dict[str, Any]:
         pass
     return {
         "processor": processor,
-        "cores": len(os.sched_getaffinity(0)),
+        "cores": count_cores(),
         "python": platform.python_version(),
         "versions": {name: found for name in PACKAGES if (found := _version(name))},
     }

@@ -9,7 +9,6 @@ PySlowFast's route is measured too: the files, with BACKEND slowfast, each video
 """
 
 import functools
-import os
 import shutil
 import statistics
 import tempfile
@@ -36,6 +35,7 @@ from benchmarks.common import (
 from demo.small import SMALL
 from x3d.cli import DEFAULT_CFG
 from x3d.config.loading import load_cfg
+from x3d.cores import count_cores
 from x3d.dataset.annotations import Video
 from x3d.dataset.naming import views_per_video
 from x3d.execution.process_pool import Workers
@@ -130,7 +130,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     figures |= {
         "rounds": rounds,
         "videos": routes.num_videos,
-        "workers": len(os.sched_getaffinity(0)),
+        "workers": count_cores(),
         "threads_a_worker": 1,
         "streaming_share_of_inference_alone": share,
     }

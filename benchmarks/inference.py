@@ -16,7 +16,6 @@ those of the calls of all rounds.
 
 import itertools
 import logging
-import os
 import statistics
 import tempfile
 import time
@@ -31,6 +30,7 @@ from benchmarks.common import ROUNDS, build_parser, make_model, median_ratio, wr
 from demo.small import SMALL
 from x3d.cli import DEFAULT_CFG
 from x3d.config.loading import load_cfg
+from x3d.cores import count_cores
 from x3d.network.engine import ONNX_ENGINES, open_engine
 from x3d.network.model import X3D, Architecture
 from x3d.network.model_file import read_model
@@ -152,7 +152,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser = build_parser(__doc__)
     parser.add_argument("--batch_sizes", type=int, nargs="+", metavar="N", help="default: 1 4 8 16 32 64; --quick: 2")
     args = parser.parse_args(argv)
-    num_threads = len(os.sched_getaffinity(0))
+    num_threads = count_cores()
     torch.set_num_threads(num_threads)
     cfg = load_cfg(str(DEFAULT_CFG), SMALL if args.quick else ())
     rounds = 1 if args.quick else ROUNDS

@@ -9,7 +9,6 @@ number of videos is measured on a generated two-second video with a small networ
 
 import functools
 import importlib.util
-import os
 import shutil
 import statistics
 import tempfile
@@ -35,6 +34,7 @@ from benchmarks.common import (
 from demo.small import SMALL
 from x3d.cli import DEFAULT_CFG
 from x3d.config.loading import load_cfg
+from x3d.cores import count_cores
 from x3d.dataset.naming import views_per_video
 
 WORKERS, NODES, NUM_VIDEOS = (1, 2), (1, 2, 4), (20, 100, 500)
@@ -120,7 +120,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--copies", type=int, help="times each video is listed (default: 4, with --quick 1)")
     args = parser.parse_args(argv)
     copies, rounds = args.copies or (1 if args.quick else 4), 1 if args.quick else ROUNDS
-    num_cores = len(os.sched_getaffinity(0))
+    num_cores = count_cores()
     workers = [number for number in WORKERS if number <= (1 if args.quick else num_cores)]
     nodes = [number for number in NODES if importlib.util.find_spec("ray") and not (args.quick and number > 1)]
     figures: dict[str, Any] = {"rounds": rounds, "threads_a_worker": 1}

@@ -6,7 +6,6 @@ Writes a result file for each of 30 views per video, then runs the script and a 
 reads every file, in turn. The first round is not counted: it loads the files into the page cache.
 """
 
-import os
 import statistics
 import sys
 import tempfile
@@ -18,6 +17,7 @@ import numpy as np
 from tqdm import tqdm
 
 from benchmarks.common import ROUNDS, Cost, build_parser, median_ratio, run_measured, script, write_list, write_results
+from x3d.cores import count_cores
 
 KINETICS_VIDEOS, QUICK_VIDEOS = 19761, 20
 VIEWS, CLASSES = 30, 400
@@ -69,7 +69,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         "rounds": rounds,
         "videos": num_videos,
         "files": VIEWS * num_videos,
-        "threads": len(os.sched_getaffinity(0)),
+        "threads": count_cores(),
         "floor": summarise(floor[1:]),
         "ours": summarise(ours[1:]),
         "ours_over_floor": median_ratio(*seconds),

@@ -15,7 +15,7 @@ from benchmarks.common import RESULTS, ROOT, load_results
 from benchmarks.labels import Results
 from benchmarks.result_tables import TABLES
 
-DOCUMENTS = ("README.md", "benchmarks/README.md", "benchmarks/parity.md")
+DOCUMENTS = ("README.md", "benchmarks/README.md", "benchmarks/parity.md", "benchmarks/reliability.md")
 _SECTION = re.compile(r"(<!-- table: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
 
@@ -36,6 +36,21 @@ def fill(document: str, folder: str, results: Results) -> str:
     return _SECTION.sub(replace, document)
 
 
+def update(name: str) -> None:
+    """Replace the tables of a document by those of the results."""
+    _update(name, load_results(RESULTS), check=False)
+
+
+def _update(name: str, results: Results, check: bool) -> bool:
+    """Check whether the tables of a document differ from the results, and replace them unless `check`."""
+    path = ROOT / name
+    before = path.read_text()
+    after = fill(before, "benchmarks/results" if path.parent == ROOT else "results", results)
+    if before != after and not check:
+        path.write_text(after)
+    return before != after
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--check", action="store_true", help="write nothing; exit 1 if a document differs")
@@ -44,16 +59,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     quick = [name for name, result in results.items() if result["quick"]]
     if quick:
         raise ValueError(f"{', '.join(quick)} in {RESULTS}: results of a --quick run; run it without --quick")
-    stale = []
-    for name in DOCUMENTS:
-        path = ROOT / name
-        folder = "benchmarks/results" if path.parent == ROOT else "results"
-        before = path.read_text()
-        after = fill(before, folder, results)
-        if before != after:
-            stale.append(name)
-            if not args.check:
-                path.write_text(after)
+    stale = [name for name in DOCUMENTS if _update(name, results, args.check)]
     if args.check and stale:
         print(f"{', '.join(stale)} differ from the results; run python -m benchmarks.tables", file=sys.stderr)
     return 1 if args.check and stale else 0

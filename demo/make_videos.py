@@ -9,12 +9,12 @@ demo/scenes.py draws the clips.
 
 import argparse
 import math
-import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from demo.scenes import CLASSES, HEIGHT, WIDTH, make_scene, render
+from x3d.cores import count_cores
 
 FPS, NUM_FRAMES = 30, 300
 
@@ -55,7 +55,7 @@ def make_videos(output: str, num: int, seed: int) -> None:
     for path, _ in rows:
         (Path(output) / "val" / path).parent.mkdir(parents=True, exist_ok=True)
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(len(os.sched_getaffinity(0)), mp_context=context) as pool:
+    with ProcessPoolExecutor(count_cores(), mp_context=context) as pool:
         jobs = [
             pool.submit(write_clip, str(Path(output) / "val" / path), label, (seed, number))
             for number, (path, label) in enumerate(rows)

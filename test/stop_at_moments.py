@@ -24,7 +24,7 @@ from demo.synthetic import synthetic_state
 from test.helpers import ROOT, Dataset
 
 FIRST_LINE = """
-import os, sys
+import _signal, os, sys
 class Watch:
     def find_spec(self, name, path=None, target=None):
         if name == "x3d":
@@ -33,8 +33,12 @@ class Watch:
 if "X3D_FIRST_LINE" in os.environ:
     descriptor = int(os.environ.pop("X3D_FIRST_LINE"))
     sys.meta_path.insert(0, Watch())
+    _signal.signal(_signal.SIGINT, _signal.default_int_handler)
 """
-"""A sitecustomize module: it reports when the first line of a script imports the package."""
+"""A sitecustomize module: it reports when the first line of a script imports the package.
+
+It heeds Ctrl-C, which a job in the background ignores.
+"""
 
 SIGNALS = {
     "SIGINT": [(signal.SIGINT, 0.0)],

@@ -92,12 +92,19 @@ def test_checking_a_list_lists_problems_and_repeated_paths(tmp_path):
     assert [row.problem for row in bad_rows][1] == "the path is listed before"
 
 
+def test_rows_of_three_columns_are_bad_and_no_videos(tmp_path):
+    videos, bad_rows = scan_list(config(tmp_path, "a.mp4 300 0\nb.mp4 250 1\n"))
+    assert (videos, [row.index for row in bad_rows]) == ([], [0, 1])
+
+
 def test_videos_are_warned_of_and_counted_that_have_no_label(tmp_path, caplog):
     (tmp_path / "b.mp4").touch()
     cfg = config(tmp_path, "a.mp4 0\nb.mp4 -1\nc.mp4 -1\n", "DATA.PATH_PREFIX", str(tmp_path))
     videos = read_videos(cfg)
     assert count_unlabelled(videos) == 2
-    assert [record.message for record in caplog.records] == ["2 of 3 videos unlabelled (-1): left out of the accuracy"]
+    assert [record.message for record in caplog.records] == [
+        "2 of 3 videos are unlabelled (-1) and left out of the accuracy"
+    ]
 
 
 def test_a_list_none_of_whose_videos_exists_is_refused(tmp_path):
@@ -116,3 +123,10 @@ def test_the_first_video_that_exists_is_found(tmp_path):
     for name in ("b.mp4", "c.mp4"):
         (tmp_path / name).touch()
     assert first_existing(videos) == str(tmp_path / "b.mp4")
+
+
+@pytest.mark.parametrize("row", [" " * 200_000 + "x", '"' * 200_000, "a,1" * 100_000])
+def test_a_row_without_end_is_named_at_once_and_shown_in_part(row, tmp_path):
+    with pytest.raises(ValueError, match="1 line: longer than any path") as raised:
+        read(tmp_path, f"a.mp4 1\n{row}\n")
+    assert len(str(raised.value)) < 1000

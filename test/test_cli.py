@@ -51,6 +51,7 @@ def run_code(action: str, shell: str = '"$@"') -> "subprocess.CompletedProcess[s
     """Run an action within `guarded` in a process of its own, as a shell starts it."""
     code = (
         "import logging, os, signal, sys, threading, time\nfrom x3d import cli, console, signals\n"
+        "signal.signal(signal.SIGINT, signal.SIG_DFL)\n"  # a job in the background ignores it
         f"def action():\n{textwrap.indent(action, '    ')}\n    return 0\n"
         "console.end(cli.guarded(action))"
     )
@@ -142,6 +143,11 @@ PROGRESS += "    logging.warning('a line')\n    bar.update()\nconsole.print_resu
 def test_stderr_that_cannot_be_written_ends_no_run(shell):
     ran = run_code(PROGRESS, shell)
     assert (ran.returncode, ran.stdout, ran.stderr) == (0, "result\n", "")
+
+
+def test_a_long_line_reaches_stderr_whole():
+    ran = run_code("sys.stderr.write('x' * 1_000_000 + 'é' + chr(10))")
+    assert ran.stderr == "x" * 1_000_000 + "é\n"
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,5 @@
 import collections
+import os
 import re
 
 import av
@@ -154,3 +155,9 @@ def test_damage_that_the_decoder_conceals_is_found(name, tmp_path):
             assert re.search(r"\(\d+ damaged frames?, concealed\)$", result.text)
     assert found["concealed"] > 0
     assert found["damaged"] >= 6
+
+
+def test_a_file_that_changes_while_it_is_inspected_has_that_reason(tmp_path, monkeypatch):
+    path = write_video(tmp_path / "video.mp4", 30)
+    monkeypatch.setattr("x3d.video.inspection.plan_clips", lambda *args: os.utime(path, ns=(1, 1)))
+    assert inspect(path).reason == "changed"

@@ -54,3 +54,8 @@ def test_the_folder_that_holds_most_of_a_sample_is_named(data):
     assert "Kinetics-400/val/ holds" in explain_prefix("", LISTED, "Kinetics-400")
     many = [LISTED[1]] + [f"{number}.mp4" for number in range(20_000)]
     assert "Kinetics-400/empty/ holds" in explain_prefix("", many, "Kinetics-400")
+
+
+def test_all_folders_above_the_prefix_are_tried(data):
+    listed = [f"val/{path}" for path in LISTED]
+    assert "Kinetics-400/ holds" in explain_prefix("Kinetics-400/val/zumba", listed, "elsewhere")

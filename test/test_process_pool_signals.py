@@ -21,6 +21,7 @@ if __name__ != "__main__":
 def process_number(video):
     return os.getpid()
 if __name__ == "__main__":
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # a job in the background ignores it
     end_on_stop_signals()
     with Workers(2, 60) as workers:
         print(len(list(workers.run(process_number, [Video(n, "", "", 0) for n in range(4)]))))

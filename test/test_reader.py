@@ -1,6 +1,7 @@
 import os
 import struct
 from pathlib import Path
+from types import SimpleNamespace
 
 import av
 import pytest
@@ -175,3 +176,17 @@ def test_a_file_that_changes_between_two_passes_is_not_decoded_again(tmp_path):
         with pytest.raises(VideoError) as raised:
             next(reader.frames())
     assert raised.value.reason == "changed"
+
+
+def test_corrupt_frames_count_from_the_first_key_frame_on(tmp_path, monkeypatch):
+    """Those before it refer to frames that the file does not contain."""
+    marks = [(False, True), (False, False), (True, False), (False, True), (False, False), (True, True), (False, True)]
+    frames = [
+        SimpleNamespace(pts=number, rotation=0, key_frame=is_key, is_corrupt=is_corrupt)
+        for number, (is_key, is_corrupt) in enumerate(marks)
+    ]
+    with VideoReader(str(write_video(tmp_path / "video.mp4", 5))) as reader:
+        monkeypatch.setattr(reader, "_decode", lambda: iter(frames))
+        for _ in range(2):
+            assert [frame.pts for frame in reader.frames()] == list(range(7))
+            assert reader.num_corrupt_frames == 3

@@ -15,7 +15,11 @@ from test.helpers import ROOT
 from x3d.signals import STOP_SIGNALS, StopSignalsBlocked, end_on_stop_signals, restore_handlers
 
 NAMES = {signal.SIGINT: "Ctrl-C", signal.SIGTERM: "SIGTERM"}
-PROLOGUE = "import os, signal, sys, threading, time\nfrom x3d.signals import *\nend_on_stop_signals()\n"
+PROLOGUE = (
+    "import os, signal, sys, threading, time\nfrom x3d.signals import *\n"
+    "signal.signal(signal.SIGINT, signal.SIG_DFL)\n"  # a job in the background ignores it
+    "end_on_stop_signals()\n"
+)
 SEND = "os.kill(os.getpid(), {number})\n"
 
 
@@ -36,6 +40,16 @@ def test_a_signal_ends_the_process_with_one_line_and_without_clean_up(number):
     ran = run(code, number)
     text = f"\n[ERROR] stopped by {NAMES[number]}; to continue, run the same command again\n"
     assert (ran.returncode, ran.stdout, ran.stderr) == (128 + number, "", text)
+
+
+@pytest.mark.parametrize("number", NAMES)
+def test_a_signal_that_the_first_line_blocked_is_handled(number):
+    code = (
+        "signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)\nSEND\n"
+        "print('blocked', flush=True)\nbegin_script()\nprint('after', flush=True)"
+    )
+    ran = run(code, number)
+    assert (ran.returncode, ran.stdout, ran.stderr.count("stopped")) == (128 + number, "blocked\n", 1)
 
 
 @pytest.mark.parametrize("number", NAMES)
@@ -141,6 +155,13 @@ def test_another_thread_blocks_its_own_signals_only(received):
     thread.join()
     assert inside == [set(STOP_SIGNALS)]
     assert blocked() == set()
+
+
+@pytest.mark.parametrize("number", NAMES)
+def test_a_signal_that_is_ignored_stays_ignored(number, received):
+    signal.signal(number, signal.SIG_IGN)
+    restore_handlers(end_on_stop_signals())
+    assert signal.getsignal(number) == signal.SIG_IGN
 
 
 def test_the_handlers_before_are_restored(received):

@@ -62,8 +62,9 @@ REJECTED = {
         [make_node("Add", ["image", "more"], ["x"]), MEAN_OF_X],
         [IMAGE, value("more", VIEWS)],
         [CLASS],
-        "2 inputs .image float32 .*, more float32",
+        "2 inputs .image, more.",
     ),
+    "an input that nothing uses": ([MEAN], [IMAGE, value("more", VIEWS)], [CLASS], "2 inputs .image, more."),
     "no input": (
         [make_node("Constant", [], ["class"], value=onnx.numpy_helper.from_array(np.ones((1, 3), np.float32)))],
         [],

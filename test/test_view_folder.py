@@ -233,8 +233,8 @@ def test_videos_whose_file_changed_are_forgotten_and_reported(tmp_path, caplog):
     with folder_of(out).open(MADE_FROM, videos, False) as (manifest, _):
         assert list(manifest.done()) == [2, 3, 4]
     assert names(out) == {"4_2.npy", "5_2.npy", "6_0.npy", "7_0.npy", "8_1.npy", "9_1.npy", "manifest.json"}
-    changed = f"2 videos changed since the views were made, and are decoded again: {tmp_path}/0.mp4, {tmp_path}/1.mp4"
-    missing = f"1 video cannot be read any more; the views made of them are used: {tmp_path}/3.mp4"
+    changed = f"2 videos to decode again, changed since the views were made: {tmp_path}/0.mp4, {tmp_path}/1.mp4"
+    missing = f"1 video not readable any more, whose views stay in use: {tmp_path}/3.mp4"
     assert [record.getMessage() for record in caplog.records] == [changed, missing]
 
 

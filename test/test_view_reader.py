@@ -37,6 +37,17 @@ def test_capitals_do_not_change_the_order(tmp_path):
     assert open_views(str(tmp_path)).paths == [str(tmp_path / name) for name in ("A1.npy", "b1.npy", "C1.npy")]
 
 
+def test_canonical_names_sort_by_their_numbers_as_natural_order_does():
+    chance = random.Random(0)
+    names = [
+        f"{view}_{label}.{suffix}"
+        for view in (0, 2, 10, 592829, 999999999999)
+        for label in (-399, -10, -2, -1, 0, 1, 2, 10, 399, 999999999)
+        for suffix in ("bin", "npy")
+    ]
+    assert sort_names(chance.sample(names, len(names))) == natsorted(sorted(names), alg=ns.IGNORECASE)
+
+
 @pytest.mark.parametrize("seed", range(20))
 def test_numbers_sort_as_natural_order_does(seed):
     chance = random.Random(seed)
@@ -76,6 +87,9 @@ def test_a_missing_file_or_folder_is_named(tmp_path):
         open_views(f"{tmp_path}/a.npy,{tmp_path}/b.npy")
     with pytest.raises(ValueError, match=f"--input {tmp_path}/none is neither a folder nor a file"):
         open_views(f"{tmp_path}/none")
+    (tmp_path / "sub").mkdir()
+    with pytest.raises(ValueError, match=f"--input {tmp_path}/sub is not a regular file"):
+        open_views(f"{tmp_path}/a.npy,{tmp_path}/sub")
 
 
 def test_a_folder_without_views_is_rejected(tmp_path):
@@ -87,7 +101,9 @@ def test_a_folder_without_views_is_rejected(tmp_path):
 @pytest.mark.parametrize("make", [Path.mkdir, os.mkfifo, lambda path: path.symlink_to(path.parent)])
 def test_only_regular_files_are_views(make: Callable[[Path], None], tmp_path):
     make(tmp_path / "0_0.npy")
-    with pytest.raises(ValueError, match=r"--input .*0_0.npy is not a regular file; move it elsewhere"):
+    with pytest.raises(
+        ValueError, match=r"--input .*0_0.npy is not a regular file, nor a link to one; move it elsewhere"
+    ):
         open_views(str(tmp_path))
 
 
@@ -99,7 +115,7 @@ def test_a_link_to_a_view_is_read_and_a_broken_one_named(tmp_path):
     views.check(SHAPE)
     np.testing.assert_array_equal(views.read(views.paths, SHAPE), VIEW)
     (tmp_path / "elsewhere.npy").unlink()
-    with pytest.raises(ValueError, match=r"--input .*0_0.npy cannot be read: No such file"):
+    with pytest.raises(ValueError, match=r"--input .*0_0.npy is not a regular file, nor a link to one"):
         open_views(str(tmp_path / "in"))
 
 
@@ -167,6 +183,14 @@ WRONG = {
     "magic.npy": (lambda path: damage(path, b"NUMPY", b"NUMPX"), "it is not a .npy file"),
     "version.npy": (lambda path: damage(path, b"\x01\x00", b"\x09\x00"), "its .npy header is damaged"),
     "length.npy": (lambda path: damage(path, b"\x76\x00", b"\x77\x00"), f"{NEEDED}, 729 bytes; it has 728"),
+    "digits.npy": (
+        lambda path: write_header(path, f"{{'descr': '<f4', 'fortran_order': False, 'shape': (0x{5000 * 'f'},)}}"),
+        "its .npy header is damaged",
+    ),
+    "many.npy": (
+        lambda path: write_header(path, f"{{'descr': '<f4', 'fortran_order': False, 'shape': ({9000 * '1,'})}}"),
+        rf"{NEEDED}; it has float32 of shape \(1, 1, 1, 1, 1, 1, \.\.\.\)$",
+    ),
     "giant.npy": (
         lambda path: write_header(path, "{'descr': '<f4', 'fortran_order': False, 'shape': (1099511627776,)}"),
         rf"{NEEDED}; it has float32 of shape \(1099511627776,\)",
@@ -203,6 +227,12 @@ def test_two_files_of_one_result_are_rejected(tmp_path):
     VIEW.tofile(tmp_path / "0_0.bin")
     with pytest.raises(ValueError, match=r"0_0.npy and .*0_0.bin would write the same result"):
         open_views(str(tmp_path)).check(SHAPE)
+
+
+def test_a_file_that_is_listed_twice_is_rejected(tmp_path):
+    np.save(tmp_path / "0_0.npy", VIEW)
+    with pytest.raises(ValueError, match=r"0_0.npy and .*0_0.npy would write the same result"):
+        check_inputs(2 * [str(tmp_path / "0_0.npy")])
 
 
 def test_a_batch_holds_its_files_in_order_and_no_more(tmp_path):

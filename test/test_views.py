@@ -13,9 +13,10 @@ from test.helpers import ROOT, read_golden
 from test.test_sampling import by_the_book
 from test.videos import write_video
 from x3d.config.loading import load_cfg
+from x3d.video import views
 from x3d.video.reader import VideoReader
 from x3d.video.sampling import Header, Sampling, plan_clips
-from x3d.video.transform import Transform
+from x3d.video.transform import Transform, assemble_view
 from x3d.video.views import video_views
 
 SAMPLES = ["bikes.mp4", "carphone_pristine.mp4", "bigbuckbunny.mp4"]
@@ -125,6 +126,29 @@ def test_clips_of_one_crop_and_of_offset_sampling_are_pyslowfasts(golden, keys, 
     assert len(views) == num_crops * len(plan.positions)
     for number, view in enumerate(views):
         assert [pts[position] for position in plan.positions[number // num_crops]] == view["pts"]
+
+
+@pytest.mark.parametrize("keys", KEYS.values(), ids=KEYS.keys())
+@pytest.mark.parametrize(("width", "height"), [(800, 48), (48, 800)])
+def test_of_a_long_frame_only_the_crops_are_held_with_the_same_pixels(width, height, keys, tmp_path, monkeypatch):
+    cfg = load_s(keys)
+    path = str(write_video(tmp_path / "long.mp4", 30, width=width, height=height, options={"qp": "20"}))
+
+    def read():
+        with VideoReader(path) as reader:
+            made = video_views(reader, Sampling.from_cfg(cfg), Transform.from_cfg(cfg))
+            return [(number, view.copy()) for number, view in made]
+
+    sizes = []
+    monkeypatch.setattr(views, "assemble_view", lambda *args: sizes.append(args[0][0].shape) or assemble_view(*args))
+    cropped = read()
+    side = cfg.DATA.TEST_CROP_SIZE
+    assert {max(size) for size in sizes} == {3 * side}
+    monkeypatch.setattr(views, "LONG_FRAME", 100)
+    whole = read()
+    assert max(max(size) for size in sizes) > 2500
+    assert [number for number, _ in cropped] == [number for number, _ in whole]
+    assert all(np.array_equal(one, other) for (_, one), (_, other) in zip(cropped, whole, strict=True))
 
 
 @pytest.mark.parametrize("suffix", [".mp4", ".mkv"])

@@ -3,6 +3,7 @@
 All paths are relative to the folder, so that copies of it work anywhere. The same bytes are made each time.
 """
 
+import errno
 import itertools
 import json
 import os
@@ -25,8 +26,9 @@ from test.in_process import Ran, run_script
 from test.local_runner import LocalRunner
 from test.videos import B_FRAMES, remux, write_video
 from x3d.dataset.annotations import Video
-from x3d.errors import VideoError
+from x3d.errors import EngineError, RunError, VideoError
 from x3d.execution.outcome import Outcome
+from x3d.video.reader import VideoReader
 
 NUM_CLIPS, NUM_CROPS, NUM_CLASSES = 2, 3, 9
 CFG = ["--cfg", "cfg.yaml"]
@@ -54,8 +56,10 @@ class InlineRunner(LocalRunner):
                 yield Outcome(video, (self.replacement or function)(video))
             except VideoError as error:
                 yield Outcome(video, None, error.reason, str(error))
-            except (OSError, MemoryError):
+            except (OSError, MemoryError, RunError, ImportError):
                 raise
+            except EngineError as error:
+                raise RunError(str(error)) from error
             except Exception as error:  # noqa: BLE001 - as the worker processes report it
                 yield Outcome(video, None, "internal_error", f"{video.path}: {error!r}")
 
@@ -95,6 +99,32 @@ def with_change(change: Callable[[], object], command: Callable[[], Ran]) -> Ran
         return _run_all(self, *arguments)
 
     with mock.patch.object(InlineRunner, "run", run):
+        return command()
+
+
+def on_full_disk(name: str, command: Callable[[], Ran]) -> Ran:
+    """Run a command while no bytes can be written to files below the working folder whose paths contain `name`."""
+    write, here = os.write, os.getcwd()
+
+    def fail_here(descriptor: int, data: bytes) -> int:
+        path = os.readlink(f"/proc/self/fd/{descriptor}")
+        if path.startswith(here) and name in path:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return write(descriptor, data)
+
+    with mock.patch("os.write", fail_here):
+        return command()
+
+
+def while_it_is_read(change: Callable[[], object], command: Callable[[], Ran]) -> Ran:
+    """Run a command, and make a change when the first video is open."""
+    original = VideoReader.__enter__
+
+    def enter(reader: VideoReader) -> VideoReader:
+        change()
+        return original(reader)
+
+    with mock.patch.object(VideoReader, "__enter__", enter):
         return command()
 
 

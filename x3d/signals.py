@@ -1,7 +1,7 @@
 """End the process at once on Ctrl-C and SIGTERM, and keep both from processes that are starting.
 
 Every moment is a good one to stop: files are written whole, progress is a journal, and temporary folders are recorded
-in locks. It imports what is built into the interpreter only, so that a script is covered within a millisecond.
+in locks. The module imports only what is built into the interpreter: a script begins with it.
 """
 
 import _signal  # type: ignore[import-not-found]  # the signal module takes milliseconds to import
@@ -13,13 +13,22 @@ EXIT_INTERRUPTED, EXIT_TERMINATED = (128 + number for number in STOP_SIGNALS)
 _NAMES = dict(zip(STOP_SIGNALS, ("Ctrl-C", "SIGTERM"), strict=True))
 
 
+def begin_script() -> None:
+    """Install the handler for the rest of a script, whose first line has blocked both signals."""
+    end_on_stop_signals()
+    _signal.pthread_sigmask(_signal.SIG_UNBLOCK, STOP_SIGNALS)
+
+
 def end_on_stop_signals() -> dict[int, object]:
-    """Install the handler of both signals; Python runs it in the main thread, the only one that may call this.
+    """Install the handler of both signals, but of one that is ignored, as Ctrl-C by a job in the background.
+
+    Python runs handlers in the main thread, the only one that may call this.
 
     Returns:
         The handlers before, for restore_handlers.
     """
-    return {number: _signal.signal(number, _end) for number in STOP_SIGNALS}
+    heeded = [number for number in STOP_SIGNALS if _signal.getsignal(number) != _signal.SIG_IGN]
+    return {number: _signal.signal(number, _end) for number in heeded}
 
 
 def restore_handlers(handlers: dict[int, object]) -> None:

@@ -33,8 +33,9 @@ def _network(
         weights = np.zeros((int(np.prod(view)), world.NUM_CLASSES), np.float32)
         constants = {"weights": weights, "shape": np.array([0, *sides])}
         nodes = [
-            helper.make_node("Cast", ["in0"], ["seen"], to=onnx.TensorProto.FLOAT),
-            helper.make_node("Flatten", ["seen"], ["flat"]),
+            *(helper.make_node("Cast", [each.name], [f"{each.name}f"], to=onnx.TensorProto.FLOAT) for each in inputs),
+            helper.make_node("Sum", [f"{each.name}f" for each in inputs], ["sum"]),
+            helper.make_node("Flatten", ["sum"], ["flat"]),
             helper.make_node("MatMul", ["flat", "weights"], ["logits"]),
             helper.make_node("Softmax", ["logits"], ["scores"]),
             helper.make_node("Reshape", ["scores", "shape"], ["shaped"]),

@@ -70,14 +70,14 @@ FAULTS = (
     Fault("a flipped bit", edit(f"res/{FIRST}", flip_bit), ours(), 1, [FIRST]),
     Fault("an empty result", write(f"res/{FIRST}", b""), ours(), 1, [FIRST]),
     Fault("two classes fewer", edit(f"ais/{FIRST}", lambda data: data[:-8]), ais_bench(), 1, [FIRST, "NUM_CLASSES"]),
-    Fault("a result is missing", lambda: Path("res", FIRST).unlink(), ours(), 1, ["view 0"]),
+    Fault("a result is missing", lambda: Path("res", FIRST).unlink(), ours(), 1, ["misses views: 0"]),
     Fault("a pipe as result", replace_by_pipe(f"ais/{FIRST}"), ais_bench(), 1, [FIRST]),
     Fault(
         "a folder as result",
         replace_by_folder(f"ais/{FIRST}"),
         ais_bench(),
         1,
-        ["view 0"],
+        [FIRST],
     ),
     Fault("a result of another label", lambda: Path("ais", FIRST).rename("ais/0_3_0.bin"), ais_bench(), 1, ["view 0"]),
     Fault(

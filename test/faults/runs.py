@@ -1,5 +1,6 @@
 """Faults of a run over videos that no file causes: workers that die or hang, a script without its environment."""
 
+import functools
 import os
 import signal
 import subprocess
@@ -46,6 +47,11 @@ def _instead(work: Callable[[Video], Any], *keys: str, with_processes: bool = Fa
     return command
 
 
+def _append_to_video() -> None:
+    with open("data/val/h264.mp4", "ab") as file:
+        file.write(b"more")
+
+
 def _open_workers(settings: Any, requirements: Any, resources: Any = None) -> process_pool.Workers:
     return process_pool.Workers(settings.num_workers, settings.timeout_seconds)
 
@@ -71,7 +77,44 @@ until ls -A | grep -q '^[.]new\\|^new'; do sleep 0.05; kill -0 $first || exit 99
 kill -9 $first; exit $status
 """
 
+
+def _infer(form: str) -> Callable[[], world.Ran]:
+    return lambda: world.infer("small.onnx", "prep", "new", form)
+
+
+ON_FULL_DISK: dict[str, tuple[str, Callable[[], world.Ran]]] = {
+    "preprocess": (".npy", lambda: world.preprocess("new")),
+    "evaluate": (".rows", lambda: world.evaluate("small.onnx", "new")),
+    "export": (".onnx", lambda: world.export("small.pyth", "new.onnx")),
+    **{f"infer, {form}": (f".{form.lower()}", _infer(form)) for form in ("BIN", "NPY", "TXT")},
+}
+"""Which files cannot be written, and the script that writes them."""
+
 FAULTS = (
+    *(
+        Fault(f"a full disk, {name}", nothing, functools.partial(world.on_full_disk, *case), 1, ["No space left"])
+        for name, case in ON_FULL_DISK.items()
+    ),
+    *(
+        Fault(
+            f"a disk full from the start, {name}",
+            nothing,
+            functools.partial(world.on_full_disk, "", command),
+            2,
+            ["No space left"],
+        )
+        for name, (_, command) in ON_FULL_DISK.items()
+        if name != "export"
+    ),
+    Fault(
+        "a video that changes while it is read",
+        nothing,
+        lambda: world.while_it_is_read(_append_to_video, lambda: world.preprocess("new")),
+        1,
+        [r"changed.*h264\.mp4"],
+        reason="changed",
+        folder="new",
+    ),
     Fault(
         "a worker that dies",
         nothing,

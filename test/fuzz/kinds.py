@@ -136,6 +136,13 @@ KINDS: dict[str, Kind] = {
         routes.views,
         [*text_edits.JSON, *BYTES],
     ),
+    "journal": Kind(
+        ["cfg.yaml", "data", "stopped", "small.onnx"],
+        ["stopped/.manifest.journal"],
+        routes.resumed_views,
+        [*text_edits.JSON_LINES, *BYTES],
+        note="of a preprocessing run that was killed, and is resumed",
+    ),
     "evaluation_manifest": Kind(
         ["cfg.yaml", "data", "eval", "small.onnx"],
         ["eval/manifest.json"],

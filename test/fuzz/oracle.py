@@ -5,14 +5,11 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
+from test.faults.row import TRACEBACK
 from test.in_process import Ran
 
 Product = Mapping[str, str]
 """What the scripts made of an input: name -> digest."""
-
-_TRACEBACK = re.compile(
-    r"Traceback \(most recent call last\)|internal[_ ]error|bug of this program|Segmentation fault|core dumped"
-)
 
 
 class Verdict(StrEnum):
@@ -72,7 +69,7 @@ def completed(*all_ran: Ran, statuses: Iterable[int] = (0,)) -> str:
         ScriptError: one ended with another status than these.
     """
     for ran in all_ran:
-        if _TRACEBACK.search(ran.err + ran.out) or ran.status not in (0, 1, 2):
+        if TRACEBACK.search(ran.err) or "internal_error" in ran.err or ran.status not in (0, 1, 2):
             raise TracebackError(ran)
         if ran.status not in statuses:
             raise ScriptError(ran)

@@ -20,7 +20,7 @@ class Worker:
     """A process that runs cases one by one."""
 
     def __init__(self, intact: Path, folder: Path) -> None:
-        context = multiprocessing.get_context("spawn")
+        context = multiprocessing.get_context("fork")  # before anything that starts threads has run
         self.connection, theirs = context.Pipe()
         self.case: Case | None = None
         self.change = ""
@@ -85,20 +85,18 @@ class Worker:
 
     def end(self) -> None:
         """End the process: an idle one by itself, another one at once."""
+        if not self.case and self.is_alive:
+            self.connection.send(None)
+            self._process.join(10)
         self.connection.close()
-        self._process.join(0 if self.case else 10)
         self._process.kill()
         self._process.join()
 
 
-def _work(cases: "connection.Connection[Judgement | str | Exception, Case]", intact: Path, folder: Path) -> None:
+def _work(cases: "connection.Connection[Judgement | str | Exception, Case | None]", intact: Path, folder: Path) -> None:
     runner = Runner(intact, folder)
     cases.send("")
-    while True:
-        try:
-            case = cases.recv()
-        except EOFError:
-            return
+    while case := cases.recv():
         try:
             cases.send(runner.run(case, cases.send))
         except Exception as error:  # noqa: BLE001 - the parent reports it

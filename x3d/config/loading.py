@@ -26,6 +26,7 @@ _PACKAGE = Path(__file__).parents[1]
 CONFIGS = _PACKAGE / "configs" if (_PACKAGE / "configs").is_dir() else _PACKAGE.parent / "configs"
 """The folder of the yaml files: in an installed package, or beside the package in a clone."""
 
+
 def get_cfg() -> "CfgNode":
     """Build the default configuration: PySlowFast 9839d13's values and this suite's."""
     from fvcore.common.config import CfgNode
@@ -89,7 +90,7 @@ def _opt_pairs(opts: Sequence[str]) -> list[tuple[str, str]]:
     """
     for name in opts[::2]:
         key, equals, value = name.partition("=")
-        if equals:
+        if equals and key.split(".")[0].upper() in {*SECTIONS, *UNREAD_SECTIONS}:
             raise ValueError(f"command line: {name}: write key and value with a space, {key} {value}")
     pairs = list(zip(opts[::2], opts[1::2], strict=False))
     alone = [name for name, value in pairs if value in KEYS] + list(opts[len(pairs) * 2 :])

@@ -4,6 +4,7 @@ import os
 from collections.abc import Iterator
 from typing import Any
 
+from x3d.config.key import shorten
 from x3d.errors import describe_os_error
 from x3d.files import read_regular
 
@@ -62,7 +63,7 @@ def _parse(text: str, where: str) -> Any:
         document = loader.get_single_node()
         for name, line in _repeated_keys(document):
             raise ValueError(f"{where}, line {line}: {name} is given more than once; keep one")
-        return loader.construct_document(document) if document else None
+        return _construct(loader, document, where) if document else None
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
         advice = "; indent with spaces, not tabs" if "'\\t'" in str(error.problem) else ""
@@ -71,6 +72,17 @@ def _parse(text: str, where: str) -> Any:
         raise ValueError(f"{where} is not plain yaml: {' '.join(str(error).split())}") from error
     except RecursionError as error:
         raise ValueError(f"{where} is nested too deeply; {_EXAMPLE}") from error
+
+
+def _construct(loader: Any, document: Any, where: str) -> Any:
+    import yaml
+
+    try:
+        return loader.construct_document(document)
+    except (yaml.YAMLError, RecursionError):
+        raise
+    except Exception as error:  # such as a date that does not exist, or !!int before a word
+        raise ValueError(f"{where} holds a value that cannot be read: {shorten(str(error))}") from error
 
 
 def _repeated_keys(node: Any, prefix: str = "") -> Iterator[tuple[str, int]]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from x3d.dataset.bad_rows import BadRow, decode_list, find_problem, format_bad_rows, three_columns
+from x3d.dataset.bad_rows import BadRow, decode_list, find_problem, format_bad_rows, show_row, three_columns
 from x3d.dataset.prefix import explain_prefix
 from x3d.errors import counted
 from x3d.files import read_regular
@@ -120,8 +120,9 @@ def check_videos(cfg: "CfgNode", videos: Sequence[Video]) -> None:
         listed = [video.listed for video in videos]
         raise ValueError(explain_prefix(cfg.DATA.PATH_PREFIX, listed, cfg.DATA.PATH_TO_DATA_DIR))
     if unlabelled := count_unlabelled(videos):
+        verb = "is" if unlabelled == 1 else "are"
         total = counted(len(videos), "video")
-        logger.warning("%d of %s unlabelled (-1): left out of the accuracy", unlabelled, total)
+        logger.warning("%d of %s %s unlabelled (-1) and left out of the accuracy", unlabelled, total, verb)
 
 
 def count_unlabelled(videos: Iterable[Video]) -> int:
@@ -151,15 +152,15 @@ def _parse_rows(rows: Sequence[str], form: ListFormat, path: Path) -> tuple[list
     for index, row in enumerate(rows):
         split = split_row(row, form.separator)
         if split is None:
-            bad_rows.append(BadRow(index, repr(row), find_problem(row, form.separator, path, is_first=index == 0)))
+            bad_rows.append(BadRow(index, show_row(row), find_problem(row, form.separator, path, is_first=index == 0)))
         elif not UNLABELLED <= split[1] < form.num_classes:
             limits = f"-1..{form.num_classes - 1} (MODEL.NUM_CLASSES {form.num_classes})"
-            bad_rows.append(BadRow(index, repr(row), f"the label is outside {limits}"))
+            bad_rows.append(BadRow(index, show_row(row), f"the label is outside {limits}"))
         else:
             videos.append(Video(index, split[0], os.path.join(form.path_prefix, split[0]), split[1]))
     if videos and all(split_row(video.listed, form.separator) for video in videos):
         problem = three_columns(path)
-        bad_rows += [BadRow(video.index, repr(rows[video.index]), problem) for video in videos]
+        bad_rows += [BadRow(video.index, show_row(rows[video.index]), problem) for video in videos]
         videos.clear()
     return videos, bad_rows
 

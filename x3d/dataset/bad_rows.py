@@ -10,6 +10,9 @@ from x3d.errors import counted
 from x3d.files import HEAD_BYTES, describe_content
 
 MAX_LISTED_ROWS = 5
+MAX_SHOWN_CHARS = 200
+MAX_ROW_CHARS = 5000
+"""More than the longest path of Linux, 4096 bytes, and a label."""
 
 _SEPARATORS = {",": "','", ";": "';'", "|": "'|'", "\t": r"$'\t'", " ": "' '"}
 """Separators of lists, as they are typed in bash."""
@@ -47,6 +50,11 @@ def format_bad_rows(rows: Sequence[BadRow]) -> str:
     return "\n".join(lines)
 
 
+def show_row(row: str) -> str:
+    """Format a row for a message, cut if it is long."""
+    return repr(row) if len(row) <= MAX_SHOWN_CHARS else repr(row[:MAX_SHOWN_CHARS]) + "..."
+
+
 def decode_list(content: bytes, path: Path) -> str:
     """Decode a list as UTF-8, with or without a byte order mark.
 
@@ -82,6 +90,8 @@ def find_problem(row: str, separator: str, path: Path, is_first: bool = False) -
     """Name the cause why a row is not a path and a label, with what to change."""
     if not row.strip():
         return f"an empty line; remove it: {_sed('/^[[:space:]]*$/d', path)}"
+    if len(row) > MAX_ROW_CHARS:
+        return "longer than any path: the list is damaged, or its lines do not end with a newline"
     if _QUOTED.fullmatch(row):
         edit = rf's/^[[:space:]]*"(.*)"[[:space:],;|]+"?(-?[0-9]+)"?[[:space:]]*$/\1{_in_sed(separator)}\2/'
         return f"the path is quoted; remove the quotes: {_sed(edit, path)}"

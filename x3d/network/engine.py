@@ -11,9 +11,10 @@ import numpy as np
 
 from x3d.errors import EngineError, cause_of
 from x3d.network.ais_bench_engine import AisBenchEngine
-from x3d.network.model_file import ModelFile, check_protobuf
+from x3d.network.model_file import ModelFile
 from x3d.network.onnxruntime_engine import OnnxRuntimeEngine
 from x3d.network.openvino_engine import OpenVinoEngine
+from x3d.network.signature import check_names
 
 
 class Engine(Protocol):
@@ -54,17 +55,19 @@ def open_engine(model: ModelFile, engine: str = "auto", device: str = "", num_th
         EngineError: other inputs or outputs than one of float32, or the engine cannot load or run the model there; the
             text names file and device.
     """
-    is_om = model.path.lower().endswith(".om")
+    is_om, is_xml = (model.path.lower().endswith(suffix) for suffix in (".om", ".xml"))
     if engine == "auto":
         engine = "ais_bench" if is_om else "openvino"
     if is_om != (engine == "ais_bench"):
         raise EngineError(
             f"model {model.path}: engine ais_bench runs .om files and only it does; {engine} was asked for"
         )
-    if model.path.lower().endswith(".xml") and engine != "openvino":
+    if is_xml and engine != "openvino":
         raise EngineError(
             f"model {model.path}: engine openvino runs .xml files and only it does; {engine} was asked for"
         )
+    if not is_om and not is_xml:
+        check_names(model.path, model.content)
     if device.isdigit() and not is_om:
         device = ""
     try:
@@ -76,7 +79,6 @@ def open_engine(model: ModelFile, engine: str = "auto", device: str = "", num_th
     except ImportError as error:
         raise EngineError(f"engine {engine} cannot be imported: {cause_of(error)}") from error
     except Exception as error:
-        check_protobuf(model)
         raise EngineError(
             f"engine {engine} cannot load {model.path} on {device or 'its default device'}: {cause_of(error)}"
         ) from error

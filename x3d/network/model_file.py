@@ -87,27 +87,13 @@ def _check_kind(path: str, suffix: str, content: bytes) -> None:
         raise EngineError(f"model {path}: a file that {kind} writes is expected, this is {found or 'something else'}")
 
 
-def check_protobuf(model: ModelFile) -> None:
-    """Check that an .onnx is whole enough to be read as one; to explain why an engine does not load it.
-
-    Raises:
-        EngineError: it is not.
-    """
-    if Path(model.path).suffix.lower() not in (".xml", ".om"):
-        _parse(model.path, model.content)
-
-
 def _parse(path: str, content: bytes) -> "ModelProto":
     import onnx
 
     try:
-        model = onnx.load_model_from_string(content)
-        if model.graph.node:
-            return model
-        cause: Exception | None = None
-    except Exception as error:  # noqa: BLE001 (protobuf's, of a package without types)
-        cause = error
-    raise EngineError(f"model {path} is damaged or not an ONNX model; export one with x3d_pth2onnx.py") from cause
+        return onnx.load_model_from_string(content)
+    except Exception as error:
+        raise EngineError(f"model {path} is damaged or not an ONNX model; export one with x3d_pth2onnx.py") from error
 
 
 def _with_external_data(path: str, content: bytes) -> tuple[bytes, dict[str, bytes]]:

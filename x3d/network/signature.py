@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from x3d.errors import EngineError
+from x3d.errors import EngineError, counted
+from x3d.network.onnx_graph import graph_ports
 
 REQUIRED = (
     "one input, float32 (N, 3, T, C, C) of which only N may vary, and one output, float32 (N, classes), are needed, as "
@@ -27,6 +28,24 @@ class Port:
     def __str__(self) -> str:
         axes = ", ".join("?" if axis is None else str(axis) for axis in self.shape)
         return f"{self.name} {self.dtype} " + (f"({axes})" if axes else "without axes")
+
+
+def check_names(path: str, content: bytes) -> None:
+    """Check that an .onnx is whole and declares one input and one output, whatever an engine makes of others.
+
+    Raises:
+        EngineError: it is not, or does not.
+    """
+    try:
+        inputs, outputs = graph_ports(content)
+    except ValueError as error:
+        raise EngineError(
+            f"model {path} is damaged or not an ONNX model ({error}); export one with x3d_pth2onnx.py"
+        ) from error
+    for names, noun in ((inputs, "input"), (outputs, "output")):
+        if len(names) != 1:
+            listed = f" ({', '.join(names[:4])})" if names else ""
+            raise EngineError(f"model {path} has {counted(len(names), noun)}{listed}; {REQUIRED}")
 
 
 def read_input(path: str, ports: Sequence[Port]) -> tuple[int | None, tuple[int, ...]]:

@@ -5,15 +5,14 @@ import functools
 import math
 import os
 import re
+import reprlib
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
-from x3d.files import describe_content, open_regular
+from x3d.files import HEAD_BYTES, describe_content, open_regular
 
-HEAD_BYTES = 256
-"""More than the header of a view; a longer one is read again as a whole."""
 _MAGIC = b"\x93NUMPY"
 _LENGTH_BYTES = {1: 2, 2: 4, 3: 4}
 """Version of the .npy format -> bytes of the header's length."""
@@ -33,18 +32,16 @@ class ViewFiles:
         self._data_bytes = 4 * math.prod(view_shape)
         self._needed = f"float32 of shape (1, {', '.join(map(str, view_shape))}) is needed"
 
-    def check(self, path: str, size: int) -> str:
-        """Check a file by its size and header.
+    def check(self, path: str) -> str:
+        """Check a regular file by its size and header.
 
         Returns:
             The problem, which names the file; empty if it has none.
         """
         try:
-            if path.lower().endswith(".bin"):
-                return "" if size == self._data_bytes else f"{path}: {self._wrong_size(0, size)}"
             descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
             try:
-                problem = self._locate(descriptor, path, size)[1]
+                problem = self._locate(descriptor, path)[1]
             finally:
                 os.close(descriptor)
         except OSError as error:
@@ -61,7 +58,7 @@ class ViewFiles:
         """
         try:
             with open_regular(path) as file:
-                offset, problem = self._locate(file.fileno(), path, os.fstat(file.fileno()).st_size)
+                offset, problem = self._locate(file.fileno(), path)
                 if not problem and os.preadv(file.fileno(), [view.data.cast("B")], offset) != self._data_bytes:
                     problem = "the file ended before its last value"
         except OSError as error:
@@ -69,8 +66,9 @@ class ViewFiles:
         if problem:
             raise ValueError(f"{path}: {problem}")
 
-    def _locate(self, descriptor: int, path: str, size: int) -> tuple[int, str]:
+    def _locate(self, descriptor: int, path: str) -> tuple[int, str]:
         """Find the offset of the values; return it and the problem of the file, empty if it has none."""
+        size = os.lseek(descriptor, 0, os.SEEK_END)
         if path.lower().endswith(".bin"):
             return 0, "" if size == self._data_bytes else self._wrong_size(0, size)
         head = os.pread(descriptor, HEAD_BYTES, 0)
@@ -110,7 +108,7 @@ def _check_header(header: bytes, view_shape: tuple[int, ...], needed: str) -> st
     if dtype == "object":
         return f"{needed}; it holds pickled Python objects"
     if dtype != "float32" or shape[-4:] != view_shape or any(length != 1 for length in shape[:-4]):
-        return f"{needed}; it has {dtype} of shape {shape}"
+        return f"{needed}; it has {dtype} of shape {reprlib.repr(shape)}"
     return f"{needed} in C order; it is in Fortran order" if found["fortran_order"] else ""
 
 
@@ -124,7 +122,7 @@ def _parse_header(header: bytes) -> Mapping[str, Any] | None:
     if not isinstance(found, dict) or found.keys() != {"descr", "fortran_order", "shape"}:
         return None
     shape = found["shape"]
-    if not isinstance(shape, tuple) or any(type(length) is not int or length < 0 for length in shape):
+    if not isinstance(shape, tuple) or any(type(length) is not int or not 0 <= length < 1 << 63 for length in shape):
         return None
     return found if isinstance(found["fortran_order"], bool) else None
 
@@ -132,8 +130,8 @@ def _parse_header(header: bytes) -> Mapping[str, Any] | None:
 def _name_type(descr: object) -> str:
     """Name the type of a .npy file's values as NumPy does; of big-endian and structured values as the file does."""
     if not isinstance(descr, str) or not _PLAIN_TYPE.fullmatch(descr):
-        return repr(descr)
+        return reprlib.repr(descr)
     try:
         return str(np.dtype(descr))
     except TypeError:
-        return repr(descr)
+        return reprlib.repr(descr)

@@ -178,9 +178,9 @@ def _forget_changed(manifest: Manifest, videos: Sequence[Video]) -> None:
     for video in changed:
         manifest.forget(video.index)
     if changed:
-        logger.warning("%s changed since the views were made, and are decoded again: %s", *_named(changed))
+        logger.warning("%s to decode again, changed since the views were made: %s", *_named(changed))
     if missing:
-        logger.warning("%s cannot be read any more; the views made of them are used: %s", *_named(missing))
+        logger.warning("%s not readable any more, whose views stay in use: %s", *_named(missing))
 
 
 def _named(videos: Sequence[Video]) -> tuple[str, str]:

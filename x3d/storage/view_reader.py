@@ -2,7 +2,6 @@
 
 import os
 import re
-import stat
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -28,11 +27,10 @@ class Views:
         missing_videos: the listed videos without views, by index: why.
     """
 
-    def __init__(self, sizes: Mapping[str, int], records: ViewRecords | None) -> None:
-        self.paths = list(sizes)
+    def __init__(self, paths: Sequence[str], records: ViewRecords | None) -> None:
+        self.paths = paths
         self.provenance: Mapping[str, Any] | None = records.provenance if records else None
         self.missing_videos = records.missing_videos() if records else {}
-        self._sizes = sizes
         self._records = records
 
     def check(self, view_shape: tuple[int, ...]) -> None:
@@ -44,7 +42,7 @@ class Views:
             ValueError: some files are not one view each; all are named.
         """
         files = ViewFiles(view_shape)
-        problems = [problem for path, size in self._sizes.items() if (problem := files.check(path, size))]
+        problems = [problem for path in self.paths if (problem := files.check(path))]
         problems += _same_results(self.paths)
         if problems:
             raise ValueError(f"--input holds files that cannot be used: {len(problems)}\n" + format_problems(problems))
@@ -81,38 +79,39 @@ def open_views(source: str) -> Views:
             is damaged, does not record a view, or records one that is missing.
     """
     is_folder = os.path.isdir(source)
-    sizes = _list_folder(source) if is_folder else _list_files(source.split(","))
-    records = find_records(Path(source)) if is_folder else _find_records_of_files(list(sizes))
+    paths = _list_folder(source) if is_folder else _list_files(source.split(","))
+    records = find_records(Path(source)) if is_folder else _find_records_of_files(paths)
     if records:
-        records.check({os.path.splitext(path)[0].rpartition("/")[2] for path in sizes}, is_all=is_folder)
-    return Views(sizes, records)
+        records.check({os.path.splitext(path)[0].rpartition("/")[2] for path in paths}, is_all=is_folder)
+    return Views(paths, records)
 
 
-def _list_folder(folder: str) -> dict[str, int]:
-    """List the views of a folder, in order, with their sizes."""
+def _list_folder(folder: str) -> list[str]:
+    """List the views of a folder, in order."""
+    names = []
     with os.scandir(folder) as entries:
-        found = {entry.name: entry for entry in entries if entry.name.lower().endswith(VIEW_SUFFIXES)}
-    if not found:
+        for entry in entries:
+            if entry.name.lower().endswith(VIEW_SUFFIXES):
+                if not entry.is_file():
+                    raise _not_regular(entry.path)
+                names.append(entry.name)
+    if not names:
         raise ValueError(f"--input {folder} holds no .npy or .bin; make them with x3d_preprocess.py")
-    return {found[name].path: _regular_size(found[name]) for name in sort_names(found)}
+    start = os.path.join(folder, "")
+    return [start + name for name in sort_names(names)]
 
 
-def _list_files(paths: Sequence[str]) -> dict[str, int]:
+def _list_files(paths: Sequence[str]) -> list[str]:
     for path in paths:
         if not os.path.exists(path):
             raise ValueError(f"--input {path} is neither a folder nor a file")
-    return {path: _regular_size(Path(path)) for path in paths}
+        if not os.path.isfile(path):
+            raise _not_regular(path)
+    return list(paths)
 
 
-def _regular_size(file: "os.DirEntry[str] | Path") -> int:
-    """Return the size of a regular file, or of one that a link leads to."""
-    try:
-        found = file.stat()
-    except OSError as error:
-        raise ValueError(f"--input {os.fspath(file)} cannot be read: {error.strerror}") from error
-    if not stat.S_ISREG(found.st_mode):
-        raise ValueError(f"--input {os.fspath(file)} is not a regular file; move it elsewhere")
-    return found.st_size
+def _not_regular(path: str) -> ValueError:
+    return ValueError(f"--input {path} is not a regular file, nor a link to one; move it elsewhere")
 
 
 def _find_records_of_files(paths: Sequence[str]) -> ViewRecords | None:

@@ -1,0 +1,71 @@
+"""The benchmark of reliability counts verdicts, and its table is made of a run of committed source."""
+
+import json
+import subprocess
+
+import pytest
+
+from benchmarks import reliability, result_tables, tables
+from test.fuzz.case import Result
+from test.fuzz.oracle import Judgement, Verdict
+
+
+@pytest.fixture
+def run_cases(monkeypatch):
+    """Judge the cases of each kind by their number, instead of running them."""
+
+    def judged(folder, num_workers, next_case):
+        while case := next_case():
+            verdict = Verdict.SILENT if case.kind == "rows" and case.number == 2 else Verdict.NOTICED
+            yield Result(case, Judgement(verdict, "why"), "flip_bit a")
+
+    monkeypatch.setattr(reliability, "run_cases", judged)
+
+
+@pytest.fixture
+def repository(tmp_path, monkeypatch):
+    """A repository with one commit."""
+    monkeypatch.setattr(reliability, "ROOT", tmp_path)
+    (tmp_path / "a.py").touch()
+    for arguments in ("init -q", "add a.py", "-c user.name=a -c user.email=a@b commit -qm a"):
+        subprocess.run(["git", *arguments.split()], cwd=tmp_path, check=True)
+    return tmp_path
+
+
+def test_the_table_has_a_row_for_each_kind(run_cases, repository, tmp_path, capsys):
+    output = tmp_path / "benchmarks/results/reliability.json"
+    arguments = ["--kinds", "lists,rows", "--num", "3", "--seed", "4", "--output", str(output)]
+    assert reliability.main(arguments) == 1
+    printed = capsys.readouterr().err
+    assert "silent: flip_bit a: why\n    python -m test.fuzz --seed 4 --kinds rows --case 2\n" in printed
+    result = json.loads(output.read_text())
+    assert len(result["commit"]) == 40
+    table = result_tables.reliability({"reliability": result})
+    assert "| lists | 3 | 3 | 0 | 0 | 0 | 0 | 0 | 0 | a list that" in table
+    assert "| rows | 3 | 2 | 0 | 0 | 1 | 0 | 0 | 0 |" in table
+    assert f"seed 4, commit {result['commit'][:7]}" in table
+    assert f"`python -m benchmarks.reliability --kinds lists,rows --num 3 --seed 4 --output {output}`" in table
+    assert reliability.main([*arguments[:1], "lists", *arguments[2:]]) == 0
+
+
+def test_a_run_without_output_updates_the_document(run_cases, repository, monkeypatch):
+    written, updated = [], []
+    monkeypatch.setattr(reliability, "write_results", lambda name, args, figures: written.append(name))
+    monkeypatch.setattr(reliability, "update", updated.append)
+    assert reliability.main(["--kinds", "lists", "--num", "1"]) == 0
+    assert (written, updated) == (["reliability"], ["benchmarks/reliability.md"])
+
+
+def test_source_that_is_not_committed_is_rejected(run_cases, repository):
+    (repository / "a.py").write_text("changed")
+    with pytest.raises(ValueError, match=r"(?s)commit first.*M a\.py"):
+        reliability.main(["--kinds", "lists", "--num", "1"])
+
+
+def test_one_document_is_updated(tmp_path, monkeypatch):
+    monkeypatch.setattr(tables, "ROOT", tmp_path)
+    monkeypatch.setattr(tables, "RESULTS", tmp_path)
+    (tmp_path / "a.md").write_text("<!-- table: reliability -->\n<!-- end -->\n")
+    tables.update("a.md")
+    assert "| kind | tried | noticed |" in (tmp_path / "a.md").read_text()
+    assert result_tables.NOT_MEASURED in (tmp_path / "a.md").read_text()
