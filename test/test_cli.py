@@ -166,7 +166,7 @@ def test_a_result_that_cannot_be_printed_is_an_error(shell, text):
 def test_a_result_that_cannot_be_printed_is_one_error_of_a_console_command_too():
     code = "import sys, time\nfrom x3d import cli, console\ntime.sleep(0.3)\n"
     code += "sys.exit(cli.guarded(lambda: console.print_result('result')))"
-    command = ["bash", "-c", 'set -o pipefail; "$@" | true', "bash", sys.executable, "-c", code]
+    command = ["bash", "-c", 'unset PYTHONUNBUFFERED; set -o pipefail; "$@" | true', "bash", sys.executable, "-c", code]
     ran = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=60)
     assert (ran.returncode, ran.stderr) == (1, "[ERROR] the result cannot be printed to stdout: Broken pipe\n")
 
