@@ -67,6 +67,8 @@ def test_pyslowfasts_files_load_with_the_same_values(model, tmp_path):
         (["DATA.PATH_PREFIX", "DATA.NUM_FRAMES", "4"], "expected, but 'DATA.PATH_PREFIX' has no value"),
         (["DATA.PATH_PREFIX", "DATA.NUM_FRAMES"], "expected, but 'DATA.PATH_PREFIX' has no value"),
         (["DATA.NUM_FRAMES=4"], "DATA.NUM_FRAMES=4: write key and value with a space, DATA.NUM_FRAMES 4$"),
+        (["a/b=c", "4"], "a/b=c on the command line is not a configuration key"),
+        (["data.num_frames=4"], "data.num_frames=4: write key and value with a space, data.num_frames 4$"),
         (["DATA.NUM_FRAMES=4", "TEST.BATCH_SIZE=4"], "write key and value with a space, DATA.NUM_FRAMES 4$"),
         (["DATA.NUM_FRAMES", "9" * 30], f"DATA.NUM_FRAMES on the command line: int expected .*, got '{'9' * 30}'"),
         (["DATA.NUM_FRAMES", "9" * 9999], r"NUM_FRAMES on the command line: int expected .*, got '9{20,60}\.\.\.9+'"),

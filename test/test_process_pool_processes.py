@@ -64,7 +64,8 @@ def misbehave(video: Video) -> int:
     return video.index
 
 
-def test_each_end_of_a_video_has_its_reason(caplog):
+def test_each_end_of_a_video_has_its_reason(caplog, tmp_path, monkeypatch):
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     with Workers(2, timeout_seconds=2) as workers:
         outcomes = {outcome.video.index: outcome for outcome in workers.run(misbehave, make_videos(10))}
     internal = dict.fromkeys(range(4, 8), "internal_error")
@@ -167,6 +168,17 @@ def test_processes_that_cannot_be_started_end_the_run_with_the_cause(monkeypatch
     text = "worker processes cannot be started: .*Resource temporarily unavailable"
     with Workers(2, timeout_seconds=20) as workers, pytest.raises(RunError, match=text):
         list(workers.run(process_number, make_videos(3)))
+
+
+def test_workers_need_no_shared_memory(monkeypatch):
+    def refuse(*args: object, **more: object) -> None:
+        raise OSError(errno.EROFS, "Read-only file system")
+
+    monkeypatch.setattr("multiprocessing.synchronize.SemLock.__init__", refuse)  # a semaphore is a file in /dev/shm
+    with pytest.raises(OSError, match="Read-only"):
+        worker_module.SPAWN.Semaphore()
+    with Workers(2, timeout_seconds=20) as workers:
+        assert len(list(workers.run(process_number, make_videos(3)))) == 3
 
 
 def test_workers_are_kept_between_runs_and_one_that_died_is_replaced():

@@ -88,7 +88,8 @@ def test_an_engine_that_fails_twice_ends_the_run_before_other_videos_are_tried(w
         (OSError("no errno"), "internal_error", "3.mp4: OSError('no errno')"),
     ],
 )
-def test_an_error_of_the_function_is_not_retried(error, reason, text, waits, monkeypatch):
+def test_an_error_of_the_function_is_not_retried(error, reason, text, waits, monkeypatch, tmp_path):
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     attempts = scripted(monkeypatch, {3: [Report(Event.RAISED, error=error)]})
     [outcome] = Workers(1, LIMIT_SECONDS).run(index_of, VIDEOS[3:4])
     assert (outcome.reason, outcome.text, outcome.value) == (reason, text, None)
@@ -108,15 +109,15 @@ def test_a_package_that_a_worker_lacks_ends_the_run(waits, monkeypatch):
         list(Workers(1, LIMIT_SECONDS).run(index_of, VIDEOS))
 
 
-def test_an_internal_error_is_logged_with_its_traceback_for_debugging(waits, monkeypatch, caplog):
-    caplog.set_level(logging.DEBUG, process_pool.logger.name)
+def test_an_internal_error_has_a_log_with_its_traceback_once(waits, monkeypatch, tmp_path, caplog):
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     error = ZeroDivisionError("by 0")
-    scripted(monkeypatch, {0: [Report(Event.RAISED, error=error)]})
-    list(Workers(1, LIMIT_SECONDS).run(index_of, VIDEOS[:1]))
-    [record] = caplog.records
-    assert record.message == "0.mp4"
-    assert record.exc_info
-    assert record.exc_info[1] is error
+    error.add_note("Traceback of the worker")
+    scripted(monkeypatch, {n: [Report(Event.RAISED, error=error)] for n in range(3)})
+    list(Workers(1, LIMIT_SECONDS).run(index_of, VIDEOS[:3]))
+    [log] = tmp_path.iterdir()
+    assert caplog.messages == [f"ZeroDivisionError('by 0') is a bug of this program; log: {log}"]
+    assert "Traceback of the worker" in log.read_text()
 
 
 def test_a_run_after_an_abandoned_one_replaces_its_busy_workers_and_keeps_the_idle_ones(waits, monkeypatch):

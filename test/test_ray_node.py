@@ -67,7 +67,7 @@ def runs(monkeypatch) -> list[Any]:
     def run(self: Any, function: Callable[[Video], Any], videos: list[Video]) -> list[Outcome[Any]]:
         ran.append((function, self._num_workers, self._timeout_seconds, videos))
         if videos[0].label:
-            raise RunError("no driver")
+            raise {1: RunError("no driver"), 2: ImportError("no cv2")}[videos[0].label]
         return [Outcome(videos[0], 3)]
 
     monkeypatch.setattr(ray_node._NodeWorkers, "run", run)
@@ -86,7 +86,8 @@ def test_a_node_that_does_not_meet_the_requirements_runs_nothing(devices, runs):
 
 
 def test_an_engine_that_fails_is_a_problem_of_the_node(devices, runs):
-    assert run_on_node(index_of, 30, NodeRequirements(), Video(0, "", "a.mp4", 1)) == (None, "no driver")
+    for label, problem in ((1, "no driver"), (2, "no cv2")):
+        assert run_on_node(index_of, 30, NodeRequirements(), Video(0, "", "a.mp4", label)) == (None, problem)
 
 
 def test_a_process_is_kept_until_devices_limit_or_requirements_change(devices, runs, monkeypatch):

@@ -58,7 +58,7 @@ def scores(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, np.ndarr
         with VideoReader(video.path) as reader:
             views = [view.copy() for _, view in video_views(reader, Sampling.from_cfg(cfg), Transform.from_cfg(cfg))]
         for name, mutate in MUTATIONS.items():
-            found[name] += engine.infer(np.ascontiguousarray(mutate(np.concatenate(views))))
+            found[name].append(engine.infer(np.ascontiguousarray(mutate(np.concatenate(views)))))
     return {name: np.stack(rows) for name, rows in found.items()}, np.array([video.label for video in videos])
 
 

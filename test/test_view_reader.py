@@ -183,6 +183,14 @@ WRONG = {
     "magic.npy": (lambda path: damage(path, b"NUMPY", b"NUMPX"), "it is not a .npy file"),
     "version.npy": (lambda path: damage(path, b"\x01\x00", b"\x09\x00"), "its .npy header is damaged"),
     "length.npy": (lambda path: damage(path, b"\x76\x00", b"\x77\x00"), f"{NEEDED}, 729 bytes; it has 728"),
+    "digits.npy": (
+        lambda path: write_header(path, f"{{'descr': '<f4', 'fortran_order': False, 'shape': (0x{5000 * 'f'},)}}"),
+        "its .npy header is damaged",
+    ),
+    "many.npy": (
+        lambda path: write_header(path, f"{{'descr': '<f4', 'fortran_order': False, 'shape': ({9000 * '1,'})}}"),
+        rf"{NEEDED}; it has float32 of shape \(1, 1, 1, 1, 1, 1, \.\.\.\)$",
+    ),
     "giant.npy": (
         lambda path: write_header(path, "{'descr': '<f4', 'fortran_order': False, 'shape': (1099511627776,)}"),
         rf"{NEEDED}; it has float32 of shape \(1099511627776,\)",

@@ -3,9 +3,7 @@
 import argparse
 import json
 import logging
-import shlex
 import sys
-import tempfile
 import threading
 import traceback
 from collections.abc import Callable, Sequence
@@ -14,7 +12,7 @@ from typing import TYPE_CHECKING
 from x3d import __version__
 from x3d.config.loading import CONFIGS
 from x3d.config.tables import keys_help
-from x3d.console import print_result, setup_logging
+from x3d.console import print_result, setup_logging, write_log
 from x3d.errors import RunError, counted, describe_os_error
 from x3d.signals import end_on_stop_signals, restore_handlers
 
@@ -100,10 +98,10 @@ def guarded(action: Callable[[], int]) -> int:
     except MemoryError:
         return fail("not enough memory; set X3D_WORKERS.NUM or the batch size lower", EXIT_INCOMPLETE)
     except RecursionError as error:
-        return fail(f"a file is nested too deeply to be read; the log {_write_log(error)} shows which", EXIT_INCOMPLETE)
+        return fail(f"a file is nested too deeply to be read; the log {write_log(error)} shows which", EXIT_INCOMPLETE)
     except Exception as error:  # noqa: BLE001 (what no one expected)
         summary = " ".join(traceback.format_exception_only(error)[-1].split())
-        return fail(f"this is a bug of x3d-eval {__version__}: {summary}; log: {_write_log(error)}", EXIT_INCOMPLETE)
+        return fail(f"this is a bug of x3d-eval {__version__}: {summary}; log: {write_log(error)}", EXIT_INCOMPLETE)
     finally:
         restore_handlers(handlers)
 
@@ -114,21 +112,6 @@ def _describe_import_error(error: ImportError) -> str:
         f"{found} in {sys.executable}; activate the environment (. .venv/bin/activate), or install the packages "
         "(pip install -r requirements.txt)"
     )
-
-
-def _write_log(error: BaseException) -> str:
-    """Write command and traceback to a new file.
-
-    Returns:
-        Its path, or why there is none.
-    """
-    lines = [f"command: {shlex.join(sys.argv)}\n", f"Python {sys.version}\n", *traceback.format_exception(error)]
-    try:
-        with tempfile.NamedTemporaryFile("w", prefix="x3d-", suffix=".log", delete=False, encoding="utf-8") as file:
-            file.writelines(lines)
-    except OSError as failure:
-        return f"(none: {describe_os_error(failure)})"
-    return file.name
 
 
 def fail(text: str, status: int = EXIT_USAGE) -> int:

@@ -4,7 +4,10 @@ import contextlib
 import io
 import logging
 import os
+import shlex
 import sys
+import tempfile
+import traceback
 from typing import NoReturn
 
 from x3d.errors import RunError, describe_os_error
@@ -73,6 +76,21 @@ def _discard_stdout() -> None:
     """Let what stdout still buffers go nowhere, for the interpreter writes it when it ends."""
     with contextlib.suppress(OSError, ValueError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def write_log(error: BaseException) -> str:
+    """Write command and traceback to a new file.
+
+    Returns:
+        Its path, or why there is none.
+    """
+    lines = [f"command: {shlex.join(sys.argv)}\n", f"Python {sys.version}\n", *traceback.format_exception(error)]
+    try:
+        with tempfile.NamedTemporaryFile("w", prefix="x3d-", suffix=".log", delete=False, encoding="utf-8") as file:
+            file.writelines(lines)
+    except OSError as failure:
+        return f"(none: {describe_os_error(failure)})"
+    return file.name
 
 
 def end(status: int) -> NoReturn:

@@ -90,7 +90,7 @@ def _opt_pairs(opts: Sequence[str]) -> list[tuple[str, str]]:
     """
     for name in opts[::2]:
         key, equals, value = name.partition("=")
-        if equals:
+        if equals and key.split(".")[0].upper() in {*SECTIONS, *UNREAD_SECTIONS}:
             raise ValueError(f"command line: {name}: write key and value with a space, {key} {value}")
     pairs = list(zip(opts[::2], opts[1::2], strict=False))
     alone = [name for name, value in pairs if value in KEYS] + list(opts[len(pairs) * 2 :])

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from multiprocessing import connection, resource_tracker
 from typing import Self, TypeVar
 
+from x3d.console import write_log
 from x3d.cores import count_cores
 from x3d.dataset.annotations import Video
 from x3d.errors import EngineError, RunError, VideoError, describe_os_error
@@ -41,6 +42,7 @@ class Workers:
         self._timeout_seconds = timeout_seconds
         self._workers: list[Worker] = []
         self._num_failed_starts = 0
+        self._logged: set[type] = set()
 
     def run(self, function: Callable[[Video], T], videos: Sequence[Video]) -> Iterator[Outcome[T]]:
         """Run a function on every video and yield outcomes as they are ready, in any order.
@@ -64,6 +66,8 @@ class Workers:
             for task, report in self._collect(waiting):
                 outcome: Outcome[T] | None = _outcome(task, report, self._timeout_seconds)
                 if outcome:
+                    if outcome.reason == "internal_error" and report.error:
+                        self._log_once(report.error)
                     yield outcome
                 else:
                     _retry(task, report, waiting)
@@ -78,6 +82,12 @@ class Workers:
 
     def __exit__(self, *error: object) -> None:
         self.close()
+
+    def _log_once(self, error: BaseException) -> None:
+        """Write the traceback of the first error of a type to a log."""
+        if type(error) not in self._logged:
+            self._logged.add(type(error))
+            logger.error("%r is a bug of this program; log: %s", error, write_log(error))
 
     def _busy(self) -> list[Worker]:
         return [worker for worker in self._workers if worker.task]
@@ -170,7 +180,6 @@ def _outcome(task: Task, report: Report, timeout_seconds: float) -> Outcome[T] |
             return None
         raise RunError(str(error)) from error
     else:
-        logger.debug("%s", video.path, exc_info=error)
         return Outcome(video, reason="internal_error", text=f"{video.path}: {error!r}")
     if task.attempt < TRIES:
         logger.warning("%s; retrying once", outcome.text)

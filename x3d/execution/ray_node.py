@@ -67,7 +67,7 @@ def run_on_node(
         return None, workers.problem
     try:
         [outcome] = workers.run(function, [video])
-    except RunError as error:
+    except (ImportError, RunError) as error:
         return None, str(error)
     return outcome, ""
 

@@ -5,15 +5,14 @@ import functools
 import math
 import os
 import re
+import reprlib
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
-from x3d.files import describe_content, open_regular
+from x3d.files import HEAD_BYTES, describe_content, open_regular
 
-HEAD_BYTES = 256
-"""More than the header of a view; a longer one is read again as a whole."""
 _MAGIC = b"\x93NUMPY"
 _LENGTH_BYTES = {1: 2, 2: 4, 3: 4}
 """Version of the .npy format -> bytes of the header's length."""
@@ -109,7 +108,7 @@ def _check_header(header: bytes, view_shape: tuple[int, ...], needed: str) -> st
     if dtype == "object":
         return f"{needed}; it holds pickled Python objects"
     if dtype != "float32" or shape[-4:] != view_shape or any(length != 1 for length in shape[:-4]):
-        return f"{needed}; it has {dtype} of shape {shape}"
+        return f"{needed}; it has {dtype} of shape {reprlib.repr(shape)}"
     return f"{needed} in C order; it is in Fortran order" if found["fortran_order"] else ""
 
 
@@ -123,7 +122,7 @@ def _parse_header(header: bytes) -> Mapping[str, Any] | None:
     if not isinstance(found, dict) or found.keys() != {"descr", "fortran_order", "shape"}:
         return None
     shape = found["shape"]
-    if not isinstance(shape, tuple) or any(type(length) is not int or length < 0 for length in shape):
+    if not isinstance(shape, tuple) or any(type(length) is not int or not 0 <= length < 1 << 63 for length in shape):
         return None
     return found if isinstance(found["fortran_order"], bool) else None
 
@@ -131,8 +130,8 @@ def _parse_header(header: bytes) -> Mapping[str, Any] | None:
 def _name_type(descr: object) -> str:
     """Name the type of a .npy file's values as NumPy does; of big-endian and structured values as the file does."""
     if not isinstance(descr, str) or not _PLAIN_TYPE.fullmatch(descr):
-        return repr(descr)
+        return reprlib.repr(descr)
     try:
         return str(np.dtype(descr))
     except TypeError:
-        return repr(descr)
+        return reprlib.repr(descr)
