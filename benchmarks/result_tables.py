@@ -221,19 +221,6 @@ def _parities(results: Results) -> dict[str, Results]:
     return {size: results[f"parity_{size}"] for size in ("XS", "S", "M") if f"parity_{size}" in results}
 
 
-def reliability(results: Results) -> str:
-    """Verdicts on changed inputs, by kind."""
-    result = results.get("reliability", {"kinds": {}})
-    names = ("noticed", "harmless", "undetectable", "silent", "traceback", "hang", "misleading")
-    rows = []
-    for kind, found in result["kinds"].items():
-        counts = " | ".join(str(found[name]) for name in names)
-        rows.append(f"{kind.replace('_', ' ')} | {sum(found.values())} | {counts} | {result['notes'][kind]}")
-    made = f"\nMade on {result['date']} by `{result['command']}`.\n" if rows else ""
-    header = " | ".join(["kind", "tried", *names, "what is changed"])
-    return table(header, rows, result if rows else None) + made
-
-
 TABLES: dict[str, Callable[[Results], str]] = {
     make.__name__: make
     for make in (
@@ -248,6 +235,5 @@ TABLES: dict[str, Callable[[Results], str]] = {
         parity,
         networks,
         mutation,
-        reliability,
     )
 }

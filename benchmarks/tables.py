@@ -11,11 +11,12 @@ import re
 import sys
 from collections.abc import Sequence
 
+from benchmarks import reliability_tables, result_tables
 from benchmarks.common import RESULTS, ROOT, load_results
 from benchmarks.labels import Results
-from benchmarks.result_tables import TABLES
 
 DOCUMENTS = ("README.md", "benchmarks/README.md", "benchmarks/parity.md", "benchmarks/reliability.md")
+TABLES = result_tables.TABLES | reliability_tables.TABLES
 _SECTION = re.compile(r"(<!-- table: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
 

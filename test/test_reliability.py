@@ -5,7 +5,7 @@ import subprocess
 
 import pytest
 
-from benchmarks import reliability, result_tables, tables
+from benchmarks import reliability, reliability_tables, result_tables, tables
 from test.fuzz.case import Result
 from test.fuzz.oracle import Judgement, Verdict
 
@@ -40,7 +40,7 @@ def test_the_table_has_a_row_for_each_kind(run_cases, repository, tmp_path, caps
     assert "silent: flip_bit a: why\n    python -m test.fuzz --seed 4 --kinds rows --case 2\n" in printed
     result = json.loads(output.read_text())
     assert len(result["commit"]) == 40
-    table = result_tables.reliability({"reliability": result})
+    table = reliability_tables.reliability({"reliability": result})
     assert "| lists | 3 | 3 | 0 | 0 | 0 | 0 | 0 | 0 | a list that" in table
     assert "| rows | 3 | 2 | 0 | 0 | 1 | 0 | 0 | 0 |" in table
     assert f"seed 4, commit {result['commit'][:7]}" in table

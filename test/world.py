@@ -3,7 +3,6 @@
 All paths are relative to the folder, so that copies of it work anywhere. The same bytes are made each time.
 """
 
-import errno
 import itertools
 import json
 import os
@@ -28,9 +27,8 @@ from test.videos import B_FRAMES, remux, write_video
 from x3d.dataset.annotations import Video
 from x3d.errors import EngineError, RunError, VideoError
 from x3d.execution.outcome import Outcome
-from x3d.video.reader import VideoReader
 
-NUM_CLIPS, NUM_CROPS, NUM_CLASSES = 2, 3, 9
+NUM_CLIPS, NUM_CROPS, NUM_CLASSES, NUM_FRAMES = 2, 3, 9, 40
 CFG = ["--cfg", "cfg.yaml"]
 DATA = ["DATA.PATH_TO_DATA_DIR", "data", "DATA.PATH_PREFIX", "data/val"]
 LOSSY = {"qp": "20", "g": "12", "bf": "0"}
@@ -91,43 +89,6 @@ def verify() -> Ran:
     return run_script("x3d_verify", [*CFG, *DATA])
 
 
-def with_change(change: Callable[[], object], command: Callable[[], Ran]) -> Ran:
-    """Run a command, and make a change when its first video is to start."""
-
-    def run(self: InlineRunner, *arguments: Any) -> Iterator[Outcome[Any]]:
-        change()
-        return _run_all(self, *arguments)
-
-    with mock.patch.object(InlineRunner, "run", run):
-        return command()
-
-
-def on_full_disk(name: str, command: Callable[[], Ran]) -> Ran:
-    """Run a command while no bytes can be written to files below the working folder whose paths contain `name`."""
-    write, here = os.write, os.getcwd()
-
-    def fail_here(descriptor: int, data: bytes) -> int:
-        path = os.readlink(f"/proc/self/fd/{descriptor}")
-        if path.startswith(here) and name in path:
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-        return write(descriptor, data)
-
-    with mock.patch("os.write", fail_here):
-        return command()
-
-
-def while_it_is_read(change: Callable[[], object], command: Callable[[], Ran]) -> Ran:
-    """Run a command, and make a change when the first video is open."""
-    original = VideoReader.__enter__
-
-    def enter(reader: VideoReader) -> VideoReader:
-        change()
-        return original(reader)
-
-    with mock.patch.object(VideoReader, "__enter__", enter):
-        return command()
-
-
 def build(folder: Path) -> None:
     """Make the inputs in a new folder; it becomes the working folder."""
     folder.mkdir(parents=True)
@@ -174,7 +135,7 @@ def _write_cfg() -> None:
 def _write_videos() -> None:
     val = Path("data/val")
     for name, made in VIDEOS.items():
-        source = write_video(val / f"source-{name}", 40, **made)
+        source = write_video(val / f"source-{name}", NUM_FRAMES, **made)
         remux(source, val / name, fflags="+bitexact")
         source.unlink()
     Path("data/test.csv").write_text("".join(f"{name} {index}\n" for index, name in enumerate(VIDEOS)))
@@ -250,12 +211,6 @@ def probabilities(path: Path) -> np.ndarray | None:
     """Read a `.bin` result without the suite's code, None where it is none."""
     data = path.read_bytes()
     return np.frombuffer(data, "<f4") if len(data) == 4 * NUM_CLASSES else None
-
-
-def write_module(name: str) -> None:
-    """Make a module in `without/` that cannot be imported, as if it were not installed."""
-    Path("without").mkdir()
-    Path(f"without/{name}.py").write_text(f"raise ModuleNotFoundError(\"No module named '{name}'\", name='{name}')\n")
 
 
 def use_inline_runner(monkeypatch: pytest.MonkeyPatch) -> None:

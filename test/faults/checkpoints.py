@@ -52,7 +52,14 @@ def _quantise(value: torch.Tensor) -> torch.Tensor:
         return torch.quantize_per_tensor(value, 0.1, 0, torch.qint8) if value.is_floating_point() else value
 
 
+def _link_parts() -> None:
+    """Put links with names that a part of the exported file might have."""
+    for name in ("new.partial.onnx", "new.onnx.partial", ".new.onnx.partial", ".new.onnx"):
+        Path(name).symlink_to("victim")
+
+
 FAULTS = (
+    Fault("links in the place of parts", _link_parts, export, 0, [], absent=["victim"], present=["new.onnx"]),
     _fault("no checkpoint", lambda: Path("small.pyth").unlink(), "TEST.CHECKPOINT_FILE_PATH"),
     _fault("a git-LFS pointer", write("small.pyth", "version https://git-lfs.github.com/spec/v1\n"), "git-LFS"),
     _fault("a web page", write("small.pyth", "<html><body>404</body></html>"), "HTML"),

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from test import world
+from test.faults import hooks
 from test.faults.row import Fault, edit, flip_bit, nothing, replace_by_pipe, write
 
 ROWS = "eval/manifest.rows"
@@ -21,7 +22,7 @@ def resume(folder: str = "eval", *keys: str) -> world.Ran:
 
 def _during_the_run(change: Callable[[], object], folder: str = "new") -> Callable[[], world.Ran]:
     """Start an evaluation, and make a change before its first video."""
-    return lambda: world.with_change(change, lambda: resume(folder))
+    return lambda: hooks.with_change(change, lambda: resume(folder))
 
 
 def _unlabelled(*labels: int) -> Callable[[], object]:

@@ -11,6 +11,7 @@ from typing import Any
 from unittest import mock
 
 from test import world
+from test.faults import hooks
 from test.faults.row import Fault, nothing
 from test.helpers import ROOT
 from x3d.dataset.annotations import Video
@@ -92,14 +93,14 @@ ON_FULL_DISK: dict[str, tuple[str, Callable[[], world.Ran]]] = {
 
 FAULTS = (
     *(
-        Fault(f"a full disk, {name}", nothing, functools.partial(world.on_full_disk, *case), 1, ["No space left"])
+        Fault(f"a full disk, {name}", nothing, functools.partial(hooks.on_full_disk, *case), 1, ["No space left"])
         for name, case in ON_FULL_DISK.items()
     ),
     *(
         Fault(
             f"a disk full from the start, {name}",
             nothing,
-            functools.partial(world.on_full_disk, "", command),
+            functools.partial(hooks.on_full_disk, "", command),
             2,
             ["No space left"],
         )
@@ -109,7 +110,7 @@ FAULTS = (
     Fault(
         "a video that changes while it is read",
         nothing,
-        lambda: world.while_it_is_read(_append_to_video, lambda: world.preprocess("new")),
+        lambda: hooks.while_it_is_read(_append_to_video, lambda: world.preprocess("new")),
         1,
         [r"changed.*h264\.mp4"],
         reason="changed",
@@ -157,7 +158,7 @@ FAULTS = (
     Fault("stdout on a full disk", nothing, _shell(f"{SCORE} >/dev/full"), 1, ["cannot be written|No space left"]),
     Fault(
         "no fvcore",
-        lambda: world.write_module("fvcore"),
+        lambda: hooks.write_module("fvcore"),
         _shell(f"PYTHONPATH=without {SCORE}"),
         2,
         ["fvcore", r"\.venv"],

@@ -9,6 +9,9 @@ from test.fuzz import routes, text_edits
 from test.fuzz.edits import BYTES, Edit
 from test.fuzz.routes import Made
 
+MISSING = r"misses views: \d"
+"""How a result that was removed is named: by its view."""
+
 SUM_TOLERANCE = 0.01
 """Of the probabilities of a view that a network computed in float16."""
 
@@ -94,6 +97,7 @@ KINDS: dict[str, Kind] = {
         ["cfg.yaml", "prep", "foreign.onnx"],
         ["foreign.onnx"],
         routes.model_of_unknown_origin,
+        names="the model ignores its input",
         is_undetectable=lambda target: True,
         note="an ONNX without digest that no earlier run knows: another valid model",
     ),
@@ -115,12 +119,14 @@ KINDS: dict[str, Kind] = {
         ["res/*.bin", "res_npy/*.npy", "res_txt/*.txt"],
         routes.results,
         [*text_edits.NPY, text_edits.edit_number, *BYTES],
+        names=MISSING,
         note="of x3d_infer.py, in its three formats",
     ),
     "ais_bench_results": Kind(
         ["cfg.yaml", "prep", "ais", "ais_summary.json"],
         ["ais/*.bin"],
         routes.results,
+        names=MISSING,
         is_undetectable=_is_probability,
         note="without digests: undetectable where all values are still probabilities and sum to one",
     ),
