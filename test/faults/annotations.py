@@ -52,7 +52,7 @@ FAULTS = (
         "list of other labels than the results",
         write(LIST, "".join(f"{name} {number + 1}\n" for number, name in enumerate(world.VIDEOS))),
         lambda: world.score("res", *world.DATA[:2]),
-        1,
-        [r"test\.csv", "view 0 has label 0"],
+        2,
+        [r"test\.csv is not the list"],
     ),
 )
