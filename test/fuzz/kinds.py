@@ -106,7 +106,7 @@ KINDS: dict[str, Kind] = {
         ["prep/*.npy", "prep/*.npy", "prep_bin/*.bin"],
         routes.views,
         [*text_edits.NPY, *BYTES],
-        names=r"manifest\.json",
+        names=r"manifest\.json|such as \d+_\d",
     ),
     "views_resumed": Kind(
         ["cfg.yaml", "data", "prep", "prep_bin", "small.onnx"],
