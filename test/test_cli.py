@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 from x3d import cli
-from x3d.errors import RunError, ScoringError
+from x3d.errors import InputError, RunError, ScoringError
 from x3d.pipeline.summary import RunSummary
 from x3d.scoring import Accuracy, ScoreTable, measure_accuracy
 
@@ -30,7 +30,7 @@ def raise_(error: BaseException) -> int:
 @pytest.mark.parametrize(
     ("error", "status", "text"),
     [
-        (ValueError("no such key"), 2, "no such key"),
+        (InputError("no such key"), 2, "no such key"),
         (RunError("the disk is full"), 1, "the disk is full"),
         (ScoringError("not scored"), 1, "not scored"),
         (OSError(28, "No space left", "/a/b"), 1, "No space left: '/a/b'"),

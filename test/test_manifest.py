@@ -140,13 +140,6 @@ def test_it_is_saved_on_exit(manifest):
     assert list(Manifest.load(manifest.path).entries()) == [9, 10]
 
 
-def test_an_interrupted_run_is_saved_and_can_be_resumed(manifest, caplog):
-    with pytest.raises(KeyboardInterrupt), manifest.saved_on_exit():
-        raise KeyboardInterrupt
-    assert "stopped; run the same command to resume" in caplog.text
-    assert list(Manifest.load(manifest.path).entries()) == [2, 9, 10]
-
-
 @pytest.mark.parametrize(
     ("error", "text"),
     [

@@ -13,7 +13,7 @@ from x3d import __version__
 from x3d.config.loading import CONFIGS
 from x3d.config.tables import keys_help
 from x3d.console import print_result, setup_logging, write_log
-from x3d.errors import RunError, counted, describe_os_error
+from x3d.errors import InputError, RunError, counted, describe_os_error
 from x3d.signals import end_on_stop_signals, restore_handlers
 
 if TYPE_CHECKING:
@@ -89,7 +89,7 @@ def guarded(action: Callable[[], int]) -> int:
         return action()
     except ImportError as error:
         return fail(_describe_import_error(error))
-    except ValueError as error:
+    except InputError as error:
         return fail(str(error))
     except OSError as error:
         return fail(describe_os_error(error), EXIT_INCOMPLETE)

@@ -41,7 +41,11 @@ class ScoringError(RunError):
     """A set that cannot be scored: views are missing, unexpected or unusable; the text lists them."""
 
 
-class EngineError(ValueError):
+class InputError(ValueError):
+    """What the user gave cannot be used, so nothing is started; the text names file or key, and what to do."""
+
+
+class EngineError(InputError):
     """The engine is unavailable, or failed to load or run the model; the text names file and device."""
 
 

@@ -23,11 +23,12 @@ from torch import nn
 from x3d.config.keys import SECTIONS
 from x3d.dataset.annotations import Video
 from x3d.dataset.naming import views_per_video
-from x3d.errors import VideoError
+from x3d.errors import InputError, VideoError
 from x3d.network.checkpoint import load_checkpoint
 from x3d.network.checkpoint_cfg import compared_config
 from x3d.storage.entries import WrittenViews
 from x3d.storage.view_writer import ViewWriter
+from x3d.video.container import open_container
 from x3d.video.source import read_source
 
 COMMIT = "9839d1318c0ae17bd82c6a121e5640aebc67f126"
@@ -46,7 +47,7 @@ def check_reference(cfg: CfgNode) -> None:
     """Check, before anything starts, that PySlowFast can be used.
 
     Raises:
-        ValueError: PySlowFast or a package that it needs is not found, or it is not patched or of another commit; the
+        InputError: PySlowFast or a package that it needs is not found, or it is not patched or of another commit; the
             text names the command to run.
     """
     reference_cfg(cfg)
@@ -58,17 +59,17 @@ def reference_cfg(cfg: CfgNode) -> CfgNode:
     """Build PySlowFast's configuration: its defaults, overridden by this suite's values, for a CPU and PyAV.
 
     Raises:
-        ValueError: as check_reference.
+        InputError: as check_reference.
     """
     defaults = _import("slowfast.config.defaults")
     slowfast_cfg: CfgNode = defaults.get_cfg()
     clone = Path(defaults.__file__).parents[2]
     if any(section not in slowfast_cfg for section in SECTIONS):
-        raise ValueError(f"BACKEND slowfast: {clone} is PySlowFast without x3d.patch; run: {_RESET} && {_PATCH}")
+        raise InputError(f"BACKEND slowfast: {clone} is PySlowFast without x3d.patch; run: {_RESET} && {_PATCH}")
     try:
         slowfast_cfg.merge_from_other_cfg(cfg)
     except (KeyError, ValueError) as error:
-        raise ValueError(
+        raise InputError(
             f"BACKEND slowfast: {clone} rejects this configuration ({error}), so it is of another commit or has "
             f"another x3d.patch; run: {_RESET} && {_PATCH}"
         ) from error
@@ -85,17 +86,17 @@ def _import(name: str) -> Any:
     except ImportError as error:
         missing = error.name or str(error)
     if missing == "slowfast":
-        raise ValueError(
+        raise InputError(
             f"BACKEND slowfast needs PySlowFast, which Python does not find; run: {_GET} && {_RESET} && {_PATCH} && "
             f"{_INSTALL} torchvision simplejson psutil && export PYTHONPATH=$PWD/SlowFast"
         )
     package = missing.split(".")[0]
     if package == "slowfast":
         folders = ", ".join(importlib.import_module("slowfast").__path__)
-        raise ValueError(f"BACKEND slowfast: {folders} has no module {missing}, so it is not PySlowFast; run: {_GET}")
+        raise InputError(f"BACKEND slowfast: {folders} has no module {missing}, so it is not PySlowFast; run: {_GET}")
     if package in _PATCHED_OUT:
-        raise ValueError(f"BACKEND slowfast: PySlowFast without x3d.patch imports {package}; run: {_PATCH}")
-    raise ValueError(f"BACKEND slowfast: PySlowFast needs {package}; run: {_INSTALL} {package}")
+        raise InputError(f"BACKEND slowfast: PySlowFast without x3d.patch imports {package}; run: {_PATCH}")
+    raise InputError(f"BACKEND slowfast: PySlowFast needs {package}; run: {_INSTALL} {package}")
 
 
 def write_reference_views(video: Video, cfg: CfgNode, writer: ViewWriter) -> WrittenViews:
@@ -109,6 +110,7 @@ def write_reference_views(video: Video, cfg: CfgNode, writer: ViewWriter) -> Wri
     """
     torch.set_num_threads(1)
     source = read_source(video.path)
+    open_container(video.path).close()  # PySlowFast would also open a script that names other files
     with tempfile.TemporaryDirectory() as folder, _captured_output() as output:
         (Path(folder) / "test.csv").write_text(f"{video.path}{_SEPARATOR}{video.label}\n")
         slowfast_cfg = reference_cfg(cfg)
@@ -167,7 +169,7 @@ def load_reference_model(cfg: CfgNode, checkpoint: str) -> nn.Module:
     PySlowFast ignores the entries of a checkpoint that do not fit the network; here they are an error.
 
     Raises:
-        ValueError: as check_reference and load_checkpoint.
+        InputError: as check_reference and load_checkpoint.
     """
     check_reference(cfg)
     slowfast_cfg = reference_cfg(cfg)
@@ -182,7 +184,7 @@ class ReferenceMeter:
     """Aggregates and counts one video at a time with PySlowFast's TestMeter.
 
     Raises:
-        ValueError: as check_reference.
+        InputError: as check_reference.
     """
 
     def __init__(self, cfg: CfgNode, num_videos: int) -> None:

@@ -4,6 +4,7 @@ import math
 from typing import TYPE_CHECKING
 
 from x3d.config.keys import KEYS
+from x3d.errors import InputError
 
 if TYPE_CHECKING:
     from fvcore.common.config import CfgNode
@@ -13,7 +14,7 @@ def check_cfg(cfg: "CfgNode") -> None:
     """Check every value of a configuration.
 
     Raises:
-        ValueError: values out of their limits or contradicting each other; the text names keys and what is allowed.
+        InputError: values out of their limits or contradicting each other; the text names keys and what is allowed.
     """
     problems = []
     for name, key in KEYS.items():
@@ -24,7 +25,7 @@ def check_cfg(cfg: "CfgNode") -> None:
         problems.append("DATA.PATH_LABEL_SEPARATOR is empty; give the character between path and label")
     problems = problems or _crop_problems(cfg)
     if problems:
-        raise ValueError("configuration: " + "; ".join(problems))
+        raise InputError("configuration: " + "; ".join(problems))
 
 
 def _crop_problems(cfg: "CfgNode") -> list[str]:

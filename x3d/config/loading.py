@@ -16,6 +16,7 @@ from x3d.config.checks import check_cfg
 from x3d.config.key import Value, shorten
 from x3d.config.keys import KEYS, RENAMED, SECTIONS, UNREAD_SECTIONS, defaults, select_keys
 from x3d.config.yaml_file import read_yaml
+from x3d.errors import InputError
 
 if TYPE_CHECKING:
     from fvcore.common.config import CfgNode
@@ -41,7 +42,7 @@ def load_cfg(path: str, opts: Sequence[str] = ()) -> "CfgNode":
         path: a yaml file, PySlowFast's or this suite's. Only plain yaml types are read.
         opts: KEY VALUE KEY VALUE ..., each key as SECTION.NAME.
     Raises:
-        ValueError: unknown key, wrong type or value, or keys that contradict each other; the text
+        InputError: unknown key, wrong type or value, or keys that contradict each other; the text
             names the key and what to write instead.
     """
     cfg = get_cfg()
@@ -86,16 +87,16 @@ def _opt_pairs(opts: Sequence[str]) -> list[tuple[str, str]]:
     """Pair keys and values of the command line.
 
     Raises:
-        ValueError: KEY=VALUE, or a key without a value.
+        InputError: KEY=VALUE, or a key without a value.
     """
     for name in opts[::2]:
         key, equals, value = name.partition("=")
         if equals and key.split(".")[0].upper() in {*SECTIONS, *UNREAD_SECTIONS}:
-            raise ValueError(f"command line: {name}: write key and value with a space, {key} {value}")
+            raise InputError(f"command line: {name}: write key and value with a space, {key} {value}")
     pairs = list(zip(opts[::2], opts[1::2], strict=False))
     alone = [name for name, value in pairs if value in KEYS] + list(opts[len(pairs) * 2 :])
     if alone:
-        raise ValueError(f"command line: KEY VALUE pairs expected, but {alone[0]!r} has no value")
+        raise InputError(f"command line: KEY VALUE pairs expected, but {alone[0]!r} has no value")
     return pairs
 
 
@@ -107,7 +108,7 @@ def _file_pairs(path: str) -> Iterator[tuple[str, object]]:
         if section not in SECTIONS:
             _check_known(str(section), f"in {path}")
         if not isinstance(values, dict):
-            raise ValueError(f"{section} in {path} must be a section of keys, got {shorten(values)}")
+            raise InputError(f"{section} in {path} must be a section of keys, got {shorten(values)}")
         for name, value in values.items():
             yield f"{section}.{name}", value
 
@@ -116,7 +117,7 @@ def _set_keys(cfg: "CfgNode", pairs: Iterable[tuple[str, object]], where: str) -
     """Set the keys that one source gives; of a key given twice the last counts.
 
     Raises:
-        ValueError: unknown key, wrong type, or a key and its old name with different values.
+        InputError: unknown key, wrong type, or a key and its old name with different values.
     """
     given: dict[str, tuple[str, Value]] = {}
     for name, text in pairs:
@@ -125,10 +126,10 @@ def _set_keys(cfg: "CfgNode", pairs: Iterable[tuple[str, object]], where: str) -
         try:
             value = KEYS[new_name].parse(text)
         except ValueError as error:
-            raise ValueError(f"{name} {where}: {error}") from error
+            raise InputError(f"{name} {where}: {error}") from error
         other_name, other_value = given.setdefault(new_name, (name, value))
         if other_name != name and other_value != value:
-            raise ValueError(f"{other_name} and {name} {where} differ and mean the same; give only {new_name}")
+            raise InputError(f"{other_name} and {name} {where} differ and mean the same; give only {new_name}")
         if new_name != name:
             logger.warning("%s %s is the old name of %s", name, where, new_name)
         given[new_name] = (name, value)
@@ -140,4 +141,4 @@ def _check_known(name: str, where: str) -> None:
         return
     candidates = {known.upper(): known for known in [*SECTIONS, *sorted(UNREAD_SECTIONS), *KEYS] if known != name}
     nearest = difflib.get_close_matches(name.upper(), candidates, cutoff=0.0)[0]
-    raise ValueError(f"{name} {where} is not a configuration key; the nearest is {candidates[nearest]}")
+    raise InputError(f"{name} {where} is not a configuration key; the nearest is {candidates[nearest]}")

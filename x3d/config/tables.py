@@ -14,6 +14,7 @@ from pathlib import Path
 
 from x3d.config.key import spell
 from x3d.config.keys import SECTIONS, select_keys
+from x3d.errors import InputError
 
 ROOT = Path(__file__).parent.parent.parent
 _README_TABLE = re.compile(r"(<!-- configuration keys -->\n).*?(<!-- end -->)", re.DOTALL)
@@ -48,7 +49,7 @@ def fill_readme(text: str) -> str:
     """Replace the key table of the README.
 
     Raises:
-        ValueError: the text has no place for it.
+        InputError: the text has no place for it.
     """
     return _replace_once(_README_TABLE, lambda match: f"{match[1]}\n{readme_table()}\n{match[2]}", text)
 
@@ -57,7 +58,7 @@ def fill_patch(text: str) -> str:
     """Replace the X3D_* nodes in the patch of PySlowFast, and the line numbers that depend on them.
 
     Raises:
-        ValueError: the text has no place for them.
+        InputError: the text has no place for them.
     """
     nodes = []
     for section, keys in SECTIONS.items():
@@ -76,7 +77,7 @@ def fill_patch(text: str) -> str:
 def _replace_once(pattern: re.Pattern[str], replace: Callable[[re.Match[str]], str], text: str) -> str:
     replaced, count = pattern.subn(replace, text)
     if count != 1:
-        raise ValueError(f"one place to fill is needed, found {count}: {pattern.pattern}")
+        raise InputError(f"one place to fill is needed, found {count}: {pattern.pattern}")
     return replaced
 
 

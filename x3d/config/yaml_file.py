@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from x3d.config.key import shorten
-from x3d.errors import describe_os_error
+from x3d.errors import InputError, describe_os_error
 from x3d.files import read_regular
 
 _BASE = "_BASE_"
@@ -16,7 +16,7 @@ def read_yaml(path: str) -> dict[Any, Any]:
     """Read a yaml file, over the file that its `_BASE_` names.
 
     Raises:
-        ValueError: a file cannot be read, is not plain yaml, holds no sections, a key twice or an alias, or builds on
+        InputError: a file cannot be read, is not plain yaml, holds no sections, a key twice or an alias, or builds on
             itself; the text names the file, and the line where it is known.
     """
     return _read(path, f"--cfg {path}", ())
@@ -25,17 +25,17 @@ def read_yaml(path: str) -> dict[Any, Any]:
 def _read(path: str, where: str, derived: tuple[str, ...]) -> dict[Any, Any]:
     """Read a file that the files `derived` build on, the one that was given first."""
     if os.path.realpath(path) in derived:
-        raise ValueError(f"{where} builds on itself; remove its {_BASE} or name another file")
+        raise InputError(f"{where} builds on itself; remove its {_BASE} or name another file")
     content = _parse(_decode(path, where), where)
     if content is None:
-        raise ValueError(f"{where} is empty; {_EXAMPLE}")
+        raise InputError(f"{where} is empty; {_EXAMPLE}")
     if not isinstance(content, dict):
-        raise ValueError(f"{where} holds no sections; {_EXAMPLE}")
+        raise InputError(f"{where} holds no sections; {_EXAMPLE}")
     if _BASE not in content:
         return content
     base = content.pop(_BASE)
     if not isinstance(base, str) or not base:
-        raise ValueError(f"{where}: {_BASE} must be the path of a yaml file, got {base!r}")
+        raise InputError(f"{where}: {_BASE} must be the path of a yaml file, got {base!r}")
     base_path = os.path.join(os.path.dirname(path), os.path.expanduser(base))
     below = _read(base_path, f"{_BASE} {base} of {path}", (*derived, os.path.realpath(path)))
     return _merge(below, content)
@@ -46,9 +46,9 @@ def _decode(path: str, where: str) -> str:
         return read_regular(path).decode("utf-8-sig")
     except OSError as error:
         reason = describe_os_error(OSError(error.errno, error.strerror))
-        raise ValueError(f"{where}: {reason}; {_EXAMPLE}") from error
+        raise InputError(f"{where}: {reason}; {_EXAMPLE}") from error
     except UnicodeDecodeError as error:
-        raise ValueError(f"{where} is not UTF-8 text (byte {error.start}); save it as UTF-8") from error
+        raise InputError(f"{where} is not UTF-8 text (byte {error.start}); save it as UTF-8") from error
 
 
 def _parse(text: str, where: str) -> Any:
@@ -58,20 +58,20 @@ def _parse(text: str, where: str) -> Any:
         for event in yaml.parse(text, yaml.SafeLoader):
             if isinstance(event, yaml.AliasEvent):
                 line = event.start_mark.line + 1
-                raise ValueError(f"{where}, line {line}: *{event.anchor} is an alias; write the value instead")
+                raise InputError(f"{where}, line {line}: *{event.anchor} is an alias; write the value instead")
         loader = yaml.SafeLoader(text)
         document = loader.get_single_node()
         for name, line in _repeated_keys(document):
-            raise ValueError(f"{where}, line {line}: {name} is given more than once; keep one")
+            raise InputError(f"{where}, line {line}: {name} is given more than once; keep one")
         return _construct(loader, document, where) if document else None
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
         advice = "; indent with spaces, not tabs" if "'\\t'" in str(error.problem) else ""
-        raise ValueError(f"{where}, line {line} is not plain yaml: {error.problem}{advice}") from error
+        raise InputError(f"{where}, line {line} is not plain yaml: {error.problem}{advice}") from error
     except yaml.YAMLError as error:
-        raise ValueError(f"{where} is not plain yaml: {' '.join(str(error).split())}") from error
+        raise InputError(f"{where} is not plain yaml: {' '.join(str(error).split())}") from error
     except RecursionError as error:
-        raise ValueError(f"{where} is nested too deeply; {_EXAMPLE}") from error
+        raise InputError(f"{where} is nested too deeply; {_EXAMPLE}") from error
 
 
 def _construct(loader: Any, document: Any, where: str) -> Any:
@@ -82,7 +82,7 @@ def _construct(loader: Any, document: Any, where: str) -> Any:
     except (yaml.YAMLError, RecursionError):
         raise
     except Exception as error:  # such as a date that does not exist, or !!int before a word
-        raise ValueError(f"{where} holds a value that cannot be read: {shorten(str(error))}") from error
+        raise InputError(f"{where} holds a value that cannot be read: {shorten(str(error))}") from error
 
 
 def _repeated_keys(node: Any, prefix: str = "") -> Iterator[tuple[str, int]]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from x3d.dataset.bad_rows import BadRow, decode_list, find_problem, format_bad_rows, show_row, three_columns
 from x3d.dataset.prefix import explain_prefix
-from x3d.errors import counted
+from x3d.errors import InputError, counted
 from x3d.files import read_regular
 
 if TYPE_CHECKING:
@@ -70,13 +70,13 @@ def read_list(cfg: "CfgNode") -> list[Video]:
     320 of Kinetics-400's class folders hold a space, so `air drumming/a b.mp4 2` is the path `air drumming/a b.mp4`.
 
     Raises:
-        ValueError: the list does not exist or is empty, or rows are not a path and a label; every cause is named.
+        InputError: the list does not exist or is empty, or rows are not a path and a label; every cause is named.
     """
     path = list_path(cfg)
     rows = _read_rows(path)
     videos, bad_rows = _parse_rows(rows, ListFormat.from_cfg(cfg), path)
     if bad_rows:
-        raise ValueError(f"{path} has bad lines: {len(bad_rows)} of {len(rows)}\n" + format_bad_rows(bad_rows))
+        raise InputError(f"{path} has bad lines: {len(bad_rows)} of {len(rows)}\n" + format_bad_rows(bad_rows))
     return videos
 
 
@@ -84,7 +84,7 @@ def read_videos(cfg: "CfgNode") -> list[Video]:
     """Read `test.csv` for a run that opens its videos; warn of those without a label.
 
     Raises:
-        ValueError: as read_list; or none of the videos exists.
+        InputError: as read_list; or none of the videos exists.
     """
     videos = read_list(cfg)
     check_videos(cfg, videos)
@@ -97,7 +97,7 @@ def scan_list(cfg: "CfgNode") -> tuple[list[Video], list[BadRow]]:
     Returns:
         The videos of the good rows; the other rows, and those of a path that is listed before.
     Raises:
-        ValueError: the list does not exist or is empty.
+        InputError: the list does not exist or is empty.
     """
     path = list_path(cfg)
     videos, bad_rows = _parse_rows(_read_rows(path), ListFormat.from_cfg(cfg), path)
@@ -114,11 +114,11 @@ def check_videos(cfg: "CfgNode", videos: Sequence[Video]) -> None:
     """Check that the listed paths lead to files, and warn of videos without a label.
 
     Raises:
-        ValueError: none of the videos exists; the text names the folder that holds them, if it is found.
+        InputError: none of the videos exists; the text names the folder that holds them, if it is found.
     """
     if videos and not first_existing(videos):
         listed = [video.listed for video in videos]
-        raise ValueError(explain_prefix(cfg.DATA.PATH_PREFIX, listed, cfg.DATA.PATH_TO_DATA_DIR))
+        raise InputError(explain_prefix(cfg.DATA.PATH_PREFIX, listed, cfg.DATA.PATH_TO_DATA_DIR))
     if unlabelled := count_unlabelled(videos):
         verb = "is" if unlabelled == 1 else "are"
         total = counted(len(videos), "video")
@@ -134,16 +134,16 @@ def _read_rows(path: Path) -> list[str]:
     try:
         content = read_regular(path)
     except FileNotFoundError:
-        raise ValueError(
+        raise InputError(
             f"{path} does not exist; set DATA.PATH_TO_DATA_DIR to the folder that holds test.csv"
         ) from None
     except OSError as error:
-        raise ValueError(f"{path} cannot be read: {error.strerror}") from error
+        raise InputError(f"{path} cannot be read: {error.strerror}") from error
     rows = decode_list(content, path).replace("\r\n", "\n").replace("\r", "\n").split("\n")
     while rows and not rows[-1].strip():
         rows.pop()
     if not rows:
-        raise ValueError(f"{path} is empty; each line holds the path and the label of a video")
+        raise InputError(f"{path} is empty; each line holds the path and the label of a video")
     return rows
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from x3d.errors import counted
+from x3d.errors import InputError, counted
 from x3d.files import HEAD_BYTES, describe_content
 
 MAX_LISTED_ROWS = 5
@@ -59,26 +59,26 @@ def decode_list(content: bytes, path: Path) -> str:
     """Decode a list as UTF-8, with or without a byte order mark.
 
     Raises:
-        ValueError: it has another encoding, or is another kind of file; the text names it.
+        InputError: it has another encoding, or is another kind of file; the text names it.
     """
     kind = describe_content(content[:HEAD_BYTES])
     if kind not in ("", "text", "an empty file"):
-        raise ValueError(f"{path} is no list of videos: it is {kind}")
+        raise InputError(f"{path} is no list of videos: it is {kind}")
     for mark, encoding in _MARKS.items():
         if content.startswith(mark):
-            raise ValueError(f"{path} is {encoding}, not UTF-8; convert it: {_iconv(encoding, path)}")
+            raise InputError(f"{path} is {encoding}, not UTF-8; convert it: {_iconv(encoding, path)}")
     if b"\0" in content:
         if content.count(b"\0") > len(content) // 3:
             encoding = "UTF-16LE" if content[1:2] == b"\0" else "UTF-16BE"
-            raise ValueError(f"{path} is {encoding}, not UTF-8; convert it: {_iconv(encoding, path)}")
+            raise InputError(f"{path} is {encoding}, not UTF-8; convert it: {_iconv(encoding, path)}")
         line = content[: content.index(b"\0")].count(b"\n") + 1
-        raise ValueError(f"{path} has a NUL byte in line {line}: it is damaged, or no text; write it again")
+        raise InputError(f"{path} has a NUL byte in line {line}: it is damaged, or no text; write it again")
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = content[: error.start].count(b"\n") + 1
         advice = f"if it is Latin-1, convert it: {_iconv('LATIN1', path)}"
-        raise ValueError(f"{path} is not UTF-8 in line {line} (byte {content[error.start]:#04x}); {advice}") from error
+        raise InputError(f"{path} is not UTF-8 in line {line} (byte {content[error.start]:#04x}); {advice}") from error
 
 
 def _iconv(encoding: str, path: Path) -> str:

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any, Self, TypeVar
 
 from x3d.dataset.annotations import Video
-from x3d.errors import RunError, describe_os_error
+from x3d.errors import InputError, RunError, describe_os_error
 from x3d.execution.outcome import Outcome
 from x3d.execution.ray_node import NodeReply, check_node, make_task, run_on_node
 from x3d.execution.requirements import NodeRequirements
@@ -51,7 +51,7 @@ class RayWorkers:
             resources: what a task occupies, by Ray's names: CPU, GPU, NPU.
             requirements: a node that does not meet them is an error; one that joins later is excluded.
         Raises:
-            ValueError: Ray is not installed, the cluster cannot be reached, no node has the resources, or a node does
+            InputError: Ray is not installed, the cluster cannot be reached, no node has the resources, or a node does
                 not meet the requirements; the text names it.
         """
         self._address, self._timeout_seconds = address, timeout_seconds
@@ -142,14 +142,14 @@ class RayWorkers:
         """Query the unmet requirements of all suitable nodes in parallel.
 
         Raises:
-            ValueError: no node is suitable, or one has unmet requirements.
+            InputError: no node is suitable, or one has unmet requirements.
         """
         from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
         nodes = self._suitable_nodes()
         if not nodes:
             required = " and ".join(f"{name} {amount:g}" for name, amount in self._resources.items())
-            raise ValueError(f"no node of {self._address} has {required} (`ray status` shows the resources)")
+            raise InputError(f"no node of {self._address} has {required} (`ray status` shows the resources)")
         call = pickle.dumps((check_node, (self._requirements,)))
         asked = []
         for node in nodes:
@@ -159,7 +159,7 @@ class RayWorkers:
         problems = [f"node {name}: {problem}" for name, ref in asked if (problem := self._check_result(ref))]
         if problems:
             advice = "Data, model, output and versions must be the same on every node"
-            raise ValueError("; ".join(problems) + ". " + advice)
+            raise InputError("; ".join(problems) + ". " + advice)
 
     def _check_result(self, ref: Any) -> str:
         try:
@@ -186,7 +186,7 @@ def _connect(address: str) -> Any:
     try:
         import ray
     except ImportError as error:
-        raise ValueError("X3D_WORKERS.RAY_ADDRESS needs Ray: pip install -r requirements-ray.txt") from error
+        raise InputError("X3D_WORKERS.RAY_ADDRESS needs Ray: pip install -r requirements-ray.txt") from error
 
     package = str(Path(__file__).parents[1])
     environment = {"py_modules": [package], "env_vars": {"PYTHONWARNINGS": "ignore"}}
@@ -196,7 +196,7 @@ def _connect(address: str) -> Any:
         _call_within(CONNECT_SECONDS, ray.init, address=address, **options)
     except (OSError, ValueError, RuntimeError, ImportError, ray.exceptions.RayError) as error:
         text = describe_os_error(error) if isinstance(error, OSError) else str(error)
-        raise ValueError(f"X3D_WORKERS.RAY_ADDRESS {address} cannot be reached: {text}") from error
+        raise InputError(f"X3D_WORKERS.RAY_ADDRESS {address} cannot be reached: {text}") from error
     return ray
 
 
@@ -209,14 +209,14 @@ def _check_reachable(address: str) -> None:
     """Fail at once if nothing listens at the address; Ray would wait minutes.
 
     Raises:
-        ValueError: the text is neither auto nor [ray://]host:port.
+        InputError: the text is neither auto nor [ray://]host:port.
         OSError: nothing listens.
     """
     if address == "auto":
         return
     host, _, port = address.removeprefix("ray://").rpartition(":")
     if not host or "/" in host or not (port.isdecimal() and 0 < int(port) < 65536):
-        raise ValueError("give auto, host:port or ray://host:port, such as 127.0.0.1:6379")
+        raise InputError("give auto, host:port or ray://host:port, such as 127.0.0.1:6379")
     socket.create_connection((host.strip("[]"), int(port)), timeout=REACH_SECONDS).close()
 
 

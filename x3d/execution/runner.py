@@ -57,7 +57,7 @@ def open_runner(
         requirements: builds what every node of a cluster must have; called only for a cluster.
         resources: what a task on Ray occupies, by Ray's names (default: one CPU).
     Raises:
-        ValueError: the cluster cannot be reached, or no node of it can be used.
+        InputError: the cluster cannot be reached, or no node of it can be used.
     """
     if not settings.ray_address:
         return Workers(settings.num_workers, settings.timeout_seconds)

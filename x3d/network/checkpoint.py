@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from x3d.errors import MAX_LISTED_PROBLEMS, format_problems
+from x3d.errors import MAX_LISTED_PROBLEMS, InputError, format_problems
 from x3d.network.checkpoint_cfg import check_trained_cfg
 from x3d.network.checkpoint_file import read_checkpoint
 
@@ -29,7 +29,7 @@ def load_checkpoint(model: nn.Module, path: str, config: Mapping[str, Any] | Non
     Args:
         config: as x3d.network.checkpoint_cfg.compared_config returns it, to compare with the checkpoint's own.
     Raises:
-        ValueError: as read_checkpoint; trained with another configuration; or entries missing, unexpected, of another
+        InputError: as read_checkpoint; trained with another configuration; or entries missing, unexpected, of another
             shape or unusable, all listed.
     """
     content = read_checkpoint(path)
@@ -39,7 +39,7 @@ def load_checkpoint(model: nn.Module, path: str, config: Mapping[str, Any] | Non
     problems = state_problems(expected, state)
     if problems:
         cause = _cause(list(expected), [str(name) for name in state])
-        raise ValueError(
+        raise InputError(
             f"checkpoint {path} does not fit the configured network{cause}; entries that differ: {len(problems)}\n"
             + format_problems(problems)
         )

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from x3d.config.loading import CONFIGS, load_cfg
-from x3d.errors import cause_of
+from x3d.errors import InputError, cause_of
 
 if TYPE_CHECKING:
     from fvcore.common.config import CfgNode
@@ -51,13 +51,13 @@ def check_trained_cfg(path: str, text: object, config: Mapping[str, Any]) -> Non
         text: the entry, yaml; None or empty: there is nothing to compare.
         config: as compared_config returns it; empty: likewise.
     Raises:
-        ValueError: a key that decides the network differs; the text names both values and the yaml file that fits.
+        InputError: a key that decides the network differs; the text names both values and the yaml file that fits.
     """
     trained = _read_trained(path, text) if text and config else {}
     differing = [name for name, value in trained.items() if not _equal(value, config[name])]
     texts = [f"{name} {trained[name]!r} (--cfg has {config[name]!r})" for name in differing]
     if any(name in NETWORK_KEYS for name in differing):
-        raise ValueError(f"checkpoint {path} was trained with {', '.join(texts)}; give {_fitting(trained)}")
+        raise InputError(f"checkpoint {path} was trained with {', '.join(texts)}; give {_fitting(trained)}")
     if differing:
         logger.warning("checkpoint %s was trained with %s; score it on such views", path, ", ".join(texts))
 
@@ -69,7 +69,7 @@ def _read_trained(path: str, text: object) -> dict[str, Any]:
     try:
         content = yaml.safe_load(text) if isinstance(text, (str, bytes)) else text
         if not isinstance(content, Mapping):
-            raise ValueError("it holds no sections")
+            raise InputError("it holds no sections")
     except Exception as error:  # noqa: BLE001 (yaml's own, and those of values such as dates)
         logger.warning("the cfg entry of checkpoint %s is not compared: %s", path, cause_of(error))
         return {}

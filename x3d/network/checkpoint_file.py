@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from x3d.errors import cause_of
+from x3d.errors import InputError, cause_of
 from x3d.files import HEAD_BYTES, describe_content, read_regular
 
 EXPECTED = "a dict with model_state, as PySlowFast writes it"
@@ -28,14 +28,14 @@ def read_checkpoint(path: str) -> Mapping[str, Any]:
     Returns:
         The dict, whose `model_state` is a mapping of names.
     Raises:
-        ValueError: no such file, damaged, or not a checkpoint; the text names the file and what it is.
+        InputError: no such file, damaged, or not a checkpoint; the text names the file and what it is.
     """
     if not path:
-        raise ValueError("no checkpoint given; set TEST.CHECKPOINT_FILE_PATH to a .pyth of PySlowFast's model zoo")
+        raise InputError("no checkpoint given; set TEST.CHECKPOINT_FILE_PATH to a .pyth of PySlowFast's model zoo")
     try:
         content = read_regular(path)
     except OSError as error:
-        raise ValueError(f"checkpoint {path}: {error.strerror}; set TEST.CHECKPOINT_FILE_PATH") from error
+        raise InputError(f"checkpoint {path}: {error.strerror}; set TEST.CHECKPOINT_FILE_PATH") from error
     _check_kind(path, content[:HEAD_BYTES])
     if content.startswith(b"PK"):
         _check_sums(path, content)
@@ -47,7 +47,7 @@ def _check_kind(path: str, head: bytes) -> None:
     if path.lower().endswith((".onnx", ".om", ".xml")) or _ONNX.match(head):
         found = "a converted model, which is not converted again"
     if found:
-        raise ValueError(f"checkpoint {path}: a .pyth that torch.save writes is expected, this is {found}")
+        raise InputError(f"checkpoint {path}: a .pyth that torch.save writes is expected, this is {found}")
 
 
 def _check_sums(path: str, content: bytes) -> None:
@@ -57,11 +57,11 @@ def _check_sums(path: str, content: bytes) -> None:
             damaged = archive.testzip()
             names = archive.namelist()
     except Exception as error:  # whatever zipfile raises on damaged bytes
-        raise ValueError(f"checkpoint {path} is damaged or incomplete, get it again: {cause_of(error)}") from error
+        raise InputError(f"checkpoint {path} is damaged or incomplete, get it again: {cause_of(error)}") from error
     if damaged is not None:
-        raise ValueError(f"checkpoint {path} is damaged, get it again: the checksum of its entry {damaged} is wrong")
+        raise InputError(f"checkpoint {path} is damaged, get it again: the checksum of its entry {damaged} is wrong")
     if not any(name.endswith("/data.pkl") for name in names) or any(name.endswith("/constants.pkl") for name in names):
-        raise ValueError(f"checkpoint {path} is a zip archive of something else; expected {EXPECTED}")
+        raise InputError(f"checkpoint {path} is a zip archive of something else; expected {EXPECTED}")
 
 
 def _unpickle(path: str, content: bytes) -> Any:
@@ -73,23 +73,23 @@ def _unpickle(path: str, content: bytes) -> Any:
         text = str(error)
         found = _OBJECT.search(text)
         if "nsupported" in text and found:
-            raise ValueError(f"checkpoint {path} holds an object ({found[1]}) beside tensors; {_SAVE_ALONE}") from error
+            raise InputError(f"checkpoint {path} holds an object ({found[1]}) beside tensors; {_SAVE_ALONE}") from error
         cause = _CAUSE.search(text)
         detail = cause[1] if cause else cause_of(error)
         if "weights_only" in detail or not detail:
             detail = "it is not what torch.save writes"
-        raise ValueError(f"checkpoint {path} cannot be read as tensors: {detail}") from error
+        raise InputError(f"checkpoint {path} cannot be read as tensors: {detail}") from error
 
 
 def _with_model_state(path: str, content: Any) -> Mapping[str, Any]:
     if not isinstance(content, Mapping):
-        raise ValueError(f"checkpoint {path} holds {type(content).__name__}; expected {EXPECTED}")
+        raise InputError(f"checkpoint {path} holds {type(content).__name__}; expected {EXPECTED}")
     if isinstance(content.get("model_state"), Mapping):
         return content
     names = [str(name) for name in content]
     if content and all(isinstance(value, torch.Tensor) for value in content.values()):
-        raise ValueError(
+        raise InputError(
             f"checkpoint {path} holds tensors without model_state ({', '.join(names[:3])}, ...); save it again as "
             'torch.save({"model_state": <those tensors>}, "x.pyth")'
         )
-    raise ValueError(f"checkpoint {path} holds keys {sorted(names)[:8]}; expected {EXPECTED}")
+    raise InputError(f"checkpoint {path} holds keys {sorted(names)[:8]}; expected {EXPECTED}")

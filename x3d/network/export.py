@@ -11,6 +11,7 @@ import torch
 from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
+from x3d.errors import InputError
 from x3d.network import EXPORT_FORMAT
 from x3d.network.engine import ONNX_ENGINES, open_engine, run_batch
 from x3d.network.export_digest import FORMAT_KEY, append_export_digest
@@ -59,13 +60,13 @@ def export_onnx(model: nn.Module, view_shape: tuple[int, ...], opset: int, batch
     Returns:
         The content of an .onnx file.
     Raises:
-        ValueError: it is not valid ONNX, or holds operator types ATC is not known to take.
+        InputError: it is not valid ONNX, or holds operator types ATC is not known to take.
     """
     exported = _trace(model, view_shape, opset, batch_size)
     onnx.checker.check_model(exported, full_check=True)
     others = sorted({node.op_type for node in exported.graph.node} - ATC_OPERATORS)
     if others:
-        raise ValueError(f"the network needs operators that ATC is not known to take: {', '.join(others)}")
+        raise InputError(f"the network needs operators that ATC is not known to take: {', '.join(others)}")
     onnx.helper.set_model_props(exported, {FORMAT_KEY: str(EXPORT_FORMAT)})
     return append_export_digest(exported.SerializeToString())
 

@@ -5,6 +5,8 @@ An engine may drop an input that nothing uses. The onnx package takes as long to
 
 from collections.abc import Iterator
 
+from x3d.errors import InputError
+
 GRAPH = 7
 """Field of ModelProto."""
 INITIALIZER, INPUT, OUTPUT = 5, 11, 12
@@ -17,7 +19,7 @@ def graph_ports(content: bytes) -> tuple[list[str], list[str]]:
     """Return the names of the inputs, without those that have a constant value, and of the outputs.
 
     Raises:
-        ValueError: not an ONNX model, or not whole.
+        InputError: not an ONNX model, or not whole.
     """
     names: dict[int, list[str]] = {number: [] for number in NAME}
     for number, graph in _fields(memoryview(content)):
@@ -25,7 +27,7 @@ def graph_ports(content: bytes) -> tuple[list[str], list[str]]:
             if part in NAME:
                 names[part] += [str(name, errors="replace") for field, name in _fields(message) if field == NAME[part]]
     if not names[OUTPUT]:
-        raise ValueError("it has no graph with an output")
+        raise InputError("it has no graph with an output")
     return [name for name in names[INPUT] if name not in names[INITIALIZER]], names[OUTPUT]
 
 
@@ -38,7 +40,7 @@ def _fields(message: memoryview) -> Iterator[tuple[int, memoryview]]:
         if tag & 7 in (0, 2):
             size, position = _read_number(message, position)
         if tag & 7 not in (0, 1, 2, 5) or (tag & 7 and position + size > len(message)):
-            raise ValueError("it is not protobuf, or not whole")
+            raise InputError("it is not protobuf, or not whole")
         if tag & 7 == 2:
             yield tag >> 3, message[position : position + size]
         position += size if tag & 7 else 0
@@ -53,4 +55,4 @@ def _read_number(message: memoryview, position: int) -> tuple[int, int]:
         position, shift = position + 1, shift + 7
         if byte < 128:
             return number, position
-    raise ValueError("it ends within a number")
+    raise InputError("it ends within a number")

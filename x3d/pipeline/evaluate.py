@@ -13,7 +13,7 @@ from x3d.config.loading import view_config
 from x3d.cores import count_cores
 from x3d.dataset.annotations import Video, first_existing, read_videos
 from x3d.dataset.naming import WHOLE, Shard, views_per_video
-from x3d.errors import counted
+from x3d.errors import InputError, counted
 from x3d.execution.outcome import Outcome
 from x3d.execution.progress import with_progress
 from x3d.execution.requirements import NodeRequirements
@@ -84,16 +84,16 @@ class EvaluateSettings:
         """Read the list and the keys that decide an evaluation.
 
         Raises:
-            ValueError: the list cannot be read, folder or model is not given, or PySlowFast is asked for.
+            InputError: the list cannot be read, folder or model is not given, or PySlowFast is asked for.
         """
         options = cfg.X3D_EVALUATE
         if not options.OUTPUT_PATH:
-            raise ValueError("X3D_EVALUATE.OUTPUT_PATH is empty; give the folder for the scores")
+            raise InputError("X3D_EVALUATE.OUTPUT_PATH is empty; give the folder for the scores")
         if not options.MODEL_PATH:
-            raise ValueError("X3D_EVALUATE.MODEL_PATH is empty; give the .onnx, .xml or .om to run")
+            raise InputError("X3D_EVALUATE.MODEL_PATH is empty; give the .onnx, .xml or .om to run")
         for node in ("X3D_PREPROCESS", "X3D_POSTPROCESS"):
             if cfg[node].BACKEND != "native":
-                raise ValueError(
+                raise InputError(
                     f"{node}.BACKEND {cfg[node].BACKEND}: PySlowFast's code needs files; set {node}.BACKEND native"
                 )
         return cls(
@@ -121,7 +121,7 @@ def evaluate(settings: EvaluateSettings, shard: Shard = WHOLE) -> RunSummary:
     """Score the shard's videos that have no row yet; x3d.pipeline.postprocess scores the folder.
 
     Raises:
-        ValueError: model, engine or folder cannot be used; nothing is started.
+        InputError: model, engine or folder cannot be used; nothing is started.
         RunError: the folder cannot be written, or the engine fails; the run can be resumed.
     """
     videos = shard.select(settings.videos)
@@ -176,7 +176,7 @@ def _check_model(settings: EvaluateSettings, engine: Engine) -> None:
     """Check that the model takes the configured views and returns the configured classes."""
     shape = settings.view_shape
     if tuple(engine.view_shape) != shape or engine.num_classes != settings.num_classes:
-        raise ValueError(
+        raise InputError(
             f"X3D_EVALUATE.MODEL_PATH {settings.model_path} takes views of {engine.view_shape} and returns "
             f"{engine.num_classes} classes; --cfg configures {shape} and {settings.num_classes}"
         )
@@ -186,7 +186,7 @@ def plan_scorer(settings: EvaluateSettings, engine: Engine, model_digest: str) -
     """Decide what each worker does: on a CPU one core each, and small batches, as fast as large ones in less memory."""
     on_cluster = bool(settings.runner.ray_address)
     if on_cluster and re.search(r"[1-9]\d*$", settings.device):
-        raise ValueError(
+        raise InputError(
             f"X3D_EVALUATE.DEVICE {settings.device}: Ray chooses among a node's devices; leave the number out"
         )
     num_cores = 1 if on_cluster else count_cores()

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from torch import nn
 
-from x3d.errors import RunError
+from x3d.errors import InputError, RunError
 from x3d.network.checkpoint import load_checkpoint
 from x3d.network.checkpoint_cfg import compared_config
 from x3d.network.export import Difference, check_parity, export_onnx, fold_batch_norm
@@ -90,7 +90,7 @@ def export_checkpoint(settings: ExportSettings) -> ExportResult:
     An earlier file of that name is removed in any case.
 
     Raises:
-        ValueError: no output file or no folder for it is given, or the checkpoint does not fit; nothing is changed.
+        InputError: no output file or no folder for it is given, or the checkpoint does not fit; nothing is changed.
         RunError: the network cannot be converted to ONNX, or an engine cannot run it; no file is left.
         OSError: the file cannot be written; none is left.
     """
@@ -105,7 +105,7 @@ def export_checkpoint(settings: ExportSettings) -> ExportResult:
     try:
         exported = export_onnx(folded, settings.view_shape, settings.opset, settings.batch_size)
         differences = _compare(model, ModelFile(settings.output_path, exported, b"", ""), settings)
-    except ValueError as error:
+    except InputError as error:
         raise RunError(f"{settings.output_path} is not written: {error}") from error
     result = ExportResult(settings.output_path, num_parameters, differences, settings.tolerance)
     if result.passed:
@@ -126,12 +126,12 @@ def _compare(model: nn.Module, exported: ModelFile, settings: ExportSettings) ->
 
 def _check_output(path: str) -> None:
     if not path.endswith(".onnx"):
-        raise ValueError(f"X3D_PTH2ONNX.ONNX_OUTPUT_PATH is {path!r}; give the .onnx file to write")
+        raise InputError(f"X3D_PTH2ONNX.ONNX_OUTPUT_PATH is {path!r}; give the .onnx file to write")
     folder = os.path.dirname(os.path.abspath(path))
     if not os.path.isdir(folder):
-        raise ValueError(f"X3D_PTH2ONNX.ONNX_OUTPUT_PATH {path}: the folder {folder} does not exist; create it first")
+        raise InputError(f"X3D_PTH2ONNX.ONNX_OUTPUT_PATH {path}: the folder {folder} does not exist; create it first")
     if os.path.isdir(path) or not os.access(folder, os.W_OK):
-        raise ValueError(f"X3D_PTH2ONNX.ONNX_OUTPUT_PATH {path} cannot be written; give another file")
+        raise InputError(f"X3D_PTH2ONNX.ONNX_OUTPUT_PATH {path} cannot be written; give another file")
 
 
 def _load_model(settings: ExportSettings) -> nn.Module:

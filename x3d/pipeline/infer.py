@@ -13,7 +13,7 @@ from tqdm import tqdm
 
 from x3d.dataset.annotations import UNLABELLED
 from x3d.dataset.naming import parse_view_stem, result_stem
-from x3d.errors import EngineError, RunError, counted, format_problems
+from x3d.errors import EngineError, InputError, RunError, counted, format_problems
 from x3d.network.engine import Engine, open_engine, pad_batch, run_batch
 from x3d.network.model_file import read_model
 from x3d.storage.ais_bench_summary import Summary, summary_path
@@ -56,7 +56,7 @@ def infer(settings: InferSettings) -> Summary:
     """Check everything, then run the views and write their results and the summary beside them.
 
     Raises:
-        ValueError: wrong input, model or batch size, or a folder in use; nothing is written.
+        InputError: wrong input, model or batch size, or a folder in use; nothing is written.
         RunError: the engine fails, a view is damaged, or the results cannot be written.
     """
     with contextlib.ExitStack() as stack:
@@ -87,7 +87,7 @@ def infer(settings: InferSettings) -> Summary:
 def _choose_batch_size(settings: InferSettings, engine: Engine) -> int:
     batch_size = settings.batchsize or engine.batch_size or 1
     if engine.batch_size not in (None, batch_size):
-        raise ValueError(f"--batchsize {batch_size}: {settings.model} has the fixed batch size {engine.batch_size}")
+        raise InputError(f"--batchsize {batch_size}: {settings.model} has the fixed batch size {engine.batch_size}")
     return batch_size
 
 

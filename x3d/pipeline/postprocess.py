@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from x3d.dataset.annotations import list_path, read_list
+from x3d.errors import InputError
 from x3d.pipeline.result_table import ExpectedViews, aggregate_results, audit_results
 from x3d.scoring import Accuracy, ScoreTable, aggregate_views, measure_accuracy
 from x3d.scoring.accuracy import TOP_K
@@ -51,7 +52,7 @@ class ScoringSettings:
         """Read the keys that decide the scoring, and the list if DATA.PATH_TO_DATA_DIR names one.
 
         Raises:
-            ValueError: the list cannot be read.
+            InputError: the list cannot be read.
         """
         videos = read_list(cfg) if cfg.DATA.PATH_TO_DATA_DIR else None
         return cls(
@@ -80,7 +81,7 @@ def score_folder(folder: str, settings: ScoringSettings = DEFAULTS) -> Accuracy:
     """Compute the accuracy of a folder of results, or of rows of x3d_evaluate.py.
 
     Raises:
-        ValueError: no such folder, or it contradicts the settings.
+        InputError: no such folder, or it contradicts the settings.
         ScoringError: views or videos are missing, unexpected or unusable.
     """
     read = _read_rows if is_eval_folder(folder) else _read_results
@@ -89,7 +90,7 @@ def score_folder(folder: str, settings: ScoringSettings = DEFAULTS) -> Accuracy:
 
 def _read_rows(folder: str, settings: ScoringSettings) -> ScoreTable:
     if settings.slowfast_cfg is not None:
-        raise ValueError(
+        raise InputError(
             f"{folder} holds aggregated scores, and PySlowFast's meter takes those of views: set "
             "X3D_POSTPROCESS.BACKEND native"
         )

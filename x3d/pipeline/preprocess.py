@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from x3d.config.loading import view_config
 from x3d.dataset.annotations import Video, first_existing, read_videos
 from x3d.dataset.naming import WHOLE, Shard, views_per_video
-from x3d.errors import counted
+from x3d.errors import InputError, counted
 from x3d.execution.progress import with_progress
 from x3d.execution.requirements import NodeRequirements
 from x3d.execution.runner import RunnerSettings, open_runner
@@ -68,11 +68,11 @@ class PreprocessSettings:
         """Read the list and the keys that decide a preprocessing run.
 
         Raises:
-            ValueError: the list cannot be read, or no folder for the views is given.
+            InputError: the list cannot be read, or no folder for the views is given.
         """
         options = cfg.X3D_PREPROCESS
         if not options.DATA_OUTPUT_PATH:
-            raise ValueError("X3D_PREPROCESS.DATA_OUTPUT_PATH is empty; give the folder for the views")
+            raise InputError("X3D_PREPROCESS.DATA_OUTPUT_PATH is empty; give the folder for the views")
         runner = RunnerSettings.from_cfg(cfg)
         path = options.DATA_OUTPUT_PATH
         return cls(
@@ -96,7 +96,7 @@ def preprocess(settings: PreprocessSettings, shard: Shard = WHOLE) -> RunSummary
     """Decode the shard's videos whose views are missing.
 
     Raises:
-        ValueError: the folder cannot be used, or the views do not fit the disk; nothing is decoded.
+        InputError: the folder cannot be used, or the views do not fit the disk; nothing is decoded.
         RunError: the folder cannot be written; the run can be resumed.
     """
     if settings.slowfast_cfg is not None:
@@ -133,7 +133,7 @@ def _check_space(folder: ViewFolder, num_videos: int, num_todo: int) -> None:
         *(counted(num_videos, "video"), num_todo, num_views, needed / 1e9, free / 1e9, folder.path),
     )
     if needed > free:
-        raise ValueError(f"{folder.path} has {(needed - free) / 1e9:.2f} GB too little space for {num_views} views")
+        raise InputError(f"{folder.path} has {(needed - free) / 1e9:.2f} GB too little space for {num_views} views")
 
 
 def _video_function(settings: PreprocessSettings, writer: ViewWriter) -> Callable[[Video], WrittenViews]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from tqdm import tqdm
 
-from x3d.errors import counted
+from x3d.errors import InputError, counted
 from x3d.pipeline.output_check import OutputCheck
 from x3d.scoring import ScoreTable, audit_views, describe_missing, majority_labels
 from x3d.scoring.outputs import Outputs, to_probabilities
@@ -101,11 +101,11 @@ def audit_results(
         expected: None: those of the record, else all up to the highest one found.
         record: how the results were made.
     Raises:
-        ValueError: the folder does not exist or holds no results.
+        InputError: the folder does not exist or holds no results.
     """
     results, problems = find_results(folder)
     if not results:
-        raise ValueError(f"{folder} holds no results: files <view>_<label>_0 ending in .bin, .npy or .txt")
+        raise InputError(f"{folder} holds no results: files <view>_<label>_0 ending in .bin, .npy or .txt")
     views = np.array([result.view for result in results])
     labels = np.array([result.label for result in results])
     if not expected and record:
@@ -168,7 +168,7 @@ def aggregate_results(
 def _expected_from_folder(folder: str, num_views: int, views: np.ndarray, labels: np.ndarray) -> ExpectedViews:
     num_videos = int(views.max()) // num_views + 1
     if num_videos > len(views):
-        raise ValueError(
+        raise InputError(
             f"{folder} holds {len(views)} results, the last of video {num_videos - 1}, and no summary beside it; set "
             "DATA.PATH_TO_DATA_DIR to the folder of test.csv, which names the expected videos"
         )

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from x3d.dataset.annotations import Video, check_videos, first_existing, list_path, scan_list
 from x3d.dataset.bad_rows import BadRow
-from x3d.errors import counted
+from x3d.errors import InputError, counted
 from x3d.execution.outcome import Outcome
 from x3d.execution.progress import FailureLog, progress_bar
 from x3d.execution.requirements import NodeRequirements
@@ -63,7 +63,7 @@ class VerifySettings:
         """Read the list and the keys that decide which frames are needed.
 
         Raises:
-            ValueError: the list does not exist or is empty, or none of its videos exists.
+            InputError: the list does not exist or is empty, or none of its videos exists.
         """
         videos, bad_rows = scan_list(cfg)
         check_videos(cfg, videos)
@@ -112,7 +112,7 @@ def verify(settings: VerifySettings, report: Path) -> Verification:
     """Decode every listed video whole, and write a csv with a row for each at the end.
 
     Raises:
-        ValueError: the csv would replace another file, or the Ray cluster cannot do the work; nothing is decoded.
+        InputError: the csv would replace another file, or the Ray cluster cannot do the work; nothing is decoded.
         OSError: the csv cannot be written.
     """
     _check_report(report)
@@ -139,7 +139,7 @@ def _check_report(path: Path) -> None:
     """Check that a csv can be written, and is not in place of a file that is none of ours.
 
     Raises:
-        ValueError: it cannot.
+        InputError: it cannot.
     """
     header = ",".join(COLUMNS)
     try:
@@ -150,9 +150,9 @@ def _check_report(path: Path) -> None:
     except OSError:
         is_ours = False
     if not is_ours:
-        raise ValueError(f"{path} is another file than the csv of an earlier check; move it, or run in another folder")
+        raise InputError(f"{path} is another file than the csv of an earlier check; move it, or run in another folder")
     if not os.access(path.absolute().parent, os.W_OK):
-        raise ValueError(f"{path} cannot be written in {path.absolute().parent}; run in another folder")
+        raise InputError(f"{path} cannot be written in {path.absolute().parent}; run in another folder")
 
 
 def _write_report(path: Path, rows: Sequence[Sequence[str]]) -> None:

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from x3d.errors import InputError
 from x3d.storage.atomic import sync_folder, write_json
 
 
@@ -17,7 +18,7 @@ def remove_accuracy(folder: str) -> None:
     """Remove the accuracy of an earlier scoring, which would look current if this one is rejected.
 
     Raises:
-        ValueError: it cannot be removed.
+        InputError: it cannot be removed.
     """
     path = accuracy_path(folder)
     if not folder or not os.path.lexists(path):
@@ -26,7 +27,7 @@ def remove_accuracy(folder: str) -> None:
         path.unlink()
         sync_folder(path.parent)
     except OSError as error:
-        raise ValueError(f"{path} of an earlier scoring cannot be removed: {error.strerror}; remove it") from error
+        raise InputError(f"{path} of an earlier scoring cannot be removed: {error.strerror}; remove it") from error
 
 
 def write_accuracy(folder: str, content: Mapping[str, Any]) -> Path:

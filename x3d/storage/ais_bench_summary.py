@@ -60,11 +60,11 @@ class Summary:
         compute, transfers = _statistics(self.compute_ms), _statistics([])
         times = {TO_DEVICE: transfers, COMPUTE: compute, FROM_DEVICE: transfers}
         shown = [_line(name, times[name]) for name in times if name == COMPUTE or with_transfers]
-        mean = compute["mean"]
+        mean, throughput = _shown(compute["mean"]), _shown(self.throughput)
         return [
             "[INFO] -----------------Performance Summary------------------",
             *shown,
-            f"[INFO] throughput 1000*batchsize.mean({self.batch_size})/{COMPUTE}.mean({mean}): {self.throughput}",
+            f"[INFO] throughput 1000*batchsize.mean({self.batch_size})/{COMPUTE}.mean({mean}): {throughput}",
             "[INFO] ------------------------------------------------------",
         ]
 
@@ -112,6 +112,11 @@ def _statistics(times_ms: Sequence[float]) -> dict[str, float]:
     }
 
 
+def _shown(value: float) -> float:
+    """Round to the six significant digits that are printed; the JSON holds all."""
+    return float(f"{value:.6g}")
+
+
 def _line(name: str, statistics: dict[str, float]) -> str:
-    values = ", ".join(f"{key} = {value}" for key, value in statistics.items() if key != "count")
+    values = ", ".join(f"{key} = {_shown(value)}" for key, value in statistics.items() if key != "count")
     return f"[INFO] {name} (ms): {values}"

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from x3d.errors import InputError
 from x3d.files import read_regular
 
 logger = logging.getLogger(__name__)
@@ -20,16 +21,16 @@ def read_json(path: Path) -> dict[str, Any]:
     """Read a JSON object.
 
     Raises:
-        ValueError: the file cannot be read or holds something else; the text names it.
+        InputError: the file cannot be read or holds something else; the text names it.
     """
     try:
         content = json.loads(read_regular(path))
     except (OSError, ValueError) as error:
-        raise ValueError(f"{path} cannot be read: {error}") from error
+        raise InputError(f"{path} cannot be read: {error}") from error
     except RecursionError as error:
-        raise ValueError(f"{path} cannot be read: it is nested too deep") from error
+        raise InputError(f"{path} cannot be read: it is nested too deep") from error
     if not isinstance(content, dict):
-        raise ValueError(f"{path} is not a JSON object")
+        raise InputError(f"{path} is not a JSON object")
     return content
 
 
@@ -111,7 +112,7 @@ def take_lock(path: Path) -> int:
     Returns:
         A file descriptor that reads the file and appends to it.
     Raises:
-        ValueError: another run holds the lock.
+        InputError: another run holds the lock.
         OSError: the file cannot be opened, or is a link.
     """
     while True:
@@ -120,7 +121,7 @@ def take_lock(path: Path) -> int:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             os.close(descriptor)
-            raise ValueError(f"{path} is in use by another run; wait for it, or give another folder") from None
+            raise InputError(f"{path} is in use by another run; wait for it, or give another folder") from None
         except OSError as error:
             logger.warning("%s cannot be locked (%s); make sure that no other run writes there", path, error.strerror)
             return descriptor

@@ -11,7 +11,7 @@ import numpy as np
 
 from x3d.dataset.annotations import Video
 from x3d.dataset.naming import Shard, parse_manifest_name
-from x3d.errors import VideoError, counted
+from x3d.errors import InputError, VideoError, counted
 from x3d.storage.manifest import Manifest
 from x3d.storage.provenance import provenance_differences
 from x3d.storage.score_rows import ScoreRows, source_of
@@ -32,7 +32,7 @@ def is_eval_folder(folder: str) -> bool:
     """Check whether an evaluation wrote a folder.
 
     Raises:
-        ValueError: a manifest in it is damaged.
+        InputError: a manifest in it is damaged.
     """
     root = Path(folder)
     return bool(folder) and root.is_dir() and any(map(_is_of_evaluation, find_manifests(root)))
@@ -48,7 +48,7 @@ def open_shard(
     """Open a shard of a folder, new or to be resumed; the caller closes the rows, which hold the lock.
 
     Raises:
-        ValueError: the folder holds foreign files or rows of unknown origin, has another provenance or shard count, or
+        InputError: the folder holds foreign files or rows of unknown origin, has another provenance or shard count, or
             is in use.
     """
     root = Path(folder)
@@ -57,11 +57,11 @@ def open_shard(
         root.mkdir(parents=True, exist_ok=True)
         _check_names(root)
         _check_manifests(find_manifests(root), shard, provenance)
-        manifest = Manifest.load(path) if path.exists() else _start(path, provenance)
-        if provenance_differences(manifest.provenance, provenance):
-            manifest = _start(path, provenance)
+        if not path.exists():
+            _check_blank(path)
         rows = ScoreRows(rows_path(path), num_classes)
         try:
+            manifest = _load_or_start(path, provenance)
             videos = rows.rows["video"]
             check_videos(rows_path(path), videos, shard, provenance["num_videos"])
             for index in videos.tolist():
@@ -71,7 +71,7 @@ def open_shard(
             rows.close()
             raise
     except OSError as error:
-        raise ValueError(f"X3D_EVALUATE.OUTPUT_PATH {error.filename or folder}: {error.strerror}") from error
+        raise InputError(f"X3D_EVALUATE.OUTPUT_PATH {error.filename or folder}: {error.strerror}") from error
     return manifest, rows
 
 
@@ -80,7 +80,7 @@ def _check_names(root: Path) -> None:
     for name in sorted(os.listdir(root)):
         manifest = re.sub(rf"{re.escape(ROWS_SUFFIX)}$", ".json", name)
         if not name.startswith(".") and not parse_manifest_name(manifest):
-            raise ValueError(
+            raise InputError(
                 f"X3D_EVALUATE.OUTPUT_PATH {root} holds {name}, which is no file of an evaluation; give another folder"
             )
 
@@ -114,13 +114,13 @@ def _check_manifests(paths: Sequence[Path], shard: Shard, provenance: Mapping[st
     """Reject manifests with another shard count, or with rows and another provenance."""
     for path in paths:
         if shard_of(path).num_shards != shard.num_shards:
-            raise ValueError(
+            raise InputError(
                 f"{path} is one of {shard_of(path).num_shards} shards, --num_shards is {shard.num_shards}; "
                 "give another X3D_EVALUATE.OUTPUT_PATH"
             )
         differences = provenance_differences(Manifest.load(path).provenance, provenance)
         if differences and not _is_blank(path):
-            raise ValueError(
+            raise InputError(
                 f"{path} has another provenance: {'; '.join(differences)}. Give another X3D_EVALUATE.OUTPUT_PATH"
             )
 
@@ -131,13 +131,22 @@ def _is_blank(manifest: Path) -> bool:
     return rows.exists() and not rows.stat().st_size
 
 
-def _start(path: Path, provenance: Mapping[str, Any]) -> Manifest:
-    """Make a manifest for a shard without rows."""
+def _check_blank(path: Path) -> None:
+    """Reject rows without a manifest."""
     rows = rows_path(path)
     if rows.exists() and rows.stat().st_size:
-        raise ValueError(
+        raise InputError(
             f"{rows} holds rows without {path.name}, so of unknown origin; give another X3D_EVALUATE.OUTPUT_PATH"
         )
+
+
+def _load_or_start(path: Path, provenance: Mapping[str, Any]) -> Manifest:
+    """Load the manifest of a locked shard, or make one; a shard without rows may have had another provenance."""
+    if path.exists():
+        manifest = Manifest.load(path)
+        if not provenance_differences(manifest.provenance, provenance):
+            return manifest
+        _check_blank(path)
     return Manifest(path, provenance)
 
 
@@ -145,8 +154,8 @@ def check_videos(path: Path, videos: np.ndarray, shard: Shard, num_videos: int) 
     """Reject rows of videos that are not in the list or belong to another shard."""
     for video in videos.tolist():
         if not 0 <= video < num_videos:
-            raise ValueError(
+            raise InputError(
                 f"{path} holds video {video}, the list has {num_videos} videos; remove the file, or give another folder"
             )
         if not shard.owns(video):
-            raise ValueError(f"{path} holds video {video}, which belongs to shard {shard.owner(video)}")
+            raise InputError(f"{path} holds video {video}, which belongs to shard {shard.owner(video)}")

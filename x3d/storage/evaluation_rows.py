@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from x3d.dataset.annotations import UNLABELLED
+from x3d.errors import InputError
 from x3d.scoring.outputs import SOFTMAX_KEY, Outputs, are_alike
 from x3d.scoring.table import ScoreTable
 from x3d.storage.entries import Entry
@@ -44,7 +45,7 @@ def read_rows(
         outputs: what the model returned.
         list_digest: of the list, as a provenance has it.
     Raises:
-        ValueError: a shard is missing, duplicated or has another provenance, or the rows were made with other settings;
+        InputError: a shard is missing, duplicated or has another provenance, or the rows were made with other settings;
             the text names the file.
     """
     paths = find_manifests(Path(folder))
@@ -54,7 +55,7 @@ def read_rows(
     _check_keys(folder, provenance, num_classes, ensemble_method, outputs)
     made_from = provenance.get("list_digest")
     if list_digest and made_from and made_from != list_digest:
-        raise ValueError(
+        raise InputError(
             f"{annotations} is not the list that {folder} was made from; set DATA.PATH_TO_DATA_DIR to the folder of "
             "that list, or leave it out"
         )
@@ -75,14 +76,14 @@ def _check_keys(
     """Reject keys that contradict those that the rows were made with."""
     made_with = provenance["config"]["DATA.ENSEMBLE_METHOD"]
     if made_with != ensemble_method:
-        raise ValueError(f"{folder} holds views aggregated by {made_with}: set DATA.ENSEMBLE_METHOD {made_with}")
+        raise InputError(f"{folder} holds views aggregated by {made_with}: set DATA.ENSEMBLE_METHOD {made_with}")
     if provenance["num_classes"] != num_classes:
         made_for = provenance["num_classes"]
-        raise ValueError(f"{folder} holds scores of {made_for} classes: set MODEL.NUM_CLASSES {made_for}")
+        raise InputError(f"{folder} holds scores of {made_for} classes: set MODEL.NUM_CLASSES {made_for}")
     is_softmax = bool(provenance["config"].get(SOFTMAX_KEY))
     if is_softmax != (outputs is Outputs.LOGITS):
         done = "after" if is_softmax else "without"
-        raise ValueError(f"{folder} holds scores aggregated {done} a softmax: set {SOFTMAX_KEY} {is_softmax}")
+        raise InputError(f"{folder} holds scores aggregated {done} a softmax: set {SOFTMAX_KEY} {is_softmax}")
 
 
 def _check_complete(path: Path, provenance: Mapping[str, Any]) -> None:
@@ -92,7 +93,7 @@ def _check_complete(path: Path, provenance: Mapping[str, Any]) -> None:
     if not isinstance(config, dict) or "DATA.ENSEMBLE_METHOD" not in config:
         missing.append("config: DATA.ENSEMBLE_METHOD")
     if missing:
-        raise ValueError(f"{path} is damaged: its provenance has no {', '.join(missing)}; give another folder")
+        raise InputError(f"{path} is damaged: its provenance has no {', '.join(missing)}; give another folder")
 
 
 def _table(

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import xxhash
 
+from x3d.errors import InputError
 from x3d.files import read_regular
 from x3d.storage.atomic import write_all
 
@@ -62,7 +63,7 @@ def read_events(manifest: Path, digest: str) -> list[str]:
     Returns:
         None at all if no journal exists, or it continues a manifest of another digest.
     Raises:
-        ValueError: it cannot be read; the text names the file.
+        InputError: it cannot be read; the text names the file.
     """
     path = journal_path(manifest)
     try:
@@ -70,7 +71,7 @@ def read_events(manifest: Path, digest: str) -> list[str]:
     except FileNotFoundError:
         return []
     except OSError as error:
-        raise ValueError(f"{path} cannot be read: {error.strerror}; remove it and run again") from error
+        raise InputError(f"{path} cannot be read: {error.strerror}; remove it and run again") from error
     events, checksum = [], digest
     for line in lines:
         event = line[_CHECKSUM_DIGITS + 1 :]

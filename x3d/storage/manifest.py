@@ -12,7 +12,7 @@ import xxhash
 
 from x3d.dataset.annotations import Video
 from x3d.dataset.naming import WHOLE, parse_manifest_name
-from x3d.errors import RunError
+from x3d.errors import InputError, RunError
 from x3d.files import read_regular
 from x3d.storage.atomic import replace_file, write_all
 from x3d.storage.entries import DONE, FAILED, Entry, WrittenViews, is_entry
@@ -49,22 +49,22 @@ class Manifest:
         """Read a manifest with its journal.
 
         Raises:
-            ValueError: the file is damaged, no manifest, or of an earlier version of this suite; the text names it.
+            InputError: the file is damaged, no manifest, or of an earlier version of this suite; the text names it.
         """
         try:
             content = read_regular(path)
         except OSError as error:
-            raise ValueError(f"{path} cannot be read: {error.strerror}") from error
+            raise InputError(f"{path} cannot be read: {error.strerror}") from error
         digest = xxhash.xxh3_64_hexdigest(content[len(_head("")) + 16 :])
         if not content.startswith(_head(digest)):
-            raise ValueError(f"{path} {_describe_foreign(content)}")
+            raise InputError(f"{path} {_describe_foreign(content)}")
         events = read_events(path, digest)
         found, changes = _parse(content), _parse(f"{{{','.join(events)}}}".encode())
         if found is None or changes is None or not isinstance(found.get("videos"), dict):
-            raise ValueError(f"{path} is not a manifest of this suite; {ANEW}")
+            raise InputError(f"{path} is not a manifest of this suite; {ANEW}")
         provenance = found.get("provenance")
         if not isinstance(provenance, dict):
-            raise ValueError(f"{path} is not a manifest of this suite; {ANEW}")
+            raise InputError(f"{path} is not a manifest of this suite; {ANEW}")
         states = {key: state for key, state in {**found["videos"], **changes}.items() if state is not None}
         _check_states(path, states, provenance)
         return cls(path, provenance, {int(key): state for key, state in states.items()})
@@ -133,7 +133,7 @@ class Manifest:
 
     @contextlib.contextmanager
     def saved_on_exit(self) -> Iterator[None]:
-        """Save on exit, also after an error; if interrupted, log that the run can be resumed.
+        """Save on exit, also after an error.
 
         Raises:
             RunError: for an OSError within; the text names the file that the error names.
@@ -142,9 +142,6 @@ class Manifest:
             yield
         except OSError as error:
             raise RunError(f"{self._describe(error)}; {RESUME}") from error
-        except (KeyboardInterrupt, SystemExit):
-            logger.error("stopped; %s", RESUME)
-            raise
         finally:
             self._save_or_log()
 
@@ -209,15 +206,15 @@ def _check_states(path: Path, states: Mapping[str, object], provenance: Mapping[
     """Reject states that this suite does not write.
 
     Raises:
-        ValueError: the text names file and video.
+        InputError: the text names file and video.
     """
     shard = parse_manifest_name(path.name) or WHOLE
     num_videos, num_views = provenance.get("num_videos"), provenance.get("views_per_video")
     for key, state in states.items():
         index = int(key) if _INDEX.fullmatch(key) else -1
         if index < 0 or (type(num_videos) is int and index >= num_videos):
-            raise ValueError(f"{path} records video {key!r} of a list of {num_videos}; {ANEW}")
+            raise InputError(f"{path} records video {key!r} of a list of {num_videos}; {ANEW}")
         if not shard.owns(index):
-            raise ValueError(f"{path} records video {index}, which belongs to shard {shard.owner(index)}; {ANEW}")
+            raise InputError(f"{path} records video {index}, which belongs to shard {shard.owner(index)}; {ANEW}")
         if not is_entry(state, num_views if type(num_views) is int else None):
-            raise ValueError(f"{path} records something else than a state for video {index}; {ANEW}")
+            raise InputError(f"{path} records something else than a state for video {index}; {ANEW}")

@@ -12,7 +12,7 @@ import numpy as np
 import xxhash
 
 from x3d.dataset.naming import parse_result_name
-from x3d.errors import RunError
+from x3d.errors import InputError, RunError
 from x3d.storage.ais_bench_summary import SUMMARY_SUFFIX
 from x3d.storage.atomic import sync_file_system, sync_folder, write_all
 from x3d.storage.scratch import locked_scratch
@@ -36,11 +36,11 @@ def find_results(folder: str) -> tuple[list[Result], list[str]]:
     Returns:
         The results in order of view and label, and a problem per other file, which may be from another run.
     Raises:
-        ValueError: the folder does not exist.
+        InputError: the folder does not exist.
     """
     root = Path(folder)
     if not folder or not root.is_dir():
-        raise ValueError(
+        raise InputError(
             f"{folder or 'X3D_POSTPROCESS.OM_OUTPUT_PATH'} is not a folder of results; "
             "set X3D_POSTPROCESS.OM_OUTPUT_PATH to what ais_bench or x3d_infer.py wrote"
         )
@@ -73,7 +73,7 @@ def new_result_folder(folder: Path) -> Iterator[Path]:
     Nothing is renamed if the private folder is empty.
 
     Raises:
-        ValueError: the folder holds files or another run is writing it, or its parent cannot be created.
+        InputError: the folder holds files or another run is writing it, or its parent cannot be created.
         RunError: for an OSError within or when renaming; the text names the file.
     """
     try:
@@ -81,10 +81,10 @@ def new_result_folder(folder: Path) -> Iterator[Path]:
         lock = contextlib.ExitStack()
         scratch = lock.enter_context(locked_scratch(folder.with_name(f".{folder.name}.lock")))
     except OSError as error:
-        raise ValueError(f"--output {folder.parent}: {error.strerror}") from error
+        raise InputError(f"--output {folder.parent}: {error.strerror}") from error
     with lock:
         if os.path.lexists(folder) and (not folder.is_dir() or any(folder.iterdir())):
-            raise ValueError(f"{folder} holds files of another run; remove it or give another --output_dirname")
+            raise InputError(f"{folder} holds files of another run; remove it or give another --output_dirname")
         partial = scratch / folder.name
         try:
             partial.mkdir()

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import xxhash
 
 from x3d.dataset.naming import parse_result_name
+from x3d.errors import InputError
 from x3d.files import read_regular
 from x3d.storage.ais_bench_summary import (
     DIGEST,
@@ -63,7 +64,7 @@ class ResultRecord:
         """Compare the keys that the results were made with to those that they are scored with.
 
         Raises:
-            ValueError: they differ; the text names the values to set.
+            InputError: they differ; the text names the values to set.
         """
         config = self.views.get("config")
         made_with = dict(config) if isinstance(config, dict) else {}
@@ -71,7 +72,7 @@ class ResultRecord:
         known = {key: made_with[key] for key in keys if made_with.get(key) is not None}
         if any(known[key] != keys[key] for key in known):
             values = " ".join(f"{key} {value}" for key, value in known.items())
-            raise ValueError(f"{self.views_source or self.source} records other keys for these results: set {values}")
+            raise InputError(f"{self.views_source or self.source} records other keys for these results: set {values}")
 
     def check_list(self, list_digest: str, source: str) -> None:
         """Compare the list that the views were made from with another.
@@ -80,11 +81,11 @@ class ResultRecord:
             list_digest: of the other, empty if there is none.
             source: path of the other.
         Raises:
-            ValueError: they differ.
+            InputError: they differ.
         """
         made_from = self.views.get("list_digest")
         if list_digest and made_from and made_from != list_digest:
-            raise ValueError(
+            raise InputError(
                 f"{source} is not the list that the views were made from, as {self.views_source} records; set "
                 "DATA.PATH_TO_DATA_DIR to the folder of that list, or leave it out"
             )
@@ -104,7 +105,7 @@ def read_record(folder: str) -> ResultRecord | None:
     Returns:
         None without a summary, or if it names no view.
     Raises:
-        ValueError: a summary is damaged or of another form, or a view is named twice.
+        InputError: a summary is damaged or of another form, or a view is named twice.
     """
     root = Path(os.path.abspath(folder))
     beside = summary_path(root)
@@ -113,7 +114,7 @@ def read_record(folder: str) -> ResultRecord | None:
     labels: dict[int, int] = {}
     for record in records:
         if twice := labels.keys() & record.labels.keys():
-            raise ValueError(f"{record.source} names view {min(twice)} twice; {REMEDY}")
+            raise InputError(f"{record.source} names view {min(twice)} twice; {REMEDY}")
         labels |= record.labels
     if not labels:
         return None
@@ -125,7 +126,7 @@ def _with_views_of_input(record: ResultRecord, parent: Path) -> ResultRecord:
     """Add what the manifest beside the inputs records, if it still exists: ais_bench's summary repeats none of it.
 
     Raises:
-        ValueError: the manifest is damaged or in use.
+        InputError: the manifest is damaged or in use.
     """
     for base in (parent, Path()):  # ais_bench's current folder is unknown
         folder = base / record.input_folder if record.input_folder else Path("none")
@@ -141,21 +142,21 @@ def read_summary(path: Path) -> ResultRecord:
     """Read a summary.
 
     Raises:
-        ValueError: it is damaged or of another form, or a view is named twice; the text names it.
+        InputError: it is damaged or of another form, or a view is named twice; the text names it.
     """
     try:
         content = read_regular(path)
         record, named_twice = _record(path, json.loads(content, object_pairs_hook=_reduce))
     except RecursionError as error:
-        raise ValueError(f"{path} is not a summary of ais_bench: it is nested too deep; {REMEDY}") from error
+        raise InputError(f"{path} is not a summary of ais_bench: it is nested too deep; {REMEDY}") from error
     except OSError as error:
-        raise ValueError(f"{path} cannot be read: {error.strerror}; {REMEDY}") from error
+        raise InputError(f"{path} cannot be read: {error.strerror}; {REMEDY}") from error
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise ValueError(f"{path} is not a summary of ais_bench: {error!r}; {REMEDY}") from error
+        raise InputError(f"{path} is not a summary of ais_bench: {error!r}; {REMEDY}") from error
     if not _is_intact(content, has_digest=bool(record.provenance)):
-        raise ValueError(f"{path} is damaged: its content does not fit the digest in it; {REMEDY}")
+        raise InputError(f"{path} is damaged: its content does not fit the digest in it; {REMEDY}")
     if named_twice:
-        raise ValueError(f"{path} names view {min(named_twice)} twice; {REMEDY}")
+        raise InputError(f"{path} names view {min(named_twice)} twice; {REMEDY}")
     return record
 
 

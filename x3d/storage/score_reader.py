@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import xxhash
 
+from x3d.errors import InputError
 from x3d.files import open_regular
 from x3d.storage.result_folder import Result
 
@@ -62,7 +63,7 @@ class ScoreReader:
             finally:
                 os.close(file)
         except OSError as error:
-            raise ValueError(f"{path} cannot be read as scores: {error.strerror}") from error
+            raise InputError(f"{path} cannot be read as scores: {error.strerror}") from error
 
     def _read_other(self, path: str, num_classes: int) -> np.ndarray:
         content = _read_content(path, num_classes)
@@ -75,7 +76,7 @@ class ScoreReader:
         expected = self._digests.get(path.rpartition("/")[2])
         if expected != xxhash.xxh3_64_hexdigest(content):
             cause = "is damaged or replaced: its digest is not" if expected else "has no digest"
-            raise ValueError(f"{path} {cause} in the summary of the run; run x3d_infer.py again")
+            raise InputError(f"{path} {cause} in the summary of the run; run x3d_infer.py again")
 
 
 def read_scores(path: str, num_classes: int) -> np.ndarray:
@@ -84,7 +85,7 @@ def read_scores(path: str, num_classes: int) -> np.ndarray:
     Returns:
         (num_classes,) float32.
     Raises:
-        ValueError: the file holds another number of scores, or another type; the text names it.
+        InputError: the file holds another number of scores, or another type; the text names it.
     """
     return decode_scores(path, _read_content(path, num_classes), num_classes)
 
@@ -98,9 +99,9 @@ def _read_content(path: str, num_classes: int) -> bytes:
             if len(content) > limit:
                 size = os.fstat(file.fileno()).st_size
                 needed = f"too many for {num_classes} scores (MODEL.NUM_CLASSES)"
-                raise ValueError(f"{path} cannot be read as scores: {size} bytes, {needed}")
+                raise InputError(f"{path} cannot be read as scores: {size} bytes, {needed}")
     except OSError as error:
-        raise ValueError(f"{path} cannot be read as scores: {error.strerror}") from error
+        raise InputError(f"{path} cannot be read as scores: {error.strerror}") from error
     return content
 
 
@@ -115,9 +116,9 @@ def decode_scores(path: str, content: bytes, num_classes: int) -> np.ndarray:
         else:
             scores = np.array(content.decode("ascii").split(), dtype=np.float32)
     except ValueError as error:
-        raise ValueError(f"{path} cannot be read as scores: {error}") from error
+        raise InputError(f"{path} cannot be read as scores: {error}") from error
     if scores.dtype != np.float32 or scores.size != num_classes:
-        raise ValueError(
+        raise InputError(
             f"{path} holds {scores.size} {scores.dtype} scores; {num_classes} float32 are needed (MODEL.NUM_CLASSES)"
         )
     return scores

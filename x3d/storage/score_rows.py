@@ -29,6 +29,7 @@ import numpy as np
 import xxhash
 
 from x3d.dataset.annotations import Video
+from x3d.errors import InputError
 from x3d.files import read_regular
 from x3d.storage.atomic import sync_folder, take_lock, write_all
 from x3d.video.source import Source
@@ -90,13 +91,13 @@ def read_score_rows(path: Path, num_classes: int) -> np.ndarray:
     Returns:
         (n,) of row_type(num_classes).
     Raises:
-        ValueError: the file cannot be read, or a video is in it twice.
+        InputError: the file cannot be read, or a video is in it twice.
     """
     dtype = row_type(num_classes)
     try:
         content = read_regular(path)
     except OSError as error:
-        raise ValueError(f"{path} cannot be read: {error.strerror}") from error
+        raise InputError(f"{path} cannot be read: {error.strerror}") from error
     rows: np.ndarray = np.frombuffer(content[: len(content) // dtype.itemsize * dtype.itemsize], dtype=dtype)
     good = np.array([_checksum(row) == row["check"] for row in rows], dtype=bool)
     num_corrupt = -(-len(content) // dtype.itemsize) - int(good.sum())
@@ -106,7 +107,7 @@ def read_score_rows(path: Path, num_classes: int) -> np.ndarray:
     rows = rows[np.argsort(rows["video"])]
     repeated = rows["video"][1:][np.diff(rows["video"]) == 0]
     if len(repeated):
-        raise ValueError(f"{path} holds video {repeated[0]} twice; remove the file, or give another folder")
+        raise InputError(f"{path} holds video {repeated[0]} twice; remove the file, or give another folder")
     return rows
 
 
@@ -119,7 +120,7 @@ class ScoreRows:
         num_rotated: rows of videos with rotation metadata.
         num_corrupt: rows of videos of which the decoder marked frames as damaged.
     Raises:
-        ValueError: another process has locked it, or it cannot be read.
+        InputError: another process has locked it, or it cannot be read.
     """
 
     def __init__(self, path: Path, num_classes: int) -> None:

@@ -22,7 +22,7 @@ def locked_scratch(lock: Path) -> Iterator[Path]:
     killed, and no other.
 
     Raises:
-        ValueError: another run holds the lock.
+        InputError: another run holds the lock.
         OSError: lock or folder cannot be created.
     """
     descriptor = take_lock(lock)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from x3d.dataset.naming import Shard, parse_manifest_name
-from x3d.errors import counted
+from x3d.errors import InputError, counted
 from x3d.storage.manifest import Manifest, remove_manifest
 from x3d.storage.provenance import provenance_differences
 
@@ -22,11 +22,11 @@ def shard_of(path: Path) -> Shard:
     """Read the shard from a manifest's name.
 
     Raises:
-        ValueError: the name is not that of a manifest.
+        InputError: the name is not that of a manifest.
     """
     shard = parse_manifest_name(path.name)
     if not shard:
-        raise ValueError(f"{path} does not have the name of a manifest")
+        raise InputError(f"{path} does not have the name of a manifest")
     return shard
 
 
@@ -45,12 +45,12 @@ def load_shards(paths: Sequence[Path]) -> list[Manifest]:
     """Read the manifests of all shards and check that they belong together.
 
     Raises:
-        ValueError: a shard is missing, or they do not belong together; the text names the file.
+        InputError: a shard is missing, or they do not belong together; the text names the file.
     """
     num_shards = shard_of(paths[0]).num_shards
     missing = {paths[0].with_name(manifest_name(Shard(i, num_shards))) for i in range(num_shards)} - set(paths)
     if missing:
-        raise ValueError(f"{min(missing)} does not exist; all {num_shards} shards are needed")
+        raise InputError(f"{min(missing)} does not exist; all {num_shards} shards are needed")
     return load_some_shards(paths)
 
 
@@ -58,16 +58,16 @@ def load_some_shards(paths: Sequence[Path]) -> list[Manifest]:
     """Read the manifests of shards, of which some may be missing, and check that they belong together.
 
     Raises:
-        ValueError: they have different provenance or another shard count; the text names the file.
+        InputError: they have different provenance or another shard count; the text names the file.
     """
     for path in paths:
         if shard_of(path).num_shards != shard_of(paths[0]).num_shards:
-            raise ValueError(f"{describe_run(path)}, {describe_run(paths[0])}; remove the one that is out of date")
+            raise InputError(f"{describe_run(path)}, {describe_run(paths[0])}; remove the one that is out of date")
     manifests = [Manifest.load(path) for path in paths]
     for path, manifest in zip(paths, manifests, strict=True):
         differences = provenance_differences(manifests[0].provenance, manifest.provenance)
         if differences:
-            raise ValueError(f"{path} has another provenance than {paths[0]}: {'; '.join(differences)}")
+            raise InputError(f"{path} has another provenance than {paths[0]}: {'; '.join(differences)}")
     return manifests
 
 
@@ -75,7 +75,7 @@ def merge_shards(target: Path, paths: Sequence[Path]) -> None:
     """Merge the manifests of all shards into one and remove them; if they are merged already, only remove them.
 
     Raises:
-        ValueError: they do not belong together, or the target exists and does not have all of their entries.
+        InputError: they do not belong together, or the target exists and does not have all of their entries.
     """
     if target.exists():
         _check_merged(target, paths)
@@ -94,4 +94,4 @@ def _check_merged(target: Path, paths: Sequence[Path]) -> None:
     for path in paths:
         shard = Manifest.load(path)
         if shard.provenance != merged.provenance or not shard.entries().items() <= merged.entries().items():
-            raise ValueError(f"{target} and {path} both record the same folder; remove the one that is out of date")
+            raise InputError(f"{target} and {path} both record the same folder; remove the one that is out of date")

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from x3d.errors import InputError
 from x3d.files import HEAD_BYTES, describe_content, open_regular
 
 _MAGIC = b"\x93NUMPY"
@@ -54,7 +55,7 @@ class ViewFiles:
         Args:
             view: view_shape float32, C order; they are written into it.
         Raises:
-            ValueError: the file is not one view; the text names it.
+            InputError: the file is not one view; the text names it.
         """
         try:
             with open_regular(path) as file:
@@ -62,9 +63,9 @@ class ViewFiles:
                 if not problem and os.preadv(file.fileno(), [view.data.cast("B")], offset) != self._data_bytes:
                     problem = "the file ended before its last value"
         except OSError as error:
-            raise ValueError(f"{path} cannot be read: {error.strerror}") from error
+            raise InputError(f"{path} cannot be read: {error.strerror}") from error
         if problem:
-            raise ValueError(f"{path}: {problem}")
+            raise InputError(f"{path}: {problem}")
 
     def _locate(self, descriptor: int, path: str) -> tuple[int, str]:
         """Find the offset of the values; return it and the problem of the file, empty if it has none."""

@@ -12,7 +12,7 @@ from typing import Any
 
 from x3d.dataset.annotations import Video
 from x3d.dataset.naming import VIEW_SUFFIXES, WHOLE, Shard, parse_view_stem
-from x3d.errors import VideoError, counted
+from x3d.errors import InputError, VideoError, counted
 from x3d.storage.entries import source_of
 from x3d.storage.manifest import Manifest, remove_manifest
 from x3d.storage.provenance import provenance_differences
@@ -53,7 +53,7 @@ class ViewFolder:
             videos: of this shard.
             overwrite: remove this shard's views and manifest first.
         Raises:
-            ValueError: the folder has another provenance, holds files of unknown origin, or is in use.
+            InputError: the folder has another provenance, holds files of unknown origin, or is in use.
         """
         with contextlib.ExitStack() as stack:
             try:
@@ -63,7 +63,7 @@ class ViewFolder:
                 manifest = self._prepare(writer, provenance, videos, overwrite)
             except OSError as error:
                 where = error.filename or self.path
-                raise ValueError(f"X3D_PREPROCESS.DATA_OUTPUT_PATH {where}: {error.strerror}") from error
+                raise InputError(f"X3D_PREPROCESS.DATA_OUTPUT_PATH {where}: {error.strerror}") from error
             yield manifest, writer
 
     def _prepare(
@@ -88,7 +88,7 @@ class ViewFolder:
             inputs = [entry for entry in entries if entry.name.lower().endswith(VIEW_SUFFIXES)]
         for entry in inputs:
             if parse_view_stem(os.path.splitext(entry.name)[0]) is None or entry.is_dir():
-                raise ValueError(f"{entry.path} is not a view, and ais_bench would read it; move it elsewhere")
+                raise InputError(f"{entry.path} is not a view, and ais_bench would read it; move it elsewhere")
 
     def _check_or_merge_shards(self, provenance: Mapping[str, Any], overwrite: bool) -> None:
         """Merge the finished shards if this is the whole folder, else check them."""
@@ -103,7 +103,7 @@ class ViewFolder:
         """Reject shards with another shard count or provenance."""
         for path in others:
             if shard_of(path).num_shards != self.shard.num_shards:
-                raise ValueError(
+                raise InputError(
                     f"{describe_run(path)}, --num_shards is {self.shard.num_shards}; finish or remove that one, or "
                     "give another X3D_PREPROCESS.DATA_OUTPUT_PATH"
                 )
@@ -125,7 +125,7 @@ class ViewFolder:
         """Make a manifest for a folder that holds no views of this shard."""
         unknown = self._own_views()
         if unknown:
-            raise ValueError(
+            raise InputError(
                 f"{self.path} holds views without {self.manifest_path.name} ({len(unknown)}, such as {min(unknown)}); "
                 f"give another X3D_PREPROCESS.DATA_OUTPUT_PATH, or {OVERWRITE_ADVICE}"
             )
@@ -192,7 +192,7 @@ def _named(videos: Sequence[Video]) -> tuple[str, str]:
 def _check_provenance(manifest: Manifest, provenance: Mapping[str, Any], advice: str) -> None:
     differences = provenance_differences(manifest.provenance, provenance)
     if differences:
-        raise ValueError(
+        raise InputError(
             f"{manifest.path} has another provenance: {'; '.join(differences)}. Give another "
             f"X3D_PREPROCESS.DATA_OUTPUT_PATH, or {advice}"
         )

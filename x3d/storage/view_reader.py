@@ -11,7 +11,7 @@ import xxhash
 from natsort import natsorted, ns
 
 from x3d.dataset.naming import VIEW_SUFFIXES, result_stem
-from x3d.errors import RunError, format_problems
+from x3d.errors import InputError, RunError, format_problems
 from x3d.storage.view_file import ViewFiles
 from x3d.storage.view_records import ViewRecords, find_records
 
@@ -39,13 +39,13 @@ class Views:
         Args:
             view_shape: (3, T, C, C), of one view.
         Raises:
-            ValueError: some files are not one view each; all are named.
+            InputError: some files are not one view each; all are named.
         """
         files = ViewFiles(view_shape)
         problems = [problem for path in self.paths if (problem := files.check(path))]
         problems += _same_results(self.paths)
         if problems:
-            raise ValueError(f"--input holds files that cannot be used: {len(problems)}\n" + format_problems(problems))
+            raise InputError(f"--input holds files that cannot be used: {len(problems)}\n" + format_problems(problems))
 
     def read(self, paths: Sequence[str], view_shape: tuple[int, ...]) -> np.ndarray:
         """Read views, and compare their values with the hashes that the manifest records.
@@ -75,7 +75,7 @@ def open_views(source: str) -> Views:
     These are ais_bench's files and order: `2_7.npy` comes before `10_3.npy`.
 
     Raises:
-        ValueError: folder or file does not exist, x3d_preprocess.py still writes there, or a manifest beside the views
+        InputError: folder or file does not exist, x3d_preprocess.py still writes there, or a manifest beside the views
             is damaged, does not record a view, or records one that is missing.
     """
     is_folder = os.path.isdir(source)
@@ -96,7 +96,7 @@ def _list_folder(folder: str) -> list[str]:
                     raise _not_regular(entry.path)
                 names.append(entry.name)
     if not names:
-        raise ValueError(f"--input {folder} holds no .npy or .bin; make them with x3d_preprocess.py")
+        raise InputError(f"--input {folder} holds no .npy or .bin; make them with x3d_preprocess.py")
     start = os.path.join(folder, "")
     return [start + name for name in sort_names(names)]
 
@@ -104,14 +104,14 @@ def _list_folder(folder: str) -> list[str]:
 def _list_files(paths: Sequence[str]) -> list[str]:
     for path in paths:
         if not os.path.exists(path):
-            raise ValueError(f"--input {path} is neither a folder nor a file")
+            raise InputError(f"--input {path} is neither a folder nor a file")
         if not os.path.isfile(path):
             raise _not_regular(path)
     return list(paths)
 
 
-def _not_regular(path: str) -> ValueError:
-    return ValueError(f"--input {path} is not a regular file, nor a link to one; move it elsewhere")
+def _not_regular(path: str) -> InputError:
+    return InputError(f"--input {path} is not a regular file, nor a link to one; move it elsewhere")
 
 
 def _find_records_of_files(paths: Sequence[str]) -> ViewRecords | None:
@@ -119,7 +119,7 @@ def _find_records_of_files(paths: Sequence[str]) -> ViewRecords | None:
     folders = sorted({os.path.dirname(path) for path in paths})
     records = {folder: found for folder in folders if (found := find_records(Path(folder)))}
     if records and len(folders) > 1:
-        raise ValueError(f"--input names views of {' and '.join(folders)}; give views of one folder with a manifest")
+        raise InputError(f"--input names views of {' and '.join(folders)}; give views of one folder with a manifest")
     return next(iter(records.values()), None)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Set as AbstractSet
 from pathlib import Path
 
 from x3d.dataset.naming import parse_manifest_name, parse_view_stem, view_stem
-from x3d.errors import RunError
+from x3d.errors import InputError, RunError
 from x3d.storage.atomic import is_locked
 from x3d.storage.manifest import Manifest
 from x3d.storage.shards import load_some_shards
@@ -21,7 +21,7 @@ class ViewRecords:
         provenance: that of all manifests.
 
     Raises:
-        ValueError: they are not manifests of views.
+        InputError: they are not manifests of views.
     """
 
     def __init__(self, folder: Path, manifests: Sequence[Manifest]) -> None:
@@ -31,7 +31,7 @@ class ViewRecords:
         self._done = {index: entry for manifest in manifests for index, entry in manifest.done().items()}
         for key in ("num_videos", "views_per_video"):
             if type(self.provenance.get(key)) is not int or self.provenance[key] < 1:
-                raise ValueError(f"{manifests[0].path} is not a manifest of views: its provenance has no {key}")
+                raise InputError(f"{manifests[0].path} is not a manifest of views: its provenance has no {key}")
         self._num_views: int = self.provenance["views_per_video"]
 
     def missing_videos(self) -> dict[int, str]:
@@ -46,18 +46,18 @@ class ViewRecords:
             found: names of the views without suffix.
             is_all: these are all views of the folder.
         Raises:
-            ValueError: a view is not recorded, or missing.
+            InputError: a view is not recorded, or missing.
         """
         recorded = self._recorded_stems()
         if not found <= recorded:
             unrecorded = found - recorded
-            raise ValueError(
+            raise InputError(
                 f"{self._folder} holds views that its manifest does not record ({len(unrecorded)}, such as "
                 f"{min(unrecorded)}); move them elsewhere, or {REDO}"
             )
         if is_all and found < recorded:
             missing = recorded - found
-            raise ValueError(
+            raise InputError(
                 f"{self._folder} has no files of views that its manifest records ({len(missing)}, such as "
                 f"{min(missing)}); {REDO}"
             )
@@ -86,11 +86,11 @@ def find_records(folder: Path) -> ViewRecords | None:
     """Read the manifests in a folder, None if it has none.
 
     Raises:
-        ValueError: x3d_preprocess.py still writes there, or the manifests are damaged or do not belong together.
+        InputError: x3d_preprocess.py still writes there, or the manifests are damaged or do not belong together.
     """
     names = [name for name in os.listdir(folder) if name.startswith(("manifest", ".manifest"))]
     for name in names:
         if name.startswith(".") and name.endswith(".lock") and is_locked(folder / name):
-            raise ValueError(f"{folder} is in use by x3d_preprocess.py ({name} is locked); wait until it ends")
+            raise InputError(f"{folder} is in use by x3d_preprocess.py ({name} is locked); wait until it ends")
     paths = sorted(folder / name for name in names if parse_manifest_name(name))
     return ViewRecords(folder, load_some_shards(paths)) if paths else None
