@@ -49,8 +49,11 @@ WRONG = {
     "byte.bin": (lambda path: path.write_bytes(SCORES.tobytes() + b"x"), "cannot be read as scores: 13 bytes"),
     "empty.bin": (lambda path: path.touch(), "cannot be read as scores: 0 bytes"),
     "none.bin": (lambda path: None, "cannot be read as scores: .*No such file"),
-    "short.npy": (lambda path: np.save(path, SCORES[:2]), "holds 2 float32 scores; 3 float32 are needed"),
-    "double.npy": (lambda path: np.save(path, SCORES.astype(float)), "holds 3 float64 scores; 3 float32 are needed"),
+    "short.npy": (lambda path: np.save(path, SCORES[:2]), "holds 2 scores; 3 are needed"),
+    "double.npy": (
+        lambda path: np.save(path, SCORES.astype(float)),
+        "cannot be read as scores: 3 float64 scores; float32 are needed",
+    ),
     "empty.npy": (lambda path: path.touch(), "cannot be read as scores"),
     "cut.npy": (lambda path: path.write_bytes(b"\x93NUMPY"), "cannot be read as scores"),
     "bracket.npy": (
@@ -65,7 +68,7 @@ WRONG = {
     "pipe.bin": (os.mkfifo, "cannot be read as scores: "),
     "pipe.npy": (os.mkfifo, "cannot be read as scores: not a regular file"),
     "latin.txt": (lambda path: path.write_bytes(b"1 2 \xb3"), "cannot be read as scores"),
-    "long.txt": (lambda path: path.write_text("1 2 3 4"), "holds 4 float32 scores"),
+    "long.txt": (lambda path: path.write_text("1 2 3 4"), "holds 4 scores"),
     "words.txt": (lambda path: path.write_text("a b c"), "cannot be read as scores"),
 }
 

@@ -204,7 +204,7 @@ def test_a_file_that_is_not_a_view_is_named(name, tmp_path):
     write, match = WRONG[name]
     write(tmp_path / name)
     np.save(tmp_path / "good.npy", VIEW)
-    with pytest.raises(ValueError, match=f"--input holds files that cannot be used: 1\n.*{name}:? {match}"):
+    with pytest.raises(ValueError, match=f"--input holds files that the model cannot take: 1\n.*{name}:? {match}"):
         check_inputs([str(tmp_path / "good.npy"), str(tmp_path / name)])
 
 

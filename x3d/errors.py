@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 MAX_LISTED_PROBLEMS = 20
 
@@ -83,6 +83,25 @@ def describe_os_error(error: OSError) -> str:
 def counted(number: int, noun: str) -> str:
     """Format a count with its noun: 1 video, 2 videos."""
     return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
+def group_problems(problems: Iterable[tuple[str, str]], noun: str) -> list[str]:
+    """Join each file with its problem; of a problem that many files have, the first file and their number.
+
+    Args:
+        problems: file and the end of a sentence that begins with it.
+        noun: of what the files are, singular.
+    """
+    files: dict[str, list[str]] = {}
+    for name, problem in problems:
+        files.setdefault(problem, []).append(name)
+    texts = []
+    for problem, names in files.items():
+        if len(names) > MAX_LISTED_PROBLEMS:
+            texts.append(f"{names[0]} {problem} ({counted(len(names) - 1, f'other {noun}')} likewise)")
+        else:
+            texts += [f"{name} {problem}" for name in names]
+    return texts
 
 
 def format_problems(problems: Sequence[str]) -> str:

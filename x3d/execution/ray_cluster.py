@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any, Self, TypeVar
 
 from x3d.dataset.annotations import Video
-from x3d.errors import InputError, RunError, describe_os_error
+from x3d.errors import InputError, RunError, ScoringError, describe_os_error
 from x3d.execution.outcome import Outcome
 from x3d.execution.ray_node import NodeReply, check_node, make_task, run_on_node
 from x3d.execution.requirements import NodeRequirements
@@ -172,7 +172,7 @@ class RayWorkers:
         try:
             return NodeReply(*self._ray.get(ref))
         except self._ray.exceptions.RayTaskError as error:
-            if isinstance(error.cause, OSError):
+            if isinstance(error.cause, OSError | ScoringError):
                 raise error.cause from error
             outcome = Outcome[Any](video, reason="internal_error", text=f"{video.path}: {error.cause!r}")
         except self._ray.exceptions.RuntimeEnvSetupError as error:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple, TypeVar
 
 from x3d.dataset.annotations import Video
-from x3d.errors import RunError
+from x3d.errors import RunError, ScoringError
 from x3d.execution.outcome import Outcome
 from x3d.execution.process_pool import Workers
 from x3d.execution.requirements import NodeRequirements
@@ -67,6 +67,8 @@ def run_on_node(
         return None, workers.problem
     try:
         [outcome] = workers.run(function, [video])
+    except ScoringError:
+        raise  # of the model, whatever the node
     except (ImportError, RunError) as error:
         return None, str(error)
     return outcome, ""

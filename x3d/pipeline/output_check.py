@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from x3d.errors import MAX_LISTED_PROBLEMS, counted
+from x3d.errors import counted, group_problems
 from x3d.scoring.outputs import Outputs, explain_unusable, find_unusable
 from x3d.storage.result_folder import Result
 
@@ -14,7 +14,7 @@ class OutputCheck:
 
     def __init__(self, outputs: Outputs) -> None:
         self._outputs = outputs
-        self._paths: dict[str, list[str]] = {}
+        self._unusable: list[tuple[str, str]] = []
         self._num_videos = 0
         self._first: np.ndarray | None = None
 
@@ -27,13 +27,12 @@ class OutputCheck:
         Returns:
             Whether all of them can be used.
         """
-        for path, cause in unread:
-            self._paths.setdefault(cause, []).append(path)
+        self._unusable += unread
         if unread:
             return False
         unusable = np.flatnonzero(find_unusable(rows, self._outputs))
         for row in unusable.tolist():
-            self._paths.setdefault(explain_unusable(rows[row], self._outputs), []).append(results[row].path)
+            self._unusable.append((results[row].path, explain_unusable(rows[row], self._outputs)))
         self._compare_with_first(rows)
         return not len(unusable)
 
@@ -46,12 +45,7 @@ class OutputCheck:
 
     def problems(self, folder: str) -> list[str]:
         """List the results that cannot be used, or report that all rows are alike."""
-        problems = []
-        for cause, paths in self._paths.items():
-            if len(paths) > MAX_LISTED_PROBLEMS:
-                problems.append(f"{paths[0]} {cause} ({counted(len(paths) - 1, 'other result')} likewise)")
-            else:
-                problems += [f"{path} {cause}" for path in paths]
+        problems = group_problems(self._unusable, "result")
         if not problems and self._first is not None and self._num_videos > 1:
             problems.append(
                 f"{folder} holds the same scores for every view of {counted(self._num_videos, 'video')}: the model "

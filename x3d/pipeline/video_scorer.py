@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from x3d.dataset.annotations import Video
-from x3d.errors import EngineError, RunError
+from x3d.errors import EngineError, RunError, ScoringError
 from x3d.network.engine import Engine, infer_padded, open_engine
 from x3d.network.model_file import read_model
 from x3d.scoring import aggregate_views
@@ -47,8 +47,8 @@ class VideoScorer:
         Raises:
             VideoError: the video cannot be used.
             EngineError: the model cannot be loaded or run; the next call loads it again.
-            RunError: the file at model_path is not the model that the run started with, or the model returns something
-                else than `outputs`.
+            RunError: the file at model_path is not the model that the run started with.
+            ScoringError: the model returns something else than `outputs`.
         """
         try:
             engine = _open_once(self.model_path, self.model_digest, self.engine, self.device, self.num_threads)
@@ -66,7 +66,7 @@ class VideoScorer:
         unusable = np.flatnonzero(find_unusable(rows, self.outputs))
         if len(unusable):
             cause = explain_unusable(rows[unusable[0]], self.outputs)
-            raise RunError(f"the output of model {self.model_path} for {video.path}, view {unusable[0]}, {cause}")
+            raise ScoringError(f"the output of model {self.model_path} for {video.path}, view {unusable[0]}, {cause}")
 
     def view_scores(self, reader: VideoReader, engine: Engine) -> np.ndarray:
         """Run every view of a video.

@@ -35,11 +35,15 @@ def is_eval_folder(folder: str) -> bool:
         InputError: a manifest in it is damaged.
     """
     root = Path(folder)
-    return bool(folder) and root.is_dir() and any(map(_is_of_evaluation, find_manifests(root)))
+    if not folder or not root.is_dir():
+        return False
+    has_rows = any(name.endswith(ROWS_SUFFIX) and _is_own(name) for name in os.listdir(root))
+    return has_rows or any("score_format" in Manifest.load(path).provenance for path in find_manifests(root))
 
 
-def _is_of_evaluation(manifest: Path) -> bool:
-    return os.path.lexists(rows_path(manifest)) or "score_format" in Manifest.load(manifest).provenance
+def _is_own(name: str) -> bool:
+    """Check for the name of a manifest or of its rows."""
+    return parse_manifest_name(re.sub(rf"{re.escape(ROWS_SUFFIX)}$", ".json", name)) is not None
 
 
 def open_shard(
@@ -78,8 +82,7 @@ def open_shard(
 def _check_names(root: Path) -> None:
     """Reject a folder with anything but the files of an evaluation; hidden files are passed over."""
     for name in sorted(os.listdir(root)):
-        manifest = re.sub(rf"{re.escape(ROWS_SUFFIX)}$", ".json", name)
-        if not name.startswith(".") and not parse_manifest_name(manifest):
+        if not name.startswith(".") and not _is_own(name):
             raise InputError(
                 f"X3D_EVALUATE.OUTPUT_PATH {root} holds {name}, which is no file of an evaluation; give another folder"
             )

@@ -49,6 +49,10 @@ def read_rows(
             the text names the file.
     """
     paths = find_manifests(Path(folder))
+    if not paths:
+        raise InputError(
+            f"{folder} holds rows without manifest.json, so of unknown origin; restore it, or give another folder"
+        )
     manifests = load_shards(paths)
     provenance = manifests[0].provenance
     _check_complete(paths[0], provenance)

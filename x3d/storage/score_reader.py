@@ -1,9 +1,7 @@
 """Read the scores of views from their result files: .bin (raw float32), .npy or .txt."""
 
-import io
 import math
 import os
-import tokenize
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -11,6 +9,7 @@ import xxhash
 
 from x3d.errors import InputError
 from x3d.files import open_regular
+from x3d.storage.npy_header import parse_header
 from x3d.storage.result_folder import Result
 
 MAX_SCORE_BYTES = 64
@@ -117,10 +116,8 @@ def decode_scores(path: str, content: bytes, num_classes: int) -> np.ndarray:
             scores = np.array(content.decode("ascii").split(), dtype=np.float32)
     except ValueError as error:
         raise InputError(f"{path} cannot be read as scores: {error}") from error
-    if scores.dtype != np.float32 or scores.size != num_classes:
-        raise InputError(
-            f"{path} holds {scores.size} {scores.dtype} scores; {num_classes} float32 are needed (MODEL.NUM_CLASSES)"
-        )
+    if scores.size != num_classes:
+        raise InputError(f"{path} holds {scores.size} scores; {num_classes} are needed (MODEL.NUM_CLASSES)")
     return scores
 
 
@@ -131,16 +128,13 @@ def _decode_raw(content: bytes, num_classes: int) -> np.ndarray:
 
 
 def _decode_npy(content: bytes) -> np.ndarray:
-    """Decode a .npy without trusting its header: the data must be as long as it claims."""
-    file = io.BytesIO(content)
-    try:
-        major, _ = np.lib.format.read_magic(file)
-        read_header = np.lib.format.read_array_header_1_0 if major == 1 else np.lib.format.read_array_header_2_0
-        shape, is_fortran, dtype = read_header(file)
-    except (ValueError, SyntaxError, TypeError, tokenize.TokenError, MemoryError, RecursionError) as error:
-        raise ValueError("its .npy header is damaged") from error
-    size = math.prod(shape)
-    if dtype.hasobject or size * dtype.itemsize != len(content) - file.tell():
-        raise ValueError(f"its .npy header claims {size} {dtype} values, which the file does not hold")
-    array: np.ndarray = np.frombuffer(content, dtype, offset=file.tell())
-    return array.reshape(shape, order="F" if is_fortran else "C").ravel()
+    """Decode the values of a .npy, whose data must be as long as its header claims."""
+    header = parse_header(content)
+    if header is None:
+        raise ValueError("its .npy header is damaged")
+    size = math.prod(header.shape)
+    if header.dtype != "float32":
+        raise ValueError(f"{size} {header.dtype} scores; float32 are needed")
+    if 4 * size != len(content) - header.offset:
+        raise ValueError(f"its .npy header claims {size} values, which the file does not hold")
+    return np.frombuffer(content, np.float32, offset=header.offset)

@@ -1,24 +1,15 @@
 """Check and read the file of one view: `.npy`, or `.bin` with the values alone."""
 
-import ast
 import functools
 import math
 import os
-import re
 import reprlib
-from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 
 from x3d.errors import InputError
 from x3d.files import HEAD_BYTES, describe_content, open_regular
-
-_MAGIC = b"\x93NUMPY"
-_LENGTH_BYTES = {1: 2, 2: 4, 3: 4}
-"""Version of the .npy format -> bytes of the header's length."""
-_MAX_HEADER_BYTES = 1 << 16
-_PLAIN_TYPE = re.compile(r"[<>=|]?[a-zA-Z][0-9]{0,4}")
+from x3d.storage.npy_header import MAGIC, header_bytes, parse_header
 
 
 class ViewFiles:
@@ -37,17 +28,16 @@ class ViewFiles:
         """Check a regular file by its size and header.
 
         Returns:
-            The problem, which names the file; empty if it has none.
+            Its problem, empty if it has none.
         """
         try:
             descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
             try:
-                problem = self._locate(descriptor, path)[1]
+                return self._locate(descriptor, path)[1]
             finally:
                 os.close(descriptor)
         except OSError as error:
-            return f"{path} cannot be read: {error.strerror}"
-        return f"{path}: {problem}" if problem else ""
+            return f"it cannot be read: {error.strerror}"
 
     def read(self, path: str, view: np.ndarray) -> None:
         """Read a file's values.
@@ -73,7 +63,7 @@ class ViewFiles:
         if path.lower().endswith(".bin"):
             return 0, "" if size == self._data_bytes else self._wrong_size(0, size)
         head = os.pread(descriptor, HEAD_BYTES, 0)
-        length = _header_length(head)
+        length = header_bytes(head)
         if length > len(head):
             head = os.pread(descriptor, length, 0)
         problem = _check_header(head[:length], self._shape, self._needed) if length else _describe_other(head)
@@ -85,15 +75,8 @@ class ViewFiles:
         return f"{self._needed}, {offset + self._data_bytes} bytes; it has {size}"
 
 
-def _header_length(head: bytes) -> int:
-    """Compute the bytes before the values from the first bytes of a file; 0 if it is no .npy of a known version."""
-    length_bytes = _LENGTH_BYTES.get(head[6], 0) if head.startswith(_MAGIC) and len(head) > 12 else 0
-    length = int.from_bytes(head[8 : 8 + length_bytes], "little")
-    return 8 + length_bytes + length if 0 < length < _MAX_HEADER_BYTES else 0
-
-
 def _describe_other(head: bytes) -> str:
-    if head.startswith(_MAGIC):
+    if head.startswith(MAGIC):
         return "its .npy header is damaged"
     found = describe_content(head)
     return f"it is not a .npy file but {found}" if found else "it is not a .npy file"
@@ -102,37 +85,12 @@ def _describe_other(head: bytes) -> str:
 @functools.lru_cache(maxsize=64)
 def _check_header(header: bytes, view_shape: tuple[int, ...], needed: str) -> str:
     """Compare a .npy header with what a view has; return the problem, empty if it has none."""
-    found = _parse_header(header)
+    found = parse_header(header)
     if found is None:
         return "its .npy header is damaged"
-    dtype, shape = _name_type(found["descr"]), found["shape"]
-    if dtype == "object":
+    if found.dtype == "object":
         return f"{needed}; it holds pickled Python objects"
-    if dtype != "float32" or shape[-4:] != view_shape or any(length != 1 for length in shape[:-4]):
-        return f"{needed}; it has {dtype} of shape {reprlib.repr(shape)}"
-    return f"{needed} in C order; it is in Fortran order" if found["fortran_order"] else ""
-
-
-def _parse_header(header: bytes) -> Mapping[str, Any] | None:
-    """Parse the dictionary of a .npy header as a literal, None if it is damaged."""
-    start = 8 + _LENGTH_BYTES[header[6]]
-    try:
-        found = ast.literal_eval(header[start:].decode("utf-8" if header[6] == 3 else "latin-1").strip())
-    except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
-        return None
-    if not isinstance(found, dict) or found.keys() != {"descr", "fortran_order", "shape"}:
-        return None
-    shape = found["shape"]
-    if not isinstance(shape, tuple) or any(type(length) is not int or not 0 <= length < 1 << 63 for length in shape):
-        return None
-    return found if isinstance(found["fortran_order"], bool) else None
-
-
-def _name_type(descr: object) -> str:
-    """Name the type of a .npy file's values as NumPy does; of big-endian and structured values as the file does."""
-    if not isinstance(descr, str) or not _PLAIN_TYPE.fullmatch(descr):
-        return reprlib.repr(descr)
-    try:
-        return str(np.dtype(descr))
-    except TypeError:
-        return reprlib.repr(descr)
+    is_view = found.shape[-4:] == view_shape and all(length == 1 for length in found.shape[:-4])
+    if found.dtype != "float32" or not is_view:
+        return f"{needed}; it has {found.dtype} of shape {reprlib.repr(found.shape)}"
+    return f"{needed} in C order; it is in Fortran order" if found.is_fortran else ""

@@ -11,7 +11,7 @@ import xxhash
 from natsort import natsorted, ns
 
 from x3d.dataset.naming import VIEW_SUFFIXES, result_stem
-from x3d.errors import InputError, RunError, format_problems
+from x3d.errors import InputError, RunError, format_problems, group_problems
 from x3d.storage.view_file import ViewFiles
 from x3d.storage.view_records import ViewRecords, find_records
 
@@ -42,10 +42,11 @@ class Views:
             InputError: some files are not one view each; all are named.
         """
         files = ViewFiles(view_shape)
-        problems = [problem for path in self.paths if (problem := files.check(path))]
-        problems += _same_results(self.paths)
-        if problems:
-            raise InputError(f"--input holds files that cannot be used: {len(problems)}\n" + format_problems(problems))
+        unusable = [(f"{path}:", problem) for path in self.paths if (problem := files.check(path))]
+        same = _same_results(self.paths)
+        if unusable or same:
+            problems = format_problems([*group_problems(unusable, "file"), *same])
+            raise InputError(f"--input holds files that the model cannot take: {len(unusable) + len(same)}\n{problems}")
 
     def read(self, paths: Sequence[str], view_shape: tuple[int, ...]) -> np.ndarray:
         """Read views, and compare their values with the hashes that the manifest records.
