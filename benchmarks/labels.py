@@ -27,7 +27,9 @@ def conditions(result: Results) -> str:
     if "rounds" in result:
         how = f"medians of {result['rounds']} rounds" if result["rounds"] > 1 else "one round"
     else:
-        how = f"seed {result['seed']}, commit {result['commit'][:7]}"
+        how = f"seed {result['seed']}" if "seed" in result else "each once"
+    if "commit" in result:
+        how += f", commit {result['commit'][:7]}"
     counts = [counted(machine["cores"], "core")]
     if "threads" in result:
         counts.append(counted(result["threads"], "thread"))

@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
+from benchmarks.commit import read_commit
 from benchmarks.common import (
     ROOT,
     build_parser,
@@ -28,6 +29,7 @@ from benchmarks.common import (
     write_list,
     write_results,
 )
+from benchmarks.tables import update
 from x3d.dataset.annotations import Video
 from x3d.dataset.naming import Shard, view_stem
 from x3d.storage import journal
@@ -164,6 +166,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         scratch = Path(name)
         videos = args.videos or [make_video(scratch / f"{number}.mp4", 300) for number in range(1 if args.quick else 8)]
         figures = {
+            "commit": "" if args.quick else read_commit(),
             "rounds": 1 if args.quick else 3,
             "videos": num_videos,
             "views_per_video": VIEWS,
@@ -172,6 +175,8 @@ def main(argv: Sequence[str] | None = None) -> None:
             "listing": measure_listing(scratch / "views", 2 if args.quick else 19761),
         }
     write_results("manifest", args, figures)
+    if not args.quick and not args.output:
+        update("benchmarks/reliability.md")
 
 
 if __name__ == "__main__":

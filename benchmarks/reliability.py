@@ -10,14 +10,14 @@ import argparse
 import datetime
 import os
 import shlex
-import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks.common import ROOT, build_parser, write_results
+from benchmarks.commit import read_commit
+from benchmarks.common import build_parser, write_results
 from benchmarks.tables import update
 from test.fuzz.__main__ import Schedule, describe
 from test.fuzz.kinds import KINDS
@@ -27,22 +27,6 @@ from test.fuzz.workers import run_cases
 SECONDS = 24 * 3600
 """Time limit of the whole run: the number of cases is to decide."""
 DOCUMENT = "benchmarks/reliability.md"
-
-
-def read_commit() -> str:
-    """Return the commit of the source.
-
-    Raises:
-        ValueError: files differ from it.
-    """
-
-    def git(*arguments: str) -> str:
-        return subprocess.run(["git", *arguments], cwd=ROOT, capture_output=True, text=True, check=True).stdout.strip()
-
-    changed = git("status", "--porcelain", "--", ".", f":!{DOCUMENT}", ":!benchmarks/results")
-    if changed:
-        raise ValueError(f"commit first, so that the table names what was measured; changed files:\n{changed}")
-    return git("rev-parse", "HEAD")
 
 
 def measure(kinds: Sequence[str], seed: int, num: int) -> dict[str, Mapping[str, int]]:

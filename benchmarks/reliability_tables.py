@@ -19,4 +19,29 @@ def reliability(results: Results) -> str:
     return table(header, rows, result if rows else None) + made
 
 
-TABLES: dict[str, Callable[[Results], str]] = {make.__name__: make for make in (reliability,)}
+def signals(results: Results) -> str:
+    """Scripts stopped at moments spread from their first line to their end."""
+    result = results.get("signals")
+    row = "{script} | {signals} | {trials} | {with_a_problem}"
+    rows = [row.format(**count) for count in result["counts"]] if result else []
+    return table("script | signals | trials | with a problem", rows, result)
+
+
+def records(results: Results) -> str:
+    """What manifest, journal, checks of views and syncs cost."""
+    result = results.get("manifest")
+    if not result:
+        return table("question | measured", [])
+    manifest, listing, sync = result["manifest"], result["listing"], result["sync"]
+    rows = [
+        f"recording {result['videos']} videos, share of the driver at 20 videos/s | {manifest['driver_share']:.2%}",
+        f"saving, loading, resuming after a kill, merging 8 shards of {result['videos']} videos | "
+        + ", ".join(f"{manifest[f'{name}_seconds']:.1f} s" for name in ("save", "load", "resume_after_kill", "merge")),
+        f"listing and checking {listing['views']} views | {listing['seconds']:.1f} s",
+        f"`x3d_preprocess.py` of {sync['videos']} videos, time with sync / without | {sync['ratio']:.2f} "
+        f"({sync['with_seconds']:.1f} s, {sync['without_seconds']:.1f} s)",
+    ]
+    return table("question | measured", rows, result)
+
+
+TABLES: dict[str, Callable[[Results], str]] = {make.__name__: make for make in (reliability, signals, records)}

@@ -5,7 +5,7 @@ import subprocess
 
 import pytest
 
-from benchmarks import reliability, reliability_tables, result_tables, tables
+from benchmarks import commit, reliability, reliability_tables, result_tables, signals, tables
 from test.fuzz.case import Result
 from test.fuzz.oracle import Judgement, Verdict
 
@@ -25,7 +25,7 @@ def run_cases(monkeypatch):
 @pytest.fixture
 def repository(tmp_path, monkeypatch):
     """A repository with one commit."""
-    monkeypatch.setattr(reliability, "ROOT", tmp_path)
+    monkeypatch.setattr(commit, "ROOT", tmp_path)
     (tmp_path / "a.py").touch()
     for arguments in ("init -q", "add a.py", "-c user.name=a -c user.email=a@b commit -qm a"):
         subprocess.run(["git", *arguments.split()], cwd=tmp_path, check=True)
@@ -69,3 +69,34 @@ def test_one_document_is_updated(tmp_path, monkeypatch):
     tables.update("a.md")
     assert "| kind | tried | noticed |" in (tmp_path / "a.md").read_text()
     assert result_tables.NOT_MEASURED in (tmp_path / "a.md").read_text()
+
+
+def test_stopped_runs_are_counted_by_script_and_signals(repository, tmp_path, monkeypatch, capsys):
+    trials = [("a.py", "storm", 0.1, []), ("a.py", "storm", 0.5, ["hang"]), ("b.py", "SIGTERM", 0.9, [])]
+    monkeypatch.setattr(signals, "run", lambda num, folder: iter(trials[:num]))
+    output = tmp_path / "benchmarks/results/signals.json"
+    assert signals.main(["--num", "3", "--output", str(output)]) == 1
+    assert "a.py, storm at 0.500: hang" in capsys.readouterr().err
+    table = reliability_tables.signals({"signals": json.loads(output.read_text())})
+    assert "| a.py | storm | 2 | 1 |" in table
+    assert "| b.py | SIGTERM | 1 | 0 |" in table
+    assert signals.main(["--num", "1", "--output", str(output)]) == 0
+
+
+def test_the_costs_of_records_are_shown():
+    assert result_tables.NOT_MEASURED in reliability_tables.records({})
+    seconds = {f"{name}_seconds": 1.26 for name in ("save", "load", "resume_after_kill", "merge")}
+    figures = {
+        "videos": 60000,
+        "rounds": 3,
+        "commit": "0123456789",
+        "machine": {"processor": "P", "cores": 2, "python": "3.11", "versions": {}},
+        "manifest": {"driver_share": 0.00071, **seconds},
+        "listing": {"views": 592830, "seconds": 5.44},
+        "sync": {"videos": 8, "ratio": 1.123, "with_seconds": 5.5, "without_seconds": 4.9},
+    }
+    table = reliability_tables.records({"manifest": figures})
+    assert "recording 60000 videos, share of the driver at 20 videos/s | 0.07%" in table
+    assert "1.3 s, 1.3 s, 1.3 s, 1.3 s" in table
+    assert "592830 views | 5.4 s" in table
+    assert "1.12 (5.5 s, 4.9 s)" in table
