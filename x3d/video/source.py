@@ -9,6 +9,8 @@ from x3d.errors import VideoError
 from x3d.files import open_regular
 
 CHUNK_BYTES = 1 << 20
+LAST_MTIME_NS = (1 << 63) - 1
+"""The year 2262; later times count as this one."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +35,7 @@ class Source:
             found = os.stat(path)
         except OSError as error:
             raise VideoError("missing", path, str(error.strerror)) from error
-        if (found.st_size, found.st_mtime_ns) == (self.size, self.mtime_ns):
+        if (found.st_size, _mtime_ns(found)) == (self.size, self.mtime_ns):
             return False
         return found.st_size != self.size or read_source(path).hash != self.hash
 
@@ -56,4 +58,8 @@ def read_source(path: str) -> Source:
         raise VideoError("unreadable", path, str(error.strerror)) from error
     if not found.st_size:
         raise VideoError("empty", path)
-    return Source(found.st_size, found.st_mtime_ns, hasher.intdigest())
+    return Source(found.st_size, _mtime_ns(found), hasher.intdigest())
+
+
+def _mtime_ns(found: os.stat_result) -> int:
+    return min(found.st_mtime_ns, LAST_MTIME_NS)
