@@ -144,6 +144,8 @@ def test_keys_of_unread_sections_are_ignored(tmp_path):
         ("DATA: " + 5000 * "[" + 5000 * "]", "--cfg {} is nested too deeply; give a yaml"),
         ("DATA:\n  NUM_FRAMES: " + 5000 * "9", "--cfg {} holds a value that cannot be read: 'Exceeds the limit"),
         ("A: 2024-13-45\n", "--cfg {} holds a value that cannot be read: 'month must be in 1..12"),
+        ("A: 2024-13-45 10:00:00\n", "--cfg {} holds a value that cannot be read: 'month must be in 1..12"),
+        ('A: !!int "a:b"\n', "--cfg {} holds a value that cannot be read: "),
         ("A: !!bool x\n", "--cfg {} holds a value that cannot be read: "),
         ("null: 1\n", "None in {} is not a configuration key"),
         ("DATA:\n  NUM_FRAMES: 013\n", "--cfg {}, line 2: 013 is the number 11 in yaml; write 11, or quote text"),
@@ -193,6 +195,7 @@ def test_a_file_can_build_on_another(tmp_path):
         ("_BASE_: own.yaml\n", "_BASE_ own.yaml of {} builds on itself; remove its _BASE_ or name another file"),
         ("_BASE_: base.yaml\n", "_BASE_ base.yaml of {}, line 2: DATA is given more than once; keep one"),
         ("_BASE_:\n", "--cfg {}: _BASE_ must be the path of a yaml file, got None"),
+        ('_BASE_: "a\\0b"\n', "--cfg {}: _BASE_ must be the path of a yaml file, got 'a\\x00b'"),
         ("_BASE_: [a]\n", "--cfg {}: _BASE_ must be the path of a yaml file, got ['a']"),
     ],
 )

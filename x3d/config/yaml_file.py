@@ -36,7 +36,7 @@ def _read(path: str, where: str, derived: tuple[str, ...]) -> dict[Any, Any]:
     if _BASE not in content:
         return content
     base = content.pop(_BASE)
-    if not isinstance(base, str) or not base:
+    if not isinstance(base, str) or not base or "\0" in base:
         raise InputError(f"{where}: {_BASE} must be the path of a yaml file, got {base!r}")
     base_path = os.path.join(os.path.dirname(path), os.path.expanduser(base))
     below = _read(base_path, f"{_BASE} {base} of {path}", (*derived, os.path.realpath(path)))
@@ -65,10 +65,6 @@ def _parse(text: str, where: str) -> Any:
         document = loader.get_single_node()
         for name, line in _repeated_keys(document):
             raise InputError(f"{where}, line {line}: {name} is given more than once; keep one")
-        for text, value, line in _misread_numbers(loader, document):
-            raise InputError(
-                f"{where}, line {line}: {text} is the number {value} in yaml; write {value}, or quote text"
-            )
         return _construct(loader, document, where) if document else None
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
@@ -84,8 +80,12 @@ def _construct(loader: Any, document: Any, where: str) -> Any:
     import yaml
 
     try:
+        for text, value, line in _misread_numbers(loader, document):
+            raise InputError(
+                f"{where}, line {line}: {text} is the number {value} in yaml; write {value}, or quote text"
+            )
         return loader.construct_document(document)
-    except (yaml.YAMLError, RecursionError):
+    except (yaml.YAMLError, RecursionError, InputError):
         raise
     except Exception as error:  # such as a date that does not exist, or !!int before a word
         raise InputError(f"{where} holds a value that cannot be read: {shorten(str(error))}") from error
