@@ -101,6 +101,16 @@ def test_a_bug_is_reported_where_no_log_can_be_written(tmp_path, monkeypatch, ca
     assert "KeyError: 'key'; log: (none: No such file or directory" in caplog.text
 
 
+def test_a_bug_is_reported_whatever_the_command_line_holds(tmp_path, monkeypatch, caplog):
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    monkeypatch.setattr(sys, "argv", ["x3d_infer.py", "\udcff\ud800"])
+    assert cli.guarded(lambda: {}["\udcff"]) == 1
+    assert "\\udcff" in next(tmp_path.iterdir()).read_text()
+    monkeypatch.setattr(sys, "argv", [7])
+    assert cli.guarded(lambda: {}["key"]) == 1
+    assert "log: (none: TypeError(" in caplog.messages[1]
+
+
 def test_too_deep_a_file_is_named_in_a_log(tmp_path, monkeypatch, caplog):
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     assert cli.guarded(lambda: raise_(RecursionError("deep"))) == 1

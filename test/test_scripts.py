@@ -14,7 +14,7 @@ import x3d_infer
 import x3d_postprocess
 import x3d_preprocess
 import x3d_pth2onnx
-from test.helpers import SMALL, Dataset, line_of, postprocess, preprocess_keys, states
+from test.helpers import SMALL, Dataset, line_of, postprocess, preprocess_keys, states, with_keys
 
 LISTED = [("air drumming/a b.mp4", 3), ("air drumming/c.mp4", 3), ("zumba/d 'e'.mp4", 8), ("żubr/f.mkv", 0)]
 
@@ -212,7 +212,7 @@ def test_wrong_usage_starts_nothing(script: Callable[[list[str]], int], keys, ad
 
 def export(checkpoint: Path, target: Path, *more: str) -> int:
     keys = ["TEST.CHECKPOINT_FILE_PATH", str(checkpoint), "X3D_PTH2ONNX.ONNX_OUTPUT_PATH", str(target)]
-    return x3d_pth2onnx.main([*SMALL, *keys, *more])
+    return x3d_pth2onnx.main(with_keys([*SMALL, *keys], *more))
 
 
 def test_an_export_above_the_tolerance_leaves_no_file(small_checkpoint, tmp_path, caplog):

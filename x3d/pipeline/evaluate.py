@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import functools
 import logging
 import os
 import re
@@ -131,13 +132,12 @@ def evaluate(settings: EvaluateSettings, shard: Shard = WHOLE) -> RunSummary:
     check_runs(engine)
     scorer = plan_scorer(settings, engine, model.digest)
     provenance = _collect_provenance(settings, engine, scorer)
-    paths, packages = [settings.path_prefix, first_existing(videos)], engine.packages
+    paths = [settings.path_prefix, first_existing(videos)]
+    requirements = functools.partial(
+        NodeRequirements.from_here, paths, engine.packages, scorer.model_path, scorer.model_digest
+    )
     resources, num_workers = task_resources(engine.device), count_workers(settings.runner, engine.device)
     del engine, model
-
-    def requirements() -> NodeRequirements:
-        return NodeRequirements.from_here(paths, packages, scorer.model_path, scorer.model_digest)
-
     runner_settings = dataclasses.replace(settings.runner, num_workers=num_workers)
     with contextlib.ExitStack() as stack:
         runner = stack.enter_context(open_runner(runner_settings, requirements, resources))
