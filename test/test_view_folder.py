@@ -295,15 +295,27 @@ def test_a_file_that_ais_bench_would_read_is_rejected(name, tmp_path):
     refuse(tmp_path, "is not a view", overwrite=True)
 
 
-def test_views_without_a_manifest_are_rejected_unless_overwritten(tmp_path):
+def test_views_without_a_manifest_are_rejected_and_stay(tmp_path):
     for name in ("7_3.npy", "6_3.npy"):
         (tmp_path / name).touch()
-    match = (
-        r"holds views without manifest.json \(2, such as 6_3.npy\); give another .*, or set X3D_PREPROCESS.OVERWRITE"
-    )
+    match = r"holds views without manifest.json \(2, such as 6_3.npy\); give another .*, or remove them"
     refuse(tmp_path, match)
-    assert reopen(tmp_path, overwrite=True) == []
-    assert names(tmp_path) == {"manifest.json"}
+    refuse(tmp_path, match, overwrite=True)
+    assert names(tmp_path) == {"6_3.npy", "7_3.npy"}
+
+
+def test_a_shard_of_another_provenance_that_started_meanwhile_is_noticed(tmp_path, monkeypatch):
+    check, shard = ViewFolder._check_or_merge_shards, Shard(1, 2)
+
+    def meanwhile(self, *given):
+        check(self, *given)
+        monkeypatch.undo()
+        Manifest(tmp_path / "manifest-0of2.json", MADE_FROM | {"view_format": 77}).save()
+
+    monkeypatch.setattr(ViewFolder, "_check_or_merge_shards", meanwhile)
+    with pytest.raises(ValueError, match=r"manifest-0of2.json has another provenance: view_format was 77"):
+        reopen(tmp_path, shard)
+    assert names(tmp_path) == {"manifest-0of2.json"}
 
 
 def test_a_path_that_is_a_file_is_rejected(tmp_path):

@@ -81,7 +81,17 @@ class ViewFolder:
         _forget_changed(manifest, videos)
         self._remove_unrecorded(manifest, writer, videos)
         manifest.save()
+        self._check_started_meanwhile(manifest, provenance)
         return manifest
+
+    def _check_started_meanwhile(self, manifest: Manifest, provenance: Mapping[str, Any]) -> None:
+        """Check the other shards again, now that they can see this one."""
+        try:
+            self._check_shards([path for path in find_manifests(self.path) if path != self.manifest_path], provenance)
+        except InputError:
+            if not manifest.entries():
+                remove_manifest(self.manifest_path)
+            raise
 
     def _check_names(self) -> None:
         """Reject files that are not views, which ais_bench would read, and folders named like views."""
@@ -136,11 +146,11 @@ class ViewFolder:
         return manifest
 
     def _remove_all(self) -> None:
-        """Remove the views and the manifest of this shard, which is not removed if it is another program's."""
+        """Remove the views of this shard and its manifest; without a manifest of this suite nothing is removed."""
         if os.path.lexists(self.manifest_path):
             self._load()
-        self._remove(self._own_views(), "X3D_PREPROCESS.OVERWRITE is True")
-        remove_manifest(self.manifest_path)
+            self._remove(self._own_views(), "X3D_PREPROCESS.OVERWRITE is True")
+            remove_manifest(self.manifest_path)
 
     def _start(self, provenance: Mapping[str, Any]) -> Manifest:
         """Make a manifest for a folder that holds no views of this shard."""
@@ -148,7 +158,7 @@ class ViewFolder:
         if unknown:
             raise InputError(
                 f"{self.path} holds views without {self.manifest_path.name} ({len(unknown)}, such as {min(unknown)}); "
-                f"give another X3D_PREPROCESS.DATA_OUTPUT_PATH, or {OVERWRITE_ADVICE}"
+                "give another X3D_PREPROCESS.DATA_OUTPUT_PATH, or remove them"
             )
         return Manifest(self.manifest_path, provenance)
 
