@@ -162,7 +162,7 @@ def test_pth2onnx_reports_the_file_or_that_there_is_none(largest, batch, status,
     [(settings,)] = export.calls
     assert (settings.checkpoint, settings.batch_size) == ("x.pyth", batch)
     texts = [
-        "x.onnx: format 1, opset 11, batch",
+        "x.onnx: format 2, opset 11, batch",
         "x.onnx differs from x.pyth by more than X3D_PTH2ONNX.TOLERANCE 1.00e-05",
     ]
     assert [text in caplog.text for text in texts] == [status == 0, status == 1]

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from x3d.config.loading import view_config
 from x3d.cores import count_cores
-from x3d.dataset.annotations import Video, first_existing, read_videos
+from x3d.dataset.annotations import Video, read_videos
 from x3d.dataset.naming import WHOLE, Shard, views_per_video
 from x3d.errors import InputError, counted
 from x3d.execution.outcome import Outcome
@@ -131,12 +131,14 @@ def evaluate(settings: EvaluateSettings, shard: Shard = WHOLE) -> RunSummary:
     check_runs(engine)
     scorer = plan_scorer(settings, engine, model.digest)
     provenance = _collect_provenance(settings, engine, scorer)
-    paths, packages = [settings.path_prefix, first_existing(videos)], engine.packages
+    packages = engine.packages
     resources, num_workers = task_resources(engine.device), count_workers(settings.runner, engine.device)
     del engine, model
 
     def requirements() -> NodeRequirements:
-        return NodeRequirements.from_here(paths, packages, scorer.model_path, scorer.model_digest)
+        return NodeRequirements.from_here(
+            [settings.path_prefix], packages, scorer.model_path, scorer.model_digest, videos
+        )
 
     runner_settings = dataclasses.replace(settings.runner, num_workers=num_workers)
     with contextlib.ExitStack() as stack:
