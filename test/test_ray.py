@@ -23,7 +23,7 @@ import x3d_preprocess
 from test.helpers import ROOT, SMALL
 from test.videos import write_video
 from x3d.dataset.annotations import Video
-from x3d.errors import EngineError, RunError, VideoError
+from x3d.errors import EngineError, InputError, RunError, VideoError
 from x3d.execution.ray_cluster import RayWorkers
 from x3d.execution.ray_node import _cached, _node_workers
 from x3d.execution.requirements import NodeRequirements
@@ -283,15 +283,14 @@ def test_a_node_with_another_version_or_model_is_named(cluster, small_onnx):
         outcomes_of(misbehave, 1, cluster.address, {"CPU": 1}, missing)
 
 
-def test_paths_are_checked_on_each_node_once_before_anything_starts(data, small_onnx, cluster, tmp_path):
-    model = ["X3D_EVALUATE.MODEL_PATH", str(small_onnx), "X3D_EVALUATE.OUTPUT_PATH", str(tmp_path / "eval")]
-    keys = [*model, "DATA.PATH_PREFIX", str(tmp_path / "nowhere")]
-    process = start("x3d_evaluate.py", data, *keys, address=cluster.address)
-    _, errors = process.communicate(timeout=TIMEOUT_SECONDS)
-    assert process.returncode == 2
-    assert errors.count(f"cannot find {tmp_path / 'nowhere'}") == 3
-    assert "run the same command to resume" not in errors
-    assert not (tmp_path / "eval").exists()
+def test_paths_and_videos_are_checked_on_each_node_before_anything_starts(cluster, tmp_path):
+    path, nowhere = tmp_path / "a.mp4", tmp_path / "nowhere"
+    path.write_bytes(b"here")
+    required = NodeRequirements.from_here([str(nowhere)], videos=[Video(0, "", str(path), 0)])
+    path.write_bytes(b"node")
+    with pytest.raises(InputError) as raised:
+        outcomes_of(process_number, 1, cluster.address, {"CPU": 1}, required)
+    assert str(raised.value).count(f"cannot find {nowhere}, has another video {path}") == 3
 
 
 def test_a_cluster_that_cannot_be_reached_is_named(data, small_onnx, tmp_path):
