@@ -14,9 +14,9 @@ if __name__ == "__main__":  # Ctrl-C must not interrupt the imports with a trace
     import _signal  # type: ignore[import-not-found]
 
     _signal.pthread_sigmask(_signal.SIG_BLOCK, (_signal.SIGINT, _signal.SIGTERM))
-    from x3d.signals import begin_script
+    from x3d.commands import evaluate
 
-    begin_script()
+    evaluate()
 
 import argparse
 import logging
@@ -24,7 +24,6 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from x3d.cli import report_accuracy, report_run, script_main
-from x3d.console import end
 
 if TYPE_CHECKING:
     from fvcore.common.config import CfgNode
@@ -62,7 +61,3 @@ def run(cfg: "CfgNode", args: argparse.Namespace) -> int:
 
 def main(argv: Sequence[str] | None = None) -> int:
     return script_main(__doc__, run, argv, with_shards=True, reads=READS)
-
-
-if __name__ == "__main__":
-    end(main())

@@ -12,9 +12,9 @@ if __name__ == "__main__":  # Ctrl-C must not interrupt the imports with a trace
     import _signal  # type: ignore[import-not-found]
 
     _signal.pthread_sigmask(_signal.SIG_BLOCK, (_signal.SIGINT, _signal.SIGTERM))
-    from x3d.signals import begin_script
+    from x3d.commands import infer
 
-    begin_script()
+    infer()
 
 import argparse
 import dataclasses
@@ -24,7 +24,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from x3d.cli import EXIT_DONE, EXIT_INCOMPLETE, fail, guarded
-from x3d.console import end, print_result
+from x3d.console import print_result
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -77,7 +77,3 @@ def run(args: argparse.Namespace) -> int:
 def main(argv: Sequence[str] | None = None) -> int:
     args = build_parser().parse_args(argv)
     return guarded(lambda: run(args))
-
-
-if __name__ == "__main__":
-    end(main())

@@ -12,9 +12,9 @@ if __name__ == "__main__":  # Ctrl-C must not interrupt the imports with a trace
     import _signal  # type: ignore[import-not-found]
 
     _signal.pthread_sigmask(_signal.SIG_BLOCK, (_signal.SIGINT, _signal.SIGTERM))
-    from x3d.signals import begin_script
+    from x3d.commands import verify
 
-    begin_script()
+    verify()
 
 import argparse
 import logging
@@ -23,7 +23,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from x3d.cli import EXIT_DONE, EXIT_INCOMPLETE, script_main
-from x3d.console import end
 from x3d.errors import REASONS, counted, format_problems
 from x3d.files import printable
 
@@ -68,7 +67,3 @@ def run(cfg: "CfgNode", args: argparse.Namespace) -> int:
 
 def main(argv: Sequence[str] | None = None) -> int:
     return script_main(__doc__, run, argv, reads=READS)
-
-
-if __name__ == "__main__":
-    end(main())

@@ -1,5 +1,6 @@
 """Helpers of several test files: data sets, scripts in processes, and reading what scripts write."""
 
+import itertools
 import json
 import os
 import signal
@@ -73,17 +74,23 @@ class Dataset:
         (self.val / name).write_bytes(content)
 
 
+def with_keys(keys: Sequence[str], *more: str) -> list[str]:
+    """Append KEY VALUE pairs to others, in place of those of the same key."""
+    kept = [pair for pair in zip(keys[::2], keys[1::2], strict=True) if pair[0] not in more]
+    return [*itertools.chain.from_iterable(kept), *more]
+
+
 def preprocess_keys(data: Dataset, out: Path, *more: str) -> list[str]:
-    return [*SMALL, *data.keys, "X3D_PREPROCESS.DATA_OUTPUT_PATH", str(out), *more]
+    return with_keys([*SMALL, *data.keys, "X3D_PREPROCESS.DATA_OUTPUT_PATH", str(out)], *more)
 
 
 def evaluate_keys(data: Dataset, model: Path, out: Path, *more: str) -> list[str]:
     paths = ["X3D_EVALUATE.MODEL_PATH", str(model), "X3D_EVALUATE.OUTPUT_PATH", str(out)]
-    return [*SMALL, *data.keys, *paths, "TEST.BATCH_SIZE", "8", "X3D_WORKERS.NUM", "1", *more]
+    return with_keys([*SMALL, *data.keys, *paths, "TEST.BATCH_SIZE", "8", "X3D_WORKERS.NUM", "1"], *more)
 
 
 def postprocess(folder: Path, *more: str) -> int:
-    return x3d_postprocess.main([*SMALL, "X3D_POSTPROCESS.OM_OUTPUT_PATH", str(folder), *more])
+    return x3d_postprocess.main(with_keys([*SMALL, "X3D_POSTPROCESS.OM_OUTPUT_PATH", str(folder)], *more))
 
 
 def line_of(capsys: pytest.CaptureFixture[str]) -> str:

@@ -125,7 +125,7 @@ def test_the_first_video_that_exists_is_found(tmp_path):
     assert first_existing(videos) == str(tmp_path / "b.mp4")
 
 
-@pytest.mark.parametrize("row", [" " * 200_000 + "x", '"' * 200_000, "a,1" * 100_000])
+@pytest.mark.parametrize("row", [" " * 200_000 + "x", '"' * 200_000, "a,1" * 100_000, "a" * 200_000 + " 0"])
 def test_a_row_without_end_is_named_at_once_and_shown_in_part(row, tmp_path):
     with pytest.raises(ValueError, match="1 line: longer than any path") as raised:
         read(tmp_path, f"a.mp4 1\n{row}\n")

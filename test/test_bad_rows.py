@@ -28,6 +28,10 @@ LISTS = {
     "two and three spaces": (separated(GOOD, "  ").replace("  3", "   3"), "3 lines: more than one ' '"),
     "comma and space": (separated(GOOD, ", "), "3 lines: more than one ' '"),
     "tabs": (separated(GOOD, "\t\t"), "3 lines: more than one ' '"),
+    "no-break space": (
+        separated(GOOD, "\u00a0"),
+        r"3 lines: path and label are separated by '\\xa0', which is no plain",
+    ),
     "space at the end": (GOOD.replace("\n", " \n"), "or something after them"),
     "quoted": (re.sub(r"(?m)^(.*) (-?\d+)$", r'"\1",\2', GOOD), "3 lines: the path is quoted"),
     "quoted with space": (re.sub(r"(?m)^(.*) (-?\d+)$", r'"\1" \2', GOOD), "3 lines: the path is quoted"),

@@ -35,6 +35,7 @@ def raise_(error: BaseException) -> int:
         (ScoringError("not scored"), 1, "not scored"),
         (OSError(28, "No space left", "/a/b"), 1, "No space left: '/a/b'"),
         (MemoryError(), 1, "not enough memory"),
+        (RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried 4 TB"), 1, "not enough memory"),
     ],
 )
 def test_an_error_becomes_a_status_and_a_log_line(error, status, text, caplog):
@@ -98,6 +99,16 @@ def test_a_bug_is_reported_where_no_log_can_be_written(tmp_path, monkeypatch, ca
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "missing"))
     assert cli.guarded(lambda: {}["key"]) == 1
     assert "KeyError: 'key'; log: (none: No such file or directory" in caplog.text
+
+
+def test_a_bug_is_reported_whatever_the_command_line_holds(tmp_path, monkeypatch, caplog):
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    monkeypatch.setattr(sys, "argv", ["x3d_infer.py", "\udcff\ud800"])
+    assert cli.guarded(lambda: {}["\udcff"]) == 1
+    assert "\\udcff" in next(tmp_path.iterdir()).read_text()
+    monkeypatch.setattr(sys, "argv", [7])
+    assert cli.guarded(lambda: {}["key"]) == 1
+    assert "log: (none: TypeError(" in caplog.messages[1]
 
 
 def test_too_deep_a_file_is_named_in_a_log(tmp_path, monkeypatch, caplog):
@@ -203,7 +214,7 @@ def test_logs_go_to_stderr_from_the_level_of_the_environment(level, shown):
     assert ran.stdout == ""
 
 
-@pytest.mark.parametrize(("shard_id", "num_shards"), [(3, 3), (-1, 2), (0, 0)])
+@pytest.mark.parametrize(("shard_id", "num_shards"), [(3, 3), (-1, 2), (0, 0), (1, 1_000_000)])
 def test_a_shard_that_does_not_exist_is_rejected(shard_id, num_shards, caplog):
     argv = [f"--shard_id={shard_id}", f"--num_shards={num_shards}"]
     assert cli.script_main("", lambda cfg, args: 0, argv, with_shards=True) == 2

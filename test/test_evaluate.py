@@ -27,6 +27,7 @@ from test.helpers import (
     preprocess_keys,
     start,
     wait_until,
+    with_keys,
 )
 from test.videos import write_video
 from x3d.dataset.annotations import Video
@@ -104,7 +105,7 @@ def model_for(small_checkpoint, tmp_path_factory, small_onnx):
         fixed = str(batch_size if engine in ("static", "ais_bench") else 0)
         if not onnx.exists():
             export = ["TEST.CHECKPOINT_FILE_PATH", str(small_checkpoint), "X3D_PTH2ONNX.ONNX_OUTPUT_PATH", str(onnx)]
-            assert x3d_pth2onnx.main([*SMALL, *more, *export, "X3D_PTH2ONNX.BATCH_SIZE", fixed]) == 0
+            assert x3d_pth2onnx.main(with_keys(SMALL, *more, *export, "X3D_PTH2ONNX.BATCH_SIZE", fixed)) == 0
         if engine != "ais_bench":
             return onnx
         (made / f"{name}.om").write_bytes(b"IMOD\0" + str(onnx).encode())

@@ -336,12 +336,21 @@ def test_rows_of_videos_that_changed_are_dropped_and_those_of_missing_videos_sta
         drop_changed(rows, videos)
         assert rows.rows["video"].tolist() == [0, 2, 4]
     changed, missing = caplog.messages
-    assert changed == f"2 videos changed since scored, redone: {tmp_path}/1.mp4, {tmp_path}/3.mp4"
-    assert missing == "1 scored video cannot be read any more; the scores stand"
+    assert changed == f"2 videos changed since the last run, processed again: {tmp_path}/1.mp4, {tmp_path}/3.mp4"
+    assert missing == f"1 video not readable any more, results stay in use: {tmp_path}/0.mp4"
     _, rows = open_shard(str(tmp_path / "eval"), WHOLE, MADE_FROM, 3)
     with rows:
         drop_changed(rows, videos)
         assert rows.num_rows == 3
+
+
+def test_what_a_killed_run_left_is_removed(tmp_path):
+    fill(tmp_path)
+    for name in ("manifest.json", "manifest.rows"):
+        (tmp_path / f".{name}.{7:016x}").touch()
+    _, rows = open_shard(str(tmp_path), WHOLE, MADE_FROM, 3)
+    rows.close()
+    assert {path.name for path in tmp_path.iterdir()} == {"manifest.json", "manifest.rows"}
 
 
 def test_an_evaluation_without_rows_is_replaced_by_one_of_another_provenance(tmp_path):

@@ -1,3 +1,4 @@
+import errno
 import os
 
 import pytest
@@ -19,6 +20,13 @@ def test_a_pipe_does_not_block_and_a_folder_is_no_file(tmp_path):
         open_regular(tmp_path)
     with pytest.raises(FileNotFoundError, match="nowhere"):
         open_regular(tmp_path / "nowhere")
+
+
+@pytest.mark.parametrize("name", ["a\0b", "\ud800"])
+def test_a_name_that_no_file_can_have_is_an_error_of_the_system(name):
+    with pytest.raises(OSError, match="no name that a file can have") as raised:
+        open_regular(name)
+    assert raised.value.errno == errno.EINVAL
 
 
 @pytest.mark.parametrize(

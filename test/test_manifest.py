@@ -176,6 +176,22 @@ def test_a_failing_save_does_not_hide_the_first_error(manifest, monkeypatch, cap
     assert f"{manifest.path} cannot be written: Input/output error" in caplog.text
 
 
+def test_a_save_that_fails_at_the_end_ends_the_run(manifest, monkeypatch):
+    def fail(descriptor: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", fail)
+    text = f"^{manifest.path} cannot be written: No space left on device; run the same command to resume$"
+    with pytest.raises(RunError, match=text), manifest.saved_on_exit():
+        pass
+
+
+def test_a_folder_that_was_removed_before_the_end_ends_the_run(tmp_path):
+    manifest = Manifest(tmp_path / "out" / "manifest.json", PROVENANCE)
+    with pytest.raises(RunError, match=r"out/manifest.json cannot be written: No such file"), manifest.saved_on_exit():
+        pass
+
+
 def test_a_manifest_of_an_earlier_version_is_rejected_with_advice(tmp_path):
     (tmp_path / "manifest.json").write_text('{"facts": {}, "videos": {}}')
     with pytest.raises(ValueError, match=r"earlier version of this suite .* give another folder, or remove this one"):

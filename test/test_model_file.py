@@ -103,7 +103,7 @@ def set_entry(key: str, value: str):
             "other, external data of model .*, does not exist; copy it beside the .onnx",
         ),
         ("location", "weights", "is a folder"),
-        ("location", "a\0b", "cannot be read: embedded null byte"),
+        ("location", "a\0b", "cannot be read: no name that a file can have"),
         ("offset", "99999999", r"needs bytes that weights/all, \d+ bytes long, does not have"),
         ("offset", "-1", "needs bytes that weights/all"),
         ("length", "99999999", "needs bytes that weights/all"),

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from demo.synthetic import synthetic_state
-from test.helpers import ROOT, SMALL
+from test.helpers import ROOT, SMALL, with_keys
 from test.networks import CASES, case_id, golden_batch, golden_cfg, golden_model
 from x3d.config.loading import load_cfg
 from x3d.network.engine import open_engine
@@ -38,7 +38,7 @@ def test_network_and_onnx_are_pyslowfasts(case, tmp_path):
 )
 @pytest.mark.parametrize(("opset", "batch_size"), [(11, 0), (13, 0), (11, 3)])
 def test_every_variant_exports_with_operators_atc_takes(opts, opset, batch_size, tmp_path):
-    cfg = load_cfg(S, [*SMALL, *opts])
+    cfg = load_cfg(S, with_keys(SMALL, *opts))
     model = X3D(Architecture.from_cfg(cfg)).eval()
     model.load_state_dict(synthetic_state(model, 0))
     batch = torch.randn(3, *view_shape(cfg), generator=torch.Generator().manual_seed(0))

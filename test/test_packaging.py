@@ -3,6 +3,7 @@
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import tomllib
@@ -22,6 +23,15 @@ from x3d import __version__
 SCRIPTS = sorted(path.stem for path in ROOT.glob("x3d_*.py"))
 COMMANDS = [script.replace("_", "-") for script in SCRIPTS]
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
+STOP_AT_IMPORT = """
+import os, signal, sys
+class Stop:
+    def find_spec(self, name, path=None, target=None):
+        if name == "x3d.console":
+            os.kill(os.getpid(), int(os.environ["X3D_TEST_SIGNAL"]))
+signal.signal(signal.SIGINT, signal.default_int_handler)
+sys.meta_path.insert(0, Stop())
+"""
 REQUIREMENT_FILES = sorted(path.name for path in ROOT.glob("requirements*.txt"))
 
 
@@ -81,7 +91,9 @@ def test_the_wheel_has_the_version_the_requirements_and_the_extras(wheel: Path) 
 
 
 def test_every_script_is_a_console_command() -> None:
-    assert PYPROJECT["project"]["scripts"] == {script.replace("_", "-"): f"{script}:main" for script in SCRIPTS}
+    assert PYPROJECT["project"]["scripts"] == {
+        script.replace("_", "-"): f"x3d.commands:{script[4:]}" for script in SCRIPTS
+    }
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -89,6 +101,20 @@ def test_a_command_shows_its_help_from_another_folder(command: str, installed: P
     ran = run_command(installed, command, "--help", cwd=tmp_path)
     assert ran.returncode == 0, ran.stderr
     assert ran.stdout.startswith(f"usage: {command}")
+
+
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize("command", COMMANDS)
+def test_a_command_that_is_stopped_while_it_imports_writes_one_line(
+    command: str, number: int, status: int, installed: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "sitecustomize.py").write_text(STOP_AT_IMPORT)
+    environment = os.environ | {"PYTHONPATH": f"{tmp_path}:{installed}", "X3D_TEST_SIGNAL": str(int(number))}
+    run = [sys.executable, str(installed / "bin" / command), "--help"]
+    ran = subprocess.run(run, check=False, cwd=tmp_path, env=environment, capture_output=True, text=True)
+    assert (ran.returncode, ran.stdout) == (status, "")
+    assert ran.stderr.splitlines()[1:] == [ran.stderr.splitlines()[-1]]
+    assert "[ERROR] stopped by" in ran.stderr
 
 
 @pytest.mark.parametrize("options", [[], ["--cfg", "{installed}/x3d/configs/X3D_M.yaml"]], ids=["default", "named"])

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from test.helpers import ROOT, Dataset, evaluate_keys, states
+from test.helpers import ROOT, Dataset, evaluate_keys, states, with_keys
 from test.local_runner import LocalRunner
 from x3d.config.loading import load_cfg
 from x3d.dataset.annotations import Video
@@ -79,7 +79,7 @@ def score(video: Video) -> VideoScores:
 
 def test_settings_are_read_from_their_keys(data, tmp_path):
     keys = evaluate_keys(data, Path("x.onnx"), Path("out"), "X3D_EVALUATE.ENGINE", "onnxruntime")
-    cfg = load_cfg(S, [*keys, "X3D_EVALUATE.DEVICE", "cuda:1", "DATA.ENSEMBLE_METHOD", "max", "TEST.BATCH_SIZE", "7"])
+    cfg = load_cfg(S, with_keys(keys, *"X3D_EVALUATE.DEVICE cuda:1 DATA.ENSEMBLE_METHOD max TEST.BATCH_SIZE 7".split()))
     found = EvaluateSettings.from_cfg(cfg)
     assert [video.listed for video in found.videos] == [f"{number}.mp4" for number in range(5)]
     assert (found.path_prefix, found.model_path, found.output_path) == (str(data.val), "x.onnx", "out")
@@ -321,8 +321,8 @@ def test_a_video_that_changed_is_scored_again(data, model, tmp_path, monkeypatch
     summary = evaluate(chosen)
     assert runner.seen == [[0, 1, 2, 3, 4], [1]]
     assert summary.complete
-    assert f"1 video changed since scored, redone: {data.val}/1.mp4" in caplog.text
-    assert "4 scored videos cannot be read any more; the scores stand" in caplog.text
+    assert f"1 video changed since the last run, processed again: {data.val}/1.mp4" in caplog.text
+    assert "4 videos not readable any more, results stay in use: " in caplog.text
 
 
 def identify(video: Video) -> Source:

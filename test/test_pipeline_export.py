@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import nn
 
-from test.helpers import ROOT, SMALL
+from test.helpers import ROOT, SMALL, with_keys
 from x3d.config.loading import load_cfg
 from x3d.errors import InputError, RunError
 from x3d.network.checkpoint_cfg import compared_config
@@ -35,7 +35,7 @@ class Network(nn.Module):
 
 def settings(path: Path | str, *more: str) -> ExportSettings:
     keys = ["TEST.CHECKPOINT_FILE_PATH", "x.pyth", "X3D_PTH2ONNX.ONNX_OUTPUT_PATH", str(path)]
-    return ExportSettings.from_cfg(load_cfg(S, [*SMALL, *keys, *more]))
+    return ExportSettings.from_cfg(load_cfg(S, with_keys([*SMALL, *keys], *more)))
 
 
 class Exporter:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from test.helpers import ROOT, SMALL, Dataset
+from test.helpers import ROOT, SMALL, Dataset, with_keys
 from test.local_runner import LocalRunner
 from x3d.config.loading import load_cfg
 from x3d.dataset.annotations import Video
@@ -35,7 +35,7 @@ def data(tmp_path: Path) -> Dataset:
 
 
 def settings(data: Dataset, *more: str) -> VerifySettings:
-    return VerifySettings.from_cfg(load_cfg(S, [*SMALL, *data.keys, *more]))
+    return VerifySettings.from_cfg(load_cfg(S, with_keys([*SMALL, *data.keys], *more)))
 
 
 def inspect(video: Video) -> Inspection:

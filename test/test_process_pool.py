@@ -87,7 +87,9 @@ def test_the_resource_tracker_starts_before_any_worker(waits, monkeypatch):
     assert events == ["tracker", "worker", "worker"]
 
 
-@pytest.mark.parametrize(("left", "waited"), [([float("inf"), 80], 80), ([70, 50], 50), ([3, -2], 0)])
+@pytest.mark.parametrize(
+    ("left", "waited"), [([float("inf"), 80], 80), ([70, 50], 50), ([3, -2], 0), ([1e9, 1e9], 3600)]
+)
 def test_the_pool_waits_until_the_first_limit(left, waited, waits):
     pool = pool_of(2)
     submitted(pool, 2)

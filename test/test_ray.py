@@ -20,7 +20,7 @@ import pytest
 
 import x3d_evaluate
 import x3d_preprocess
-from test.helpers import ROOT, SMALL
+from test.helpers import ROOT, SMALL, Dataset
 from test.videos import write_video
 from x3d.dataset.annotations import Video
 from x3d.errors import EngineError, InputError, RunError, VideoError
@@ -291,6 +291,19 @@ def test_paths_and_videos_are_checked_on_each_node_before_anything_starts(cluste
     with pytest.raises(InputError) as raised:
         outcomes_of(process_number, 1, cluster.address, {"CPU": 1}, required)
     assert str(raised.value).count(f"cannot find {nowhere}, has another video {path}") == 3
+
+
+def test_paths_are_checked_on_each_node_once_before_anything_starts(data, small_onnx, cluster, tmp_path):
+    model = ["X3D_EVALUATE.MODEL_PATH", str(small_onnx), "X3D_EVALUATE.OUTPUT_PATH", str(tmp_path / "eval")]
+    listed = Dataset(tmp_path / "list")
+    listed.path.mkdir()
+    listed.write_list([str(path) for path in data.rglob("*.mp4")])
+    process = start("x3d_evaluate.py", listed.path, *model, address=cluster.address)
+    _, errors = process.communicate(timeout=TIMEOUT_SECONDS)
+    assert process.returncode == 2
+    assert errors.count(f"cannot find {listed.val}") == 3
+    assert "run the same command to resume" not in errors
+    assert not (tmp_path / "eval").exists()
 
 
 def test_a_cluster_that_cannot_be_reached_is_named(data, small_onnx, tmp_path):

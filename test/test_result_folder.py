@@ -154,3 +154,10 @@ def test_a_run_that_fails_leaves_nothing(tmp_path):
     with pytest.raises(KeyError):
         write_folder(tmp_path / "res", then=lambda: {}["x"])
     assert list(tmp_path.iterdir()) == []
+
+
+def test_what_a_killed_write_of_the_summary_left_is_removed(tmp_path):
+    (tmp_path / f".r_summary.json.{7:016x}").touch()
+    with new_result_folder(tmp_path / "r"):
+        pass
+    assert list(tmp_path.iterdir()) == []

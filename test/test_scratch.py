@@ -46,3 +46,14 @@ def test_a_lock_that_is_a_link_is_not_followed(tmp_path):
     with pytest.raises(OSError, match="symbolic links"), locked_scratch(tmp_path / ".lock"):
         pass
     assert os.path.getsize(tmp_path / "target") == 0
+
+
+def test_locks_and_folders_of_killed_runs_under_other_names_are_removed_too(tmp_path):
+    (tmp_path / ".scratch-abcdefgh").mkdir()
+    (tmp_path / ".old.lock").write_text(".scratch-abcdefgh")
+    (tmp_path / ".foreign.lock").write_text("pid 17")
+    with locked_scratch(tmp_path / ".running.lock") as running:
+        with locked_scratch(tmp_path / ".new.lock"):
+            assert running.is_dir()
+        assert {path.name for path in tmp_path.iterdir()} == {".running.lock", ".foreign.lock", running.name}
+    assert [path.name for path in tmp_path.iterdir()] == [".foreign.lock"]

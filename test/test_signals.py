@@ -38,7 +38,7 @@ def blocked() -> set[int]:
 def test_a_signal_ends_the_process_with_one_line_and_without_clean_up(number):
     code = "try:\n    SEND\n    time.sleep(60)\nfinally:\n    print('cleaned', flush=True)"
     ran = run(code, number)
-    text = f"\n[ERROR] stopped by {NAMES[number]}; to continue, run the same command again\n"
+    text = f"\n[ERROR] stopped by {NAMES[number]}; to resume or start anew, run the same command again\n"
     assert (ran.returncode, ran.stdout, ran.stderr) == (128 + number, "", text)
 
 

@@ -4,7 +4,7 @@ import pytest
 import xxhash
 
 from x3d.errors import VideoError
-from x3d.video.source import read_source
+from x3d.video.source import LAST_MTIME_NS, read_source
 
 
 def test_a_source_is_size_time_and_hash_of_the_content(tmp_path):
@@ -28,6 +28,15 @@ def test_only_another_content_is_a_change(tmp_path):
     path.unlink()
     with pytest.raises(VideoError, match="no such file"):
         source.has_changed(str(path))
+
+
+def test_a_time_far_in_the_future_fits_a_record(tmp_path):
+    path = tmp_path / "a.mp4"
+    path.write_bytes(b"content")
+    os.utime(path, (0, 13_600_000_000))
+    source = read_source(str(path))
+    assert source.mtime_ns == LAST_MTIME_NS
+    assert not source.has_changed(str(path))
 
 
 def test_what_is_no_file_with_content_has_a_reason(tmp_path):

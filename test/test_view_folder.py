@@ -18,9 +18,9 @@ from x3d.video.source import Source, read_source
 
 SHAPE = (3, 1, 2, 2)
 VIDEOS = [Video(index, f"{index}.mp4", "", index % 3) for index in range(5)]
-MADE_FROM = {"config": {"DATA.NUM_FRAMES": 1}}
+MADE_FROM = {"config": {"DATA.NUM_FRAMES": 1}, "view_format": 1}
 SOURCE = Source(1, 2, 3)
-OTHER = {"config": {"DATA.NUM_FRAMES": 2}}
+OTHER = {"config": {"DATA.NUM_FRAMES": 2}, "view_format": 1}
 
 
 def folder_of(path: Path, shard: Shard = WHOLE) -> ViewFolder:
@@ -233,8 +233,8 @@ def test_videos_whose_file_changed_are_forgotten_and_reported(tmp_path, caplog):
     with folder_of(out).open(MADE_FROM, videos, False) as (manifest, _):
         assert list(manifest.done()) == [2, 3, 4]
     assert names(out) == {"4_2.npy", "5_2.npy", "6_0.npy", "7_0.npy", "8_1.npy", "9_1.npy", "manifest.json"}
-    changed = f"2 videos to decode again, changed since the views were made: {tmp_path}/0.mp4, {tmp_path}/1.mp4"
-    missing = f"1 video not readable any more, whose views stay in use: {tmp_path}/3.mp4"
+    changed = f"2 videos changed since the last run, processed again: {tmp_path}/0.mp4, {tmp_path}/1.mp4"
+    missing = f"1 video not readable any more, results stay in use: {tmp_path}/3.mp4"
     assert [record.getMessage() for record in caplog.records] == [changed, missing]
 
 
@@ -250,11 +250,42 @@ def test_another_provenance_is_rejected_unless_overwritten(tmp_path):
     assert Manifest.load(tmp_path / "manifest.json").provenance == OTHER
 
 
-def test_a_folder_of_an_earlier_version_is_rejected_unless_overwritten(tmp_path):
+def test_a_folder_of_an_earlier_version_is_rejected(tmp_path):
     (tmp_path / "manifest.json").write_text('{"facts": {}, "videos": {}}')
     (tmp_path / "0_0.npy").touch()
-    refuse(tmp_path, "earlier version of this suite .* give another folder, or remove this one")
+    for overwrite in (False, True):
+        match = "earlier version of this suite .* give another folder, or remove this one"
+        refuse(tmp_path, match, overwrite=overwrite)
+
+
+@pytest.mark.parametrize("overwrite", [False, True])
+@pytest.mark.parametrize("content", ["{}", '{"name": "an extension", "version": "1"}', "text", None])
+def test_the_manifest_of_another_program_and_what_lies_beside_it_stay(content, overwrite, tmp_path):
+    if content is None:
+        Manifest(tmp_path / "manifest.json", MADE_FROM | {"score_format": 2}).save()
+    else:
+        (tmp_path / "manifest.json").write_text(content)
+    (tmp_path / "3_4.npy").write_bytes(b"precious")
+    refuse(tmp_path, r"manifest.json is .*manifest of ", overwrite=overwrite)
+
+
+def test_views_that_are_removed_are_counted(tmp_path, caplog):
+    caplog.set_level("INFO")
+    fill(tmp_path, videos=VIDEOS[:2])
+    (tmp_path / "4_2.npy").touch()
+    assert reopen(tmp_path) == [0, 1]
     assert reopen(tmp_path, overwrite=True) == []
+    assert [record.getMessage() for record in caplog.records if record.levelname == "INFO"] == [
+        f"1 view of {tmp_path} removed: of videos not recorded as done",
+        f"4 views of {tmp_path} removed: X3D_PREPROCESS.OVERWRITE is True",
+    ]
+
+
+def test_what_a_killed_save_left_is_removed(tmp_path):
+    fill(tmp_path)
+    (tmp_path / f".manifest.json.{7:016x}").touch()
+    reopen(tmp_path)
+    assert names(tmp_path) == ALL | {"manifest.json"}
 
 
 @pytest.mark.parametrize("name", ["x.npy", "1_2_3.bin", "notes.NPY"])

@@ -13,6 +13,7 @@ from x3d import __version__
 from x3d.config.loading import CONFIGS
 from x3d.config.tables import keys_help
 from x3d.console import print_result, setup_logging, write_log
+from x3d.dataset.naming import MAX_SHARDS
 from x3d.errors import InputError, RunError, counted, describe_os_error
 from x3d.signals import end_on_stop_signals, restore_handlers
 
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     from x3d.scoring import Accuracy
 
 logger = logging.getLogger(__name__)
+
+_NO_MEMORY = "not enough memory for what is configured; fewer workers, a smaller batch or a smaller network need less"
 
 EXIT_DONE, EXIT_INCOMPLETE, EXIT_USAGE = 0, 1, 2
 
@@ -64,9 +67,10 @@ def script_main(
         The exit status: 0 done, 1 something failed or is missing, 2 nothing started, 130 or 143 stopped by a signal.
     """
     args = build_parser(description, with_shards, reads).parse_intermixed_args(argv)
-    if with_shards and not 0 <= args.shard_id < args.num_shards:
+    if with_shards and not 0 <= args.shard_id < args.num_shards <= MAX_SHARDS:
         return fail(
-            f"--shard_id {args.shard_id} --num_shards {args.num_shards}: shards are numbered from 0 to one less"
+            f"--shard_id {args.shard_id} --num_shards {args.num_shards}: shards are numbered from 0 to one less, and "
+            f"there are at most {MAX_SHARDS}"
         )
 
     def configured() -> int:
@@ -96,10 +100,12 @@ def guarded(action: Callable[[], int]) -> int:
     except RunError as error:
         return fail(str(error), EXIT_INCOMPLETE)
     except MemoryError:
-        return fail("not enough memory; set X3D_WORKERS.NUM or the batch size lower", EXIT_INCOMPLETE)
+        return fail(_NO_MEMORY, EXIT_INCOMPLETE)
     except RecursionError as error:
         return fail(f"a file is nested too deeply to be read; the log {write_log(error)} shows which", EXIT_INCOMPLETE)
     except Exception as error:  # noqa: BLE001 (what no one expected)
+        if isinstance(error, RuntimeError) and "can't allocate memory" in str(error):  # torch's MemoryError
+            return fail(_NO_MEMORY, EXIT_INCOMPLETE)
         summary = " ".join(traceback.format_exception_only(error)[-1].split())
         return fail(f"this is a bug of x3d-eval {__version__}: {summary}; log: {write_log(error)}", EXIT_INCOMPLETE)
     finally:

@@ -84,13 +84,16 @@ def write_log(error: BaseException) -> str:
     Returns:
         Its path, or why there is none.
     """
-    lines = [f"command: {shlex.join(sys.argv)}\n", f"Python {sys.version}\n", *traceback.format_exception(error)]
     try:
-        with tempfile.NamedTemporaryFile("w", prefix="x3d-", suffix=".log", delete=False, encoding="utf-8") as file:
+        lines = [f"command: {shlex.join(sys.argv)}\n", f"Python {sys.version}\n", *traceback.format_exception(error)]
+        descriptor, path = tempfile.mkstemp(prefix="x3d-", suffix=".log")
+        with open(descriptor, "w", encoding="utf-8", errors="backslashreplace") as file:
             file.writelines(lines)
     except OSError as failure:
         return f"(none: {describe_os_error(failure)})"
-    return file.name
+    except Exception as failure:  # noqa: BLE001 (a log that fails must not hide the error)
+        return f"(none: {failure!r})"
+    return path
 
 
 def end(status: int) -> NoReturn:

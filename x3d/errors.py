@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterable, Sequence
 
 MAX_LISTED_PROBLEMS = 20
+MAX_NAMED = 3
 
 _PLACE = re.compile(r"Exception from |Check '|While validating |FrontEnd API failed")
 """How lines of OpenVINO start that name a place in its source."""
@@ -84,6 +85,12 @@ def describe_os_error(error: OSError) -> str:
 def counted(number: int, noun: str) -> str:
     """Format a count with its noun: 1 video, 2 videos."""
     return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
+def shorten_list(names: Sequence[str]) -> str:
+    """Join names; of more than three the first, with a count: `a, b, c and 4 more`."""
+    more = f" and {len(names) - MAX_NAMED} more" if len(names) > MAX_NAMED else ""
+    return ", ".join(names[:MAX_NAMED]) + more
 
 
 def group_problems(problems: Iterable[tuple[str, str]], noun: str) -> list[str]:

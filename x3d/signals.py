@@ -46,7 +46,8 @@ def _end(number: int, frame: object) -> None:
     try:
         for stop_signal in STOP_SIGNALS:
             _signal.signal(stop_signal, _end_silently)
-        os.write(2, f"\n[ERROR] stopped by {_NAMES[number]}; to continue, run the same command again\n".encode())
+        advice = "to resume or start anew, run the same command again"
+        os.write(2, f"\n[ERROR] stopped by {_NAMES[number]}; {advice}\n".encode())
     finally:
         os._exit(128 + number)
 

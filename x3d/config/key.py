@@ -4,12 +4,16 @@ import ast
 import contextlib
 import json
 import math
+import re
 import reprlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TypeAlias, TypeGuard
 
 MAX_NUMBER = 2**31 - 1
+
+_CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
+"""All but the tab, which a list may have between path and label."""
 
 Value: TypeAlias = "bool | int | float | str | list[Value]"
 
@@ -39,11 +43,11 @@ class Key:
         """Convert a value of a yaml file or a command line to the key's type.
 
         Raises:
-            ValueError: it is of another type, or not finite; the text holds the type and the value.
+            ValueError: it is of another type, not finite, or text with control characters; the text holds the value.
         """
         parsed = value
         if isinstance(self.default, str):
-            parsed = "" if value is None else value if isinstance(value, list | dict) else str(value)
+            parsed = "" if value is None else value if isinstance(value, list | dict | bool) else str(value)
         elif isinstance(value, str):
             with contextlib.suppress(ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
                 parsed = ast.literal_eval(value)
@@ -55,6 +59,8 @@ class Key:
         if type(parsed) is not kind or not all(map(_is_usable, _numbers(parsed))):
             got = "no value" if value is None else shorten(value)
             raise ValueError(f"{kind.__name__} expected (such as {self.default!r}), got {got}")
+        if isinstance(parsed, str) and _CONTROL.search(parsed):
+            raise ValueError(f"text without control characters expected, got {shorten(parsed)}")
         return parsed
 
     def accepts(self, value: Value) -> bool:

@@ -114,10 +114,10 @@ def _file_pairs(path: str) -> Iterator[tuple[str, object]]:
 
 
 def _set_keys(cfg: "CfgNode", pairs: Iterable[tuple[str, object]], where: str) -> None:
-    """Set the keys that one source gives; of a key given twice the last counts.
+    """Set the keys that one source gives.
 
     Raises:
-        InputError: unknown key, wrong type, or a key and its old name with different values.
+        InputError: unknown key, wrong type, or a key given twice, if only by its old name, with different values.
     """
     given: dict[str, tuple[str, Value]] = {}
     for name, text in pairs:
@@ -128,11 +128,12 @@ def _set_keys(cfg: "CfgNode", pairs: Iterable[tuple[str, object]], where: str) -
         except ValueError as error:
             raise InputError(f"{name} {where}: {error}") from error
         other_name, other_value = given.setdefault(new_name, (name, value))
-        if other_name != name and other_value != value:
+        if other_value != value and other_name == name:
+            raise InputError(f"{name} {where} is given as {other_value!r} and as {value!r}; keep one")
+        if other_value != value:
             raise InputError(f"{other_name} and {name} {where} differ and mean the same; give only {new_name}")
         if new_name != name:
             logger.warning("%s %s is the old name of %s", name, where, new_name)
-        given[new_name] = (name, value)
         cfg[new_name.split(".")[0]][KEYS[new_name].name] = value
 
 

@@ -1,6 +1,7 @@
 """Read a yaml file of plain types strictly: a key given twice is an error, not overwritten."""
 
 import os
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -9,6 +10,7 @@ from x3d.errors import InputError, describe_os_error
 from x3d.files import read_regular
 
 _BASE = "_BASE_"
+_MISREAD = re.compile(r"[-+]?(0[0-7_]+|.*[:_].*)")
 _EXAMPLE = "give a yaml file such as configs/X3D_S.yaml"
 
 
@@ -34,7 +36,7 @@ def _read(path: str, where: str, derived: tuple[str, ...]) -> dict[Any, Any]:
     if _BASE not in content:
         return content
     base = content.pop(_BASE)
-    if not isinstance(base, str) or not base:
+    if not isinstance(base, str) or not base or "\0" in base:
         raise InputError(f"{where}: {_BASE} must be the path of a yaml file, got {base!r}")
     base_path = os.path.join(os.path.dirname(path), os.path.expanduser(base))
     below = _read(base_path, f"{_BASE} {base} of {path}", (*derived, os.path.realpath(path)))
@@ -78,8 +80,12 @@ def _construct(loader: Any, document: Any, where: str) -> Any:
     import yaml
 
     try:
+        for text, value, line in _misread_numbers(loader, document):
+            raise InputError(
+                f"{where}, line {line}: {text} is the number {value} in yaml; write {value}, or quote text"
+            )
         return loader.construct_document(document)
-    except (yaml.YAMLError, RecursionError):
+    except (yaml.YAMLError, RecursionError, InputError):
         raise
     except Exception as error:  # such as a date that does not exist, or !!int before a word
         raise InputError(f"{where} holds a value that cannot be read: {shorten(str(error))}") from error
@@ -98,6 +104,17 @@ def _repeated_keys(node: Any, prefix: str = "") -> Iterator[tuple[str, int]]:
                 yield name, key.start_mark.line + 1
             seen.add(name)
             yield from _repeated_keys(value, f"{name}.")
+
+
+def _misread_numbers(loader: Any, node: Any) -> Iterator[tuple[str, int | float, int]]:
+    """Yield text, value and line of each number of yaml 1.1 that reads as another: octal 013, sexagesimal 1:30, 1_0."""
+    for item in node.value if getattr(node, "id", "") in ("sequence", "mapping") else []:
+        for part in item if isinstance(item, tuple) else [item]:
+            yield from _misread_numbers(loader, part)
+    if getattr(node, "id", "") == "scalar" and _MISREAD.fullmatch(node.value):
+        value = loader.construct_object(node)
+        if type(value) in (int, float):
+            yield node.value, value, node.start_mark.line + 1
 
 
 def _merge(below: dict[Any, Any], above: dict[Any, Any]) -> dict[Any, Any]:

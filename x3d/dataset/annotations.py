@@ -8,7 +8,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from x3d.dataset.bad_rows import BadRow, decode_list, find_problem, format_bad_rows, show_row, three_columns
+from x3d.dataset.bad_rows import (
+    MAX_ROW_CHARS,
+    BadRow,
+    decode_list,
+    find_problem,
+    format_bad_rows,
+    show_row,
+    three_columns,
+)
 from x3d.dataset.prefix import explain_prefix
 from x3d.errors import InputError, counted
 from x3d.files import read_regular
@@ -150,7 +158,7 @@ def _read_rows(path: Path) -> list[str]:
 def _parse_rows(rows: Sequence[str], form: ListFormat, path: Path) -> tuple[list[Video], list[BadRow]]:
     videos, bad_rows = [], []
     for index, row in enumerate(rows):
-        split = split_row(row, form.separator)
+        split = split_row(row, form.separator) if len(row) <= MAX_ROW_CHARS else None
         if split is None:
             bad_rows.append(BadRow(index, show_row(row), find_problem(row, form.separator, path, is_first=index == 0)))
         elif not UNLABELLED <= split[1] < form.num_classes:

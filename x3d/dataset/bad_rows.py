@@ -104,7 +104,10 @@ def find_problem(row: str, separator: str, path: Path, is_first: bool = False) -
     if found["gap"] in _SEPARATORS and not found["rest"] and found["gap"] != separator:
         typed = _SEPARATORS[found["gap"]]
         return f"path and label are separated by {found['gap']!r}; set DATA.PATH_LABEL_SEPARATOR {typed}"
-    edit = rf"s/[[:space:],;|]+(-?[0-9]+)[[:space:]]*$/{_in_sed(separator)}\1/"
+    gap = "[[:space:],;|]+" if found["gap"].isascii() else found["gap"]
+    edit = rf"s/{gap}(-?[0-9]+)[[:space:]]*$/{_in_sed(separator)}\1/"
+    if not found["gap"].isascii():
+        return f"path and label are separated by {found['gap']!r}, which is no plain space: {_sed(edit, path)}"
     return f"more than one {separator!r} between path and label, or something after them: {_sed(edit, path)}"
 
 

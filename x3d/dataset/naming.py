@@ -17,6 +17,7 @@ VIEW_SUFFIXES = (".npy", ".bin")
 
 _VIEW_STEM = re.compile(r"(\d{1,12})_(-?\d{1,9})", re.ASCII)
 _RESULT_NAME = re.compile(r"(\d{1,12})_(-?\d{1,9})_0\.(?:bin|npy|txt)", re.ASCII | re.IGNORECASE)
+MAX_SHARDS = 999_999
 _MANIFEST_NAME = re.compile(r"manifest(?:-(\d{1,6})of(\d{1,6}))?\.json", re.ASCII)
 
 T = TypeVar("T")

@@ -17,6 +17,8 @@ from x3d.signals import StopSignalsBlocked
 
 logger = logging.getLogger(__name__)
 
+MAX_WAIT_SECONDS = 3600
+"""Longest wait for the workers at a time, far below what the operating system accepts."""
 TRIES = 2
 """Attempts at a video whose worker or engine fails."""
 MAX_FAILED_STARTS = 3
@@ -112,7 +114,7 @@ class Workers:
         """Wait until something happens; return the tasks that ended, and requeue those that did not start."""
         limit = self._timeout_seconds
         seconds = min(worker.seconds_left(limit) for worker in self._workers)
-        ready = connection.wait([worker.connection for worker in self._workers], max(0, seconds))
+        ready = connection.wait([worker.connection for worker in self._workers], min(max(0, seconds), MAX_WAIT_SECONDS))
         ended = []
         for worker in list(self._workers):
             if worker.connection in ready:

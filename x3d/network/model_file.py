@@ -68,8 +68,8 @@ def _read(path: str, named: str, advice: str) -> bytes:
         raise EngineError(f"{named} does not exist; {advice}") from error
     except IsADirectoryError as error:
         raise EngineError(f"{named} is a folder; give a file: .onnx, .xml or .om") from error
-    except (OSError, ValueError) as error:  # ValueError: a name with a null character
-        raise EngineError(f"{named} cannot be read: {getattr(error, 'strerror', error)}") from error
+    except OSError as error:
+        raise EngineError(f"{named} cannot be read: {error.strerror}") from error
 
 
 def _check_kind(path: str, suffix: str, content: bytes) -> None:

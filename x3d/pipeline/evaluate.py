@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import functools
 import logging
 import os
 import re
@@ -131,15 +132,12 @@ def evaluate(settings: EvaluateSettings, shard: Shard = WHOLE) -> RunSummary:
     check_runs(engine)
     scorer = plan_scorer(settings, engine, model.digest)
     provenance = _collect_provenance(settings, engine, scorer)
-    packages = engine.packages
+    paths = [settings.path_prefix]
+    requirements = functools.partial(
+        NodeRequirements.from_here, paths, engine.packages, scorer.model_path, scorer.model_digest, videos
+    )
     resources, num_workers = task_resources(engine.device), count_workers(settings.runner, engine.device)
     del engine, model
-
-    def requirements() -> NodeRequirements:
-        return NodeRequirements.from_here(
-            [settings.path_prefix], packages, scorer.model_path, scorer.model_digest, videos
-        )
-
     runner_settings = dataclasses.replace(settings.runner, num_workers=num_workers)
     with contextlib.ExitStack() as stack:
         runner = stack.enter_context(open_runner(runner_settings, requirements, resources))

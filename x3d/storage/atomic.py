@@ -6,32 +6,18 @@ import fcntl
 import json
 import logging
 import os
+import re
 import secrets
+import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from x3d.errors import InputError
-from x3d.files import read_regular
+
+MAX_ATTEMPTS = 1000
 
 logger = logging.getLogger(__name__)
-
-
-def read_json(path: Path) -> dict[str, Any]:
-    """Read a JSON object.
-
-    Raises:
-        InputError: the file cannot be read or holds something else; the text names it.
-    """
-    try:
-        content = json.loads(read_regular(path))
-    except (OSError, ValueError) as error:
-        raise InputError(f"{path} cannot be read: {error}") from error
-    except RecursionError as error:
-        raise InputError(f"{path} cannot be read: it is nested too deep") from error
-    if not isinstance(content, dict):
-        raise InputError(f"{path} is not a JSON object")
-    return content
 
 
 def write_json(path: Path, content: Mapping[str, Any], indent: int | None = 1) -> None:
@@ -55,7 +41,7 @@ def replace_file(path: Path) -> Iterator[BinaryIO]:
     Raises:
         OSError: it cannot be written; an old file stays.
     """
-    partial = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
+    partial = partial_path(path)
     try:
         with open(partial, "xb", buffering=0) as file:
             yield file
@@ -66,6 +52,24 @@ def replace_file(path: Path) -> Iterator[BinaryIO]:
         raise OSError(error.errno, error.strerror, str(path)) from error
     finally:
         partial.unlink(missing_ok=True)
+
+
+def partial_path(path: Path) -> Path:
+    """Name a new file beside `path` that will take its place: `.<name>.<16 hexadecimal digits>`."""
+    return path.with_name(f".{path.name}.{secrets.token_hex(8)}")
+
+
+def remove_leftovers(path: Path) -> None:
+    """Remove the files that killed runs left instead of replacing `path`; the caller holds the lock of `path`.
+
+    Raises:
+        OSError: the folder cannot be read, or a file not removed.
+    """
+    name = re.compile(rf"\.{re.escape(path.name)}\.[0-9a-f]{{16}}")
+    with os.scandir(path.parent) as entries:
+        left = [entry for entry in entries if name.fullmatch(entry.name) and entry.is_file(follow_symlinks=False)]
+    for entry in left:
+        os.unlink(entry.path)
 
 
 def write_all(descriptor: int, data: bytes | memoryview) -> None:
@@ -118,7 +122,7 @@ def take_lock(path: Path) -> int:
     while True:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC, 0o666)
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            _lock(descriptor)
         except BlockingIOError:
             os.close(descriptor)
             raise InputError(f"{path} is in use by another run; wait for it, or give another folder") from None
@@ -130,8 +134,24 @@ def take_lock(path: Path) -> int:
         os.close(descriptor)  # it was removed or replaced between open and lock
 
 
+def _lock(descriptor: int) -> None:
+    """Lock a file, and wait while others only look at it, as is_locked does: they share its lock for an instant.
+
+    Raises:
+        BlockingIOError: another run holds the lock.
+        OSError: the file system has no locks.
+    """
+    for _ in range(MAX_ATTEMPTS):
+        with contextlib.suppress(BlockingIOError):
+            return fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)  # fails if a run holds the lock
+        fcntl.flock(descriptor, fcntl.LOCK_UN)
+        time.sleep(0.001)
+    return fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
 def is_locked(path: Path) -> bool:
-    """Check whether another process holds the lock of a file."""
+    """Check whether another process holds the lock of a file; take_lock waits for the check."""
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError:

@@ -1,6 +1,5 @@
 """A folder of score rows: for each shard a manifest, which records provenance and failures, and a file of rows."""
 
-import logging
 import os
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -11,16 +10,15 @@ import numpy as np
 
 from x3d.dataset.annotations import Video
 from x3d.dataset.naming import Shard, parse_manifest_name
-from x3d.errors import InputError, VideoError, counted
+from x3d.errors import InputError
+from x3d.storage.atomic import remove_leftovers
 from x3d.storage.manifest import Manifest
 from x3d.storage.provenance import provenance_differences
 from x3d.storage.score_rows import ScoreRows, source_of
 from x3d.storage.shards import find_manifests, manifest_name, shard_of
-
-logger = logging.getLogger(__name__)
+from x3d.video.source import find_changed
 
 ROWS_SUFFIX = ".rows"
-MAX_NAMED = 3
 
 
 def rows_path(manifest: Path) -> Path:
@@ -65,6 +63,8 @@ def open_shard(
             _check_blank(path)
         rows = ScoreRows(rows_path(path), num_classes)
         try:
+            remove_leftovers(path)
+            remove_leftovers(rows.path)
             manifest = _load_or_start(path, provenance)
             videos = rows.rows["video"]
             check_videos(rows_path(path), videos, shard, provenance["num_videos"])
@@ -96,21 +96,10 @@ def drop_changed(rows: ScoreRows, videos: Iterable[Video]) -> None:
     Raises:
         OSError: the rows cannot be written.
     """
-    paths = {video.index: video.path for video in videos}
-    changed, num_missing = [], 0
-    for row in rows.rows:
-        try:
-            if source_of(row).has_changed(paths[int(row["video"])]):
-                changed.append(int(row["video"]))
-        except VideoError:
-            num_missing += 1
+    listed = {video.index: video for video in videos}
+    changed = find_changed((listed[int(row["video"])], source_of(row)) for row in rows.rows)
     if changed:
-        names = ", ".join(paths[index] for index in changed[:MAX_NAMED])
-        more = f" and {len(changed) - MAX_NAMED} more" if len(changed) > MAX_NAMED else ""
-        logger.warning("%s changed since scored, redone: %s%s", counted(len(changed), "video"), names, more)
         rows.drop(changed)
-    if num_missing:
-        logger.warning("%s cannot be read any more; the scores stand", counted(num_missing, "scored video"))
 
 
 def _check_manifests(paths: Sequence[Path], shard: Shard, provenance: Mapping[str, Any]) -> None:

@@ -136,17 +136,20 @@ class Manifest:
         """Save on exit, also after an error.
 
         Raises:
-            RunError: for an OSError within; the text names the file that the error names.
+            RunError: for an OSError within, or of the save at the end; the text names the file that the error names.
         """
         try:
-            yield
+            try:
+                yield
+            except BaseException:
+                self._save_or_log()
+                raise
+            self.save()
         except OSError as error:
             raise RunError(f"{self._describe(error)}; {RESUME}") from error
-        finally:
-            self._save_or_log()
 
     def _save_or_log(self) -> None:
-        """Save, or log why not: a full disk must not hide the error that came first; of a folder removed it reports."""
+        """Save after an error, or log why not: a full disk must not hide that error, which reports a removed folder."""
         try:
             self.save()
         except FileNotFoundError:

@@ -13,8 +13,8 @@ import xxhash
 
 from x3d.dataset.naming import parse_result_name
 from x3d.errors import InputError, RunError
-from x3d.storage.ais_bench_summary import SUMMARY_SUFFIX
-from x3d.storage.atomic import sync_file_system, sync_folder, write_all
+from x3d.storage.ais_bench_summary import SUMMARY_SUFFIX, summary_path
+from x3d.storage.atomic import remove_leftovers, sync_file_system, sync_folder, write_all
 from x3d.storage.scratch import locked_scratch
 
 _DEVICE_FOLDER = re.compile(r"device\d+")
@@ -83,6 +83,7 @@ def new_result_folder(folder: Path) -> Iterator[Path]:
     except OSError as error:
         raise InputError(f"--output {folder.parent}: {error.strerror}") from error
     with lock:
+        remove_leftovers(summary_path(folder))
         if os.path.lexists(folder) and (not folder.is_dir() or any(folder.iterdir())):
             raise InputError(f"{folder} holds files of another run; remove it or give another --output_dirname")
         partial = scratch / folder.name

@@ -18,7 +18,6 @@ Corrupt rows stay in the file and are ignored.
 import errno
 import logging
 import os
-import secrets
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -31,7 +30,7 @@ import xxhash
 from x3d.dataset.annotations import Video
 from x3d.errors import InputError
 from x3d.files import read_regular
-from x3d.storage.atomic import sync_folder, take_lock, write_all
+from x3d.storage.atomic import partial_path, sync_folder, take_lock, write_all
 from x3d.video.source import Source
 
 logger = logging.getLogger(__name__)
@@ -182,7 +181,7 @@ class ScoreRows:
             OSError: it cannot be written; the old file stays.
         """
         kept = self.rows[~np.isin(self.rows["video"], videos)]
-        partial = self.path.with_name(f".{self.path.name}.{secrets.token_hex(8)}")
+        partial = partial_path(self.path)
         descriptor = take_lock(partial)
         try:
             write_all(descriptor, kept.tobytes())

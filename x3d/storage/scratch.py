@@ -9,6 +9,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+from x3d.errors import InputError
 from x3d.storage.atomic import take_lock, write_all
 
 _SCRATCH_NAME = re.compile(r"\.scratch-[A-Za-z0-9_]{8,}")
@@ -18,8 +19,8 @@ _SCRATCH_NAME = re.compile(r"\.scratch-[A-Za-z0-9_]{8,}")
 def locked_scratch(lock: Path) -> Iterator[Path]:
     """Hold a lock and yield a new folder beside it; both are removed at the end.
 
-    The folder has a random name, which the lock file records, so that the next run removes the folder of one that was
-    killed, and no other.
+    The folder has a random name, which the lock file records, so that the next run there removes the folders of runs
+    that were killed, under whatever lock, and no others.
 
     Raises:
         InputError: another run holds the lock.
@@ -29,6 +30,7 @@ def locked_scratch(lock: Path) -> Iterator[Path]:
     scratch: Path | None = None
     try:
         _remove_recorded(lock.parent, descriptor)
+        _remove_stale(lock)
         scratch = Path(tempfile.mkdtemp(prefix=".scratch-", dir=lock.parent))
         os.ftruncate(descriptor, 0)
         write_all(descriptor, scratch.name.encode())
@@ -41,9 +43,28 @@ def locked_scratch(lock: Path) -> Iterator[Path]:
         os.close(descriptor)
 
 
-def _remove_recorded(parent: Path, lock: int) -> None:
-    """Remove the scratch folder that a killed run recorded in its lock file, unless it is a link or something else."""
+def _remove_stale(own: Path) -> None:
+    """Remove the other locks beside a lock that runs which were killed left, with their folders."""
+    for name in os.listdir(own.parent):
+        lock = own.with_name(name)
+        if name.startswith(".") and name.endswith(".lock") and lock != own and lock.is_file():
+            with contextlib.suppress(InputError, OSError):  # in use, or not ours
+                descriptor = take_lock(lock)
+                if _remove_recorded(own.parent, descriptor):
+                    os.unlink(lock)
+                os.close(descriptor)
+
+
+def _remove_recorded(parent: Path, lock: int) -> bool:
+    """Remove the scratch folder that a killed run recorded in its lock file, unless it is a link or something else.
+
+    Returns:
+        Whether the file records a folder.
+    """
     name = os.pread(lock, 255, 0).decode(errors="replace")
     left = parent / name
-    if _SCRATCH_NAME.fullmatch(name) and left.exists() and stat.S_ISDIR(left.lstat().st_mode):
+    if not _SCRATCH_NAME.fullmatch(name):
+        return False
+    if left.exists() and stat.S_ISDIR(left.lstat().st_mode):
         shutil.rmtree(left, ignore_errors=True)
+    return True

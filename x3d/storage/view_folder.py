@@ -6,22 +6,23 @@ The scratch folders lie in subfolders, which ais_bench does not read.
 import contextlib
 import logging
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from x3d.dataset.annotations import Video
 from x3d.dataset.naming import VIEW_SUFFIXES, WHOLE, Shard, parse_view_stem
-from x3d.errors import InputError, VideoError, counted
+from x3d.errors import InputError, counted
+from x3d.storage.atomic import remove_leftovers
 from x3d.storage.entries import source_of
 from x3d.storage.manifest import Manifest, remove_manifest
 from x3d.storage.provenance import provenance_differences
 from x3d.storage.scratch import locked_scratch
 from x3d.storage.shards import describe_run, find_manifests, manifest_name, merge_shards, shard_of
 from x3d.storage.view_writer import ViewWriter, view_file_bytes
+from x3d.video.source import find_changed
 
 OVERWRITE_ADVICE = "set X3D_PREPROCESS.OVERWRITE True to start anew"
-MAX_NAMED = 5
 
 logger = logging.getLogger(__name__)
 
@@ -70,11 +71,11 @@ class ViewFolder:
         self, writer: ViewWriter, provenance: Mapping[str, Any], videos: Sequence[Video], overwrite: bool
     ) -> Manifest:
         """Bring manifest and views into agreement, and save the manifest."""
+        remove_leftovers(self.manifest_path)
         self._check_names()
         self._check_or_merge_shards(provenance, overwrite)
         if overwrite:
-            self._remove(self._own_views())
-            remove_manifest(self.manifest_path)
+            self._remove_all()
         manifest = self._resume(provenance) if self.manifest_path.exists() else self._start(provenance)
         self._forget_incomplete(manifest, writer, videos)
         _forget_changed(manifest, videos)
@@ -117,9 +118,29 @@ class ViewFolder:
             merge_shards(self.manifest_path, manifests)
 
     def _resume(self, provenance: Mapping[str, Any]) -> Manifest:
-        manifest = Manifest.load(self.manifest_path)
+        manifest = self._load()
         _check_provenance(manifest, provenance, OVERWRITE_ADVICE)
         return manifest
+
+    def _load(self) -> Manifest:
+        """Load the manifest.
+
+        Raises:
+            InputError: it is that of an evaluation, or of another program.
+        """
+        manifest = Manifest.load(self.manifest_path)
+        if "view_format" not in manifest.provenance or "score_format" in manifest.provenance:
+            raise InputError(
+                f"{self.manifest_path} is not a manifest of views; give another X3D_PREPROCESS.DATA_OUTPUT_PATH"
+            )
+        return manifest
+
+    def _remove_all(self) -> None:
+        """Remove the views and the manifest of this shard, which is not removed if it is another program's."""
+        if os.path.lexists(self.manifest_path):
+            self._load()
+        self._remove(self._own_views(), "X3D_PREPROCESS.OVERWRITE is True")
+        remove_manifest(self.manifest_path)
 
     def _start(self, provenance: Mapping[str, Any]) -> Manifest:
         """Make a manifest for a folder that holds no views of this shard."""
@@ -144,7 +165,7 @@ class ViewFolder:
         """Remove views of videos that are not recorded as done."""
         done = [video for video in videos if manifest.is_done(video.index)]
         recorded = {name for video in done for name in writer.names(video)}
-        self._remove(name for name in self._own_views() if name not in recorded)
+        self._remove([name for name in self._own_views() if name not in recorded], "of videos not recorded as done")
 
     def _inputs(self) -> list[str]:
         """Name the files that ais_bench would read."""
@@ -155,7 +176,9 @@ class ViewFolder:
         identities = {name: parse_view_stem(os.path.splitext(name)[0]) for name in self._inputs()}
         return [name for name, view in identities.items() if view and self.shard.owns(view[0] // self.views_per_video)]
 
-    def _remove(self, names: Iterable[str]) -> None:
+    def _remove(self, names: Sequence[str], why: str) -> None:
+        if names:
+            logger.info("%s of %s removed: %s", counted(len(names), "view"), self.path, why)
         for name in names:
             (self.path / name).unlink()
 
@@ -167,26 +190,9 @@ def lock_path(manifest: Path) -> Path:
 
 def _forget_changed(manifest: Manifest, videos: Sequence[Video]) -> None:
     """Forget videos whose file has another content than the views were made of; the views of a missing file stand."""
-    changed, missing = [], []
-    for video in videos:
-        if manifest.is_done(video.index):
-            try:
-                if source_of(manifest.entry(video.index)).has_changed(video.path):
-                    changed.append(video)
-            except VideoError:
-                missing.append(video)
-    for video in changed:
-        manifest.forget(video.index)
-    if changed:
-        logger.warning("%s to decode again, changed since the views were made: %s", *_named(changed))
-    if missing:
-        logger.warning("%s not readable any more, whose views stay in use: %s", *_named(missing))
-
-
-def _named(videos: Sequence[Video]) -> tuple[str, str]:
-    """Format the number of videos, and the paths of the first ones."""
-    more = ", ..." if len(videos) > MAX_NAMED else ""
-    return counted(len(videos), "video"), ", ".join(video.path for video in videos[:MAX_NAMED]) + more
+    done = [video for video in videos if manifest.is_done(video.index)]
+    for index in find_changed((video, source_of(manifest.entry(video.index))) for video in done):
+        manifest.forget(index)
 
 
 def _check_provenance(manifest: Manifest, provenance: Mapping[str, Any], advice: str) -> None:

@@ -1,0 +1,45 @@
+"""The commands: each runs a script, with Ctrl-C handled before anything else is imported."""
+
+from typing import NoReturn
+
+from x3d.signals import begin_script
+
+
+def preprocess() -> NoReturn:
+    """Run x3d_preprocess.py."""
+    _run("x3d_preprocess")
+
+
+def pth2onnx() -> NoReturn:
+    """Run x3d_pth2onnx.py."""
+    _run("x3d_pth2onnx")
+
+
+def infer() -> NoReturn:
+    """Run x3d_infer.py."""
+    _run("x3d_infer")
+
+
+def postprocess() -> NoReturn:
+    """Run x3d_postprocess.py."""
+    _run("x3d_postprocess")
+
+
+def evaluate() -> NoReturn:
+    """Run x3d_evaluate.py."""
+    _run("x3d_evaluate")
+
+
+def verify() -> NoReturn:
+    """Run x3d_verify.py."""
+    _run("x3d_verify")
+
+
+def _run(script: str) -> NoReturn:
+    """Run the main function of a script, which is also the process's main module if it was started as a file."""
+    begin_script()
+    from importlib import import_module
+
+    from x3d.console import end
+
+    end(import_module(script).main())
