@@ -27,6 +27,10 @@ class NodeDiedError(RayError):
     pass
 
 
+class GetTimeoutError(RayError, TimeoutError):
+    pass
+
+
 class Affinity:
     """Stand-in for NodeAffinitySchedulingStrategy."""
 
@@ -42,11 +46,15 @@ class FakeRay:
         errors: by node: what Ray raises instead of the reply of a task there.
         options: of each task, in order.
         num_silent: waits that end without a task.
+        limits: of each reply fetched, in seconds.
         most_running: tasks made and not yet fetched, at most.
     """
 
     exceptions = SimpleNamespace(
-        RayError=RayError, RayTaskError=RayTaskError, RuntimeEnvSetupError=RuntimeEnvSetupError
+        RayError=RayError,
+        RayTaskError=RayTaskError,
+        RuntimeEnvSetupError=RuntimeEnvSetupError,
+        GetTimeoutError=GetTimeoutError,
     )
     util = SimpleNamespace(get_node_ip_address=lambda: FakeRay.current["NodeManagerAddress"])
     current: Mapping[str, Any] = {}
@@ -56,6 +64,7 @@ class FakeRay:
         self.errors: dict[str, Exception] = {}
         self.options: list[dict[str, Any]] = []
         self.init_options: dict[str, Any] = {}
+        self.limits: list[float] = []
         self.num_silent = self.num_shutdowns = self.num_waits = self.most_running = 0
 
     def init(self, **options: Any) -> None:
@@ -102,7 +111,8 @@ class FakeRay:
             return [], list(refs)
         return list(refs[:1]), list(refs[1:])
 
-    def get(self, ref: Any) -> Any:
+    def get(self, ref: Any, timeout: float) -> Any:
+        self.limits.append(timeout)
         if isinstance(ref[0], Exception):
             raise ref[0]
         return ref[0]

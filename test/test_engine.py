@@ -140,10 +140,13 @@ def test_a_file_that_is_no_model_is_rejected(name, tmp_path):
 
 @pytest.mark.parametrize(
     ("device", "advice"),
-    [("NOSUCH", "$"), ("GPU.0", "$"), ("cuda:0", "; cuda and cann are devices of the engine onnxruntime$")],
+    [
+        *((name, "$") for name in ("NOSUCH", "GPU.0", "AUTO", "AUTO:CPU", "MULTI:CPU", "HETERO:CPU", "BATCH:CPU")),
+        ("cuda:0", "; cuda and cann are devices of the engine onnxruntime$"),
+    ],
 )
 def test_a_device_that_openvino_does_not_have_is_named_with_those_it_has(device, advice, small_onnx):
-    with pytest.raises(EngineError, match=rf"^device {device}: OpenVINO does not have it here; it has CPU{advice}"):
+    with pytest.raises(EngineError, match=rf"^device {device} is none that OpenVINO has here: CPU{advice}"):
         opened_from(str(small_onnx), device=device)
 
 
@@ -419,5 +422,5 @@ def test_an_engine_uses_all_cores_of_the_default_device_unless_told_otherwise(mo
 def test_the_packages_that_decide_outputs_are_those_of_the_engine():
     assert dict(engine.ENGINES["openvino"].packages) == {"openvino": "openvino"}
     assert dict(engine.ENGINES["onnxruntime"].packages) == {"onnxruntime": "onnxruntime"}
-    assert dict(engine.ENGINES["ais_bench"].packages) == {}
+    assert dict(engine.ENGINES["ais_bench"].packages) == {"aclruntime": "", "ais_bench": ""}
     assert list(engine.ENGINES) == ["openvino", "onnxruntime", "ais_bench"]

@@ -19,7 +19,7 @@ from x3d.errors import (
 def test_the_reasons_that_manifests_and_reports_contain():
     codes = set(
         "missing unreadable empty not_a_video no_video_stream no_decoder no_frame_rate no_frames no_timestamps damaged "
-        "truncated size_changes too_large changed reference_failed crashed timed_out internal_error".split()
+        "truncated size_changes too_large changed not_finite reference_failed crashed timed_out internal_error".split()
     )
     assert set(REASONS) == codes
     assert len({str(VideoError(code, "a.mp4")) for code in codes}) == len(codes)

@@ -329,7 +329,7 @@ def test_an_engine_that_does_not_start_ends_the_run(small_onnx):
     work = VideoScorer(
         str(small_onnx), read_model(str(small_onnx)).digest, "openvino", "NOSUCH", 1, 8, *[None] * 2, "sum"
     )
-    with pytest.raises(RunError, match="device NOSUCH: OpenVINO does not have it"), Workers(1, 60) as workers:
+    with pytest.raises(RunError, match="device NOSUCH is none that OpenVINO has"), Workers(1, 60) as workers:
         list(workers.run(work, [Video(0, "", "", 0)]))
 
 

@@ -141,7 +141,7 @@ def test_without_input_it_measures(data_type, small_onnx, capsys):
         (["--model", "MODEL", "--input", "nowhere"], "--input nowhere is neither a folder nor a file"),
         (["--model", "MODEL", "--loop", "0"], "at least 1"),
         (["--model", "MODEL", "--engine", "onnxruntime", "--device", "cuda:0"], "no CUDAExecutionProvider; it has"),
-        (["--model", "MODEL", "--device", "NOSUCH"], "device NOSUCH: OpenVINO does not have it here; it has CPU"),
+        (["--model", "MODEL", "--device", "NOSUCH"], "device NOSUCH is none that OpenVINO has here: CPU"),
     ],
 )
 def test_wrong_usage_is_an_error_with_advice(flags, advice, small_onnx, caplog):

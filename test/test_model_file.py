@@ -72,6 +72,15 @@ def test_every_file_and_name_changes_the_digest(foreign, tmp_path):
     assert read_model(str(moved)).digest == digests[-1], "folder and name of the .onnx do not count"
 
 
+@pytest.mark.parametrize("name", ["model", "weights"])
+def test_external_data_of_any_name_leaves_the_graph_in_the_digest(name, small_onnx, tmp_path):
+    path = tmp_path / "x.onnx"
+    onnx.save(onnx.load(small_onnx), path, save_as_external_data=True, location=name, size_threshold=0)
+    before = read_model(str(edit(path, lambda model: model.ClearField("metadata_props")))).digest
+    edit(path, lambda model: setattr(model, "doc_string", "another"))
+    assert read_model(str(path)).digest != before
+
+
 def set_entry(key: str, value: str):
     def change(model: onnx.ModelProto) -> None:
         for entry in model.graph.initializer[0].external_data:

@@ -1,9 +1,11 @@
 """The mutation run: which changes it makes, which tests it chooses, how it counts."""
 
+import json
+
 import pytest
 
 from benchmarks.mutants import Mutant, make_mutants
-from benchmarks.mutation import EXCLUDED, SLOW_TESTS, pick, sum_up
+from benchmarks.mutation import EQUIVALENT, EXCLUDED, SLOW_TESTS, pick, sum_up
 from benchmarks.mutation_maps import choose_tests, own_files
 from test.helpers import ROOT
 
@@ -116,3 +118,10 @@ def test_hung_mutants_are_killed_and_survivors_may_be_equivalent():
 def test_what_is_left_out_exists():
     assert [path for path in EXCLUDED if not (ROOT / path).exists()] == []
     assert [name for name in SLOW_TESTS if not (ROOT / "test" / f"{name}.py").exists()] == []
+
+
+def test_every_equivalent_mutant_exists():
+    equivalent = json.loads(EQUIVALENT.read_text())
+    modules = {name.partition("::")[0] for name in equivalent}
+    existing = {mutant.id for module in modules for mutant in make_mutants(module, (ROOT / module).read_text())}
+    assert sorted(set(equivalent) - existing) == []

@@ -20,6 +20,8 @@ from x3d.pipeline.export import ExportResult, ExportSettings, export_checkpoint
 
 S = str(ROOT / "configs/X3D_S.yaml")
 VIEW = (3, 4, 40, 40)
+EARLIER = b"\x08\x06\x12\x07pytorch\x1a\x052.0.0:\xd9\x01\x0a\xd6\x01\x0a\x05image"
+"""The start of an earlier export; the rest of the file is lost."""
 
 
 class Network(nn.Module):
@@ -93,7 +95,7 @@ def test_a_file_that_passes_gets_its_name_and_the_result_lists_every_difference(
     caplog.set_level("INFO")
     exporter = Exporter(monkeypatch, [1e-7, 2e-6], tmp_path)
     path = tmp_path / "x.onnx"
-    path.write_text("an earlier one")
+    path.write_bytes(EARLIER)
     result = export_checkpoint(settings(path, "X3D_PTH2ONNX.OPSET", "13", "X3D_PTH2ONNX.BATCH_SIZE", "4"))
     assert exporter.before == set(), "the earlier file is removed before anything is written"
     assert exporter.written == [(nn.Identity, VIEW, 13, 4)], "BatchNorm is folded"
@@ -118,7 +120,7 @@ def test_the_number_of_parameters_is_logged_in_millions(tmp_path, monkeypatch, c
 def test_a_file_that_does_not_pass_is_removed_and_the_earlier_one_too(tmp_path, monkeypatch):
     Exporter(monkeypatch, [0.0, 0.1])
     path = tmp_path / "x.onnx"
-    path.write_text("an earlier one")
+    path.write_bytes(EARLIER)
     result = export_checkpoint(settings(path))
     assert (result.passed, len(result.differences)) == (False, 2)
     assert list(tmp_path.iterdir()) == []
@@ -131,10 +133,51 @@ def test_an_export_that_fails_leaves_no_file(tmp_path, monkeypatch):
         raise InputError("an operator that ATC does not know")
 
     monkeypatch.setattr(module, "export_onnx", fail)
-    (tmp_path / "x.onnx").write_text("an earlier one")
+    (tmp_path / "x.onnx").write_bytes(EARLIER)
     with pytest.raises(RunError, match=r"x\.onnx is not written: an operator"):
         export_checkpoint(settings(tmp_path / "x.onnx"))
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("error", [InputError("x.pyth is damaged"), ImportError("no slowfast"), OSError("disk")])
+def test_a_checkpoint_that_cannot_be_loaded_leaves_no_earlier_export(error, tmp_path, monkeypatch):
+    def fail(chosen: ExportSettings) -> nn.Module:
+        raise error
+
+    Exporter(monkeypatch, [])
+    monkeypatch.setattr(module, "_load_model", fail)
+    (tmp_path / "x.onnx").write_bytes(EARLIER)
+    with pytest.raises(type(error), match=str(error)):
+        export_checkpoint(settings(tmp_path / "x.onnx"))
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("content", [b"an earlier one", b"PK\x03\x04", EARLIER[:-5] + b"video", EARLIER[2:3] * 600])
+def test_a_file_that_is_no_export_is_not_replaced(content, tmp_path, monkeypatch):
+    exporter = Exporter(monkeypatch, [0.0])
+    monkeypatch.setattr(module, "_load_model", lambda chosen: pytest.fail("read"))
+    path = tmp_path / "x.onnx"
+    path.write_bytes(content)
+    with pytest.raises(InputError, match=r"x\.onnx is no file that x3d_pth2onnx\.py wrote; remove it, or give another"):
+        export_checkpoint(settings(path))
+    assert path.read_bytes() == content
+    assert exporter.written == []
+
+
+def test_an_empty_file_and_a_real_export_are_replaced(small_onnx, tmp_path, monkeypatch):
+    Exporter(monkeypatch, [0.0])
+    path = tmp_path / "x.onnx"
+    for content in (b"", small_onnx.read_bytes(), small_onnx.read_bytes()[:600]):
+        path.write_bytes(content)
+        assert export_checkpoint(settings(path)).passed
+        assert path.read_text() == "new"
+
+
+def test_a_pipe_is_not_replaced(tmp_path, monkeypatch):
+    Exporter(monkeypatch, [0.0])
+    os.mkfifo(tmp_path / "x.onnx")
+    with pytest.raises(InputError, match="is no file that"):
+        export_checkpoint(settings(tmp_path / "x.onnx"))
 
 
 def test_a_full_disk_leaves_no_file(tmp_path, monkeypatch):

@@ -125,10 +125,12 @@ def test_done_and_failed_videos_are_recorded_and_summed_up(data, runner, tmp_pat
 def test_the_nodes_of_a_cluster_must_see_videos_and_scratch_folder(data, runner, tmp_path):
     chosen = settings(data, tmp_path / "out")
     preprocess(chosen)
+    (data.val / "a.mp4").write_bytes(b"a")
     given, requirements, resources = runner.opened_with
     assert (given, resources) == (chosen.runner, None)
     *paths, scratch = requirements().paths
-    assert paths == [str(data.val), str(data.val / "a.mp4")]
+    assert paths == [str(data.val)]
+    assert str(data.val / "a.mp4") in dict(requirements().sources)
     assert scratch == str(runner.function.keywords["writer"].scratch)
     assert Path(scratch).parent == tmp_path / "out"
 
@@ -254,9 +256,12 @@ def test_pyslowfast_decodes_where_wanted(data, tmp_path, monkeypatch):
 
     monkeypatch.setattr("x3d.slowfast.check_reference", lambda cfg: None)
     monkeypatch.setattr("x3d.slowfast.write_reference_views", write)
-    LocalRunner().use_in("preprocess", monkeypatch)
+    monkeypatch.setattr("x3d.slowfast.datasets_digest", lambda: "0123")
+    runner = LocalRunner().use_in("preprocess", monkeypatch)
     chosen = settings(data, tmp_path / "out", "X3D_PREPROCESS.BACKEND", "slowfast")
     assert preprocess(chosen).num_done == 3
+    recorded = Manifest.load(tmp_path / "out" / "manifest.json").provenance["versions"]
+    assert recorded["slowfast"] == dict(runner.opened_with[1]().versions)["slowfast"] == "0123"
     assert given == [(index, chosen.slowfast_cfg, f"{6 * index}_{index}.npy") for index in range(3)]
 
 

@@ -137,6 +137,22 @@ def test_a_bad_video_leaves_the_engine_open(small_cfg, views, monkeypatch, tmp_p
     assert len(opened) == 1
 
 
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("outputs", list(Outputs))
+def test_scores_that_are_not_finite_fail_the_video(value, outputs, small_cfg, views, monkeypatch):
+    class Overflowing(Engine):
+        def infer(self, batch: np.ndarray) -> np.ndarray:
+            scores = super().infer(batch)
+            scores[batch[:, 0, 0, 0, 0] == 3, 1] = value
+            return scores
+
+    monkeypatch.setattr(module, "open_engine", lambda *given: Overflowing())
+    text = r"^a\.mp4: the model returned scores that are not finite \(view 3\)$"
+    with pytest.raises(VideoError, match=text) as raised:
+        dataclasses.replace(scorer(small_cfg), outputs=outputs)(VIDEO)
+    assert raised.value.reason == "not_finite"
+
+
 def test_the_file_of_the_video_is_decoded(small_cfg, views, monkeypatch):
     paths: list[str | Path] = []
 

@@ -1,8 +1,10 @@
 import platform
+import re
 from types import SimpleNamespace
 
 import av
 import cv2
+import numpy as np
 import pytest
 
 import x3d
@@ -17,6 +19,7 @@ from x3d.storage.provenance import (
     view_provenance,
 )
 from x3d.video import VIEW_FORMAT
+from x3d.video.container import ffmpeg_version
 
 VIDEOS = [Video(0, "a.mp4", "val/a.mp4", 3), Video(1, "b.mp4", "val/b.mp4", 0)]
 ENGINE = SimpleNamespace(name="openvino", device="CPU", packages={"numpy": "numpy"}, num_classes=9)
@@ -90,7 +93,7 @@ def test_the_provenance_of_views_is_complete():
         "num_videos": 2,
         "views_per_video": 30,
         "view_format": VIEW_FORMAT,
-        "versions": versions({"av": "av", "opencv": "cv2"}),
+        "versions": {**versions({"av": "av", "opencv": "cv2"}), "ffmpeg": ffmpeg_version()},
     }
 
 
@@ -113,6 +116,24 @@ def test_versions_come_from_the_modules(monkeypatch):
     assert versions({"opencv": "cv2"})["opencv"] == "0.0"
     with pytest.raises(ImportError, match="no_such_module"):
         versions({"x": "no_such_module"})
+
+
+def test_another_ffmpeg_is_named(monkeypatch):
+    before = view_provenance({}, VIDEOS, 30)
+    assert re.fullmatch(r"libavcodec [\d.]+, libavformat [\d.]+, libswscale [\d.]+", before["versions"]["ffmpeg"])
+    libraries = {"libavcodec": (1, 2, 3), "libavformat": (4, 5, 6), "libswscale": (7, 8, 9), "libavutil": (0, 0, 0)}
+    monkeypatch.setattr(av, "library_versions", libraries)
+    [difference] = provenance_differences(before, view_provenance({}, VIDEOS, 30))
+    assert difference.endswith("is 'libavcodec 1.2.3, libavformat 4.5.6, libswscale 7.8.9'")
+
+
+def test_packages_without_a_module_that_knows_are_looked_up_or_unknown():
+    found = versions({"pytest": "", "no-such-package": ""})
+    assert (found["pytest"], found["no-such-package"]) == (pytest.__version__, "unknown")
+
+
+def test_more_packages_may_decide_the_views():
+    assert view_provenance({}, VIDEOS, 30, {"numpy": "numpy"})["versions"]["numpy"] == np.__version__
 
 
 def test_a_new_release_of_the_same_format_is_compatible(monkeypatch):

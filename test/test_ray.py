@@ -23,7 +23,7 @@ import x3d_preprocess
 from test.helpers import ROOT, SMALL, Dataset
 from test.videos import write_video
 from x3d.dataset.annotations import Video
-from x3d.errors import EngineError, RunError, VideoError
+from x3d.errors import EngineError, InputError, RunError, VideoError
 from x3d.execution.ray_cluster import RayWorkers
 from x3d.execution.ray_node import _cached, _node_workers
 from x3d.execution.requirements import NodeRequirements
@@ -281,6 +281,16 @@ def test_a_node_with_another_version_or_model_is_named(cluster, small_onnx):
     missing = dataclasses.replace(required, modules=(("x", "no_such_module"),))
     with pytest.raises(ValueError, match="cannot import a required package: No module named 'no_such_module'"):
         outcomes_of(misbehave, 1, cluster.address, {"CPU": 1}, missing)
+
+
+def test_paths_and_videos_are_checked_on_each_node_before_anything_starts(cluster, tmp_path):
+    path, nowhere = tmp_path / "a.mp4", tmp_path / "nowhere"
+    path.write_bytes(b"here")
+    required = NodeRequirements.from_here([str(nowhere)], videos=[Video(0, "", str(path), 0)])
+    path.write_bytes(b"node")
+    with pytest.raises(InputError) as raised:
+        outcomes_of(process_number, 1, cluster.address, {"CPU": 1}, required)
+    assert str(raised.value).count(f"cannot find {nowhere}, has another video {path}") == 3
 
 
 def test_paths_are_checked_on_each_node_once_before_anything_starts(data, small_onnx, cluster, tmp_path):

@@ -8,14 +8,24 @@ import sys
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from test.fake_ray import FakeRay, NodeDiedError, RayError, RayTaskError, RuntimeEnvSetupError, install, node
+from test.fake_ray import (
+    FakeRay,
+    GetTimeoutError,
+    NodeDiedError,
+    RayError,
+    RayTaskError,
+    RuntimeEnvSetupError,
+    install,
+    node,
+)
 from x3d.dataset.annotations import Video
-from x3d.errors import RunError
-from x3d.execution import ray_cluster
+from x3d.errors import InputError, RunError
+from x3d.execution import ray_cluster, ray_connection
 from x3d.execution.outcome import Outcome
 from x3d.execution.ray_cluster import RayWorkers
 from x3d.execution.requirements import NodeRequirements
@@ -25,9 +35,11 @@ UNMET = NodeRequirements(paths=("/no/such/folder",))
 LIMIT_SECONDS = 30
 
 
-def run_here(function: Any, limit: float, requirements: NodeRequirements, video: Video) -> tuple[Any, str]:
+def run_here(
+    function: Any, limit: float, requirements: NodeRequirements, video: Video, size: int | None
+) -> tuple[Any, str]:
     """Stand in for run_on_node: a node named bad... has a problem."""
-    assert (function, limit) == (label, LIMIT_SECONDS)
+    assert (function, limit, size) == (label, LIMIT_SECONDS, None)
     if FakeRay.current["NodeID"].startswith("bad"):
         return None, "no driver"
     return Outcome(video, function(video)), ""
@@ -133,7 +145,8 @@ def test_a_run_ends_when_every_node_is_excluded_or_dead(monkeypatch):
     ("error", "reason", "text"),
     [
         (RayTaskError(ZeroDivisionError("by 0")), "internal_error", "/data/0.mp4: ZeroDivisionError('by 0')"),
-        (NodeDiedError(), "crashed", "/data/0.mp4: NodeDiedError"),
+        (NodeDiedError("The node died.\n\nIts log is\n"), "crashed", "/data/0.mp4: The node died"),
+        (GetTimeoutError("x"), "crashed", "/data/0.mp4: its node does not answer within 10 s"),
     ],
 )
 def test_what_ray_raises_becomes_an_outcome(error, reason, text, monkeypatch):
@@ -147,7 +160,9 @@ def test_what_ray_raises_becomes_an_outcome(error, reason, text, monkeypatch):
     ("error", "raised", "text"),
     [
         (RayTaskError(OSError(errno.ENOSPC, "No space left on device")), OSError, "No space left on device"),
-        (RuntimeEnvSetupError("no pip"), RunError, "^a node cannot set up this suite: no pip$"),
+        (RuntimeEnvSetupError("no pip\nTraceback"), RunError, "^a node cannot set up this suite: no pip$"),
+        (RayTaskError(TimeoutError(errno.ETIMEDOUT, "Connection timed out", "/nfs/a.mp4")), TimeoutError, "/nfs/a.mp4"),
+        (RayTaskError(ConnectionResetError("of the mount")), ConnectionResetError, "^of the mount$"),
         (ConnectionError("broken pipe"), RunError, "^the cluster auto was lost: broken pipe; start it, and run"),
     ],
 )
@@ -159,15 +174,19 @@ def test_an_error_that_meets_every_video_ends_the_run(error, raised, text, monke
 
 
 def test_each_node_with_the_resources_is_checked_and_each_that_fails_is_named(monkeypatch):
-    ray = use(monkeypatch, FakeRay(node("a"), node("b"), node("c"), node("small", CPU=0.5), node("dead", alive=False)))
-    ray.errors["c"] = NodeDiedError()
+    ray = use(monkeypatch, FakeRay(*map(node, "abcde"), node("small", CPU=0.5), node("dead", alive=False)))
+    ray.errors["c"] = NodeDiedError("The node died.\nTraceback")
+    ray.errors["d"] = GetTimeoutError()
+    ray.errors["e"] = RayTaskError(OSError("No space left"))
     with pytest.raises(ValueError, match=r"node a\.local") as raised:
         RayWorkers("auto", LIMIT_SECONDS, {"CPU": 1}, UNMET)
     assert str(raised.value) == (
         "node a.local: cannot find /no/such/folder; node b.local: cannot find /no/such/folder; node c.local: does "
-        "not answer: NodeDiedError. Data, model, output and versions must be the same on every node"
+        "not answer: The node died; node d.local: does not answer within 120 s; node e.local: fails: No space left. "
+        "Data, model, output and versions must be the same on every node"
     )
-    assert [options["num_cpus"] for options in ray.options] == [0, 0, 0]
+    assert [options["num_cpus"] for options in ray.options] == [0] * 5
+    assert all(0 < limit <= 120 for limit in ray.limits), "of all nodes together"
     assert ray.num_shutdowns == 1
 
 
@@ -194,7 +213,7 @@ def test_connecting_sends_this_package_and_keeps_the_handler_of_sigterm_and_stdo
         signal.signal(signal.SIGTERM, before)
     print("result")
     assert capsys.readouterr() == ("result\n", "Ray's log\n")
-    package = str(ray_cluster.Path(ray_cluster.__file__).parent.parent)
+    package = str(Path(ray_cluster.__file__).parent.parent)
     environment = {"py_modules": [package], "env_vars": {"PYTHONWARNINGS": "ignore"}}
     assert ray.init_options.pop("runtime_env") == environment
     assert ray.init_options == {"address": "auto", "log_to_driver": False, "logging_level": logging.ERROR}
@@ -235,8 +254,8 @@ def test_an_address_that_does_not_answer_is_given_up_after_three_seconds(monkeyp
 )  # fmt: skip
 def test_a_malformed_address_is_an_error_of_the_key(address, monkeypatch):
     use(monkeypatch, FakeRay(node("a")))
-    text = "cannot be reached: give auto, host:port or ray://host:port, such as 127.0.0.1:6379"
-    with pytest.raises(ValueError, match=f"^X3D_WORKERS.RAY_ADDRESS {address} {text}$"):
+    text = "give auto, host:port or ray://host:port, such as 127.0.0.1:6379"
+    with pytest.raises(ValueError, match=f"^X3D_WORKERS.RAY_ADDRESS is {address}; {text}$"):
         RayWorkers(address, LIMIT_SECONDS, {"CPU": 1}, NodeRequirements())
 
 
@@ -244,7 +263,7 @@ def test_a_cluster_that_does_not_answer_is_an_error_within_the_limit(monkeypatch
     ray = use(monkeypatch, FakeRay(node("a")))
     ended = threading.Event()
     monkeypatch.setattr(ray, "init", lambda **options: ended.wait(60))
-    monkeypatch.setattr(ray_cluster, "CONNECT_SECONDS", 0.1)
+    monkeypatch.setattr(ray_connection, "CONNECT_SECONDS", 0.1)
     with pytest.raises(ValueError, match=r"RAY_ADDRESS auto cannot be reached: no answer within 0\.1 s$"):
         RayWorkers("auto", LIMIT_SECONDS, {"CPU": 1}, NodeRequirements())
     ended.set()
@@ -252,9 +271,43 @@ def test_a_cluster_that_does_not_answer_is_an_error_within_the_limit(monkeypatch
     assert capsys.readouterr().out == "result\n"
 
 
+def test_a_head_node_that_hangs_after_the_connection_is_an_error_of_the_key(monkeypatch):
+    ray = use(monkeypatch, FakeRay(node("a")))
+    ended = threading.Event()
+    monkeypatch.setattr(ray, "nodes", lambda: ended.wait(60))
+    monkeypatch.setattr(ray_cluster, "ANSWER_SECONDS", 0.1)
+    with pytest.raises(InputError, match=r"RAY_ADDRESS auto cannot be reached: no answer within 0\.1 s$"):
+        RayWorkers("auto", LIMIT_SECONDS, {"CPU": 1}, NodeRequirements())
+    ended.set()
+    assert ray.num_shutdowns == 1
+
+
+def test_a_video_is_sent_with_the_size_of_its_file_here(monkeypatch, tmp_path):
+    (tmp_path / "a.mp4").write_bytes(b"abc")
+    sizes = []
+
+    def run(function: Any, limit: float, requirements: NodeRequirements, video: Video, size: int | None) -> Any:
+        sizes.append(size)
+        return Outcome(video, 0), ""
+
+    with cluster(monkeypatch, node("a")) as (workers, _):
+        monkeypatch.setattr(ray_cluster, "run_on_node", run)
+        monkeypatch.setattr(ray_cluster.pickle, "dumps", Call)
+        monkeypatch.setattr(ray_cluster.pickle, "loads", lambda call: call.content)
+        assert len(list(workers.run(label, [Video(0, "", str(tmp_path / "a.mp4"), 0), VIDEOS[1]]))) == 2
+    assert sizes == [3, None]
+
+
+class Call:
+    """Stand-in for what pickle makes of a function that cannot be pickled."""
+
+    def __init__(self, content: Any) -> None:
+        self.content = content
+
+
 def test_a_cluster_that_turns_the_driver_away_is_an_error_of_the_key(monkeypatch):
     def init(**options: Any) -> None:
-        raise RayError("the token is missing")
+        raise RayError("the token is missing.\n\nTo set it, ...")
 
     ray = use(monkeypatch, FakeRay(node("a")))
     monkeypatch.setattr(ray, "init", init)
@@ -269,8 +322,8 @@ def test_a_cluster_whose_head_is_lost_ends_the_run_within_the_limit(monkeypatch)
         next(outcomes)
         for name in ("nodes", "shutdown"):
             monkeypatch.setattr(ray, name, lambda: ended.wait(60))
-        for name in ("ANSWER", "LEAVE"):
-            monkeypatch.setattr(ray_cluster, f"{name}_SECONDS", 0.1)
+        monkeypatch.setattr(ray_cluster, "ANSWER_SECONDS", 0.1)
+        monkeypatch.setattr(ray_connection, "LEAVE_SECONDS", 0.1)
         with pytest.raises(RunError, match=r"^the cluster auto was lost: no answer within 0\.1 s; start it"):
             list(outcomes)
     ended.set()

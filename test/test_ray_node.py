@@ -75,19 +75,20 @@ def runs(monkeypatch) -> list[Any]:
 
 
 def test_a_video_runs_in_one_process_with_the_limit_of_the_run(devices, runs):
-    assert run_on_node(index_of, 30, NodeRequirements(), VIDEO) == (Outcome(VIDEO, 3), "")
+    assert run_on_node(index_of, 30, NodeRequirements(), VIDEO, None) == (Outcome(VIDEO, 3), "")
     assert runs == [(index_of, 1, 30, [VIDEO])]
 
 
 def test_a_node_that_does_not_meet_the_requirements_runs_nothing(devices, runs):
     problem = "cannot find /no/such/folder, cannot find /nor/this"
-    assert run_on_node(index_of, 30, UNMET, VIDEO) == (None, problem)
+    assert run_on_node(index_of, 30, UNMET, VIDEO, None) == (None, problem)
     assert runs == []
 
 
 def test_an_engine_that_fails_is_a_problem_of_the_node(devices, runs):
     for label, problem in ((1, "no driver"), (2, "no cv2")):
-        assert run_on_node(index_of, 30, NodeRequirements(), Video(0, "", "a.mp4", label)) == (None, problem)
+        video = Video(0, "", "a.mp4", label)
+        assert run_on_node(index_of, 30, NodeRequirements(), video, None) == (None, problem)
 
 
 def test_a_process_is_kept_until_devices_limit_or_requirements_change(devices, runs, monkeypatch):
@@ -95,7 +96,7 @@ def test_a_process_is_kept_until_devices_limit_or_requirements_change(devices, r
     monkeypatch.setattr(ray_node._NodeWorkers, "close", lambda self: closed.append(self))  # noqa: PLW0108 (it becomes a method)
 
     def workers_of(limit: float, requirements: NodeRequirements) -> Any:
-        run_on_node(index_of, limit, requirements, VIDEO)
+        run_on_node(index_of, limit, requirements, VIDEO, None)
         [kept] = ray_node._cached
         return kept
 
@@ -108,3 +109,26 @@ def test_a_process_is_kept_until_devices_limit_or_requirements_change(devices, r
     kept.append(workers_of(31, UNMET))
     assert closed == kept[1:4]
     assert len(set(map(id, kept))) == 4
+
+
+@pytest.mark.parametrize(
+    ("size", "text"),
+    [
+        (4, "3 bytes on node 10.0.0.1, 4 bytes where the run was started"),
+        (None, "3 bytes on node 10.0.0.1, no file where the run was started"),
+    ],
+)
+def test_a_video_of_another_size_than_where_the_run_was_started_fails(size, text, devices, runs, tmp_path):
+    path = tmp_path / "a.mp4"
+    path.write_bytes(b"abc")
+    video = Video(0, "", str(path), 0)
+    outcome, problem = run_on_node(index_of, 30, NodeRequirements(), video, size)
+    assert outcome == Outcome(
+        video, reason="changed", text=f"{path}: {text}; copy the video, and run the same command again"
+    )
+    assert (problem, runs) == ("", [])
+    assert run_on_node(index_of, 30, NodeRequirements(), video, 3)[0] == Outcome(video, 3)
+    path.unlink()
+    missing, _ = run_on_node(index_of, 30, NodeRequirements(), video, 3)
+    assert missing is not None
+    assert missing.text.startswith(f"{path}: no file on node 10.0.0.1, 3 bytes where")

@@ -7,6 +7,7 @@ SLOWFAST_DIR names a checkout of PySlowFast 9839d13, patched or not; it is copie
 import ast
 import importlib.abc
 import importlib.util
+import io
 import json
 import os
 import shutil
@@ -26,10 +27,14 @@ from demo.synthetic import synthetic_state
 from test.helpers import ROOT, SMALL
 from x3d.config.keys import defaults as default_values
 from x3d.config.loading import load_cfg
+from x3d.dataset.annotations import Video
+from x3d.errors import VideoError
 from x3d.network.engine import open_engine
 from x3d.network.model import X3D, Architecture
 from x3d.network.model_file import read_model
-from x3d.slowfast import COMMIT, check_reference
+from x3d.slowfast import COMMIT, _load_views, check_reference
+from x3d.storage.provenance import REFERENCE_DECODING, view_provenance
+from x3d.video.source import read_source
 from x3d.video.transform import view_shape
 
 PATCH = ROOT / "x3d.patch"
@@ -147,6 +152,37 @@ def test_without_pyslowfast_nothing_starts(script, small_checkpoint, tmp_path, m
     for step in ("git clone", COMMIT, "patch -d SlowFast -p1 < x3d.patch", "PYTHONPATH"):
         assert step in caplog.text
     assert not list(tmp_path.glob("out*"))
+
+
+def test_what_decides_the_views_of_pyslowfast_is_in_their_provenance(tmp_path, monkeypatch, no_slowfast):
+    fake_slowfast(tmp_path, {"config/defaults.py": "", "datasets/kinetics.py": "", "models/x3d.py": ""})
+    monkeypatch.syspath_prepend(tmp_path)
+
+    def found() -> dict[str, str]:
+        return view_provenance({}, [], 30, REFERENCE_DECODING)["versions"]
+
+    before = found()
+    assert before["torch"] == torch.__version__
+    digests = [before["slowfast"]]
+    for name, text in (("datasets/kinetics.py", "x = 1"), ("config/defaults.py", "x = 1"), ("datasets/more.py", "")):
+        (tmp_path / "slowfast" / name).write_text(text)
+        digests.append(found()["slowfast"])
+    assert len(set(digests)) == 4
+    (tmp_path / "slowfast" / "models" / "x3d.py").write_text("x = 1")
+    assert found()["slowfast"] == digests[-1], "networks decide no view"
+
+
+def test_a_video_replaced_while_pyslowfast_reads_it_has_no_views(tmp_path):
+    path = tmp_path / "a.mp4"
+    path.write_bytes(b"before")
+    video, source = Video(0, "a.mp4", str(path), 0), read_source(str(path))
+    batch = [torch.zeros(1, 3, 4, 40, 40)], None, torch.tensor([7]), None
+    views = _load_views([batch], video, io.StringIO(), source)
+    assert next(views)[0] == 7
+    path.write_bytes(b"after")
+    with pytest.raises(VideoError, match="the file was replaced or written to while it was read"):
+        next(views)
+    assert [number for number, _ in _load_views([batch], video, io.StringIO(), read_source(str(path)))] == [7]
 
 
 # PySlowFast that can be used

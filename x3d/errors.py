@@ -26,6 +26,7 @@ REASONS = {
     "size_changes": "frames of more than one size",
     "too_large": "its frames are larger, or need more memory, than a worker process allows",
     "changed": "the file was replaced or written to while it was read",
+    "not_finite": "the model returned scores that are not finite",
     "reference_failed": "PySlowFast could not decode it (BACKEND slowfast)",
     "crashed": "the worker process died, twice",
     "timed_out": "it took longer than X3D_WORKERS.TIMEOUT, twice",

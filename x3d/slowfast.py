@@ -27,9 +27,10 @@ from x3d.errors import InputError, VideoError
 from x3d.network.checkpoint import load_checkpoint
 from x3d.network.checkpoint_cfg import compared_config
 from x3d.storage.entries import WrittenViews
+from x3d.storage.provenance import digest
 from x3d.storage.view_writer import ViewWriter
 from x3d.video.container import open_container
-from x3d.video.source import read_source
+from x3d.video.source import Source, read_source
 
 COMMIT = "9839d1318c0ae17bd82c6a121e5640aebc67f126"
 
@@ -53,6 +54,17 @@ def check_reference(cfg: CfgNode) -> None:
     reference_cfg(cfg)
     for module in _STAGES:
         _import(module)
+
+
+def datasets_digest() -> str:
+    """Hash the files of PySlowFast that decide the views: its datasets and its defaults.
+
+    Raises:
+        InputError: PySlowFast is not found.
+    """
+    folder = Path(_import("slowfast").__path__[0])
+    paths = [*sorted(folder.glob("datasets/*.py")), folder / "config" / "defaults.py"]
+    return digest({str(path.relative_to(folder)): path.read_text(encoding="utf-8") for path in paths})
 
 
 def reference_cfg(cfg: CfgNode) -> CfgNode:
@@ -105,7 +117,8 @@ def write_reference_views(video: Video, cfg: CfgNode, writer: ViewWriter) -> Wri
     Returns:
         Without rotation and damaged frames, which PySlowFast does not report.
     Raises:
-        VideoError: the file cannot be read, or PySlowFast could not decode the video in its ten tries.
+        VideoError: the file cannot be read or changes meanwhile, or PySlowFast could not decode the video in its ten
+            tries.
         OSError: the views cannot be written.
     """
     torch.set_num_threads(1)
@@ -121,17 +134,22 @@ def write_reference_views(video: Video, cfg: CfgNode, writer: ViewWriter) -> Wri
         slowfast_cfg.DATA_LOADER.PIN_MEMORY = False
         slowfast_cfg.TEST.BATCH_SIZE = 1
         loader = _import("slowfast.datasets.loader").construct_loader(slowfast_cfg, "test")
-        return WrittenViews(writer.write(video, _load_views(loader, video, output)), source)
+        return WrittenViews(writer.write(video, _load_views(loader, video, output, source)), source)
 
 
-def _load_views(loader: Any, video: Video, output: io.StringIO) -> Iterator[tuple[int, np.ndarray]]:
-    """Yield number and array of each view; a failure has the last cause that PySlowFast printed or logged."""
+def _load_views(loader: Any, video: Video, output: io.StringIO, source: Source) -> Iterator[tuple[int, np.ndarray]]:
+    """Yield number and array of each view; a failure has the last cause that PySlowFast printed or logged.
+
+    The file is compared with its source after the last view, before the views get their names.
+    """
     try:
         for pathways, _, number, _ in loader:
             yield int(number), pathways[0].numpy()
     except RuntimeError as error:
         causes = _CAUSE.findall(output.getvalue())
         raise VideoError("reference_failed", video.path, causes[-1] if causes else str(error)) from error
+    if source.has_changed(video.path):
+        raise VideoError("changed", video.path)
 
 
 @contextlib.contextmanager

@@ -74,6 +74,16 @@ FAULTS = (
         ["new"],
         absent=["new"],
     ),
+    Fault(
+        "one video overflows the model",
+        nothing,
+        lambda: hooks.with_overflow(lambda: resume("new", "X3D_POSTPROCESS.ALLOW_MISSING", "True")),
+        1,
+        [r"h264\.mp4: the model returned scores that are not finite \(view"],
+        reason="not_finite",
+        folder="new",
+        line=True,
+    ),
     Fault("a video without label", _unlabelled(-1, 1, 2, 3, 4), lambda: resume("new"), 0, ["1 video", "-1"], line=True),
     Fault("no video with a label", _unlabelled(-1, -1, -1, -1, -1), lambda: resume("new"), 1, ["label"]),
 )

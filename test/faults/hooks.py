@@ -1,15 +1,19 @@
 """What happens while a script runs: files change, the disk is full, a package is missing."""
 
 import errno
+import itertools
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 from unittest import mock
 
+import numpy as np
+
 from test.in_process import Ran
 from test.world import InlineRunner
 from x3d.execution.outcome import Outcome
+from x3d.network.openvino_engine import OpenVinoEngine
 from x3d.video.reader import VideoReader
 
 
@@ -48,6 +52,18 @@ def while_it_is_read(change: Callable[[], object], command: Callable[[], Ran]) -
         return original(reader)
 
     with mock.patch.object(VideoReader, "__enter__", enter):
+        return command()
+
+
+def with_overflow(command: Callable[[], Ran]) -> Ran:
+    """Run a command with an engine whose second batch overflows, as an .om may in float16."""
+    original, batches = OpenVinoEngine.infer, itertools.count()
+
+    def infer(engine: OpenVinoEngine, batch: np.ndarray) -> np.ndarray:
+        scores = original(engine, batch)
+        return scores * np.float32("nan") if next(batches) == 1 else scores
+
+    with mock.patch.object(OpenVinoEngine, "infer", infer):
         return command()
 
 

@@ -182,5 +182,5 @@ def split_row(row: str, separator: str) -> tuple[str, int] | None:
 
 
 def first_existing(videos: Sequence[Video]) -> str:
-    """Return the path of the first video that exists, which every node of a cluster must see; empty if none does."""
+    """Return the path of the first video that exists; empty if none does."""
     return next((video.path for video in videos if os.path.exists(video.path)), "")

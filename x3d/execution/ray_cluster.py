@@ -9,19 +9,17 @@ import dataclasses
 import logging
 import os
 import pickle
-import socket
 import sys
-import threading
+import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import Future
-from pathlib import Path
 from typing import Any, Self, TypeVar
 
 from x3d.dataset.annotations import Video
-from x3d.errors import InputError, RunError, ScoringError, describe_os_error
+from x3d.errors import InputError, RunError, ScoringError, cause_of, describe_os_error
 from x3d.execution.outcome import Outcome
-from x3d.execution.ray_node import NodeReply, check_node, make_task, run_on_node
+from x3d.execution.ray_connection import call_within, connect, leave
+from x3d.execution.ray_node import NodeReply, check_node, find_size, make_task, run_on_node
 from x3d.execution.requirements import NodeRequirements
 
 logger = logging.getLogger(__name__)
@@ -30,8 +28,8 @@ QUEUED_PER_TASK = 2
 """Tasks submitted for each that the nodes have resources for, so that none becomes idle."""
 NODE_RETRIES = 3
 """Times Ray restarts a task whose node dies."""
-REACH_SECONDS, CONNECT_SECONDS, ANSWER_SECONDS, LEAVE_SECONDS = 3, 12, 10, 3
-"""Limits for a connection to the head node, Ray's start, an answer of the head node, and disconnecting."""
+ANSWER_SECONDS, CHECK_SECONDS = 10, 120
+"""Limits for an answer of the head node or for a reply that is ready, and for all nodes to check the requirements."""
 NODE_ID_LABEL = "ray.io/node-id"
 
 T = TypeVar("T")
@@ -60,10 +58,14 @@ class RayWorkers:
         self._on_close = contextlib.ExitStack()
         self._on_close.enter_context(contextlib.redirect_stdout(sys.stderr))  # Ray prints to it what a node reports
         try:
-            self._ray = _connect(address)
-            self._on_close.callback(_leave, self._ray)
+            self._ray = connect(address)
+            self._on_close.callback(leave, self._ray)
             self._remote = self._ray.remote(max_calls=0)(make_task())
             self._check_nodes()
+        except (ConnectionError, TimeoutError) as error:
+            self.close()
+            text = describe_os_error(error)
+            raise InputError(f"X3D_WORKERS.RAY_ADDRESS {address} cannot be reached: {text}") from error
         except BaseException:
             self.close()
             raise
@@ -80,6 +82,8 @@ class RayWorkers:
         try:
             yield from self._run(function, videos)
         except (ConnectionError, TimeoutError) as error:
+            if isinstance(error.__cause__, self._ray.exceptions.RayTaskError):
+                raise  # the function's, such as one of a network file system
             lost = f"the cluster {self._address} was lost: {describe_os_error(error)}"
             raise RunError(f"{lost}; start it, and run the same command to resume") from error
 
@@ -100,7 +104,7 @@ class RayWorkers:
             capacity = sum(_capacity(node, self._resources) for node in self._suitable_nodes())
             while waiting and len(running) < QUEUED_PER_TASK * capacity:
                 video = waiting.popleft()
-                call = run_on_node, (function, self._timeout_seconds, self._requirements, video)
+                call = run_on_node, (function, self._timeout_seconds, self._requirements, video, find_size(video.path))
                 running[self._task().remote(pickle.dumps(call))] = video
             ready = self._ray.wait(list(running), num_returns=1, timeout=1)[0] if running else []
             if not ready and not capacity:
@@ -134,7 +138,7 @@ class RayWorkers:
         """List the living nodes that have the resources of a task and are not excluded."""
         return [
             node
-            for node in _call_within(ANSWER_SECONDS, self._ray.nodes)
+            for node in call_within(ANSWER_SECONDS, self._ray.nodes)
             if node["Alive"] and node["NodeID"] not in self._excluded and _capacity(node, self._resources)
         ]
 
@@ -156,93 +160,38 @@ class RayWorkers:
             affinity = NodeAffinitySchedulingStrategy(node["NodeID"], soft=False)
             ref = self._remote.options(num_cpus=0, scheduling_strategy=affinity).remote(call)
             asked.append((node["NodeManagerAddress"], ref))
-        problems = [f"node {name}: {problem}" for name, ref in asked if (problem := self._check_result(ref))]
+        until = time.monotonic() + CHECK_SECONDS
+        problems = [f"node {name}: {problem}" for name, ref in asked if (problem := self._check_result(ref, until))]
         if problems:
             advice = "Data, model, output and versions must be the same on every node"
             raise InputError("; ".join(problems) + ". " + advice)
 
-    def _check_result(self, ref: Any) -> str:
+    def _check_result(self, ref: Any, until: float) -> str:
         try:
-            return NodeReply(*self._ray.get(ref)).problem
+            return NodeReply(*self._ray.get(ref, timeout=max(0, until - time.monotonic()))).problem
+        except self._ray.exceptions.GetTimeoutError:
+            return f"does not answer within {CHECK_SECONDS} s"
+        except self._ray.exceptions.RayTaskError as error:
+            return f"fails: {cause_of(error.cause)}"
         except self._ray.exceptions.RayError as error:
-            return f"does not answer: {type(error).__name__}"
+            return f"does not answer: {cause_of(error)}"
 
     def _reply(self, ref: Any, video: Video) -> NodeReply:
         """Fetch a task's reply; what Ray raises instead of one becomes an outcome or the end of the run."""
         try:
-            return NodeReply(*self._ray.get(ref))
+            return NodeReply(*self._ray.get(ref, timeout=ANSWER_SECONDS))
         except self._ray.exceptions.RayTaskError as error:
             if isinstance(error.cause, OSError | ScoringError):
                 raise error.cause from error
             outcome = Outcome[Any](video, reason="internal_error", text=f"{video.path}: {error.cause!r}")
         except self._ray.exceptions.RuntimeEnvSetupError as error:
-            raise RunError(f"a node cannot set up this suite: {error}") from error
+            raise RunError(f"a node cannot set up this suite: {cause_of(error)}") from error
+        except self._ray.exceptions.GetTimeoutError:
+            text = f"{video.path}: its node does not answer within {ANSWER_SECONDS} s"
+            outcome = Outcome(video, reason="crashed", text=text)
         except self._ray.exceptions.RayError as error:
-            outcome = Outcome(video, reason="crashed", text=f"{video.path}: {type(error).__name__}")
+            outcome = Outcome(video, reason="crashed", text=f"{video.path}: {cause_of(error)}")
         return NodeReply("", "", outcome, "")
-
-
-def _connect(address: str) -> Any:
-    try:
-        import ray
-    except ImportError as error:
-        raise InputError("X3D_WORKERS.RAY_ADDRESS needs Ray: pip install -r requirements-ray.txt") from error
-
-    package = str(Path(__file__).parents[1])
-    environment = {"py_modules": [package], "env_vars": {"PYTHONWARNINGS": "ignore"}}
-    options = {"runtime_env": environment, "log_to_driver": False, "logging_level": logging.ERROR}
-    try:
-        _check_reachable(address)
-        _call_within(CONNECT_SECONDS, ray.init, address=address, **options)
-    except (OSError, ValueError, RuntimeError, ImportError, ray.exceptions.RayError) as error:
-        text = describe_os_error(error) if isinstance(error, OSError) else str(error)
-        raise InputError(f"X3D_WORKERS.RAY_ADDRESS {address} cannot be reached: {text}") from error
-    return ray
-
-
-def _leave(ray: Any) -> None:
-    with contextlib.suppress(TimeoutError):
-        _call_within(LEAVE_SECONDS, ray.shutdown)
-
-
-def _check_reachable(address: str) -> None:
-    """Fail at once if nothing listens at the address; Ray would wait minutes.
-
-    Raises:
-        InputError: the text is neither auto nor [ray://]host:port.
-        OSError: nothing listens.
-    """
-    if address == "auto":
-        return
-    host, _, port = address.removeprefix("ray://").rpartition(":")
-    if not host or "/" in host or not (port.isdecimal() and 0 < int(port) < 65536):
-        raise InputError("give auto, host:port or ray://host:port, such as 127.0.0.1:6379")
-    socket.create_connection((host.strip("[]"), int(port)), timeout=REACH_SECONDS).close()
-
-
-def _call_within(seconds: float, function: Callable[..., T], **options: Any) -> T:
-    """Call a function in a thread, for without its head node Ray blocks a minute and then ends the process.
-
-    In another thread than the main one Ray leaves the handlers of signals alone.
-
-    Raises:
-        TimeoutError: it does not return in time; the thread is left to itself.
-    """
-    future: Future[T] = Future()
-
-    def call() -> None:
-        try:
-            future.set_result(function(**options))
-        except BaseException as error:  # noqa: BLE001 (raised in the thread that waits)
-            future.set_exception(error)
-
-    threading.Thread(target=call, daemon=True).start()
-    try:
-        return future.result(seconds)
-    except TimeoutError:
-        if future.done():
-            raise
-        raise TimeoutError(f"no answer within {seconds} s") from None
 
 
 def _capacity(node: Mapping[str, Any], resources: Mapping[str, float]) -> int:

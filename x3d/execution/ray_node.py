@@ -4,11 +4,12 @@ A video runs in a process of its own, as without a cluster, so that crashes, han
 same way.
 """
 
+import os
 from collections.abc import Callable
 from typing import Any, NamedTuple, TypeVar
 
 from x3d.dataset.annotations import Video
-from x3d.errors import RunError, ScoringError
+from x3d.errors import RunError, ScoringError, counted
 from x3d.execution.outcome import Outcome
 from x3d.execution.process_pool import Workers
 from x3d.execution.requirements import NodeRequirements
@@ -55,16 +56,37 @@ def check_node(requirements: NodeRequirements) -> tuple[None, str]:
     return None, ", ".join(requirements.unmet())
 
 
+def find_size(path: str) -> int | None:
+    """Return the number of bytes of a file, None if there is none."""
+    try:
+        return os.stat(path).st_size
+    except OSError:
+        return None
+
+
 def run_on_node(
-    function: Callable[[Video], T], timeout_seconds: float, requirements: NodeRequirements, video: Video
+    function: Callable[[Video], T],
+    timeout_seconds: float,
+    requirements: NodeRequirements,
+    video: Video,
+    size: int | None,
 ) -> tuple[Outcome[T] | None, str]:
-    """On a node: run a function on one video and report a NodeReply's outcome and problem."""
+    """On a node: run a function on one video and report a NodeReply's outcome and problem.
+
+    Args:
+        size: of the video's file where the run was started; a video of another size fails.
+    """
     import ray
 
     devices = repr(ray.get_runtime_context().get_accelerator_ids())
     workers = _node_workers(timeout_seconds, devices, requirements)
     if workers.problem:
         return None, workers.problem
+    found = find_size(video.path)
+    if found != size:
+        here, there = ("no file" if number is None else counted(number, "byte") for number in (found, size))
+        text = f"{video.path}: {here} on node {ray.util.get_node_ip_address()}, {there} where the run was started"  # type: ignore[no-untyped-call, unused-ignore]
+        return Outcome(video, reason="changed", text=f"{text}; copy the video, and run the same command again"), ""
     try:
         [outcome] = workers.run(function, [video])
     except ScoringError:

@@ -15,7 +15,7 @@ class AisBenchEngine:
     """An .om on an Ascend NPU, through the session of ais_bench."""
 
     name = "ais_bench"
-    packages: ClassVar[Mapping[str, str]] = {}
+    packages: ClassVar[Mapping[str, str]] = {"aclruntime": "", "ais_bench": ""}
     device = "NPU"
 
     def __init__(self, model: ModelFile, device: str, num_threads: int) -> None:

@@ -71,6 +71,15 @@ def export_onnx(model: nn.Module, view_shape: tuple[int, ...], opset: int, batch
     return append_export_digest(exported.SerializeToString())
 
 
+def is_exported(head: bytes) -> bool:
+    """Check whether a file is an export of this suite or of the original recipe: by torch, with the input `image`.
+
+    Args:
+        head: its first bytes, x3d.files.HEAD_BYTES of them; the rest may be damaged.
+    """
+    return b"\x12\x07pytorch" in head[:16] and b"\x0a\x05" + INPUT.encode() in head
+
+
 def _trace(model: nn.Module, view_shape: tuple[int, ...], opset: int, batch_size: int) -> onnx.ModelProto:
     content = io.BytesIO()
     with warnings.catch_warnings():

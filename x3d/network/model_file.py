@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 _LEGACY_CHECKPOINT = b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."
 """First bytes of a checkpoint in torch's older, non-zip form: the pickled number that torch calls MAGIC_NUMBER."""
+_OWN = ""
+"""Key of a model's own content among the parts that are hashed; no file of external data has this name."""
 
 
 @dataclass(frozen=True)
@@ -48,10 +50,10 @@ def read_model(path: str) -> ModelFile:
     if suffix == ".xml":
         bin_path = str(Path(path).with_suffix(".bin"))
         weights = _read(bin_path, f"{bin_path}, the weights of model {path},", "copy it beside the .xml")
-        return ModelFile(path, content, weights, _digest({"model": content, "weights": weights}))
+        return ModelFile(path, content, weights, _digest({_OWN: content, "weights": weights}))
     if suffix == ".om":
-        return ModelFile(path, content, b"", _digest({"model": content}))
-    parts = {"model": content}
+        return ModelFile(path, content, b"", _digest({_OWN: content}))
+    parts = {_OWN: content}
     if b"location" in content:  # the key that every tensor with external data has
         content, external = _with_external_data(path, content)
         parts |= external

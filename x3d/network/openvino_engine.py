@@ -12,8 +12,6 @@ from x3d.errors import EngineError
 from x3d.network.model_file import ModelFile
 from x3d.network.signature import Port, read_input, read_output
 
-_DEVICE_GROUPS = ("AUTO", "MULTI", "HETERO", "BATCH")
-"""OpenVINO's names for a choice among devices, such as HETERO:GPU,CPU."""
 _NUMPY_NAMES = {"f16": "float16", "f32": "float32", "f64": "float64", "u8": "uint8", "i32": "int32", "i64": "int64"}
 
 
@@ -61,18 +59,18 @@ class OpenVinoEngine:
         return np.concatenate(parts)
 
     def _check_device(self, given: str) -> None:
-        """Check that OpenVINO has a device; some plugins without one fail only when a model is compiled."""
+        """Check that OpenVINO has a device; some plugins without one fail only when a model is compiled.
+
+        A choice among devices, such as AUTO, is none: where it runs could not be recorded.
+        """
         if self._device == "CPU":
             return
         available: list[str] = self._core.available_devices
         kinds = {name.partition(".")[0] for name in available}
-        if (
-            self._device.removesuffix(".0") in kinds.union(available)
-            or self._device.partition(":")[0] in _DEVICE_GROUPS
-        ):
+        if self._device.removesuffix(".0") in kinds.union(available):
             return
         cuda = "; cuda and cann are devices of the engine onnxruntime" if given.lower()[:4] in ("cuda", "cann") else ""
-        raise EngineError(f"device {given}: OpenVINO does not have it here; it has {', '.join(available)}{cuda}")
+        raise EngineError(f"device {given} is none that OpenVINO has here: {', '.join(available)}{cuda}")
 
     def _fixed(self, batch_size: int) -> Any:
         """Copy the model with fixed shapes: they run faster, and some files give the number of classes only then."""

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from x3d.errors import EngineError, counted
+from x3d.errors import EngineError, InputError, counted
 from x3d.network.onnx_graph import graph_ports
 
 REQUIRED = (
@@ -38,7 +38,7 @@ def check_names(path: str, content: bytes) -> None:
     """
     try:
         inputs, outputs = graph_ports(content)
-    except ValueError as error:
+    except InputError as error:
         raise EngineError(
             f"model {path} is damaged or not an ONNX model ({error}); export one with x3d_pth2onnx.py"
         ) from error

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from x3d.config.loading import view_config
 from x3d.cores import count_cores
-from x3d.dataset.annotations import Video, first_existing, read_videos
+from x3d.dataset.annotations import Video, read_videos
 from x3d.dataset.naming import WHOLE, Shard, views_per_video
 from x3d.errors import InputError, counted
 from x3d.execution.outcome import Outcome
@@ -132,9 +132,9 @@ def evaluate(settings: EvaluateSettings, shard: Shard = WHOLE) -> RunSummary:
     check_runs(engine)
     scorer = plan_scorer(settings, engine, model.digest)
     provenance = _collect_provenance(settings, engine, scorer)
-    paths = [settings.path_prefix, first_existing(videos)]
+    paths = [settings.path_prefix]
     requirements = functools.partial(
-        NodeRequirements.from_here, paths, engine.packages, scorer.model_path, scorer.model_digest
+        NodeRequirements.from_here, paths, engine.packages, scorer.model_path, scorer.model_digest, videos
     )
     resources, num_workers = task_resources(engine.device), count_workers(settings.runner, engine.device)
     del engine, model

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any
 from torch import nn
 
 from x3d.errors import InputError, RunError
+from x3d.files import HEAD_BYTES, open_regular
 from x3d.network.checkpoint import load_checkpoint
 from x3d.network.checkpoint_cfg import compared_config
-from x3d.network.export import Difference, check_parity, export_onnx, fold_batch_norm
+from x3d.network.export import Difference, check_parity, export_onnx, fold_batch_norm, is_exported
 from x3d.network.model import X3D, Architecture
 from x3d.network.model_file import ModelFile
 from x3d.storage.atomic import replace_file, write_all
@@ -87,21 +88,22 @@ class ExportResult:
 def export_checkpoint(settings: ExportSettings) -> ExportResult:
     """Write a checkpoint as ONNX under its name if the file computes what the checkpoint does.
 
-    An earlier file of that name is removed in any case.
+    An earlier export of that name is removed first, so that whatever fails leaves none that looks current.
 
     Raises:
-        InputError: no output file or no folder for it is given, or the checkpoint does not fit; nothing is changed.
+        InputError: no output file or no folder for it is given, or it is another kind of file: nothing is changed;
+            or the checkpoint does not fit: no file is left.
         RunError: the network cannot be converted to ONNX, or an engine cannot run it; no file is left.
         OSError: the file cannot be written; none is left.
     """
     _check_output(settings.output_path)
+    path = Path(settings.output_path)
+    path.unlink(missing_ok=True)
     model = _load_model(settings)
     num_parameters = sum(parameter.numel() for parameter in model.parameters())
     logger.info("%s fits, %.3f M parameters", settings.checkpoint, num_parameters / 1e6)
     folded = copy.deepcopy(model)
     fold_batch_norm(folded)
-    path = Path(settings.output_path)
-    path.unlink(missing_ok=True)
     try:
         exported = export_onnx(folded, settings.view_shape, settings.opset, settings.batch_size)
         differences = _compare(model, ModelFile(settings.output_path, exported, b"", ""), settings)
@@ -132,6 +134,24 @@ def _check_output(path: str) -> None:
         raise InputError(f"X3D_PTH2ONNX.ONNX_OUTPUT_PATH {path}: the folder {folder} does not exist; create it first")
     if os.path.isdir(path) or not os.access(folder, os.W_OK):
         raise InputError(f"X3D_PTH2ONNX.ONNX_OUTPUT_PATH {path} cannot be written; give another file")
+    if not _may_replace(path):
+        raise InputError(
+            f"X3D_PTH2ONNX.ONNX_OUTPUT_PATH {path} is no file that x3d_pth2onnx.py wrote; remove it, or give another"
+        )
+
+
+def _may_replace(path: str) -> bool:
+    """Check that a path is free, a link, empty or an export, by its first bytes: the rest may be damaged."""
+    if os.path.islink(path):
+        return True  # the link is removed, not what it names
+    try:
+        with open_regular(path) as file:
+            head = file.read(HEAD_BYTES)
+    except FileNotFoundError:
+        return True
+    except OSError:
+        return False
+    return not head or is_exported(head)
 
 
 def _load_model(settings: ExportSettings) -> nn.Module:

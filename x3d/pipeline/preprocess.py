@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from x3d.config.loading import view_config
-from x3d.dataset.annotations import Video, first_existing, read_videos
+from x3d.dataset.annotations import Video, read_videos
 from x3d.dataset.naming import WHOLE, Shard, views_per_video
 from x3d.errors import InputError, counted
 from x3d.execution.progress import with_progress
@@ -19,7 +19,7 @@ from x3d.execution.runner import RunnerSettings, open_runner
 from x3d.pipeline.summary import RunSummary
 from x3d.storage.entries import WrittenViews
 from x3d.storage.manifest import Manifest
-from x3d.storage.provenance import view_provenance
+from x3d.storage.provenance import REFERENCE_DECODING, view_provenance
 from x3d.storage.view_folder import ViewFolder
 from x3d.storage.view_writer import ViewWriter
 from x3d.video.reader import VideoReader
@@ -103,14 +103,16 @@ def preprocess(settings: PreprocessSettings, shard: Shard = WHOLE) -> RunSummary
         from x3d.slowfast import check_reference
 
         check_reference(settings.slowfast_cfg)
+    packages = {} if settings.slowfast_cfg is None else REFERENCE_DECODING
     videos = shard.select(settings.videos)
     num_views = settings.num_views
-    provenance = view_provenance(settings.view_config, settings.videos, num_views)
+    provenance = view_provenance(settings.view_config, settings.videos, num_views, packages)
     folder = ViewFolder(settings.output_path, settings.suffix, settings.view_shape, num_views, shard)
     with contextlib.ExitStack() as stack:
         manifest, writer = stack.enter_context(folder.open(provenance, videos, settings.overwrite))
-        paths = [settings.path_prefix, first_existing(videos), str(writer.scratch)]
-        runner = stack.enter_context(open_runner(settings.runner, functools.partial(NodeRequirements.from_here, paths)))
+        paths = [settings.path_prefix, str(writer.scratch)]
+        requirements = functools.partial(NodeRequirements.from_here, paths, packages, videos=videos)
+        runner = stack.enter_context(open_runner(settings.runner, requirements))
         todo = [video for video in videos if not manifest.is_done(video.index)]
         _check_space(folder, len(videos), len(todo))
         stack.enter_context(manifest.saved_on_exit())

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from x3d.dataset.annotations import Video, check_videos, first_existing, list_path, scan_list
+from x3d.dataset.annotations import Video, check_videos, list_path, scan_list
 from x3d.dataset.bad_rows import BadRow
 from x3d.errors import InputError, counted
 from x3d.execution.outcome import Outcome
@@ -123,8 +123,8 @@ def verify(settings: VerifySettings, report: Path) -> Verification:
     counts: collections.Counter[str] = collections.Counter()
     rows = [list(COLUMNS)]
     failures = FailureLog()
-    paths = [settings.path_prefix, first_existing(videos)]
-    with open_runner(settings.runner, functools.partial(NodeRequirements.from_here, paths)) as runner:
+    requirements = functools.partial(NodeRequirements.from_here, [settings.path_prefix], videos=videos)
+    with open_runner(settings.runner, requirements) as runner:
         for outcome in _inspect(runner, settings):
             inspection = outcome.value or Inspection(outcome.reason, outcome.text)
             if inspection.reason:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from x3d.dataset.annotations import Video
-from x3d.errors import EngineError, RunError, ScoringError
+from x3d.errors import EngineError, RunError, ScoringError, VideoError
 from x3d.network.engine import Engine, infer_padded, open_engine
 from x3d.network.model_file import read_model
 from x3d.scoring import aggregate_views
@@ -45,7 +45,7 @@ class VideoScorer:
         """Score a video.
 
         Raises:
-            VideoError: the video cannot be used.
+            VideoError: the video cannot be used, or a view has scores that are not finite, as of a float16 .om.
             EngineError: the model cannot be loaded or run; the next call loads it again.
             RunError: the file at model_path is not the model that the run started with.
             ScoringError: the model returns something else than `outputs`.
@@ -62,7 +62,10 @@ class VideoScorer:
             raise
 
     def _check(self, rows: np.ndarray, video: Video) -> None:
-        """Raise an error that ends the run if the model returns something else than it should."""
+        """Raise an error of the video if scores are not finite, and one that ends the run if they are unusable."""
+        overflown = np.flatnonzero(~np.isfinite(rows).all(axis=1))
+        if len(overflown):
+            raise VideoError("not_finite", video.path, f"view {overflown[0]}")
         unusable = np.flatnonzero(find_unusable(rows, self.outputs))
         if len(unusable):
             cause = explain_unusable(rows[unusable[0]], self.outputs)

@@ -5,6 +5,7 @@ Outputs with different provenance are never combined.
 
 import hashlib
 import importlib
+import importlib.metadata
 import json
 import platform
 from collections.abc import Mapping, Sequence
@@ -20,8 +21,10 @@ if TYPE_CHECKING:
 
 VIEW_FILE_KEYS = ("X3D_PREPROCESS.FORMAT", "X3D_PREPROCESS.BACKEND")
 """Keys that decide the files of views; an evaluation writes none."""
-DECODING = {"av": "av", "opencv": "cv2"}
-"""Packages that decide the views: name in the provenance -> module that holds the version."""
+DECODING = {"av": "av", "ffmpeg": "x3d.video.container:ffmpeg_version", "opencv": "cv2"}
+"""Packages that decide the views, as `versions` takes them."""
+REFERENCE_DECODING = {"torch": "torch", "slowfast": "x3d.slowfast:datasets_digest"}
+"""Packages that decide the views of BACKEND slowfast beside DECODING."""
 FORMAT_NOTES = {
     "view_format": " (views of another format cannot be combined)",
     "score_format": " (scores of another format cannot be combined)",
@@ -31,12 +34,15 @@ INFORMATIONAL = ("config_digest", "x3d")
 view_format decides."""
 
 
-def view_provenance(config: Mapping[str, Any], videos: Sequence[Video], views_per_video: int) -> dict[str, Any]:
+def view_provenance(
+    config: Mapping[str, Any], videos: Sequence[Video], views_per_video: int, packages: Mapping[str, str] | None = None
+) -> dict[str, Any]:
     """Collect what decides the views of a list of videos.
 
     Args:
         config: the keys that decide the views, with their values.
         videos: the whole list, not a shard of it.
+        packages: that decide the views beside DECODING, as `versions` takes them.
     """
     return {
         "config": dict(config),
@@ -45,7 +51,7 @@ def view_provenance(config: Mapping[str, Any], videos: Sequence[Video], views_pe
         "num_videos": len(videos),
         "views_per_video": views_per_video,
         "view_format": VIEW_FORMAT,
-        "versions": versions(DECODING),
+        "versions": versions({**DECODING, **(packages or {})}),
     }
 
 
@@ -66,8 +72,7 @@ def evaluation_provenance(
     """
     kept = {key: value for key, value in config.items() if key not in VIEW_FILE_KEYS}
     kept["DATA.ENSEMBLE_METHOD"] = ensemble_method
-    return view_provenance(kept, videos, views_per_video) | {
-        "versions": versions({**DECODING, **engine.packages}),
+    return view_provenance(kept, videos, views_per_video, engine.packages) | {
         "score_format": SCORE_FORMAT,
         "model_digest": model_digest,
         "num_classes": engine.num_classes,
@@ -81,13 +86,25 @@ def versions(modules: Mapping[str, str]) -> dict[str, str]:
     """Collect the versions of this suite and of packages, and the machine's architecture.
 
     Args:
-        modules: name to report -> module that holds the version; one module may come from several packages
-            (opencv-python, opencv-python-headless; onnxruntime, onnxruntime-gpu).
+        modules: name to report -> module that holds the version, or `module:function` that returns it; one module may
+            come from several packages (opencv-python, opencv-python-headless; onnxruntime, onnxruntime-gpu). Empty:
+            the version of the installed distribution of that name, or unknown.
     Raises:
         ImportError: a module is not installed.
     """
-    found = {name: str(importlib.import_module(module).__version__) for name, module in modules.items()}
+    found = {name: _version(name, module) for name, module in modules.items()}
     return {"x3d": __version__, "machine": platform.machine(), **found}
+
+
+def _version(name: str, module: str) -> str:
+    if not module:
+        try:
+            return importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            return "unknown"
+    module, _, function = module.partition(":")
+    imported = importlib.import_module(module)
+    return str(getattr(imported, function)() if function else imported.__version__)
 
 
 def list_digest(videos: Sequence[Video]) -> str:

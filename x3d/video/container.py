@@ -17,6 +17,14 @@ VIDEO_FORMATS = (
 
 OPTIONS = {"format_whitelist": ",".join(VIDEO_FORMATS), "protocol_whitelist": "file"}
 
+LIBRARIES = ("libavcodec", "libavformat", "libswscale")
+"""FFmpeg's libraries that decide the frames."""
+
+
+def ffmpeg_version() -> str:
+    """List the versions of FFmpeg's libraries, which PyAV contains or finds installed: `libavcodec 62.11.100, ...`."""
+    return ", ".join(f"{name} {'.'.join(map(str, av.library_versions[name]))}" for name in LIBRARIES)
+
 
 def open_container(path: str) -> av.container.InputContainer:
     """Open a video file.
