@@ -8,6 +8,7 @@ import logging
 import os
 import secrets
 from collections.abc import Iterator, Mapping
+from collections.abc import Set as AbstractSet
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -57,15 +58,41 @@ def replace_file(path: Path) -> Iterator[BinaryIO]:
     """
     partial = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
     try:
-        with open(partial, "xb", buffering=0) as file:
-            yield file
-            os.fsync(file.fileno())
-        os.replace(partial, path)
-        sync_folder(path.parent)
-    except OSError as error:
-        raise OSError(error.errno, error.strerror, str(path)) from error
+        with errors_naming(path):
+            with open(partial, "xb", buffering=0) as file:
+                yield file
+                os.fsync(file.fileno())
+            os.replace(partial, path)
+            sync_folder(path.parent)
     finally:
         partial.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def errors_naming(path: Path) -> Iterator[None]:
+    """Name a file in each OSError of the block."""
+    try:
+        yield
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(path)) from error
+
+
+def check_replaceable(path: Path, keys: AbstractSet[str]) -> None:
+    """Reject a file of the user under the name of a file that this suite writes.
+
+    Args:
+        keys: that a JSON object which this suite wrote has.
+    Raises:
+        InputError: the path exists and is no JSON object with these keys.
+    """
+    if not os.path.lexists(path):
+        return
+    try:
+        is_own = keys <= read_json(path).keys()
+    except InputError:
+        is_own = False
+    if not is_own:
+        raise InputError(f"{path} is no file of this suite and would be replaced; move it elsewhere")
 
 
 def write_all(descriptor: int, data: bytes | memoryview) -> None:

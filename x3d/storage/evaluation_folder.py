@@ -14,7 +14,7 @@ from x3d.dataset.naming import Shard, parse_manifest_name
 from x3d.errors import InputError, VideoError, counted
 from x3d.storage.manifest import Manifest
 from x3d.storage.provenance import provenance_differences
-from x3d.storage.score_rows import ScoreRows, source_of
+from x3d.storage.score_rows import ScoreRows, source_of_row
 from x3d.storage.shards import find_manifests, manifest_name, shard_of
 
 logger = logging.getLogger(__name__)
@@ -100,7 +100,7 @@ def drop_changed(rows: ScoreRows, videos: Iterable[Video]) -> None:
     changed, num_missing = [], 0
     for row in rows.rows:
         try:
-            if source_of(row).has_changed(paths[int(row["video"])]):
+            if source_of_row(row).has_changed(paths[int(row["video"])]):
                 changed.append(int(row["video"]))
         except VideoError:
             num_missing += 1

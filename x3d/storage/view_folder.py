@@ -13,7 +13,7 @@ from typing import Any
 from x3d.dataset.annotations import Video
 from x3d.dataset.naming import VIEW_SUFFIXES, WHOLE, Shard, parse_view_stem
 from x3d.errors import InputError, VideoError, counted
-from x3d.storage.entries import source_of
+from x3d.storage.entries import source_of_entry
 from x3d.storage.manifest import Manifest, remove_manifest
 from x3d.storage.provenance import provenance_differences
 from x3d.storage.scratch import locked_scratch
@@ -171,7 +171,7 @@ def _forget_changed(manifest: Manifest, videos: Sequence[Video]) -> None:
     for video in videos:
         if manifest.is_done(video.index):
             try:
-                if source_of(manifest.entry(video.index)).has_changed(video.path):
+                if source_of_entry(manifest.entry(video.index)).has_changed(video.path):
                     changed.append(video)
             except VideoError:
                 missing.append(video)
