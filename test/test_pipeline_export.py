@@ -11,7 +11,7 @@ from torch import nn
 
 from test.helpers import ROOT, SMALL
 from x3d.config.loading import load_cfg
-from x3d.errors import RunError
+from x3d.errors import InputError, RunError
 from x3d.network.checkpoint_cfg import compared_config
 from x3d.network.export import Difference
 from x3d.network.model import Architecture
@@ -128,7 +128,7 @@ def test_an_export_that_fails_leaves_no_file(tmp_path, monkeypatch):
     Exporter(monkeypatch, [])
 
     def fail(*given):
-        raise ValueError("an operator that ATC does not know")
+        raise InputError("an operator that ATC does not know")
 
     monkeypatch.setattr(module, "export_onnx", fail)
     (tmp_path / "x.onnx").write_text("an earlier one")

@@ -20,7 +20,7 @@ import pytest
 
 import x3d_evaluate
 import x3d_preprocess
-from test.helpers import ROOT, SMALL
+from test.helpers import ROOT, SMALL, Dataset
 from test.videos import write_video
 from x3d.dataset.annotations import Video
 from x3d.errors import EngineError, RunError, VideoError
@@ -285,11 +285,13 @@ def test_a_node_with_another_version_or_model_is_named(cluster, small_onnx):
 
 def test_paths_are_checked_on_each_node_once_before_anything_starts(data, small_onnx, cluster, tmp_path):
     model = ["X3D_EVALUATE.MODEL_PATH", str(small_onnx), "X3D_EVALUATE.OUTPUT_PATH", str(tmp_path / "eval")]
-    keys = [*model, "DATA.PATH_PREFIX", str(tmp_path / "nowhere")]
-    process = start("x3d_evaluate.py", data, *keys, address=cluster.address)
+    listed = Dataset(tmp_path / "list")
+    listed.path.mkdir()
+    listed.write_list([str(path) for path in data.rglob("*.mp4")])
+    process = start("x3d_evaluate.py", listed.path, *model, address=cluster.address)
     _, errors = process.communicate(timeout=TIMEOUT_SECONDS)
     assert process.returncode == 2
-    assert errors.count(f"cannot find {tmp_path / 'nowhere'}") == 3
+    assert errors.count(f"cannot find {listed.val}") == 3
     assert "run the same command to resume" not in errors
     assert not (tmp_path / "eval").exists()
 

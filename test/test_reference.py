@@ -123,10 +123,17 @@ def test_without_pyslowfast_nothing_starts(script, small_checkpoint, tmp_path, m
     monkeypatch.setattr(sys, "meta_path", [NoSlowFast(), *sys.meta_path])
     for view in range(30):
         np.zeros(9, dtype=np.float32).tofile(tmp_path / f"{view}_3_0.bin")
-    (tmp_path / "test.csv").write_text("a.mp4 3\n")
+    (tmp_path / "test.csv").write_text("0_3_0.bin 3\n")
     out = tmp_path / "out"
     keys = {
-        "preprocess": ["DATA.PATH_TO_DATA_DIR", str(tmp_path), "X3D_PREPROCESS.DATA_OUTPUT_PATH", str(out)],
+        "preprocess": [
+            "DATA.PATH_TO_DATA_DIR",
+            str(tmp_path),
+            "DATA.PATH_PREFIX",
+            str(tmp_path),
+            "X3D_PREPROCESS.DATA_OUTPUT_PATH",
+            str(out),
+        ],
         "pth2onnx": [
             "X3D_PTH2ONNX.ONNX_OUTPUT_PATH",
             f"{out}.onnx",

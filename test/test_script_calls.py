@@ -19,6 +19,7 @@ import x3d_verify
 from test.helpers import ROOT, SMALL
 from x3d.config.loading import load_cfg
 from x3d.dataset.naming import Shard
+from x3d.network import EXPORT_FORMAT
 from x3d.network.export import Difference
 from x3d.pipeline.export import ExportResult
 from x3d.pipeline.summary import RunSummary
@@ -162,7 +163,7 @@ def test_pth2onnx_reports_the_file_or_that_there_is_none(largest, batch, status,
     [(settings,)] = export.calls
     assert (settings.checkpoint, settings.batch_size) == ("x.pyth", batch)
     texts = [
-        "x.onnx: format 1, opset 11, batch",
+        f"x.onnx: format {EXPORT_FORMAT}, opset 11, batch",
         "x.onnx differs from x.pyth by more than X3D_PTH2ONNX.TOLERANCE 1.00e-05",
     ]
     assert [text in caplog.text for text in texts] == [status == 0, status == 1]
