@@ -34,7 +34,7 @@ def results(tmp_path: Path) -> Path:
     return tmp_path / "res"
 
 
-def test_a_folder_becomes_an_accuracy(results):
+def test_a_folder_becomes_an_accuracy(results, caplog):
     accuracy = score_folder(str(results), SMALL)
     assert (accuracy.num_correct[1], accuracy.num_scored, accuracy.num_listed) == (2, 3, 3)
     assert accuracy.line["top1_acc"] == "66.67"
@@ -46,7 +46,11 @@ def test_a_folder_becomes_an_accuracy(results):
         "TEST.NUM_SPATIAL_CROPS": 2,
         "outputs": "softmax",
         "provenance": {},
+        "not_checked": ["values", "provenance", "completeness"],
     }
+    assert (
+        "res has no summary beside it, so these are not checked: values, provenance, completeness; set" in caplog.text
+    )
 
 
 def test_the_readmes_example_runs_as_it_stands(tmp_path, monkeypatch, capsys):
@@ -212,12 +216,14 @@ def recorded(results: Path) -> Path:
     return results
 
 
-def test_results_are_scored_as_they_were_made_and_the_accuracy_repeats_their_provenance(recorded):
+def test_results_are_scored_as_they_were_made_and_the_accuracy_repeats_their_provenance(recorded, caplog):
     listed = dataclasses.replace(SMALL, listed=ExpectedList(LABELS, "test.csv", VIEWS["list_digest"]))
     for settings in (SMALL, listed):
         accuracy = score_folder(str(recorded), settings)
         assert accuracy.num_scored == 3
         assert accuracy.conditions["provenance"]["engine"] == "openvino"
+        assert accuracy.conditions["not_checked"] == []
+    assert "not checked" not in caplog.text
     assert score_folder(str(recorded), SMALL).expected_from == str(recorded.with_name("res_summary.json"))
 
 
@@ -226,6 +232,12 @@ def test_another_number_of_views_is_rejected_with_the_keys_to_set(changed, recor
     match = "res_summary.json records other keys .*: set TEST.NUM_ENSEMBLE_VIEWS 2 TEST.NUM_SPATIAL_CROPS 2"
     with pytest.raises(ValueError, match=match):
         score_folder(str(recorded), dataclasses.replace(SMALL, **changed))
+
+
+def test_a_list_leaves_values_and_provenance_unchecked_without_a_summary(results, caplog):
+    accuracy = score_folder(str(results), dataclasses.replace(SMALL, listed=ExpectedList(LABELS, "test.csv", "abc")))
+    assert accuracy.conditions["not_checked"] == ["values", "provenance"]
+    assert "not checked: values, provenance\n" in caplog.text
 
 
 def test_another_list_with_the_same_labels_is_not_scored(recorded):

@@ -196,6 +196,21 @@ def test_rows_that_are_removed_during_a_run_are_noticed(how, path, clock):
     assert raised.value.filename == str(path)
 
 
+@pytest.mark.parametrize("act", [ScoreRows.sync, ScoreRows.close])
+def test_rows_that_cannot_be_synced_name_their_file(act, path, monkeypatch):
+    def fail(descriptor):
+        raise OSError(5, "Input/output error")
+
+    rows = ScoreRows(path, 3)
+    monkeypatch.setattr(os, "fdatasync", fail)
+    with pytest.raises(OSError, match="Input/output error") as raised:
+        act(rows)
+    assert raised.value.filename == str(path)
+    monkeypatch.undo()
+    if act is ScoreRows.sync:
+        rows.close()
+
+
 def test_a_row_that_cannot_be_written_names_its_file(path, monkeypatch):
     def write(descriptor, data):
         raise OSError(28, "No space left on device")
