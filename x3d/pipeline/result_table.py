@@ -118,12 +118,7 @@ def audit_results(
     audit = audit_views(views, labels, expected.views, expected.labels, num_views)
     logger.info("%s: %d views expected, from %s; %d found", folder, len(expected.views), expected.source, len(results))
     _warn_about_gaps(expected, num_views)
-    problems += audit.problems
-    problems += _foreign_results(results, record) if record else []
-    problems += [
-        f"view {views[at]} has label {labels[at]}; MODEL.NUM_CLASSES is {num_classes}"
-        for at in np.flatnonzero(labels >= num_classes)
-    ]
+    problems += [*audit.problems, *_result_problems(results, num_classes, record)]
     return AuditedResults(
         folder=folder,
         by_video=[results[at : at + num_views] for at in np.searchsorted(views, audit.complete * num_views)],
@@ -170,9 +165,14 @@ def aggregate_results(
     )
 
 
-def _foreign_results(results: Sequence[Result], record: ResultRecord) -> list[str]:
-    named = (record.describe_foreign(result.view, result.path.rpartition("/")[2]) for result in results)
-    return [problem for problem in named if problem]
+def _result_problems(results: Sequence[Result], num_classes: int, record: ResultRecord | None) -> list[str]:
+    """Describe results of another run, and those of labels that the model has no class for."""
+    foreign = [record.describe_foreign(result.view, result.path.rpartition("/")[2]) for result in results if record]
+    return [problem for problem in foreign if problem] + [
+        f"view {result.view} has label {result.label}; MODEL.NUM_CLASSES is {num_classes}"
+        for result in results
+        if result.label >= num_classes
+    ]
 
 
 def _expected_from_folder(folder: str, num_views: int, views: np.ndarray, labels: np.ndarray) -> ExpectedViews:

@@ -91,11 +91,10 @@ class ResultRecord:
 
     def describe_foreign(self, view: int, name: str) -> str | None:
         """Describe why a result is not of the recorded run, None if it is."""
-        if view not in self.labels:
-            return f"view {view} is not named by {self.source}: it is of another run"
-        if name not in self.names:
-            return f"{name} is not named by {self.source}: it is of another run"
-        return None
+        if name in self.names:
+            return None
+        result = name if view in self.labels else f"view {view}"
+        return f"{result} is not named by {self.source}: it is of another run"
 
     def unchecked(self) -> list[str]:
         """List what cannot be checked of the results without further records."""
@@ -120,18 +119,16 @@ def read_record(folder: str) -> ResultRecord | None:
             another provenance.
     """
     root = Path(os.path.abspath(folder))
-    beside = summary_path(root)
+    beside = [path for path in [summary_path(root)] if os.path.lexists(path)]
     of_devices = sorted(root.glob(f"device*{SUMMARY_SUFFIX}"))
-    if os.path.lexists(beside) and of_devices:
-        raise InputError(f"{beside} and {of_devices[0]} both describe {folder}; remove the one of another run")
-    paths = of_devices or ([beside] if os.path.lexists(beside) else [])
-    records = [_with_views_of_input(read_summary(path), root.parent) for path in paths]
+    if beside and of_devices:
+        raise InputError(f"{beside[0]} and {of_devices[0]} both describe {folder}; remove the one of another run")
+    records = [_with_views_of_input(read_summary(path), root.parent) for path in [*beside, *of_devices]]
     if not records:
         return None
     record = functools.reduce(_merge, records)
     if not record.labels:
-        remedy = _INFER if record.provenance else _REMOVE
-        raise InputError(f"{record.source} names no result of a view; {remedy}")
+        raise InputError(f"{record.source} names no result of a view; {_INFER if record.provenance else _REMOVE}")
     return record
 
 
@@ -168,10 +165,8 @@ def _with_views_of_input(record: ResultRecord, parent: Path) -> ResultRecord:
         folder = base / record.input_folder
         records = find_records(folder) if folder.is_dir() else None
         if records:
-            missing = records.missing_videos()
-            return dataclasses.replace(
-                record, views=records.provenance, views_source=records.source, missing_videos=missing
-            )
+            source, missing = records.source, records.missing_videos()
+            return dataclasses.replace(record, views=records.provenance, views_source=source, missing_videos=missing)
     return record
 
 
