@@ -51,11 +51,12 @@ def run(cfg: "CfgNode", args: argparse.Namespace) -> int:
     from x3d.pipeline.postprocess import ScoringSettings, score_folder
 
     settings = EvaluateSettings.from_cfg(cfg)
+    scoring = ScoringSettings.from_cfg(cfg, settings.videos)
     status = report_run(evaluate(settings, Shard(args.shard_id, args.num_shards)))
     if args.num_shards > 1:
         logger.info("x3d_postprocess.py scores the folder of all %d shards", args.num_shards)
         return status
-    accuracy = score_folder(settings.output_path, ScoringSettings.from_cfg(cfg))
+    accuracy = score_folder(settings.output_path, scoring)
     return max(status, report_accuracy(accuracy, settings.output_path))
 
 

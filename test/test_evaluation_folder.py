@@ -12,6 +12,7 @@ from x3d.scoring.outputs import Outputs
 from x3d.scoring.table import ScoreTable
 from x3d.storage.evaluation_folder import drop_changed, is_eval_folder, open_shard
 from x3d.storage.evaluation_rows import read_rows
+from x3d.storage.expected_list import ExpectedList
 from x3d.storage.manifest import Manifest
 from x3d.storage.score_rows import ScoreRows, VideoScores
 from x3d.video.source import Source, read_source
@@ -43,6 +44,10 @@ def fill(path: Path, shard: Shard = WHOLE, left_out: tuple[int, ...] = ()) -> No
 def read(path: Path, **changed: Any) -> ScoreTable:
     settings: dict[str, Any] = {"num_classes": 3, "ensemble_method": "sum"} | changed
     return read_rows(str(path), **settings)
+
+
+def listed(*labels: int, digest: str = "abc") -> ExpectedList:
+    return ExpectedList(labels, "test.csv", digest)
 
 
 def append(path: Path, video: int, label: int, scores: np.ndarray, source: Source = SOURCE) -> None:
@@ -108,7 +113,7 @@ def test_rows_with_scores_that_are_not_finite_are_problems(tmp_path):
 def test_unlabelled_videos_are_left_out_whether_scored_or_not(tmp_path):
     fill(tmp_path, left_out=(1, 3))
     append(tmp_path / "manifest.rows", 1, -1, SCORES[1])
-    table = read(tmp_path, labels=[0, -1, 2, -1, 1], annotations="test.csv")
+    table = read(tmp_path, listed=listed(0, -1, 2, -1, 1))
     assert (table.problems, table.incomplete, table.missing, table.unlabelled) == ([], [], [], [1, 3])
     assert table.labels.tolist() == [0, 2, 1]
     np.testing.assert_array_equal(table.scores, SCORES[[0, 2, 4]])
@@ -130,19 +135,19 @@ def test_another_list_with_the_same_labels_is_rejected(tmp_path):
     manifest = Manifest.load(tmp_path / "manifest.json")
     manifest.provenance["list_digest"] = "abc"
     manifest.save()
-    listed = {"labels": [0, 1, 2, 0, 1], "annotations": "test.csv"}
-    assert read(tmp_path, **listed, list_digest="abc").problems == []
-    with pytest.raises(ValueError, match=rf"^test.csv is not the list that {tmp_path} was made from; set DATA"):
-        read(tmp_path, **listed, list_digest="other")
+    assert read(tmp_path, listed=listed(0, 1, 2, 0, 1)).problems == []
+    match = rf"^test.csv is not the list that the views were made from, as {tmp_path}/manifest.json records; set DATA"
+    with pytest.raises(ValueError, match=match):
+        read(tmp_path, listed=listed(0, 1, 2, 0, 1, digest="other"))
 
 
 def test_the_rows_are_compared_with_the_list(tmp_path):
     fill(tmp_path)
-    table = read(tmp_path, labels=[0, 1, 2, 0, 1], annotations="test.csv")
+    table = read(tmp_path, listed=listed(0, 1, 2, 0, 1))
     assert (table.expected_from, table.problems) == ("test.csv", [])
-    other = read(tmp_path, labels=[0, 1, 0, 0, 1], annotations="test.csv")
+    other = read(tmp_path, listed=listed(0, 1, 0, 0, 1))
     assert other.problems == ["video 2 has label 2; test.csv lists it with 0"]
-    shorter = read(tmp_path, labels=[0, 1], annotations="test.csv")
+    shorter = read(tmp_path, listed=listed(0, 1))
     assert shorter.problems == ["test.csv lists 2 videos, the rows were made from 5"]
 
 

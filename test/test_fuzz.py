@@ -10,6 +10,7 @@ import pytest
 from test.fuzz import __main__ as command
 from test.fuzz import edits, kinds, text_edits, workers
 from test.fuzz.case import Case, Result, Runner
+from test.fuzz.combinations import COMBINATIONS
 from test.fuzz.kinds import KINDS, Kind
 from test.fuzz.oracle import Judgement, ScriptError, Verdict, completed, judge
 from test.in_process import Ran, run_script
@@ -28,7 +29,7 @@ def runner(intact, tmp_path, monkeypatch):
 
 def plant(monkeypatch: pytest.MonkeyPatch, kind: str, change: object) -> Case:
     """Let one edit be all that is drawn for a kind."""
-    fields = vars(KINDS[kind]) | {"edits": [change]}
+    fields = vars(KINDS[kind]) | {"edits": [change], "combinations": ()}
     monkeypatch.setitem(kinds.KINDS, kind, Kind(**fields))
     monkeypatch.setattr("test.fuzz.case.FILE_EDIT_SHARE", 0)
     return Case(0, kind, 0)
@@ -55,6 +56,33 @@ def test_a_changed_row_is_noticed(runner, monkeypatch):
     judgement = runner.run(plant(monkeypatch, "rows", change_score), lambda change: None)
     assert judgement.verdict is Verdict.NOTICED
     assert "manifest.rows" in judgement.detail
+
+
+@pytest.mark.parametrize("kind", ["two_runs", "two_runs_listed"])
+@pytest.mark.parametrize("combine", COMBINATIONS, ids=lambda combine: combine.__name__)
+def test_files_of_two_runs_put_together_are_recognised(kind, combine, runner, monkeypatch):
+    fields = vars(KINDS[kind]) | {"combinations": [combine]}
+    monkeypatch.setitem(kinds.KINDS, kind, Kind(**fields))
+    verdicts = {runner.run(Case(0, kind, number), lambda change: None).verdict for number in range(6)}
+    assert verdicts <= {Verdict.NOTICED, Verdict.HARMLESS, Verdict.UNDETECTABLE}
+    is_read = kind == "two_runs_listed" or combine.__name__ != "take_another_list"
+    assert (Verdict.NOTICED in verdicts) == is_read
+
+
+def test_only_other_weights_of_the_same_graph_are_undetectable(intact, tmp_path, monkeypatch):
+    import onnx
+
+    monkeypatch.chdir(intact)
+    is_undetectable = KINDS["new_models"].is_undetectable
+    assert is_undetectable(intact / "foreign.onnx")
+    assert is_undetectable(intact / "other.onnx")
+    model = onnx.load("other.onnx")
+    model.graph.node[0].name += "x"
+    onnx.save(model, tmp_path / "renamed.onnx")
+    assert not is_undetectable(tmp_path / "renamed.onnx")
+    assert not is_undetectable(intact / "cfg.yaml")
+    assert KINDS["older_checkpoints"].is_undetectable(intact / "older.pyth")
+    assert not KINDS["older_checkpoints"].is_undetectable(intact / "cfg.yaml")
 
 
 def test_a_reader_without_checks_is_silent(runner, monkeypatch):

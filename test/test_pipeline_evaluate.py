@@ -331,7 +331,7 @@ def identify(video: Video) -> Source:
 
 def test_an_evaluation_removes_the_accuracy_of_an_earlier_one(data, model, tmp_path, monkeypatch):
     LocalRunner(score).use_in("evaluate", monkeypatch)
-    (tmp_path / "out_accuracy.json").touch()
+    (tmp_path / "out_accuracy.json").write_text('{"expected_from": "", "conditions": {}}')
     with pytest.raises(ValueError, match="takes views of"):
         evaluate(dataclasses.replace(settings(data, model, tmp_path / "out"), num_classes=8))
     assert (tmp_path / "out_accuracy.json").exists()

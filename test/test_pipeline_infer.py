@@ -204,7 +204,7 @@ def test_a_second_run_into_one_folder_is_rejected_while_the_first_runs(engine, v
 
 
 def test_the_summary_is_complete_before_the_folder_appears(engine, views, tmp_path, monkeypatch):
-    (tmp_path / "res_summary.json").write_text("of an earlier run")
+    (tmp_path / "res_summary.json").write_text('{"filesinfo": "of an earlier run"}')
     seen = []
     replace = os.replace
 
@@ -216,6 +216,42 @@ def test_the_summary_is_complete_before_the_folder_appears(engine, views, tmp_pa
     infer(InferSettings("x.onnx", views, tmp_path / "res"))
     assert seen == [("res_summary.json", False), ("res", True)]
     assert set(read_record(str(tmp_path / "res")).labels) == {0, 1, 2, 10, 11}
+
+
+@pytest.mark.parametrize("content", ['{"accuracy": 1}', "notes"])
+def test_a_file_of_the_user_is_not_replaced_by_the_summary(content, engine, views, tmp_path):
+    (tmp_path / "res_summary.json").write_text(content)
+    with pytest.raises(ValueError, match=r"res_summary.json is no file of this suite and would be replaced; move it"):
+        infer(InferSettings("x.onnx", views, tmp_path / "res"))
+    assert (tmp_path / "res_summary.json").read_text() == content
+    assert engine.batches == []
+
+
+def test_a_summary_that_cannot_be_written_is_named(engine, views, tmp_path, monkeypatch):
+    def replace_file(path):
+        raise OSError(28, "No space left on device", str(path))
+
+    monkeypatch.setattr("x3d.storage.ais_bench_summary.replace_file", replace_file)
+    with pytest.raises(RunError, match=rf"^{tmp_path}/res_summary.json cannot be written: No space .*; infer again"):
+        infer(InferSettings("x.onnx", views, tmp_path / "res"))
+
+
+def test_a_folder_of_views_that_cannot_be_read_is_an_input_error(engine, views, tmp_path, monkeypatch):
+    scandir = os.scandir
+
+    def deny(path):
+        if path == views:
+            raise PermissionError(13, "Permission denied", path)
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", deny)
+    with pytest.raises(ValueError, match=rf"^--input {views} cannot be read: Permission denied"):
+        infer(InferSettings("x.onnx", views, tmp_path / "res"))
+
+
+def test_views_without_a_manifest_are_warned_about(engine, views, caplog):
+    infer(InferSettings("x.onnx", views))
+    assert f"--input {views}: no manifest.json beside the views, so their values are not checked" in caplog.text
 
 
 def test_the_summary_has_the_provenance_of_the_results(engine, views, tmp_path):

@@ -13,15 +13,18 @@ import xxhash
 from test.helpers import ROOT
 from test.results import LABELS, write_results
 from x3d.config.loading import load_cfg
+from x3d.dataset.annotations import Video
 from x3d.errors import ScoringError
 from x3d.pipeline import postprocess
 from x3d.pipeline.postprocess import DEFAULTS, ScoringSettings, score_folder
 from x3d.scoring import ScoreTable
 from x3d.scoring.outputs import Outputs
 from x3d.storage.ais_bench_summary import Summary
+from x3d.storage.expected_list import ExpectedList
 from x3d.storage.provenance import digest
 
 README = Path(__file__).parent.parent / "README.md"
+LISTED = ExpectedList([0, 1, 2], "test.csv", "abc")
 SMALL = ScoringSettings(num_classes=9, num_clips=2, num_crops=2)
 
 
@@ -31,7 +34,7 @@ def results(tmp_path: Path) -> Path:
     return tmp_path / "res"
 
 
-def test_a_folder_becomes_an_accuracy(results):
+def test_a_folder_becomes_an_accuracy(results, caplog):
     accuracy = score_folder(str(results), SMALL)
     assert (accuracy.num_correct[1], accuracy.num_scored, accuracy.num_listed) == (2, 3, 3)
     assert accuracy.line["top1_acc"] == "66.67"
@@ -43,7 +46,11 @@ def test_a_folder_becomes_an_accuracy(results):
         "TEST.NUM_SPATIAL_CROPS": 2,
         "outputs": "softmax",
         "provenance": {},
+        "not_checked": ["values", "provenance", "completeness"],
     }
+    assert (
+        "res has no summary beside it, so these are not checked: values, provenance, completeness; set" in caplog.text
+    )
 
 
 def test_the_readmes_example_runs_as_it_stands(tmp_path, monkeypatch, capsys):
@@ -55,10 +62,10 @@ def test_the_readmes_example_runs_as_it_stands(tmp_path, monkeypatch, capsys):
 
 
 def test_the_list_decides_what_is_expected(results):
-    listed = ScoringSettings(9, 2, 2, labels=[*LABELS, 1], annotations="test.csv")
+    listed = ScoringSettings(9, 2, 2, listed=ExpectedList([*LABELS, 1], "test.csv", "abc"))
     with pytest.raises(ScoringError, match=r"video 3 misses views: all 4 \(X3D_POSTPROCESS.ALLOW_MISSING True"):
         score_folder(str(results), listed)
-    accuracy = score_folder(str(results), ScoringSettings(9, 2, 2, "sum", [*LABELS, 1], "test.csv", allow_missing=True))
+    accuracy = score_folder(str(results), dataclasses.replace(listed, allow_missing=True))
     assert (accuracy.num_scored, accuracy.num_listed, accuracy.incomplete) == (3, 4, [3])
     assert accuracy.expected_from == "test.csv"
 
@@ -91,7 +98,7 @@ def test_an_empty_folder_holds_no_results(tmp_path):
 def test_the_defaults_are_x3ds():
     found = ScoringSettings()
     assert (found.num_classes, found.num_clips, found.num_crops, found.num_views) == (400, 10, 3, 30)
-    assert (found.ensemble_method, found.labels, found.annotations) == ("sum", None, "")
+    assert (found.ensemble_method, found.listed) == ("sum", None)
     assert (found.allow_missing, found.slowfast_cfg) == (False, None)
     assert found == DEFAULTS
 
@@ -109,9 +116,12 @@ def test_settings_are_read_from_their_keys(tmp_path):
         *("X3D_POSTPROCESS.BACKEND", "slowfast"),
     )
     found = ScoringSettings.from_cfg(cfg)
-    assert (found.labels, found.annotations, found.allow_missing) == ([3, 5], str(tmp_path / "test.csv"), True)
+    list_digest = digest([["a.mp4", 3], ["b.mp4", 5]])
+    assert found.listed == ExpectedList([3, 5], str(tmp_path / "test.csv"), list_digest)
+    assert found.allow_missing
     assert found.slowfast_cfg is cfg
-    assert found.list_digest == digest([["a.mp4", 3], ["b.mp4", 5]])
+    (tmp_path / "test.csv").write_text("a.mp4 3\nb.mp4 6\n")
+    assert ScoringSettings.from_cfg(cfg, [Video(0, "a.mp4", "a.mp4", 3)]).listed.labels == [3], "read already"
     assert found.outputs is Outputs.SOFTMAX
     assert ScoringSettings.from_cfg(load("MODEL.HEAD_ACT", "sigmoid")).outputs is Outputs.SIGMOID
     assert ScoringSettings.from_cfg(load("X3D_POSTPROCESS.SOFTMAX", "True")).outputs is Outputs.LOGITS
@@ -135,13 +145,10 @@ def rows(monkeypatch: pytest.MonkeyPatch) -> list[object]:
 
 
 def test_rows_are_scored_with_what_decides_them(rows):
-    settings = ScoringSettings(9, ensemble_method="max", labels=[0, 1, 2], annotations="test.csv", allow_missing=True)
+    settings = ScoringSettings(9, ensemble_method="max", listed=LISTED, allow_missing=True)
     accuracy = score_folder("eval", settings)
     assert (accuracy.num_scored, accuracy.num_listed) == (2, 3)
-    assert rows == [
-        *("eval", 9, "max"),
-        {"labels": [0, 1, 2], "annotations": "test.csv", "outputs": Outputs.SOFTMAX, "list_digest": ""},
-    ]
+    assert rows == ["eval", 9, "max", LISTED, Outputs.SOFTMAX, {}]
     with pytest.raises(ScoringError, match="eval is not scored, 1 problem:\nvideo 2"):
         score_folder("eval", ScoringSettings(9))
 
@@ -209,12 +216,14 @@ def recorded(results: Path) -> Path:
     return results
 
 
-def test_results_are_scored_as_they_were_made_and_the_accuracy_repeats_their_provenance(recorded):
-    listed = dataclasses.replace(SMALL, labels=LABELS, annotations="test.csv", list_digest=VIEWS["list_digest"])
+def test_results_are_scored_as_they_were_made_and_the_accuracy_repeats_their_provenance(recorded, caplog):
+    listed = dataclasses.replace(SMALL, listed=ExpectedList(LABELS, "test.csv", VIEWS["list_digest"]))
     for settings in (SMALL, listed):
         accuracy = score_folder(str(recorded), settings)
         assert accuracy.num_scored == 3
         assert accuracy.conditions["provenance"]["engine"] == "openvino"
+        assert accuracy.conditions["not_checked"] == []
+    assert "not checked" not in caplog.text
     assert score_folder(str(recorded), SMALL).expected_from == str(recorded.with_name("res_summary.json"))
 
 
@@ -225,8 +234,14 @@ def test_another_number_of_views_is_rejected_with_the_keys_to_set(changed, recor
         score_folder(str(recorded), dataclasses.replace(SMALL, **changed))
 
 
+def test_a_list_leaves_values_and_provenance_unchecked_without_a_summary(results, caplog):
+    accuracy = score_folder(str(results), dataclasses.replace(SMALL, listed=ExpectedList(LABELS, "test.csv", "abc")))
+    assert accuracy.conditions["not_checked"] == ["values", "provenance"]
+    assert "not checked: values, provenance\n" in caplog.text
+
+
 def test_another_list_with_the_same_labels_is_not_scored(recorded):
-    listed = dataclasses.replace(SMALL, labels=LABELS, annotations="test.csv", list_digest="another")
+    listed = dataclasses.replace(SMALL, listed=ExpectedList(LABELS, "test.csv", "another"))
     with pytest.raises(ValueError, match=r"^test\.csv is not the list that the views were made from"):
         score_folder(str(recorded), listed)
 

@@ -145,9 +145,30 @@ def test_a_folder_filled_meanwhile_is_not_replaced(tmp_path):
         (tmp_path / "res").mkdir()
         (tmp_path / "res" / "0_0_0.bin").touch()
 
-    with pytest.raises(RunError, match=r"/res cannot be written: .*; infer again"):
+    with pytest.raises(RunError, match=r"/res cannot be written: .*; all results are in .*/res, rename it") as error:
         write_folder(tmp_path / "res", then=fill)
     assert [path.name for path in (tmp_path / "res").iterdir()] == ["0_0_0.bin"]
+    kept = Path(str(error.value).partition("results are in ")[2].removesuffix(", rename it"))
+    assert [path.name for path in kept.iterdir()] == ["61_7_0.bin"]
+    write_folder(tmp_path / "other")
+    assert kept.exists(), "the next run leaves it"
+
+
+def test_a_link_in_the_place_of_the_folder_is_rejected_at_the_start(tmp_path):
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "res").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(ValueError, match=r"/res is a link, .*; give another --output_dirname"):
+        write_folder(tmp_path / "res", then=lambda: pytest.fail("started"))
+
+
+def test_an_error_of_another_file_is_not_called_one_of_the_results(tmp_path):
+    with pytest.raises(PermissionError) as error:
+        write_folder(tmp_path / "res", then=lambda: open_without_permission(tmp_path / "elsewhere"))
+    assert error.value.filename == str(tmp_path / "elsewhere")
+
+
+def open_without_permission(path: Path) -> None:
+    raise PermissionError(13, "Permission denied", str(path))
 
 
 def test_a_run_that_fails_leaves_nothing(tmp_path):

@@ -10,6 +10,7 @@ from test.helpers import ROOT
 from x3d.dataset.annotations import Video
 from x3d.storage.ais_bench_summary import Summary
 from x3d.storage.entries import WrittenViews
+from x3d.storage.expected_list import ExpectedList
 from x3d.storage.manifest import Manifest
 from x3d.storage.result_record import ResultRecord, read_record, read_summary
 from x3d.video.source import Source
@@ -40,6 +41,7 @@ def test_a_summary_of_x3d_infer_is_read_back(saved, tmp_path):
     assert record == ResultRecord(
         source=str(saved),
         labels={0: 7, 1: 7},
+        names={"0_7_0.bin", "1_7_0.bin"},
         digests={"0_7_0.bin": "0123456789abcdef", "1_7_0.bin": "fedcba9876543210"},
         provenance={"views": VIEWS, "num_classes": 9},
         input_folder="views",
@@ -65,9 +67,7 @@ def test_a_summary_cut_or_continued_is_noticed(saved):
     content = saved.read_bytes()
     for damaged in (content[:-1], content[:-31] + b"}", content + b" {}", content[:100]):
         saved.write_bytes(damaged)
-        with pytest.raises(
-            ValueError, match=r"res_summary.json is .*; remove it and set DATA.PATH_TO_DATA_DIR, or infer"
-        ):
+        with pytest.raises(ValueError, match=r"res_summary.json is [^;]*; infer again$"):
             read_summary(saved)
 
 
@@ -96,9 +96,10 @@ OTHER = {
 @pytest.mark.parametrize("kind", OTHER)
 def test_a_file_of_another_form_is_rejected_and_named(kind, tmp_path):
     (tmp_path / "s.json").write_text(OTHER[kind])
-    with pytest.raises(
-        ValueError, match=r"s.json is (not a summary of ais_bench: .*|damaged: .*); remove it and set DATA"
-    ):
+    is_ais_benchs = "filesinfo" in OTHER[kind] and kind not in ("provenance", "views", "missing")
+    remedy = r"remove it and set DATA\.PATH_TO_DATA_DIR, or infer again" if is_ais_benchs else "infer again"
+    match = rf"s.json is (not a summary of ais_bench: [^;]*|damaged: [^;]*); {remedy}$"
+    with pytest.raises(ValueError, match=match):
         read_summary(tmp_path / "s.json")
 
 
@@ -144,33 +145,95 @@ def test_the_summaries_of_several_devices_are_read(tmp_path):
     assert labels(tmp_path) == {0: 7, 1: 7, 2: 5}
 
 
-def test_the_summary_beside_counts_before_those_of_devices(tmp_path):
+def test_a_summary_beside_and_those_of_devices_are_of_two_runs(tmp_path):
     (tmp_path / "res").mkdir()
     write_summary(tmp_path / "res_summary.json", "0_7_0.bin")
     write_summary(tmp_path / "res" / "device0_summary.json", "1_7_0.bin")
-    assert labels(tmp_path / "res") == {0: 7}
+    with pytest.raises(
+        ValueError, match=r"res_summary.json and .*device0_summary.json both describe .*; remove the one"
+    ):
+        read_record(str(tmp_path / "res"))
+
+
+def save_device(folder: Path, device: int, provenance: dict, missing: dict[int, str] | None = None) -> None:
+    """Write a device's summary with the provenance of x3d_infer.py, of one view."""
+    summary = Summary(1)
+    summary.add_file(0, f"views{device}/{device}_7.npy", f"res/{device}_7_0.bin", f"{device:016x}")
+    summary.provenance, summary.missing_videos = provenance, missing or {}
+    summary.save(folder / f"device{device}_summary.json", [])
+
+
+def test_digests_and_missing_videos_of_all_devices_count(tmp_path):
+    save_device(tmp_path, 0, {"views": VIEWS}, {2: "2.mp4: the file has no bytes"})
+    save_device(tmp_path, 1, {"views": VIEWS}, {1: "1.mp4: no such file"})
+    record = read_record(str(tmp_path))
+    assert record.digests == {"0_7_0.bin": f"{0:016x}", "1_7_0.bin": f"{1:016x}"}
+    assert record.names == {"0_7_0.bin", "1_7_0.bin"}
+    assert record.missing_videos == {1: "1.mp4: no such file", 2: "2.mp4: the file has no bytes"}
+
+
+def test_devices_with_another_provenance_are_rejected(tmp_path):
+    save_device(tmp_path, 0, {"views": VIEWS, "model_digest": "a"})
+    save_device(tmp_path, 1, {"views": VIEWS, "model_digest": "b"})
+    match = r"device1_summary.json is of another run than .*device0_summary.json: model_digest was 'a', is 'b'; infer"
+    with pytest.raises(ValueError, match=match):
+        read_record(str(tmp_path))
+
+
+def test_devices_that_read_other_views_are_rejected(tmp_path):
+    (tmp_path / "res").mkdir()
+    for device, source in enumerate(("prep", "other")):
+        write_manifest(tmp_path / source, {**VIEWS, "list_digest": source})
+        write_summary(tmp_path / "res" / f"device{device}_summary.json", f"{device}_7_0.bin", inputs=source)
+    with pytest.raises(ValueError, match=r"device1_summary.json is of another run than .*list_digest was 'prep'"):
+        read_record(str(tmp_path / "res"))
 
 
 def test_a_view_that_is_named_twice_is_rejected(tmp_path):
     for device in range(2):
         write_summary(tmp_path / f"device{device}_summary.json", "4_7_0.bin")
-    with pytest.raises(ValueError, match=r"device1_summary.json names view 4 twice; remove it and set DATA.PATH_TO"):
+    with pytest.raises(ValueError, match=r"device1_summary.json and .*device0_summary.json both name view 4; infer"):
         read_record(str(tmp_path))
     write_summary(tmp_path / "device1_summary.json", "5_7_0.bin", "5_7_0.npy")
     with pytest.raises(ValueError, match=r"device1_summary.json names view 5 twice"):
         read_record(str(tmp_path))
 
 
-def test_without_a_summary_or_names_in_it_nothing_is_known(tmp_path):
+def test_without_a_summary_nothing_is_known(tmp_path):
     assert read_record(str(tmp_path)) is None
+
+
+def test_a_summary_that_names_no_view_is_of_another_run(tmp_path):
     write_summary(tmp_path / "device0_summary.json", "notes.txt")
-    assert read_record(str(tmp_path)) is None
+    with pytest.raises(ValueError, match=r"device0_summary.json names no result of a view; remove it and set DATA"):
+        read_record(str(tmp_path))
+    write_summary(tmp_path / "device1_summary.json", "0_7_0.bin")
+    assert labels(tmp_path) == {0: 7}, "a device may have had nothing to do"
 
 
-def write_manifest(folder: Path) -> None:
+def test_a_summary_of_files_in_the_current_folder_takes_the_manifest_there(tmp_path):
+    write_manifest(tmp_path / "run", name="manifest-0of1.json")
+    (tmp_path / "run" / "res").mkdir()
+    samples = {"0": {"infiles": ["0_7.npy"], "outfiles": ["res/0_7_0.bin"]}}
+    (tmp_path / "run" / "res_summary.json").write_text(json.dumps({"filesinfo": samples}))
+    record = read_record(str(tmp_path / "run" / "res"))
+    assert (record.input_folder, record.views) == (".", VIEWS)
+    assert record.views_source == str(tmp_path / "run" / "manifest-0of1.json")
+
+
+def test_without_inputs_no_manifest_is_read(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    write_manifest(tmp_path / "none")
+    samples = {"0": {"infiles": [], "outfiles": ["res/0_7_0.bin"]}}
+    (tmp_path / "res_summary.json").write_text(json.dumps({"filesinfo": samples}))
+    record = read_record(str(tmp_path / "res"))
+    assert (record.input_folder, record.views) == (None, {})
+
+
+def write_manifest(folder: Path, provenance: dict = VIEWS, name: str = "manifest.json") -> None:
     """Write a manifest of views: video 0 is done, 1 failed, 2 was not reached."""
     folder.mkdir()
-    manifest = Manifest(folder / "manifest.json", VIEWS)
+    manifest = Manifest(folder / name, provenance)
     manifest.record_done(Video(0, "0.mp4", "", 7), WrittenViews(["0" * 16, "1" * 16], Source(1, 2, 3)))
     manifest.record_failed(Video(1, "1.mp4", "", 7), "empty", "1.mp4: the file has no bytes")
     manifest.save()
@@ -226,9 +289,8 @@ def test_keys_that_contradict_the_record_are_rejected_with_those_to_set(key):
 
 
 def test_another_list_is_rejected():
-    RECORD.check_list("abc", "test.csv")
-    RECORD.check_list("", "")
-    ResultRecord("s", {}).check_list("abc", "test.csv")
+    RECORD.check_list(ExpectedList([7], "test.csv", "abc"))
+    ResultRecord("s", {}).check_list(ExpectedList([7], "test.csv", "abc"))
     match = r"^test\.csv is not the list that the views were made from, as m\.json records; set DATA\.PATH_TO_DATA_DIR"
     with pytest.raises(ValueError, match=match):
-        RECORD.check_list("other", "test.csv")
+        RECORD.check_list(ExpectedList([7], "test.csv", "other"))

@@ -1,15 +1,18 @@
 """A folder of results, compared with the expected views and aggregated."""
 
+import dataclasses
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import xxhash
 
 from test.results import LABELS, write_results
-from x3d.pipeline.result_table import ExpectedViews, aggregate_results, audit_results
+from x3d.pipeline.result_table import aggregate_results, audit_results
 from x3d.scoring import ScoreTable, aggregate_views
 from x3d.scoring.outputs import Outputs
+from x3d.storage.expected_list import ExpectedList
 from x3d.storage.result_record import ResultRecord
 
 
@@ -19,10 +22,19 @@ def results(tmp_path: Path) -> Path:
     return tmp_path / "res"
 
 
+def listed(labels: list[int]) -> ExpectedList:
+    return ExpectedList(labels, "test.csv", "abc")
+
+
+def record_of(labels: dict[int, int], **more: Any) -> ResultRecord:
+    """Record a run that wrote these views as .bin."""
+    names = {f"{view}_{label}_0.bin" for view, label in labels.items()}
+    return ResultRecord("res_summary.json", labels, names, **more)
+
+
 def test_a_video_that_lacks_one_view_is_not_read(results):
     (results / "5_5_0.bin").unlink()
-    expected = ExpectedViews.of_list(LABELS, 4, "test.csv")
-    audited = audit_results(str(results), 4, 9, expected)
+    audited = audit_results(str(results), 4, 9, listed(LABELS))
     assert audited.incomplete == [1]
     assert audited.missing == [
         "video 1 misses views: 5 (X3D_POSTPROCESS.ALLOW_MISSING True scores the others)",
@@ -60,8 +72,7 @@ def test_a_foreign_file_is_a_problem(results):
 
 
 def test_videos_that_the_expected_views_skip_are_warned_about(results, caplog):
-    expected = ExpectedViews(np.array([8, 9, 10, 11]), np.array([0] * 4), "the summary")
-    audit_results(str(results), 4, 9, expected)
+    audit_results(str(results), 4, 9, record=record_of(dict.fromkeys(range(8, 12), 0)))
     assert (
         "the summary does not expect 2 videos before its last one, such as video 0; set DATA.PATH_TO_DATA_DIR"
         in caplog.text
@@ -81,7 +92,7 @@ def test_a_gap_within_the_results_is_missing_views_not_another_list(results):
 def test_the_missing_views_of_each_video_are_named(results):
     for name in ("1_3_0.bin", "5_5_0.bin", "6_5_0.bin", "11_0_0.bin"):
         (results / name).unlink()
-    audited = audit_results(str(results), 4, 9, ExpectedViews.of_list(LABELS, 4, "test.csv"))
+    audited = audit_results(str(results), 4, 9, listed(LABELS))
     assert [text.partition(" (")[0] for text in audited.missing] == [
         "video 0 misses views: 1",
         "video 1 misses views: 5 6",
@@ -103,13 +114,14 @@ def test_the_label_of_most_views_counts(results):
     (results / "5_5_0.bin").rename(results / "5_6_0.bin")
     assert audit_results(str(results), 4, 9).problems == ["view 5 has label 6, its video 1 has label 5"]
     labels = {view: LABELS[view // 4] + (view == 5) for view in range(12)}
-    audited = audit_results(str(results), 4, 9, record=ResultRecord("res_summary.json", labels))
+    record = dataclasses.replace(record_of(labels), names={path.name for path in results.iterdir()})
+    audited = audit_results(str(results), 4, 9, record=record)
     assert (audited.problems, audited.expected_from) == (["view 5 has label 6, its video 1 has label 5"], "the summary")
 
 
 def test_the_views_expected_and_found_are_logged(results, caplog):
     caplog.set_level("INFO")
-    audit_results(str(results), 4, 9, ExpectedViews.of_list([*LABELS, 1], 4, "test.csv"))
+    audit_results(str(results), 4, 9, listed([*LABELS, 1]))
     assert f"{results}: 16 views expected, from test.csv; 12 found" in caplog.text
     assert "not expected" not in caplog.text
 
@@ -193,7 +205,7 @@ def test_rows_that_are_all_alike_are_a_problem_but_not_those_of_one_video(tmp_pa
 def test_a_result_is_compared_with_its_digest(results):
     names = {path.name: xxhash.xxh3_64_hexdigest(path.read_bytes()) for path in results.iterdir()}
     labels = {view: LABELS[view // 4] for view in range(12)}
-    record = ResultRecord("res_summary.json", labels, digests=names)
+    record = record_of(labels, digests=names)
     assert aggregate(results, record).problems == []
     scores = np.fromfile(results / "5_5_0.bin", np.float32)
     np.roll(scores, 1).tofile(results / "5_5_0.bin")
@@ -206,9 +218,8 @@ def test_all_videos_of_the_list_that_views_were_made_from_are_expected(results):
         path.unlink()
     labels = {view: LABELS[view // 4] for view in (*range(4), *range(8, 12))}
     views = {"num_videos": 5}
-    record = ResultRecord(
-        "s.json", labels, views=views, views_source="prep/manifest.json", missing_videos={1: "1.mp4: no", 4: "not done"}
-    )
+    missing = {1: "1.mp4: no", 4: "not done"}
+    record = record_of(labels, views=views, views_source="prep/manifest.json", missing_videos=missing)
     audited = audit_results(str(results), 4, 9, record=record)
     assert audited.problems == []
     assert audited.incomplete == [1, 3, 4]
@@ -221,15 +232,25 @@ def test_all_videos_of_the_list_that_views_were_made_from_are_expected(results):
 
 
 def test_results_beyond_the_list_that_views_were_made_from_are_not_expected(results):
-    record = ResultRecord("s.json", {0: 3}, views={"num_videos": 2}, views_source="m.json")
+    labels = {view: LABELS[view // 4] for view in range(12)}
+    record = record_of(labels, views={"num_videos": 2}, views_source="m.json")
     problems = audit_results(str(results), 4, 9, record=record).problems
     assert problems == [f"view {view} (label 0) is not expected" for view in range(8, 12)]
+
+
+@pytest.mark.parametrize("is_listed", [False, True])
+def test_results_that_the_summary_does_not_name_are_of_another_run(is_listed, results):
+    (results / "4_5_0.bin").rename(results / "4_5_0.npy")
+    record = record_of({0: 3, 1: 3, 2: 3, 3: 3, 4: 5})
+    problems = audit_results(str(results), 4, 9, listed(LABELS) if is_listed else None, record).problems
+    unnamed = [f"view {view} is not named by res_summary.json: it is of another run" for view in range(5, 12)]
+    assert set(problems) >= {*unnamed, "4_5_0.npy is not named by res_summary.json: it is of another run"}
 
 
 def test_unlabelled_videos_are_left_out(tmp_path):
     write_results(tmp_path / "res", [3, -1, 0])
     (tmp_path / "res" / "5_-1_0.bin").unlink()
-    audited = audit_results(str(tmp_path / "res"), 4, 9, ExpectedViews.of_list([3, -1, 0, -1], 4, "test.csv"))
+    audited = audit_results(str(tmp_path / "res"), 4, 9, listed([3, -1, 0, -1]))
     assert (audited.problems, audited.incomplete, audited.missing) == ([], [], [])
     assert audited.unlabelled == [1, 3]
     assert len(audited.by_video) == 2

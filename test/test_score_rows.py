@@ -7,7 +7,7 @@ import pytest
 import xxhash
 
 from x3d.dataset.annotations import Video
-from x3d.storage.score_rows import ScoreRows, VideoScores, read_score_rows, row_type, source_of
+from x3d.storage.score_rows import ScoreRows, VideoScores, read_score_rows, row_type, source_of_row
 from x3d.video.source import Source
 
 SOURCE = Source(size=5, mtime_ns=7, hash=2**64 - 1)
@@ -129,7 +129,7 @@ def test_a_file_that_cannot_be_opened_is_released(path):
 
 
 def test_the_source_of_a_row_is_read_back(path):
-    assert [source_of(row) for row in read_score_rows(path, 3)] == [SOURCE, SOURCE]
+    assert [source_of_row(row) for row in read_score_rows(path, 3)] == [SOURCE, SOURCE]
 
 
 def test_rotated_and_corrupt_videos_are_counted(path):
@@ -194,6 +194,21 @@ def test_rows_that_are_removed_during_a_run_are_noticed(how, path, clock):
         with pytest.raises(OSError, match="it was removed or replaced during the run") as raised:
             append(rows, 9, 0, SCORES[0])
     assert raised.value.filename == str(path)
+
+
+@pytest.mark.parametrize("act", [ScoreRows.sync, ScoreRows.close])
+def test_rows_that_cannot_be_synced_name_their_file(act, path, monkeypatch):
+    def fail(descriptor):
+        raise OSError(5, "Input/output error")
+
+    rows = ScoreRows(path, 3)
+    monkeypatch.setattr(os, "fdatasync", fail)
+    with pytest.raises(OSError, match="Input/output error") as raised:
+        act(rows)
+    assert raised.value.filename == str(path)
+    monkeypatch.undo()
+    if act is ScoreRows.sync:
+        rows.close()
 
 
 def test_a_row_that_cannot_be_written_names_its_file(path, monkeypatch):

@@ -110,7 +110,7 @@ def test_an_accuracy_of_an_earlier_scoring_does_not_outlive_a_rejected_one(resul
     assert not results.with_name("res_accuracy.json").exists()
     results.with_name("res_accuracy.json").mkdir()
     assert postprocess(results, "X3D_POSTPROCESS.ALLOW_MISSING", "True") == 2
-    assert "res_accuracy.json of an earlier scoring cannot be removed: " in caplog.text
+    assert "res_accuracy.json is no file of this suite and would be replaced; move it elsewhere" in caplog.text
 
 
 def test_a_flipped_bit_of_any_result_is_noticed(results, caplog):

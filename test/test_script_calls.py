@@ -125,9 +125,20 @@ def test_evaluate_scores_the_whole_list(num_done, num_missing, status, evaluated
     [(settings, shard)] = run.calls
     assert (settings.model_path, shard) == ("x.onnx", Shard(0, 1))
     [(folder, scoring)] = score.calls
-    assert (folder, scoring.allow_missing, scoring.labels) == (str(tmp_path / "out"), True, [0, 1])
+    assert (folder, scoring.allow_missing, scoring.listed.labels) == (str(tmp_path / "out"), True, [0, 1])
     assert capsys.readouterr().out == '{"split": "test_final", "top1_acc": "100.00", "top5_acc": "100.00"}\n'
     assert (tmp_path / "out_accuracy.json").exists()
+
+
+def test_evaluate_scores_with_the_list_it_read_at_the_start(evaluated, listed, tmp_path, monkeypatch):
+    def edit(settings, shard):
+        Path(listed[listed.index("DATA.PATH_TO_DATA_DIR") + 1], "test.csv").write_text("no list")
+        return summary()
+
+    monkeypatch.setattr("x3d.pipeline.evaluate.evaluate", edit)
+    assert x3d_evaluate.main(evaluate_keys(listed, tmp_path)) == 0
+    [(_, scoring)] = evaluated[1].calls
+    assert scoring.listed.labels == [0, 1]
 
 
 @pytest.mark.parametrize(("num_done", "status"), [(2, 0), (1, 1)])

@@ -138,7 +138,7 @@ FAULTS = {
     "not finite": "37_3_0.bin holds scores that are not finite",
     "wrong label": "view 37 has label 4, its video 1 has label 3",
     "short": "37_3_0.bin cannot be read as scores: 32 bytes; 9 float32",
-    "double precision": "37_3_0.npy cannot be read as scores: 9 float64 scores",
+    "double precision": "37_3_0.npy is not named by ",
     "of no view": "notes.bin is not the result of a view",
     "of another run": "view 120 (label 5) is not expected",
 }

@@ -99,11 +99,18 @@ FAULTS = (
     Fault("summary edited", _summary(lambda content: content.update(throughput=1)), ours(), 2, [r"res_summary\.json"]),
     Fault(
         "an earlier accuracy beside a rejected folder",
-        each(write("ais_accuracy.json", "{}"), _value(0, 3)),
+        each(write("ais_accuracy.json", '{"expected_from": "", "conditions": {}}'), _value(0, 3)),
         ais_bench(),
         1,
         [FIRST],
         absent=["ais_accuracy.json"],
+    ),
+    Fault(
+        "a file of the user in the place of the accuracy",
+        write("ais_accuracy.json", "{}"),
+        ais_bench(),
+        2,
+        [r"ais_accuracy\.json is no file of this suite"],
     ),
     Fault(
         "results of an earlier run in the folder",

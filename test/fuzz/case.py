@@ -92,7 +92,11 @@ class Runner:
 
 
 def _change(draw: random.Random, target: Path, kind: Kind) -> str:
-    """Change a file; return how."""
+    """Change a file, or put two runs together; return how."""
+    if kind.combinations:
+        combine = draw.choice(kind.combinations)
+        combine(draw, target)
+        return combine.__name__
     if draw.random() < FILE_EDIT_SHARE:
         file_edit = draw.choice(edits.FILES)
         file_edit(target)

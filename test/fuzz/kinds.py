@@ -1,11 +1,14 @@
 """The kinds of input: which files are changed, how, and what is run on them."""
 
+import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from test import world
 from test.fuzz import routes, text_edits
+from test.fuzz.combinations import COMBINATIONS, Combination
 from test.fuzz.edits import BYTES, Edit
 from test.fuzz.routes import Made
 
@@ -29,6 +32,7 @@ class Kind:
         targets: globs of the files to change, one per case.
         route: runs the scripts, given the changed file.
         edits: of the content.
+        combinations: of two runs, in place of the edits.
         names: regular expression of what a message may name instead of the changed file.
         is_undetectable: checks whether a changed file carries nothing to recognise the change by.
         note: for the report.
@@ -38,6 +42,7 @@ class Kind:
     targets: Sequence[str]
     route: Callable[[str], Made]
     edits: Sequence[Edit] = BYTES
+    combinations: Sequence[Combination] = ()
     names: str = r"(?!)"
     is_undetectable: Callable[[Path], bool] = never
     note: str = ""
@@ -49,8 +54,49 @@ def _is_probability(target: Path) -> bool:
     return scores is not None and bool(((scores >= 0) & (scores <= 1)).all() and abs(scores.sum() - 1) <= SUM_TOLERANCE)
 
 
-def _is_without_checksum(target: Path) -> bool:
-    return target.name == "older.pyth"
+def _has_other_weights_only(target: Path) -> bool:
+    """Check that a checkpoint has the names, shapes and types of the intact one, and so only other weights."""
+    import torch
+
+    try:
+        intact, changed = (torch.load(path, weights_only=True) for path in ("small.pyth", target))
+        return _shapes(intact["model_state"]) == _shapes(changed["model_state"])
+    except Exception:  # noqa: BLE001 (whatever torch raises for a file that is damaged)
+        return False
+
+
+def _shapes(state: Any) -> list[tuple[Any, ...]]:
+    return [(name, tensor.shape, tensor.dtype) for name, tensor in state.items()]
+
+
+def _has_other_constants_only(target: Path) -> bool:
+    """Check that an ONNX has the graph, names, shapes and types of the intact one, and so only other weights."""
+    try:
+        return _graph(target) == _graph(Path("small.onnx"))
+    except Exception:  # noqa: BLE001 (whatever protobuf raises for a file that is damaged)
+        return False
+
+
+def _graph(path: Path) -> bytes:
+    """Serialise the graph of an ONNX without its numbers of type float."""
+    import onnx
+
+    graph = onnx.load(path).graph
+    constants = [attribute for node in graph.node for attribute in node.attribute]
+    for tensor in (*graph.initializer, *(constant.t for constant in constants)):
+        if tensor.data_type == onnx.TensorProto.FLOAT:
+            tensor.ClearField("raw_data")
+            tensor.ClearField("float_data")
+    for constant in constants:
+        constant.ClearField("f")
+    return bytes(graph.SerializeToString())
+
+
+def _has_no_digests(target: Path) -> bool:
+    """Check for a summary of ais_bench that names every result: another model's results have the same names."""
+    results = {path.name for path in target.with_name("ais").iterdir()} if target.name == "ais_summary.json" else set()
+    named = json.loads(target.read_text())["filesinfo"].values()
+    return results == {Path(path).name for sample in named for path in sample["outfiles"]}
 
 
 KINDS: dict[str, Kind] = {
@@ -80,10 +126,10 @@ KINDS: dict[str, Kind] = {
         ["cfg.yaml", "small.pyth"], ["small.pyth"], routes.exported, note="the zip's CRC32 recognises changed weights"
     ),
     "older_checkpoints": Kind(
-        ["cfg.yaml", "older.pyth"],
+        ["cfg.yaml", "older.pyth", "small.pyth"],
         ["older.pyth"],
         routes.exported,
-        is_undetectable=_is_without_checksum,
+        is_undetectable=_has_other_weights_only,
         note="torch's form before 1.6 has no checksum: other weights of the same shapes are another model",
     ),
     "models": Kind(
@@ -94,12 +140,12 @@ KINDS: dict[str, Kind] = {
         note="ONNX, also with its weights in a second file, that changes after an evaluation was started",
     ),
     "new_models": Kind(
-        ["cfg.yaml", "prep", "foreign.onnx"],
+        ["cfg.yaml", "prep", "foreign.onnx", "small.onnx"],
         ["foreign.onnx"],
         routes.model_of_unknown_origin,
         names="the model ignores its input",
-        is_undetectable=lambda target: True,
-        note="an ONNX without digest that no earlier run knows: another valid model",
+        is_undetectable=_has_other_constants_only,
+        note="an ONNX without digest that no earlier run knows: other weights of the same graph are another model",
     ),
     "views": Kind(
         ["cfg.yaml", "prep", "prep_bin", "small.onnx"],
@@ -163,4 +209,19 @@ KINDS: dict[str, Kind] = {
         routes.summary,
         [*text_edits.JSON, *BYTES],
     ),
+    **{
+        name: Kind(
+            ["cfg.yaml", "data", "prep", *world.TWO_RUNS],
+            ["res_summary.json", "ais_summary.json"],
+            route,
+            combinations=COMBINATIONS,
+            names=r"is not named by|is damaged or replaced|test\.csv is not the list",
+            is_undetectable=_has_no_digests,
+            note=f"files of two runs put together, scored {how}; ais_bench records no digests of its results",
+        )
+        for name, route, how in (
+            ("two_runs", routes.summary, "without the list"),
+            ("two_runs_listed", routes.listed_summary, "with the list"),
+        )
+    },
 }

@@ -153,6 +153,11 @@ def results(target: str) -> Made:
     return scored(str(Path(target).parent))
 
 
+def listed_summary(target: str) -> Made:
+    """Score the folder of results that a summary describes, with the list."""
+    return scored(target.removesuffix("_summary.json"), *world.DATA[:2])
+
+
 def summary(target: str) -> Made:
     """Score the folder of results that a summary describes."""
     return scored(target.removesuffix("_summary.json"))

@@ -16,7 +16,8 @@ from x3d.dataset.naming import parse_view_stem, result_stem
 from x3d.errors import EngineError, InputError, RunError, counted, format_problems
 from x3d.network.engine import Engine, open_engine, pad_batch, run_batch
 from x3d.network.model_file import read_model
-from x3d.storage.ais_bench_summary import Summary, summary_path
+from x3d.storage.ais_bench_summary import SAMPLES, Summary, summary_path
+from x3d.storage.atomic import check_replaceable
 from x3d.storage.provenance import versions
 from x3d.storage.result_folder import new_result_folder, write_result
 from x3d.storage.view_reader import Views, batched, open_views
@@ -59,6 +60,8 @@ def infer(settings: InferSettings) -> Summary:
         InputError: wrong input, model or batch size, or a folder in use; nothing is written.
         RunError: the engine fails, a view is damaged, or the results cannot be written.
     """
+    if settings.folder:
+        check_replaceable(summary_path(settings.folder), {SAMPLES})
     with contextlib.ExitStack() as stack:
         partial = stack.enter_context(new_result_folder(settings.folder)) if settings.folder else None
         views = open_views(settings.input) if settings.input else None
@@ -69,7 +72,7 @@ def infer(settings: InferSettings) -> Summary:
         if views:
             views.check(engine.view_shape)
             summary.missing_videos = views.missing_videos
-            _warn(views)
+            _warn(views, settings.input)
         logger.info("%s: %s, batch size %d", engine.name, settings.model, summary.batch_size)
         try:
             if views:
@@ -80,8 +83,15 @@ def infer(settings: InferSettings) -> Summary:
         except EngineError as error:
             raise RunError(str(error)) from error
         if settings.folder:
-            summary.save(summary_path(settings.folder), settings.args)
+            _save(summary, summary_path(settings.folder), settings.args)
     return summary
+
+
+def _save(summary: Summary, path: Path, args: Sequence[str]) -> None:
+    try:
+        summary.save(path, args)
+    except OSError as error:
+        raise RunError(f"{path} cannot be written: {error.strerror}; infer again") from error
 
 
 def _choose_batch_size(settings: InferSettings, engine: Engine) -> int:
@@ -107,8 +117,10 @@ def _collect_provenance(
     }
 
 
-def _warn(views: Views) -> None:
-    """Warn about what scoring will leave out or miss."""
+def _warn(views: Views, source: str | None) -> None:
+    """Warn about what is not checked, and what scoring will leave out or miss."""
+    if views.provenance is None:
+        logger.warning("--input %s: no manifest.json beside the views, so their values are not checked", source)
     identities = [parse_view_stem(result_stem(path)) for path in views.paths]
     num_unlabelled = sum(identity is not None and identity[1] == UNLABELLED for identity in identities)
     if num_unlabelled:

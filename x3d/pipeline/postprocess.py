@@ -1,6 +1,7 @@
 """Score a folder: of results, one file per view, or of x3d_evaluate.py, one row per video."""
 
 import dataclasses
+import logging
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,19 +9,21 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from x3d.dataset.annotations import list_path, read_list
+from x3d.dataset.annotations import Video, list_path, read_list
 from x3d.errors import InputError
-from x3d.pipeline.result_table import ExpectedViews, aggregate_results, audit_results
+from x3d.pipeline.result_table import aggregate_results, audit_results
 from x3d.scoring import Accuracy, ScoreTable, aggregate_views, measure_accuracy
 from x3d.scoring.accuracy import TOP_K
 from x3d.scoring.outputs import Outputs
 from x3d.storage.evaluation_folder import is_eval_folder
 from x3d.storage.evaluation_rows import read_rows
-from x3d.storage.provenance import list_digest
+from x3d.storage.expected_list import ExpectedList
 from x3d.storage.result_record import read_record
 
 if TYPE_CHECKING:
     from fvcore.common.config import CfgNode
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -28,44 +31,41 @@ class ScoringSettings:
     """How the views of a run are aggregated and which videos are expected; the defaults are X3D's.
 
     Attributes:
-        labels: of the listed videos; None: the expected videos come from the folder.
-        annotations: path of the list that `labels` come from.
+        listed: None: the expected videos come from the folder.
         allow_missing: score the complete videos although others are incomplete.
         slowfast_cfg: aggregate and count with PySlowFast's meter, which takes its whole configuration.
         outputs: what the model returns.
-        list_digest: of the list that `labels` come from, as the provenance of views has it.
     """
 
     num_classes: int = 400
     num_clips: int = 10
     num_crops: int = 3
     ensemble_method: str = "sum"
-    labels: Sequence[int] | None = None
-    annotations: str = ""
+    listed: ExpectedList | None = None
     allow_missing: bool = False
     slowfast_cfg: "CfgNode | None" = None
     outputs: Outputs = Outputs.SOFTMAX
-    list_digest: str = ""
 
     @classmethod
-    def from_cfg(cls, cfg: "CfgNode") -> "ScoringSettings":
+    def from_cfg(cls, cfg: "CfgNode", videos: Sequence[Video] | None = None) -> "ScoringSettings":
         """Read the keys that decide the scoring, and the list if DATA.PATH_TO_DATA_DIR names one.
 
+        Args:
+            videos: the list, if it was read already.
         Raises:
             InputError: the list cannot be read.
         """
-        videos = read_list(cfg) if cfg.DATA.PATH_TO_DATA_DIR else None
+        if videos is None and cfg.DATA.PATH_TO_DATA_DIR:
+            videos = read_list(cfg)
         return cls(
             num_classes=cfg.MODEL.NUM_CLASSES,
             num_clips=cfg.TEST.NUM_ENSEMBLE_VIEWS,
             num_crops=cfg.TEST.NUM_SPATIAL_CROPS,
             ensemble_method=cfg.DATA.ENSEMBLE_METHOD,
-            labels=[video.label for video in videos] if videos else None,
-            annotations=str(list_path(cfg)) if videos else "",
+            listed=ExpectedList.of_videos(videos, str(list_path(cfg))) if videos else None,
             allow_missing=cfg.X3D_POSTPROCESS.ALLOW_MISSING,
             slowfast_cfg=cfg if cfg.X3D_POSTPROCESS.BACKEND == "slowfast" else None,
             outputs=Outputs.from_cfg(cfg),
-            list_digest=list_digest(videos) if videos else "",
         )
 
     @property
@@ -94,15 +94,17 @@ def _read_rows(folder: str, settings: ScoringSettings) -> ScoreTable:
             f"{folder} holds aggregated scores, and PySlowFast's meter takes those of views: set "
             "X3D_POSTPROCESS.BACKEND native"
         )
-    return read_rows(
-        folder,
-        settings.num_classes,
-        settings.ensemble_method,
-        labels=settings.labels,
-        annotations=settings.annotations,
-        outputs=settings.outputs,
-        list_digest=settings.list_digest,
+    return read_rows(folder, settings.num_classes, settings.ensemble_method, settings.listed, settings.outputs)
+
+
+def _warn_without_record(folder: str, listed: ExpectedList | None) -> list[str]:
+    """Warn about what cannot be checked of results without a summary, and list it."""
+    unchecked = ["values", "provenance", *([] if listed else ["completeness"])]
+    logger.warning(
+        "%s has no summary beside it, so these are not checked: %s%s",
+        *(folder, ", ".join(unchecked), "" if listed else "; set DATA.PATH_TO_DATA_DIR to expect every listed video"),
     )
+    return unchecked
 
 
 def _read_results(folder: str, settings: ScoringSettings) -> ScoreTable:
@@ -115,16 +117,15 @@ def _read_results(folder: str, settings: ScoringSettings) -> ScoreTable:
     record = read_record(folder) if os.path.isdir(folder) else None
     if record:
         record.check_keys(keys)
-        record.check_list(settings.list_digest, settings.annotations)
-    expected = None
-    if settings.labels is not None:
-        expected = ExpectedViews.of_list(settings.labels, num_views, settings.annotations)
-    audited = audit_results(folder, num_views, num_classes, expected, record)
+        if settings.listed:
+            record.check_list(settings.listed)
+    audited = audit_results(folder, num_views, num_classes, settings.listed, record)
     conditions = {
         **keys,
         "DATA.ENSEMBLE_METHOD": settings.ensemble_method,
         "outputs": str(settings.outputs),
         "provenance": dict(record.provenance or {"views": record.views}) if record else {},
+        "not_checked": record.unchecked() if record else _warn_without_record(folder, settings.listed),
     }
     if settings.slowfast_cfg is None:
 

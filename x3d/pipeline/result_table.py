@@ -11,6 +11,7 @@ from x3d.errors import InputError, counted
 from x3d.pipeline.output_check import OutputCheck
 from x3d.scoring import ScoreTable, audit_views, describe_missing, majority_labels
 from x3d.scoring.outputs import Outputs, to_probabilities
+from x3d.storage.expected_list import ExpectedList
 from x3d.storage.result_folder import Result, find_results
 from x3d.storage.result_record import ResultRecord
 from x3d.storage.score_reader import ScoreReader
@@ -39,10 +40,10 @@ class ExpectedViews:
     source: str
 
     @classmethod
-    def of_list(cls, labels: Sequence[int], num_views: int, source: str) -> "ExpectedViews":
-        """Expect all views of the listed videos, whose labels are given."""
-        per_view = np.repeat(np.array(labels, dtype=np.int64), num_views)
-        return cls(np.arange(len(per_view)), per_view, source)
+    def of_list(cls, listed: ExpectedList, num_views: int) -> "ExpectedViews":
+        """Expect all views of the listed videos."""
+        per_view = np.repeat(np.array(listed.labels, dtype=np.int64), num_views)
+        return cls(np.arange(len(per_view)), per_view, listed.source)
 
     @classmethod
     def of_record(cls, record: ResultRecord, views: np.ndarray, labels: np.ndarray, num_views: int) -> "ExpectedViews":
@@ -71,7 +72,7 @@ class AuditedResults:
         by_video: of each complete video, its results in order of the views.
         incomplete: indices of the other expected videos that have a label.
         unlabelled: indices of the expected videos without a label.
-        missing: the missing views of each of those, one text each.
+        missing: the missing views of each incomplete video, one text each.
         problems: unexpected, duplicate or contradictory results.
         expected_from: where the expected views come from.
         digests: of the results, as ScoreReader takes them.
@@ -91,14 +92,14 @@ def audit_results(
     folder: str,
     num_views: int,
     num_classes: int,
-    expected: ExpectedViews | None = None,
+    listed: ExpectedList | None = None,
     record: ResultRecord | None = None,
 ) -> AuditedResults:
     """List the results that ais_bench or x3d_infer.py wrote, and compare them with the expected views.
 
     Args:
         num_views: per video.
-        expected: None: those of the record, else all up to the highest one found.
+        listed: the videos whose views are expected; None: those of the record, else all up to the highest one found.
         record: how the results were made.
     Raises:
         InputError: the folder does not exist or holds no results.
@@ -108,17 +109,16 @@ def audit_results(
         raise InputError(f"{folder} holds no results: files <view>_<label>_0 ending in .bin, .npy or .txt")
     views = np.array([result.view for result in results])
     labels = np.array([result.label for result in results])
-    if not expected and record:
+    if listed:
+        expected = ExpectedViews.of_list(listed, num_views)
+    elif record:
         expected = ExpectedViews.of_record(record, views, labels, num_views)
-    expected = expected or _expected_from_folder(folder, num_views, views, labels)
+    else:
+        expected = _expected_from_folder(folder, num_views, views, labels)
     audit = audit_views(views, labels, expected.views, expected.labels, num_views)
     logger.info("%s: %d views expected, from %s; %d found", folder, len(expected.views), expected.source, len(results))
     _warn_about_gaps(expected, num_views)
-    problems += audit.problems
-    problems += [
-        f"view {views[at]} has label {labels[at]}; MODEL.NUM_CLASSES is {num_classes}"
-        for at in np.flatnonzero(labels >= num_classes)
-    ]
+    problems += [*audit.problems, *_result_problems(results, num_classes, record)]
     return AuditedResults(
         folder=folder,
         by_video=[results[at : at + num_views] for at in np.searchsorted(views, audit.complete * num_views)],
@@ -163,6 +163,16 @@ def aggregate_results(
         missing=audited.missing,
         problems=[*audited.problems, *check.problems(audited.folder)],
     )
+
+
+def _result_problems(results: Sequence[Result], num_classes: int, record: ResultRecord | None) -> list[str]:
+    """Describe results of another run, and those of labels that the model has no class for."""
+    foreign = [record.describe_foreign(result.view, result.path.rpartition("/")[2]) for result in results if record]
+    return [problem for problem in foreign if problem] + [
+        f"view {result.view} has label {result.label}; MODEL.NUM_CLASSES is {num_classes}"
+        for result in results
+        if result.label >= num_classes
+    ]
 
 
 def _expected_from_folder(folder: str, num_views: int, views: np.ndarray, labels: np.ndarray) -> ExpectedViews:

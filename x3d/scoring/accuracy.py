@@ -56,7 +56,7 @@ class Accuracy:
         num_listed: those and the incomplete ones.
         num_unlabelled: videos without a label, which count nowhere else.
         incomplete: indices of the videos that are not scored.
-        missing: the missing views of each of them, one text each.
+        missing: the missing views of each incomplete video, one text each.
         expected_from: where the expected videos come from, such as the path of test.csv.
         conditions: what the scores were made and aggregated with.
         line: PySlowFast's final line.

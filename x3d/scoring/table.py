@@ -19,7 +19,7 @@ class ScoreTable:
         conditions: what the scores were made and aggregated with.
         incomplete: indices of labelled videos without a score or with missing views.
         unlabelled: indices of the videos without a label, which are in none of the others.
-        missing: the missing views of each of them, one text each.
+        missing: the missing views of each incomplete video, one text each.
         problems: unexpected, contradictory or unusable content; a table with problems is not scored.
         reference_line: the final line of PySlowFast's meter, with X3D_POSTPROCESS.BACKEND slowfast.
     """

@@ -6,7 +6,10 @@ from pathlib import Path
 from typing import Any
 
 from x3d.errors import InputError
-from x3d.storage.atomic import sync_folder, write_json
+from x3d.storage.atomic import check_replaceable, sync_folder, write_json
+
+OWN_KEYS = frozenset(["expected_from", "conditions"])
+"""Of every accuracy, to recognise a file of the user by."""
 
 
 def accuracy_path(folder: str) -> Path:
@@ -17,12 +20,15 @@ def accuracy_path(folder: str) -> Path:
 def remove_accuracy(folder: str) -> None:
     """Remove the accuracy of an earlier scoring, which would look current if this one is rejected.
 
+    Nothing is removed if the folder does not exist.
+
     Raises:
-        InputError: it cannot be removed.
+        InputError: it cannot be removed, or is no accuracy.
     """
     path = accuracy_path(folder)
-    if not folder or not os.path.lexists(path):
+    if not os.path.isdir(folder) or not os.path.lexists(path):
         return
+    check_replaceable(path, OWN_KEYS)
     try:
         path.unlink()
         sync_folder(path.parent)

@@ -10,10 +10,12 @@ import re
 import secrets
 import time
 from collections.abc import Iterator, Mapping
+from collections.abc import Set as AbstractSet
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from x3d.errors import InputError
+from x3d.files import read_regular
 
 MAX_ATTEMPTS = 1000
 
@@ -43,13 +45,12 @@ def replace_file(path: Path) -> Iterator[BinaryIO]:
     """
     partial = partial_path(path)
     try:
-        with open(partial, "xb", buffering=0) as file:
-            yield file
-            os.fsync(file.fileno())
-        os.replace(partial, path)
-        sync_folder(path.parent)
-    except OSError as error:
-        raise OSError(error.errno, error.strerror, str(path)) from error
+        with errors_naming(path):
+            with open(partial, "xb", buffering=0) as file:
+                yield file
+                os.fsync(file.fileno())
+            os.replace(partial, path)
+            sync_folder(path.parent)
     finally:
         partial.unlink(missing_ok=True)
 
@@ -70,6 +71,33 @@ def remove_leftovers(path: Path) -> None:
         left = [entry for entry in entries if name.fullmatch(entry.name) and entry.is_file(follow_symlinks=False)]
     for entry in left:
         os.unlink(entry.path)
+
+
+@contextlib.contextmanager
+def errors_naming(path: Path) -> Iterator[None]:
+    """Name a file in each OSError of the block."""
+    try:
+        yield
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(path)) from error
+
+
+def check_replaceable(path: Path, keys: AbstractSet[str]) -> None:
+    """Reject a file of the user under the name of a file that this suite writes.
+
+    Args:
+        keys: that a JSON object which this suite wrote has.
+    Raises:
+        InputError: the path exists and is no JSON object with these keys.
+    """
+    if not os.path.lexists(path):
+        return
+    try:
+        content = json.loads(read_regular(path))
+    except (OSError, ValueError, RecursionError):
+        content = None
+    if not isinstance(content, dict) or not keys <= content.keys():
+        raise InputError(f"{path} is no file of this suite and would be replaced; move it elsewhere")
 
 
 def write_all(descriptor: int, data: bytes | memoryview) -> None:

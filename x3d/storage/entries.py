@@ -45,7 +45,7 @@ class WrittenViews:
         }
 
 
-def source_of(entry: Entry) -> Source:
+def source_of_entry(entry: Entry) -> Source:
     """Read the source of a video that is done."""
     source = entry["source"]
     return Source(source["size"], source["mtime_ns"], int(source["hash"], 16))

@@ -14,7 +14,7 @@ from x3d.errors import InputError
 from x3d.storage.atomic import remove_leftovers
 from x3d.storage.manifest import Manifest
 from x3d.storage.provenance import provenance_differences
-from x3d.storage.score_rows import ScoreRows, source_of
+from x3d.storage.score_rows import ScoreRows, source_of_row
 from x3d.storage.shards import find_manifests, manifest_name, shard_of
 from x3d.video.source import find_changed
 
@@ -97,7 +97,7 @@ def drop_changed(rows: ScoreRows, videos: Iterable[Video]) -> None:
         OSError: the rows cannot be written.
     """
     listed = {video.index: video for video in videos}
-    changed = find_changed((listed[int(row["video"])], source_of(row)) for row in rows.rows)
+    changed = find_changed((listed[int(row["video"])], source_of_row(row)) for row in rows.rows)
     if changed:
         rows.drop(changed)
 

@@ -1,6 +1,6 @@
 """Read the score rows of an evaluation, of all its shards, into a table."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ from x3d.scoring.outputs import SOFTMAX_KEY, Outputs, are_alike
 from x3d.scoring.table import ScoreTable
 from x3d.storage.entries import Entry
 from x3d.storage.evaluation_folder import check_videos, rows_path
+from x3d.storage.expected_list import ExpectedList
 from x3d.storage.score_rows import read_score_rows
 from x3d.storage.shards import find_manifests, load_shards, shard_of
 
@@ -32,18 +33,14 @@ def read_rows(
     folder: str,
     num_classes: int,
     ensemble_method: str,
-    labels: Sequence[int] | None = None,
-    annotations: str = "",
+    listed: ExpectedList | None = None,
     outputs: Outputs = Outputs.SOFTMAX,
-    list_digest: str = "",
 ) -> ScoreTable:
     """Read the rows of all shards of a folder.
 
     Args:
-        labels: of the listed videos; None: those in the rows count.
-        annotations: path of the list that `labels` come from.
+        listed: None: the labels in the rows count.
         outputs: what the model returned.
-        list_digest: of the list, as a provenance has it.
     Raises:
         InputError: a shard is missing, duplicated or has another provenance, or the rows were made with other settings;
             the text names the file.
@@ -57,12 +54,8 @@ def read_rows(
     provenance = manifests[0].provenance
     _check_complete(paths[0], provenance)
     _check_keys(folder, provenance, num_classes, ensemble_method, outputs)
-    made_from = provenance.get("list_digest")
-    if list_digest and made_from and made_from != list_digest:
-        raise InputError(
-            f"{annotations} is not the list that {folder} was made from; set DATA.PATH_TO_DATA_DIR to the folder of "
-            "that list, or leave it out"
-        )
+    if listed:
+        listed.check_digest(provenance.get("list_digest"), str(paths[0]))
     parts = []
     for path in paths:
         parts.append(read_score_rows(rows_path(path), num_classes))
@@ -71,7 +64,7 @@ def read_rows(
     rows = rows[np.argsort(rows["video"])]
     failed = {index: entry for manifest in manifests for index, entry in manifest.failed().items()}
     rows_of = {shard_of(path).shard_id: rows_path(path) for path in paths}
-    return _table(rows, failed, provenance, folder, rows_of, labels, annotations)
+    return _table(rows, failed, provenance, folder, rows_of, listed)
 
 
 def _check_keys(
@@ -106,8 +99,7 @@ def _table(
     provenance: Mapping[str, Any],
     folder: str,
     rows_of: Mapping[int, Path],
-    listed_labels: Sequence[int] | None,
-    annotations: str,
+    listed: ExpectedList | None,
 ) -> ScoreTable:
     videos, num_videos = rows["video"], provenance["num_videos"]
     problems = [
@@ -115,9 +107,10 @@ def _table(
     ]
     if len(np.unique(rows["source"])) > 1 and are_alike(rows["scores"]):
         problems.append(f"{folder} holds the same scores for every video: the model ignores its input; check it")
-    if listed_labels is not None:
-        problems += _list_problems(videos, rows["label"], num_videos, listed_labels, annotations)
-    labels = {index: entry["label"] for index, entry in failed.items()} | dict(enumerate(listed_labels or []))
+    if listed:
+        problems += _list_problems(videos, rows["label"], num_videos, listed)
+    labels = {index: entry["label"] for index, entry in failed.items()}
+    labels |= dict(enumerate(listed.labels if listed else []))
     labels |= dict(zip(videos.tolist(), rows["label"].tolist(), strict=True))
     unlabelled = [video for video in range(num_videos) if labels.get(video) == UNLABELLED]
     incomplete = np.setdiff1d(np.arange(num_videos), [*videos, *unlabelled]).tolist()
@@ -126,7 +119,7 @@ def _table(
         folder=folder,
         scores=rows["scores"],
         labels=rows["label"],
-        expected_from=annotations or folder,
+        expected_from=listed.source if listed else folder,
         conditions=_conditions(provenance),
         incomplete=incomplete,
         missing=[_describe_missing(video, failed.get(video), rows_of[video % len(rows_of)]) for video in incomplete],
@@ -146,13 +139,11 @@ def _conditions(provenance: Mapping[str, Any]) -> dict[str, Any]:
     return made_with | {key: provenance.get(key) for key in CONDITIONS}
 
 
-def _list_problems(
-    videos: np.ndarray, labels: np.ndarray, num_videos: int, listed: Sequence[int], source: str
-) -> list[str]:
-    if len(listed) != num_videos:
-        return [f"{source} lists {len(listed)} videos, the rows were made from {num_videos}"]
+def _list_problems(videos: np.ndarray, labels: np.ndarray, num_videos: int, listed: ExpectedList) -> list[str]:
+    if len(listed.labels) != num_videos:
+        return [f"{listed.source} lists {len(listed.labels)} videos, the rows were made from {num_videos}"]
     return [
-        f"video {video} has label {label}; {source} lists it with {listed[video]}"
+        f"video {video} has label {label}; {listed.source} lists it with {listed.labels[video]}"
         for video, label in zip(videos, labels, strict=True)
-        if listed[video] != label
+        if listed.labels[video] != label
     ]

@@ -8,7 +8,7 @@ import xxhash
 
 from x3d.errors import InputError
 from x3d.files import read_regular
-from x3d.storage.atomic import write_all
+from x3d.storage.atomic import errors_naming, write_all
 
 SYNC_INTERVAL_SECONDS = 2
 _CHECKSUM_DIGITS = 16
@@ -44,13 +44,11 @@ class Journal:
             OSError: it cannot be written; the text names the file.
         """
         self._checksum = _checksum(self._checksum, event)
-        try:
+        with errors_naming(self._path):
             write_all(self._descriptor, f"{self._checksum} {event}\n".encode())
             if time.monotonic() - self._synced_at > SYNC_INTERVAL_SECONDS:
                 os.fsync(self._descriptor)
                 self._synced_at = time.monotonic()
-        except OSError as error:
-            raise OSError(error.errno, error.strerror, str(self._path)) from error
 
     def close(self) -> None:
         """Close the file; it stays."""

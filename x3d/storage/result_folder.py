@@ -14,8 +14,8 @@ import xxhash
 from x3d.dataset.naming import parse_result_name
 from x3d.errors import InputError, RunError
 from x3d.storage.ais_bench_summary import SUMMARY_SUFFIX, summary_path
-from x3d.storage.atomic import remove_leftovers, sync_file_system, sync_folder, write_all
-from x3d.storage.scratch import locked_scratch
+from x3d.storage.atomic import errors_naming, remove_leftovers, sync_file_system, sync_folder, write_all
+from x3d.storage.scratch import ScratchNeededError, locked_scratch
 
 _DEVICE_FOLDER = re.compile(r"device\d+")
 _PASSED_OVER = re.compile(rf"\..*|Thumbs\.db|sumary\.json|.*{re.escape(SUMMARY_SUFFIX)}")
@@ -73,8 +73,9 @@ def new_result_folder(folder: Path) -> Iterator[Path]:
     Nothing is renamed if the private folder is empty.
 
     Raises:
-        InputError: the folder holds files or another run is writing it, or its parent cannot be created.
-        RunError: for an OSError within or when renaming; the text names the file.
+        InputError: the folder is a link or holds files, another run is writing it, or its parent cannot be created.
+        RunError: a file of the private folder cannot be written; the text names it.
+        ScratchNeededError: the private folder cannot be renamed; it stays, and the text names it.
     """
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
@@ -84,19 +85,38 @@ def new_result_folder(folder: Path) -> Iterator[Path]:
         raise InputError(f"--output {folder.parent}: {error.strerror}") from error
     with lock:
         remove_leftovers(summary_path(folder))
+        if folder.is_symlink():
+            raise InputError(f"{folder} is a link, which cannot be replaced; give another --output_dirname")
         if os.path.lexists(folder) and (not folder.is_dir() or any(folder.iterdir())):
             raise InputError(f"{folder} holds files of another run; remove it or give another --output_dirname")
         partial = scratch / folder.name
         try:
             partial.mkdir()
             yield partial
-            if any(partial.iterdir()):
-                sync_file_system(partial)
-                os.replace(partial, folder)
-                sync_folder(folder.parent)
+            has_results = any(partial.iterdir())
+            sync_file_system(partial)
         except OSError as error:
-            name = folder / Path(error.filename).name if error.filename else folder
+            if not error.filename or not Path(error.filename).is_relative_to(partial):
+                raise
+            name = folder / Path(error.filename).relative_to(partial)
             raise RunError(f"{name} cannot be written: {error.strerror}; infer again") from error
+        if has_results:
+            _rename(partial, folder)
+
+
+def _rename(partial: Path, folder: Path) -> None:
+    """Rename a complete folder of results.
+
+    Raises:
+        ScratchNeededError: it cannot be renamed.
+    """
+    try:
+        os.replace(partial, folder)
+        sync_folder(folder.parent)
+    except OSError as error:
+        raise ScratchNeededError(
+            f"{folder} cannot be written: {error.strerror}; all results are in {partial}, rename it"
+        ) from error
 
 
 def write_result(folder: Path, stem: str, scores: np.ndarray, suffix: str) -> tuple[str, str]:
@@ -111,11 +131,8 @@ def write_result(folder: Path, stem: str, scores: np.ndarray, suffix: str) -> tu
     """
     path = folder / f"{stem}_0{suffix}"
     content = encode_scores(scores, suffix)
-    try:
-        with open(path, "xb", buffering=0) as file:
-            write_all(file.fileno(), content)
-    except OSError as error:
-        raise OSError(error.errno, error.strerror, str(path)) from error
+    with errors_naming(path), open(path, "xb", buffering=0) as file:
+        write_all(file.fileno(), content)
     return path.name, xxhash.xxh3_64_hexdigest(content)
 
 

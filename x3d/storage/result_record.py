@@ -1,10 +1,12 @@
 """Read how the results of a folder were made, from the summaries of ais_bench or x3d_infer.py."""
 
 import dataclasses
+import functools
 import json
 import os
 import re
 from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -24,9 +26,12 @@ from x3d.storage.ais_bench_summary import (
     SUMMARY_SUFFIX,
     summary_path,
 )
+from x3d.storage.expected_list import ExpectedList
+from x3d.storage.provenance import provenance_differences
 from x3d.storage.view_records import find_records
 
-REMEDY = "remove it and set DATA.PATH_TO_DATA_DIR, or infer again"
+_INFER = "infer again"
+_REMOVE = "remove it and set DATA.PATH_TO_DATA_DIR, or infer again"
 _DIGEST_AT_END = re.compile(rb', "%s": "([0-9a-f]{16})"}\s*' % DIGEST.encode())
 
 
@@ -37,6 +42,7 @@ class ResultRecord:
     Attributes:
         source: the file that records it.
         labels: label of each view that the run was to write.
+        names: of the files of those results.
         digests: xxh3-64 of each result's bytes, by the file's name; of ais_bench's results empty.
         provenance: of the results, as x3d_infer.py records it; of ais_bench's empty.
         input_folder: what the views were read from, None if unknown.
@@ -47,6 +53,7 @@ class ResultRecord:
 
     source: str
     labels: Mapping[int, int]
+    names: AbstractSet[str] = frozenset()
     digests: Mapping[str, str] = field(default_factory=dict)
     provenance: Mapping[str, Any] = field(default_factory=dict)
     input_folder: str | None = None
@@ -74,21 +81,24 @@ class ResultRecord:
             values = " ".join(f"{key} {value}" for key, value in known.items())
             raise InputError(f"{self.views_source or self.source} records other keys for these results: set {values}")
 
-    def check_list(self, list_digest: str, source: str) -> None:
+    def check_list(self, listed: ExpectedList) -> None:
         """Compare the list that the views were made from with another.
 
-        Args:
-            list_digest: of the other, empty if there is none.
-            source: path of the other.
         Raises:
             InputError: they differ.
         """
-        made_from = self.views.get("list_digest")
-        if list_digest and made_from and made_from != list_digest:
-            raise InputError(
-                f"{source} is not the list that the views were made from, as {self.views_source} records; set "
-                "DATA.PATH_TO_DATA_DIR to the folder of that list, or leave it out"
-            )
+        listed.check_digest(self.views.get("list_digest"), self.views_source)
+
+    def describe_foreign(self, view: int, name: str) -> str | None:
+        """Describe why a result is not of the recorded run, None if it is."""
+        if name in self.names:
+            return None
+        result = name if view in self.labels else f"view {view}"
+        return f"{result} is not named by {self.source}: it is of another run"
+
+    def unchecked(self) -> list[str]:
+        """List what cannot be checked of the results without further records."""
+        return [name for name, known in (("values", self.digests), ("provenance", self.provenance)) if not known]
 
 
 class _Sample(NamedTuple):
@@ -103,23 +113,44 @@ def read_record(folder: str) -> ResultRecord | None:
     """Read the summary beside a folder, or those of several devices in it.
 
     Returns:
-        None without a summary, or if it names no view.
+        None without a summary.
     Raises:
-        InputError: a summary is damaged or of another form, or a view is named twice.
+        InputError: a summary is damaged or of another form, or names no view; or several name the same view, or have
+            another provenance.
     """
     root = Path(os.path.abspath(folder))
-    beside = summary_path(root)
-    paths = [beside] if os.path.lexists(beside) else sorted(root.glob(f"device*{SUMMARY_SUFFIX}"))
-    records = [read_summary(path) for path in paths]
-    labels: dict[int, int] = {}
-    for record in records:
-        if twice := labels.keys() & record.labels.keys():
-            raise InputError(f"{record.source} names view {min(twice)} twice; {REMEDY}")
-        labels |= record.labels
-    if not labels:
+    beside = [path for path in [summary_path(root)] if os.path.lexists(path)]
+    of_devices = sorted(root.glob(f"device*{SUMMARY_SUFFIX}"))
+    if beside and of_devices:
+        raise InputError(f"{beside[0]} and {of_devices[0]} both describe {folder}; remove the one of another run")
+    records = [_with_views_of_input(read_summary(path), root.parent) for path in [*beside, *of_devices]]
+    if not records:
         return None
-    record = dataclasses.replace(records[0], labels=labels)
-    return record if record.provenance else _with_views_of_input(record, root.parent)
+    record = functools.reduce(_merge, records)
+    if not record.labels:
+        raise InputError(f"{record.source} names no result of a view; {_INFER if record.provenance else _REMOVE}")
+    return record
+
+
+def _merge(first: ResultRecord, other: ResultRecord) -> ResultRecord:
+    """Merge the records of two devices.
+
+    Raises:
+        InputError: they name the same view, or have another provenance.
+    """
+    of_first, of_other = (record.provenance or {"views": record.views} for record in (first, other))
+    differences = provenance_differences(of_first, of_other)
+    if differences:
+        raise InputError(f"{other.source} is of another run than {first.source}: {'; '.join(differences)}; {_INFER}")
+    if twice := first.labels.keys() & other.labels.keys():
+        raise InputError(f"{other.source} and {first.source} both name view {min(twice)}; {_INFER}")
+    return dataclasses.replace(
+        first,
+        labels={**first.labels, **other.labels},
+        names=first.names | other.names,
+        digests={**first.digests, **other.digests},
+        missing_videos={**first.missing_videos, **other.missing_videos},
+    )
 
 
 def _with_views_of_input(record: ResultRecord, parent: Path) -> ResultRecord:
@@ -128,12 +159,13 @@ def _with_views_of_input(record: ResultRecord, parent: Path) -> ResultRecord:
     Raises:
         InputError: the manifest is damaged or in use.
     """
+    if record.provenance or record.input_folder is None:
+        return record
     for base in (parent, Path()):  # ais_bench's current folder is unknown
-        folder = base / record.input_folder if record.input_folder else Path("none")
+        folder = base / record.input_folder
         records = find_records(folder) if folder.is_dir() else None
         if records:
-            missing = records.missing_videos()
-            source = str(folder / "manifest.json")
+            source, missing = records.source, records.missing_videos()
             return dataclasses.replace(record, views=records.provenance, views_source=source, missing_videos=missing)
     return record
 
@@ -146,18 +178,27 @@ def read_summary(path: Path) -> ResultRecord:
     """
     try:
         content = read_regular(path)
+    except OSError as error:
+        raise InputError(f"{path} cannot be read: {error.strerror}; make it readable, or infer again") from error
+    remedy = _remedy(content)
+    try:
         record, named_twice = _record(path, json.loads(content, object_pairs_hook=_reduce))
     except RecursionError as error:
-        raise InputError(f"{path} is not a summary of ais_bench: it is nested too deep; {REMEDY}") from error
-    except OSError as error:
-        raise InputError(f"{path} cannot be read: {error.strerror}; {REMEDY}") from error
+        raise InputError(f"{path} is not a summary of ais_bench: it is nested too deep; {remedy}") from error
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise InputError(f"{path} is not a summary of ais_bench: {error!r}; {REMEDY}") from error
+        raise InputError(f"{path} is not a summary of ais_bench: {error!r}; {remedy}") from error
     if not _is_intact(content, has_digest=bool(record.provenance)):
-        raise InputError(f"{path} is damaged: its content does not fit the digest in it; {REMEDY}")
+        raise InputError(f"{path} is damaged: its content does not fit the digest in it; {remedy}")
     if named_twice:
-        raise InputError(f"{path} names view {min(named_twice)} twice; {REMEDY}")
+        raise InputError(f"{path} names view {min(named_twice)} twice; {remedy}")
     return record
+
+
+def _remedy(content: bytes) -> str:
+    """Advise what to do about an unusable summary: without one of x3d_infer.py its results would not be checked."""
+    is_own = any(f'"{key}"'.encode() in content for key in (DIGEST, PROVENANCE, MISSING_VIDEOS))
+    is_ais_benchs = SAMPLES.encode() in content and not is_own
+    return _REMOVE if is_ais_benchs else _INFER
 
 
 def _reduce(pairs: list[tuple[str, Any]]) -> Any:
@@ -187,7 +228,7 @@ def _record(path: Path, summary: Any) -> tuple[ResultRecord, set[int]]:
     """
     labels: dict[int, int] = {}
     digests: dict[str, str] = {}
-    named_twice = set()
+    names, named_twice = set(), set()
     source = ""
     for sample in summary[SAMPLES].values():
         source = source or sample.source
@@ -197,11 +238,13 @@ def _record(path: Path, summary: Any) -> tuple[ResultRecord, set[int]]:
                 if view in labels:
                     named_twice.add(view)
                 labels[view] = label
+                names.add(name)
                 if sample.digest:
                     digests[name] = sample.digest
     missing = {int(index): text for index, text in summary.get(MISSING_VIDEOS, {}).items()}
-    folder = os.path.dirname(source) if source else None
+    folder = os.path.dirname(source) or "." if source else None
     provenance = summary.get(PROVENANCE) or {}
     views = provenance.get("views") or {}
     digests = digests if provenance else {}
-    return ResultRecord(str(path), labels, digests, provenance, folder, views, str(path), missing), named_twice
+    record = ResultRecord(str(path), labels, names, digests, provenance, folder, views, str(path), missing)
+    return record, named_twice

@@ -15,6 +15,7 @@ A row is little-endian and holds, in this order:
 Corrupt rows stay in the file and are ignored.
 """
 
+import contextlib
 import errno
 import logging
 import os
@@ -30,7 +31,7 @@ import xxhash
 from x3d.dataset.annotations import Video
 from x3d.errors import InputError
 from x3d.files import read_regular
-from x3d.storage.atomic import partial_path, sync_folder, take_lock, write_all
+from x3d.storage.atomic import errors_naming, replace_file, take_lock, write_all
 from x3d.video.source import Source
 
 logger = logging.getLogger(__name__)
@@ -74,7 +75,7 @@ def row_type(num_classes: int) -> np.dtype:
     )
 
 
-def source_of(row: np.ndarray) -> Source:
+def source_of_row(row: np.ndarray) -> Source:
     """Read the source of a row."""
     return Source(int(row["size"]), int(row["mtime_ns"]), int(row["source"]))
 
@@ -99,9 +100,9 @@ def read_score_rows(path: Path, num_classes: int) -> np.ndarray:
         raise InputError(f"{path} cannot be read: {error.strerror}") from error
     rows: np.ndarray = np.frombuffer(content[: len(content) // dtype.itemsize * dtype.itemsize], dtype=dtype)
     good = np.array([_checksum(row) == row["check"] for row in rows], dtype=bool)
-    num_corrupt = -(-len(content) // dtype.itemsize) - int(good.sum())
-    if num_corrupt:
-        logger.warning("%s: corrupt rows are skipped: %d", path, num_corrupt)
+    num_skipped = -(-len(content) // dtype.itemsize) - int(good.sum())
+    if num_skipped:
+        logger.warning("%s: corrupt rows are skipped: %d", path, num_skipped)
     rows = rows[good]
     rows = rows[np.argsort(rows["video"])]
     repeated = rows["video"][1:][np.diff(rows["video"]) == 0]
@@ -153,12 +154,10 @@ class ScoreRows:
         row["size"], row["mtime_ns"], row["source"] = result.source.size, result.source.mtime_ns, result.source.hash
         row["rotation"], row["corrupt_frames"] = result.rotation, result.corrupt_frames
         row["check"] = _checksum(row)
-        try:
+        with errors_naming(self.path):
             write_all(self._descriptor, row.tobytes())
             if time.monotonic() - self._synced_at > SYNC_INTERVAL_SECONDS:
                 self.sync()
-        except OSError as error:
-            raise OSError(error.errno, error.strerror, str(self.path)) from error
         self.num_rows += 1
         self.num_rotated += bool(result.rotation)
         self.num_corrupt += bool(result.corrupt_frames)
@@ -169,10 +168,11 @@ class ScoreRows:
         Raises:
             OSError: they cannot be written, or the file was removed.
         """
-        os.fdatasync(self._descriptor)
-        self._synced_at = time.monotonic()
-        if not self.path.exists() or not os.path.samestat(self.path.stat(), os.fstat(self._descriptor)):
-            raise OSError(errno.ENOENT, "it was removed or replaced during the run", str(self.path))
+        with errors_naming(self.path):
+            os.fdatasync(self._descriptor)
+            self._synced_at = time.monotonic()
+            if not self.path.exists() or not os.path.samestat(self.path.stat(), os.fstat(self._descriptor)):
+                raise OSError(errno.ENOENT, "it was removed or replaced during the run")
 
     def drop(self, videos: Sequence[int]) -> None:
         """Remove the rows of videos: the file is replaced by a new one, which is locked first.
@@ -181,27 +181,27 @@ class ScoreRows:
             OSError: it cannot be written; the old file stays.
         """
         kept = self.rows[~np.isin(self.rows["video"], videos)]
-        partial = partial_path(self.path)
-        descriptor = take_lock(partial)
-        try:
-            write_all(descriptor, kept.tobytes())
-            os.fsync(descriptor)
-            os.replace(partial, self.path)
-        except BaseException:
-            os.close(descriptor)
-            partial.unlink(missing_ok=True)
-            raise
-        sync_folder(self.path.parent)
+        with contextlib.ExitStack() as on_error:
+            with replace_file(self.path) as file:
+                descriptor = take_lock(Path(file.name))
+                on_error.callback(os.close, descriptor)
+                write_all(descriptor, kept.tobytes())
+            on_error.pop_all()
         os.close(self._descriptor)
         self._descriptor = descriptor
         self._set(kept)
 
     def close(self) -> None:
-        """Sync the rows and release the lock."""
-        try:
-            os.fdatasync(self._descriptor)
-        finally:
-            os.close(self._descriptor)
+        """Sync the rows and release the lock.
+
+        Raises:
+            OSError: they cannot be written.
+        """
+        with errors_naming(self.path):
+            try:
+                os.fdatasync(self._descriptor)
+            finally:
+                os.close(self._descriptor)
 
     def __enter__(self) -> Self:
         return self

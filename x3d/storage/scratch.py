@@ -9,15 +9,19 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from x3d.errors import InputError
+from x3d.errors import InputError, RunError
 from x3d.storage.atomic import take_lock, write_all
 
 _SCRATCH_NAME = re.compile(r"\.scratch-[A-Za-z0-9_]{8,}")
 
 
+class ScratchNeededError(RunError):
+    """Finished work cannot be moved from a scratch folder, which stays; the text names it."""
+
+
 @contextlib.contextmanager
 def locked_scratch(lock: Path) -> Iterator[Path]:
-    """Hold a lock and yield a new folder beside it; both are removed at the end.
+    """Hold a lock and yield a new folder beside it; both are removed at the end, the folder unless it is needed.
 
     The folder has a random name, which the lock file records, so that the next run there removes the folders of runs
     that were killed, under whatever lock, and no others.
@@ -25,6 +29,7 @@ def locked_scratch(lock: Path) -> Iterator[Path]:
     Raises:
         InputError: another run holds the lock.
         OSError: lock or folder cannot be created.
+        ScratchNeededError: of the block; the folder stays.
     """
     descriptor = take_lock(lock)
     scratch: Path | None = None
@@ -35,6 +40,11 @@ def locked_scratch(lock: Path) -> Iterator[Path]:
         os.ftruncate(descriptor, 0)
         write_all(descriptor, scratch.name.encode())
         yield scratch
+    except ScratchNeededError:
+        scratch = None
+        with contextlib.suppress(OSError):  # so that the next run does not remove it
+            os.ftruncate(descriptor, 0)
+        raise
     finally:
         if scratch:
             shutil.rmtree(scratch, ignore_errors=True)

@@ -14,7 +14,7 @@ from x3d.dataset.annotations import Video
 from x3d.dataset.naming import VIEW_SUFFIXES, WHOLE, Shard, parse_view_stem
 from x3d.errors import InputError, counted
 from x3d.storage.atomic import remove_leftovers
-from x3d.storage.entries import source_of
+from x3d.storage.entries import source_of_entry
 from x3d.storage.manifest import Manifest, remove_manifest
 from x3d.storage.provenance import provenance_differences
 from x3d.storage.scratch import locked_scratch
@@ -201,7 +201,7 @@ def lock_path(manifest: Path) -> Path:
 def _forget_changed(manifest: Manifest, videos: Sequence[Video]) -> None:
     """Forget videos whose file has another content than the views were made of; the views of a missing file stand."""
     done = [video for video in videos if manifest.is_done(video.index)]
-    for index in find_changed((video, source_of(manifest.entry(video.index))) for video in done):
+    for index in find_changed((video, source_of_entry(manifest.entry(video.index))) for video in done):
         manifest.forget(index)
 
 

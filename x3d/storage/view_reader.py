@@ -76,8 +76,8 @@ def open_views(source: str) -> Views:
     These are ais_bench's files and order: `2_7.npy` comes before `10_3.npy`.
 
     Raises:
-        InputError: folder or file does not exist, x3d_preprocess.py still writes there, or a manifest beside the views
-            is damaged, does not record a view, or records one that is missing.
+        InputError: folder or file does not exist or cannot be read, x3d_preprocess.py still writes there, or a manifest
+            beside the views is damaged, does not record a view, or records one that is missing.
     """
     is_folder = os.path.isdir(source)
     paths = _list_folder(source) if is_folder else _list_files(source.split(","))
@@ -90,12 +90,15 @@ def open_views(source: str) -> Views:
 def _list_folder(folder: str) -> list[str]:
     """List the views of a folder, in order."""
     names = []
-    with os.scandir(folder) as entries:
-        for entry in entries:
-            if entry.name.lower().endswith(VIEW_SUFFIXES):
-                if not entry.is_file():
-                    raise _not_regular(entry.path)
-                names.append(entry.name)
+    try:
+        with os.scandir(folder) as entries:
+            for entry in entries:
+                if entry.name.lower().endswith(VIEW_SUFFIXES):
+                    if not entry.is_file():
+                        raise _not_regular(entry.path)
+                    names.append(entry.name)
+    except OSError as error:
+        raise InputError(f"--input {folder} cannot be read: {error.strerror}; make it readable") from error
     if not names:
         raise InputError(f"--input {folder} holds no .npy or .bin; make them with x3d_preprocess.py")
     start = os.path.join(folder, "")
@@ -118,7 +121,7 @@ def _not_regular(path: str) -> InputError:
 def _find_records_of_files(paths: Sequence[str]) -> ViewRecords | None:
     """Find the records of files that lie in one folder, or in several without manifests."""
     folders = sorted({os.path.dirname(path) for path in paths})
-    records = {folder: found for folder in folders if (found := find_records(Path(folder)))}
+    records = {folder: found for folder in folders if (found := find_records(Path(folder or ".")))}
     if records and len(folders) > 1:
         raise InputError(f"--input names views of {' and '.join(folders)}; give views of one folder with a manifest")
     return next(iter(records.values()), None)

@@ -19,6 +19,7 @@ class ViewRecords:
 
     Attributes:
         provenance: that of all manifests.
+        source: path of the first manifest.
 
     Raises:
         InputError: they are not manifests of views.
@@ -26,6 +27,7 @@ class ViewRecords:
 
     def __init__(self, folder: Path, manifests: Sequence[Manifest]) -> None:
         self.provenance = manifests[0].provenance
+        self.source = str(manifests[0].path)
         self._folder = folder
         self._entries = {index: entry for manifest in manifests for index, entry in manifest.entries().items()}
         self._done = {index: entry for manifest in manifests for index, entry in manifest.done().items()}
@@ -86,9 +88,13 @@ def find_records(folder: Path) -> ViewRecords | None:
     """Read the manifests in a folder, None if it has none.
 
     Raises:
-        InputError: x3d_preprocess.py still writes there, or the manifests are damaged or do not belong together.
+        InputError: x3d_preprocess.py still writes there, the folder cannot be read, or the manifests are damaged or do
+            not belong together.
     """
-    names = [name for name in os.listdir(folder) if name.startswith(("manifest", ".manifest"))]
+    try:
+        names = [name for name in os.listdir(folder) if name.startswith(("manifest", ".manifest"))]
+    except OSError as error:
+        raise InputError(f"{folder} cannot be read: {error.strerror}; make it readable") from error
     for name in names:
         if name.startswith(".") and name.endswith(".lock") and is_locked(folder / name):
             raise InputError(f"{folder} is in use by x3d_preprocess.py ({name} is locked); wait until it ends")
