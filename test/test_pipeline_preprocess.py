@@ -125,7 +125,6 @@ def test_done_and_failed_videos_are_recorded_and_summed_up(data, runner, tmp_pat
 def test_the_nodes_of_a_cluster_must_see_videos_and_scratch_folder(data, runner, tmp_path):
     chosen = settings(data, tmp_path / "out")
     preprocess(chosen)
-    (data.val / "a.mp4").write_bytes(b"a")
     given, requirements, resources = runner.opened_with
     assert (given, resources) == (chosen.runner, None)
     *paths, scratch = requirements().paths
