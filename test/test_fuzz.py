@@ -79,7 +79,10 @@ def test_only_other_weights_of_the_same_graph_are_undetectable(intact, tmp_path,
     model = onnx.load("other.onnx")
     model.graph.node[0].name += "x"
     onnx.save(model, tmp_path / "renamed.onnx")
-    assert not is_undetectable(tmp_path / "renamed.onnx")
+    assert is_undetectable(tmp_path / "renamed.onnx"), "nothing refers to the name of a node"
+    model.graph.node[0].op_type = "Identity"
+    onnx.save(model, tmp_path / "rewired.onnx")
+    assert not is_undetectable(tmp_path / "rewired.onnx")
     assert not is_undetectable(intact / "cfg.yaml")
     assert KINDS["older_checkpoints"].is_undetectable(intact / "older.pyth")
     assert not KINDS["older_checkpoints"].is_undetectable(intact / "cfg.yaml")
