@@ -12,12 +12,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 import x3d_postprocess
 from demo.small import SMALL
 from test.videos import write_video
+from x3d.storage.evaluation_folder import rows_path
 from x3d.storage.manifest import Manifest
+from x3d.storage.provenance import provenance_seed
+from x3d.storage.score_rows import read_score_rows
 
 ROOT = Path(__file__).parent.parent
 GOLDEN = Path(__file__).parent / "golden"
@@ -106,6 +110,11 @@ def content(folder: Path) -> dict[str, bytes]:
 def states(folder: Path, name: str = "manifest.json") -> dict[str, dict[str, Any]]:
     """Read the state of each video from a manifest and its journal."""
     return {str(index): dict(entry) for index, entry in Manifest.load(folder / name).entries().items()}
+
+
+def read_rows_of(manifest: Path, num_classes: int = 9) -> np.ndarray:
+    """Read the rows that go with a manifest."""
+    return read_score_rows(rows_path(manifest), num_classes, provenance_seed(Manifest.load(manifest).provenance))
 
 
 def start(script: str, arguments: Sequence[str], **settings: Any) -> "subprocess.Popen[str]":

@@ -25,6 +25,7 @@ from test.helpers import (
     line_of,
     postprocess,
     preprocess_keys,
+    read_rows_of,
     start,
     wait_until,
     with_keys,
@@ -90,7 +91,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
 
 
 def rows(folder: Path) -> np.ndarray:
-    found = np.concatenate([read_score_rows(path, 9) for path in folder.glob("*.rows")])
+    found = np.concatenate([read_rows_of(path) for path in folder.glob("manifest*.json")])
     return found[np.argsort(found["video"])]
 
 
@@ -230,7 +231,7 @@ def test_a_torn_or_damaged_row_is_redone(spoil, data, small_onnx, undisturbed, t
         content[70] ^= 1
     journal.write_bytes(content)
     assert x3d_evaluate.main(evaluate_keys(data, small_onnx, tmp_path / "eval")) == 0
-    assert "corrupt rows are skipped: 1" in caplog.text
+    assert "rows that are corrupt or of another evaluation are skipped: 1" in caplog.text
     assert "10 videos, 1 to do" in caplog.text
     assert (rows(tmp_path / "eval").tobytes(), line_of(capsys)) == undisturbed
 
@@ -396,14 +397,14 @@ def test_a_task_holds_a_core_and_its_share_of_the_engines_device(device, held):
 def test_a_row_is_written_whole_though_a_write_is_short(tmp_path, monkeypatch):
     write = os.write
     monkeypatch.setattr(os, "write", lambda descriptor, data: write(descriptor, data[:7]))
-    with ScoreRows(tmp_path / "rows", 9) as journal:
+    with ScoreRows(tmp_path / "rows", 9, 7) as journal:
         journal.append(Video(5, "", "", 1), VideoScores(np.arange(9, dtype=np.float32), Source(1, 2, 3)))
-    assert read_score_rows(tmp_path / "rows", 9)["scores"].tolist() == [list(range(9))]
+    assert read_score_rows(tmp_path / "rows", 9, 7)["scores"].tolist() == [list(range(9))]
 
 
 def test_two_runs_do_not_write_one_folder_of_rows(data, small_onnx, tmp_path, caplog):
     (tmp_path / "eval").mkdir()
-    with ScoreRows(tmp_path / "eval" / "manifest.rows", 9):
+    with ScoreRows(tmp_path / "eval" / "manifest.rows", 9, 0):
         assert x3d_evaluate.main(evaluate_keys(data, small_onnx, tmp_path / "eval")) == 2
     assert "is in use by another run" in caplog.text
 

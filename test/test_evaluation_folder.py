@@ -14,6 +14,7 @@ from x3d.storage.evaluation_folder import drop_changed, is_eval_folder, open_sha
 from x3d.storage.evaluation_rows import read_rows
 from x3d.storage.expected_list import ExpectedList
 from x3d.storage.manifest import Manifest
+from x3d.storage.provenance import provenance_seed
 from x3d.storage.score_rows import ScoreRows, VideoScores
 from x3d.video.source import Source, read_source
 
@@ -51,7 +52,7 @@ def listed(*labels: int, digest: str = "abc") -> ExpectedList:
 
 
 def append(path: Path, video: int, label: int, scores: np.ndarray, source: Source = SOURCE) -> None:
-    with ScoreRows(path, 3) as rows:
+    with ScoreRows(path, 3, provenance_seed(MADE_FROM)) as rows:
         rows.append(Video(video, f"{video}.mp4", "", label), VideoScores(scores, source))
 
 
@@ -174,7 +175,7 @@ def test_a_row_of_a_video_that_is_not_in_the_list_is_rejected(video, tmp_path):
         read(tmp_path)
     with pytest.raises(ValueError, match=match):
         open_shard(str(tmp_path), WHOLE, MADE_FROM, 3)
-    with ScoreRows(tmp_path / "manifest.rows", 3) as rows:
+    with ScoreRows(tmp_path / "manifest.rows", 3, provenance_seed(MADE_FROM)) as rows:
         assert rows.num_rows == 6
 
 
@@ -371,3 +372,15 @@ def test_a_manifest_without_a_file_of_rows_is_of_another_provenance(tmp_path):
     Manifest(tmp_path / "manifest.json", {"views_per_video": 30}).save()
     with pytest.raises(ValueError, match="has another provenance"):
         open_shard(str(tmp_path), WHOLE, MADE_FROM, 3)
+
+
+def test_rows_of_another_model_do_not_fit_the_manifest(tmp_path, caplog):
+    """FAULTS 1: rows that are copied over those of another evaluation were scored as its own."""
+    for name, model in (("a", "abc"), ("b", "other")):
+        _, rows = open_shard(str(tmp_path / name), WHOLE, MADE_FROM | {"model_digest": model}, 3)
+        with rows:
+            for video in range(5):
+                rows.append(Video(video, f"{video}.mp4", "", 0), VideoScores(SCORES[0], SOURCE))
+    (tmp_path / "a" / "manifest.rows").write_bytes((tmp_path / "b" / "manifest.rows").read_bytes())
+    assert read(tmp_path / "a").incomplete == [0, 1, 2, 3, 4]
+    assert "manifest.rows: rows that are corrupt or of another evaluation are skipped: 5" in caplog.text

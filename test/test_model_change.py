@@ -8,7 +8,7 @@ import onnx
 import pytest
 
 import x3d_evaluate
-from test.helpers import Dataset, evaluate_keys
+from test.helpers import Dataset, evaluate_keys, read_rows_of
 from x3d.dataset.annotations import Video
 from x3d.errors import RunError
 from x3d.execution.process_pool import Workers
@@ -16,7 +16,6 @@ from x3d.network.engine import ENGINES
 from x3d.network.model_file import read_model
 from x3d.pipeline import evaluate as module
 from x3d.storage.evaluation_folder import open_shard
-from x3d.storage.score_rows import read_score_rows
 
 
 @pytest.fixture(scope="module")
@@ -52,7 +51,7 @@ def test_a_model_that_changes_before_the_workers_load_it_stops_the_run(
     expected = f"model {model} has changed since the run started" if change == "replaced" else f"{model} does not exist"
     assert expected in caplog.text
     assert "internal_error" not in caplog.text
-    assert len(read_score_rows(tmp_path / "out" / "manifest.rows", 9)) == 0
+    assert len(read_rows_of(tmp_path / "out" / "manifest.json")) == 0
 
 
 def test_rows_of_one_model_are_not_resumed_with_another(data, model, tmp_path, caplog):

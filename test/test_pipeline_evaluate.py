@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from test.helpers import ROOT, Dataset, evaluate_keys, states, with_keys
+from test.helpers import ROOT, Dataset, evaluate_keys, read_rows_of, states, with_keys
 from test.local_runner import LocalRunner
 from x3d.config.loading import load_cfg
 from x3d.dataset.annotations import Video
@@ -21,7 +21,7 @@ from x3d.network.model_file import read_model
 from x3d.pipeline import evaluate as module
 from x3d.pipeline.evaluate import EvaluateSettings, count_workers, evaluate, plan_scorer, task_resources
 from x3d.scoring.outputs import Outputs
-from x3d.storage.score_rows import VideoScores, read_score_rows
+from x3d.storage.score_rows import VideoScores
 from x3d.video.sampling import Sampling
 from x3d.video.source import Source, read_source
 from x3d.video.transform import Transform
@@ -226,7 +226,7 @@ def test_scores_become_rows_and_failures_entries(data, model, tmp_path, monkeypa
     [failed] = summary.failed
     assert {key: failed[key] for key in entry} == entry
     assert states(out) == {"3": failed}
-    rows = read_score_rows(out / "manifest.rows", 9)
+    rows = read_rows_of(out / "manifest.json")
     assert (rows["video"].tolist(), rows["label"].tolist()) == ([0, 1, 2, 4], [0, 1, 2, 4])
     np.testing.assert_array_equal(rows["scores"], np.eye(9)[[0, 1, 2, 4]])
     assert (summary.num_rotated, summary.num_corrupt) == (1, 2)

@@ -20,7 +20,7 @@ import pytest
 
 import x3d_evaluate
 import x3d_preprocess
-from test.helpers import ROOT, SMALL, Dataset
+from test.helpers import ROOT, SMALL, Dataset, read_rows_of
 from test.videos import write_video
 from x3d.dataset.annotations import Video
 from x3d.errors import EngineError, InputError, RunError, VideoError
@@ -28,7 +28,7 @@ from x3d.execution.ray_cluster import RayWorkers
 from x3d.execution.ray_node import _cached, _node_workers
 from x3d.execution.requirements import NodeRequirements
 from x3d.network.model_file import read_model
-from x3d.storage.score_rows import read_score_rows, row_type
+from x3d.storage.score_rows import row_type
 
 pytestmark = pytest.mark.skipif(
     importlib.util.find_spec("ray") is None, reason="Ray is not installed: pip install -r requirements-ray.txt"
@@ -107,7 +107,7 @@ def evaluation(data, small_onnx, tmp_path_factory) -> tuple[list[str], np.ndarra
     assert x3d_evaluate.main(by_files(data, *keys, "X3D_EVALUATE.OUTPUT_PATH", str(folder))) == 1
     details = json.loads((folder.parent / "eval_accuracy.json").read_text())
     line = {key: details[key] for key in ("split", "top1_acc", "top5_acc")}
-    return keys, read_score_rows(folder / "manifest.rows", 9), json.dumps(line)
+    return keys, read_rows_of(folder / "manifest.json"), json.dumps(line)
 
 
 def wait_for_rows(process: "subprocess.Popen[str]", folder: Path, num_rows: int = 1) -> None:
@@ -124,7 +124,7 @@ def check_evaluation(process: "subprocess.Popen[str]", folder: Path, evaluation:
     output, errors = process.communicate(timeout=TIMEOUT_SECONDS)
     assert process.returncode == 1, errors
     assert output.splitlines()[-1] == evaluation[2]
-    rows = read_score_rows(folder / "manifest.rows", 9)
+    rows = read_rows_of(folder / "manifest.json")
     assert rows["video"].tolist() == [n for n in range(NUM_VIDEOS) if n != 4]
     assert np.abs(rows["scores"] - evaluation[1]["scores"]).max() < 30e-6
     assert json.loads((folder / "manifest.json").read_text())["videos"]["4"]["reason"] == "empty"
@@ -164,7 +164,7 @@ def test_the_run_of_a_killed_driver_resumes(data, evaluation, cluster, tmp_path)
         process.send_signal(by)
         process.communicate(timeout=TIMEOUT_SECONDS)
         assert process.returncode == status
-        num_done = len(read_score_rows(tmp_path / "manifest.rows", 9))
+        num_done = len(read_rows_of(tmp_path / "manifest.json"))
         assert num_done < NUM_VIDEOS - 1
     process = start("x3d_evaluate.py", data, *evaluation[0], *output, address=cluster.address)
     check_evaluation(process, tmp_path, evaluation)

@@ -10,9 +10,7 @@ import pytest
 import x3d_evaluate
 import x3d_infer
 import x3d_preprocess
-from test.helpers import Dataset, evaluate_keys, line_of, postprocess, preprocess_keys
-from x3d.storage.evaluation_folder import rows_path
-from x3d.storage.score_rows import read_score_rows
+from test.helpers import Dataset, evaluate_keys, line_of, postprocess, preprocess_keys, read_rows_of
 
 
 @pytest.fixture(scope="module")
@@ -146,7 +144,7 @@ def test_an_evaluation_leaves_unlabelled_videos_out_and_records_each_source(data
     assert set(json.loads(line_of(capsys))) == {"split", "top1_acc", "top5_acc"}
     found = details(tmp_path / "eval")
     assert (found["videos_scored"], found["videos_listed"], found["videos_unlabelled"]) == (2, 3, 1)
-    rows = read_score_rows(rows_path(tmp_path / "eval" / "manifest.json"), 9)
+    rows = read_rows_of(tmp_path / "eval" / "manifest.json")
     assert rows["size"].tolist() == [(data.val / f"{n}.mp4").stat().st_size for n in (0, 1, 3)]
 
 

@@ -13,7 +13,7 @@ from x3d.dataset.naming import Shard, parse_manifest_name
 from x3d.errors import InputError
 from x3d.storage.atomic import remove_leftovers
 from x3d.storage.manifest import Manifest
-from x3d.storage.provenance import provenance_differences
+from x3d.storage.provenance import provenance_differences, provenance_seed
 from x3d.storage.score_rows import ScoreRows, source_of_row
 from x3d.storage.shards import find_manifests, manifest_name, shard_of
 from x3d.video.source import find_changed
@@ -61,7 +61,7 @@ def open_shard(
         _check_manifests(find_manifests(root), shard, provenance)
         if not path.exists():
             _check_blank(path)
-        rows = ScoreRows(rows_path(path), num_classes)
+        rows = ScoreRows(rows_path(path), num_classes, provenance_seed(provenance))
         try:
             remove_leftovers(path)
             remove_leftovers(rows.path)
@@ -71,6 +71,7 @@ def open_shard(
             for index in videos.tolist():
                 manifest.forget(index)
             manifest.save()
+            _check_manifests(find_manifests(root), shard, provenance)  # again: another may have started meanwhile
         except BaseException:
             rows.close()
             raise

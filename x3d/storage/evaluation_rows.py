@@ -13,6 +13,7 @@ from x3d.scoring.table import ScoreTable
 from x3d.storage.entries import Entry
 from x3d.storage.evaluation_folder import check_videos, rows_path
 from x3d.storage.expected_list import ExpectedList
+from x3d.storage.provenance import provenance_seed
 from x3d.storage.score_rows import read_score_rows
 from x3d.storage.shards import find_manifests, load_shards, shard_of
 
@@ -58,7 +59,7 @@ def read_rows(
         listed.check_digest(provenance.get("list_digest"), str(paths[0]))
     parts = []
     for path in paths:
-        parts.append(read_score_rows(rows_path(path), num_classes))
+        parts.append(read_score_rows(rows_path(path), num_classes, provenance_seed(provenance)))
         check_videos(rows_path(path), parts[-1]["video"], shard_of(path), provenance["num_videos"])
     rows = np.concatenate(parts)
     rows = rows[np.argsort(rows["video"])]

@@ -117,6 +117,16 @@ def digest(values: Any) -> str:
     return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:16]
 
 
+def provenance_seed(provenance: Mapping[str, Any]) -> int:
+    """Hash what is compared of a provenance to 64 bits, with which records are bound to it."""
+
+    def compared(values: Mapping[str, Any]) -> dict[str, Any]:
+        kept = {key: value for key, value in values.items() if key not in INFORMATIONAL}
+        return {key: compared(value) if isinstance(value, dict) else value for key, value in kept.items()}
+
+    return int(digest(compared(provenance)), 16)
+
+
 def provenance_differences(old: Mapping[str, Any], new: Mapping[str, Any], prefix: str = "") -> list[str]:
     """List the differences between two provenances, key by key; INFORMATIONAL keys are not compared."""
     differences = []

@@ -4,7 +4,7 @@ A row is little-endian and holds, in this order:
 
     video           int64
     label           int64
-    check           uint64   xxh3-64 of the other bytes of the row
+    check           uint64   xxh3-64 of the other bytes of the row, with the provenance of the evaluation as seed
     size            int64    of the video file, in bytes
     mtime_ns        int64    its modification time, in nanoseconds
     source          uint64   xxh3-64 of its content
@@ -12,7 +12,7 @@ A row is little-endian and holds, in this order:
     corrupt_frames  int32    frames that the decoder marked as damaged
     scores          float32, num_classes of them
 
-Corrupt rows stay in the file and are ignored.
+Rows that are corrupt, or of an evaluation with another provenance, stay in the file and are ignored.
 """
 
 import contextlib
@@ -80,14 +80,16 @@ def source_of_row(row: np.ndarray) -> Source:
     return Source(int(row["size"]), int(row["mtime_ns"]), int(row["source"]))
 
 
-def _checksum(row: np.ndarray) -> int:
+def _checksum(row: np.ndarray, seed: int) -> int:
     content = row.tobytes()
-    return xxhash.xxh3_64_intdigest(content[: _CHECK.start] + content[_CHECK.stop :])
+    return xxhash.xxh3_64_intdigest(content[: _CHECK.start] + content[_CHECK.stop :], seed)
 
 
-def read_score_rows(path: Path, num_classes: int) -> np.ndarray:
-    """Read the rows of a file, in order of video; corrupt ones are skipped with a warning.
+def read_score_rows(path: Path, num_classes: int, seed: int) -> np.ndarray:
+    """Read the rows of a file, in order of video; corrupt and foreign ones are skipped with a warning.
 
+    Args:
+        seed: of the checksums, as x3d.storage.provenance.provenance_seed computes it.
     Returns:
         (n,) of row_type(num_classes).
     Raises:
@@ -99,10 +101,10 @@ def read_score_rows(path: Path, num_classes: int) -> np.ndarray:
     except OSError as error:
         raise InputError(f"{path} cannot be read: {error.strerror}") from error
     rows: np.ndarray = np.frombuffer(content[: len(content) // dtype.itemsize * dtype.itemsize], dtype=dtype)
-    good = np.array([_checksum(row) == row["check"] for row in rows], dtype=bool)
+    good = np.array([_checksum(row, seed) == row["check"] for row in rows], dtype=bool)
     num_skipped = -(-len(content) // dtype.itemsize) - int(good.sum())
     if num_skipped:
-        logger.warning("%s: corrupt rows are skipped: %d", path, num_skipped)
+        logger.warning("%s: rows that are corrupt or of another evaluation are skipped: %d", path, num_skipped)
     rows = rows[good]
     rows = rows[np.argsort(rows["video"])]
     repeated = rows["video"][1:][np.diff(rows["video"]) == 0]
@@ -123,13 +125,14 @@ class ScoreRows:
         InputError: another process has locked it, or it cannot be read.
     """
 
-    def __init__(self, path: Path, num_classes: int) -> None:
+    def __init__(self, path: Path, num_classes: int, seed: int) -> None:
         self.path = path
+        self._seed = seed
         self._dtype = row_type(num_classes)
         self._synced_at = time.monotonic()
         self._descriptor = take_lock(path)
         try:
-            self._set(read_score_rows(path, num_classes))
+            self._set(read_score_rows(path, num_classes, seed))
             size = path.stat().st_size
             os.truncate(self._descriptor, size - size % self._dtype.itemsize)
         except BaseException:
@@ -153,7 +156,7 @@ class ScoreRows:
         row["video"], row["label"], row["scores"] = video.index, video.label, result.scores
         row["size"], row["mtime_ns"], row["source"] = result.source.size, result.source.mtime_ns, result.source.hash
         row["rotation"], row["corrupt_frames"] = result.rotation, result.corrupt_frames
-        row["check"] = _checksum(row)
+        row["check"] = _checksum(row, self._seed)
         with errors_naming(self.path):
             write_all(self._descriptor, row.tobytes())
             if time.monotonic() - self._synced_at > SYNC_INTERVAL_SECONDS:
