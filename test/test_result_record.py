@@ -138,6 +138,16 @@ def test_the_summary_beside_a_folder_is_read(tmp_path, monkeypatch):
     assert labels(".") == {0: 7, 1: 7}
 
 
+def test_the_summary_is_beside_the_folder_that_a_link_leads_to(saved, tmp_path):
+    folder = saved.with_name(saved.name.removesuffix("_summary.json"))
+    folder.mkdir(exist_ok=True)
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere" / "latest").symlink_to(folder)
+    record = read_record(str(tmp_path / "elsewhere" / "latest"))
+    assert record is not None
+    assert record.source == str(saved)
+
+
 def test_the_summaries_of_several_devices_are_read(tmp_path):
     write_summary(tmp_path / "device0_summary.json", "0_7_0.bin", "2_5_0.bin")
     write_summary(tmp_path / "device1_summary.json", "1_7_0.bin")

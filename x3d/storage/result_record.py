@@ -118,7 +118,7 @@ def read_record(folder: str) -> ResultRecord | None:
         InputError: a summary is damaged or of another form, or names no view; or several name the same view, or have
             another provenance.
     """
-    root = Path(os.path.abspath(folder))
+    root = Path(folder).resolve()
     beside = [path for path in [summary_path(root)] if os.path.lexists(path)]
     of_devices = sorted(root.glob(f"device*{SUMMARY_SUFFIX}"))
     if beside and of_devices:
