@@ -1,14 +1,14 @@
 import pytest
 
-from test.helpers import ROOT
+from test.helpers import ROOT, with_keys
 from x3d.config.loading import load_cfg
 from x3d.dataset.annotations import count_unlabelled, first_existing, read_list, read_videos, scan_list, split_row
 
 
 def config(tmp_path, text, *opts):
     (tmp_path / "test.csv").write_bytes(text.encode())
-    opts = ["DATA.PATH_TO_DATA_DIR", str(tmp_path), "DATA.PATH_PREFIX", "val", *opts]
-    return load_cfg(str(ROOT / "configs/X3D_S.yaml"), opts)
+    keys = ["DATA.PATH_TO_DATA_DIR", str(tmp_path), "DATA.PATH_PREFIX", "val"]
+    return load_cfg(str(ROOT / "configs/X3D_S.yaml"), with_keys(keys, *opts))
 
 
 def read(tmp_path, text, *opts):

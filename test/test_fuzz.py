@@ -90,7 +90,7 @@ def test_only_other_weights_of_the_same_graph_are_undetectable(intact, tmp_path,
 
 def test_a_reader_without_checks_is_silent(runner, monkeypatch):
     case = plant(monkeypatch, "rows", change_score)
-    monkeypatch.setattr(score_rows, "_checksum", lambda row: row["check"])
+    monkeypatch.setattr(score_rows, "_checksum", lambda row, seed: row["check"])
     assert runner.run(case, lambda change: None).verdict is Verdict.SILENT
 
 

@@ -40,7 +40,7 @@ def test_a_broken_file_is_named_with_its_reason(name, tmp_path):
 
 
 def test_every_reason_of_a_file_has_a_file():
-    other = {"changed", "reference_failed", "crashed", "timed_out", "internal_error"}
+    other = {"changed", "not_finite", "reference_failed", "crashed", "timed_out", "internal_error"}
     assert {reason for _, reason in FILES.values() if reason} == set(REASONS) - other
 
 
