@@ -36,6 +36,8 @@ def raise_(error: BaseException) -> int:
         (OSError(28, "No space left", "/a/b"), 1, "No space left: '/a/b'"),
         (MemoryError(), 1, "not enough memory"),
         (RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried 4 TB"), 1, "not enough memory"),
+        (ImportError("libx.so: failed to map segment from shared object"), 1, "not enough memory"),
+        (ImportError("libx.so: Cannot allocate memory"), 1, "not enough memory"),
     ],
 )
 def test_an_error_becomes_a_status_and_a_log_line(error, status, text, caplog):

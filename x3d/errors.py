@@ -9,6 +9,7 @@ MAX_NAMED = 3
 
 _PLACE = re.compile(r"Exception from |Check '|While validating |FrontEnd API failed")
 """How lines of OpenVINO start that name a place in its source."""
+_OUT_OF_MEMORY = re.compile(r"can(no|')t allocate|failed to map segment", re.IGNORECASE)
 _ERROR_CODE = re.compile(r"^\[ONNXRuntimeError\] : \d+ : \w+ : ")
 
 REASONS = {
@@ -73,6 +74,11 @@ def cause_of(error: BaseException) -> str:
     summary = [line.removeprefix("-- ") for line in lines if line.startswith("-- ")]
     causes = summary[-1:] or [line for line in lines if not _PLACE.match(line)] or lines or [repr(error)]
     return _ERROR_CODE.sub("", causes[0]).rstrip(".:")
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Check for an error that means too little memory: Python's, torch's, or the loader's of shared libraries."""
+    return isinstance(error, MemoryError) or bool(_OUT_OF_MEMORY.search(str(error)))
 
 
 def describe_os_error(error: OSError) -> str:
