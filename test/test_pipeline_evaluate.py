@@ -57,7 +57,7 @@ def data(tmp_path: Path) -> Dataset:
 def model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The path of a model that the stand-in engine runs."""
     monkeypatch.setattr(module, "open_engine", lambda *given: engine())
-    path = tmp_path / "x.onnx"
+    path = tmp_path / "x.om"
     path.write_bytes(b"\0model")
     return path
 
