@@ -253,6 +253,8 @@ def test_an_attribute_that_onnx_does_not_know_is_rejected(small_onnx, tmp_path):
     edit(path, lambda model: model.ClearField("metadata_props"))
     read_model(str(path))
     path.write_bytes(path.read_bytes().replace(b"strides", b"stridas"))
-    advice = r"x\.onnx is damaged or not an ONNX model \(Unrecognized attribute: stridas for operator Conv\); export one"
+    advice = (
+        r"x\.onnx is damaged or not an ONNX model \(Unrecognized attribute: stridas for operator Conv\); export one"
+    )
     with pytest.raises(EngineError, match=advice):
         read_model(str(path))

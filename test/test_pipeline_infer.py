@@ -14,8 +14,8 @@ from x3d.errors import EngineError, InputError, RunError
 from x3d.network.model_file import ModelFile
 from x3d.pipeline import infer as module
 from x3d.pipeline.infer import InferSettings, infer, pure_batch
-from x3d.storage.ais_bench_summary import Summary
 from x3d.storage.accuracy_file import write_accuracy
+from x3d.storage.ais_bench_summary import Summary
 from x3d.storage.entries import WrittenViews
 from x3d.storage.manifest import Manifest
 from x3d.storage.result_folder import MAX_NAME_BYTES, check_result_name
@@ -348,7 +348,7 @@ def test_a_measurement_returns_the_scores_of_the_last_run(engine):
 
 @pytest.mark.parametrize("batch_size", [10**12, 10**30])
 def test_a_batch_that_cannot_be_allocated_is_rejected_at_the_start(batch_size, engine, tmp_path):
-    with pytest.raises(InputError, match="^--batchsize 10+: a batch does not fit in memory"):
+    with pytest.raises(InputError, match=r"^--batchsize 10+: a batch does not fit in memory"):
         infer(InferSettings("x.onnx", None, tmp_path / "res", batchsize=batch_size * 10**6))
     assert list(tmp_path.iterdir()) == []
 
