@@ -63,6 +63,14 @@ def run_code(action: str, shell: str = '"$@"') -> "subprocess.CompletedProcess[s
     return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False, timeout=60)
 
 
+def test_a_current_folder_that_was_removed_is_named(tmp_path, monkeypatch, caplog):
+    (tmp_path / "gone").mkdir()
+    monkeypatch.chdir(tmp_path / "gone")
+    (tmp_path / "gone").rmdir()
+    assert cli.guarded(lambda: len(os.getcwd())) == 1
+    assert "the current folder does not exist any more; change to another (cd)" in caplog.text
+
+
 @pytest.mark.parametrize(("number", "status"), [("SIGINT", 130), ("SIGTERM", 143)])
 def test_a_signal_ends_an_action_with_one_line(number, status):
     action = f"threading.Timer(0.2, os.kill, [os.getpid(), signal.{number}]).start()\n"
