@@ -60,13 +60,17 @@ def run(args: argparse.Namespace) -> int:
     """Run the views and report as ais_bench does."""
     if args.output_dirname and not args.output:
         return fail("--output_dirname names a folder in --output; give --output too")
+    if args.input == "":
+        return fail("--input is empty; give the folder of views, or leave it out to measure on generated data")
     if args.loop < 1 or args.warmup_count < 0 or (args.batchsize is not None and args.batchsize < 1):
         return fail("--loop and --batchsize are at least 1, --warmup_count at least 0")
 
     from x3d.pipeline.infer import InferSettings, infer
+    from x3d.storage.result_folder import check_result_name
 
     folder = None
     if args.output:
+        check_result_name(args.output_dirname or "")
         folder = Path(args.output) / (args.output_dirname or time.strftime("%Y_%m_%d-%H_%M_%S"))
     names = {field.name for field in dataclasses.fields(InferSettings)} - {"folder", "args"}
     summary = infer(InferSettings(folder=folder, args=sys.argv, **{name: getattr(args, name) for name in names}))

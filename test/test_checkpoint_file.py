@@ -124,6 +124,8 @@ def test_nothing_is_executed(tmp_path, monkeypatch):
         (b"\x1f\x8b\x08", "this is a gzip archive"),
         (b"\x08\x07\x12\x07pytorch", "this is a converted model, which is not converted again"),
         (b"\x80\x02hello", "cannot be read as tensors"),
+        (b"\x80\x02jabcd", "cannot be read as tensors: it is not what torch.save writes"),
+        (b"ujkjujkj\0\1", "cannot be read as tensors: it is not what torch.save writes"),
         (b"\xff\xfe\0\xfd\1\2", "cannot be read as tensors"),
     ],
 )
@@ -162,3 +164,13 @@ def test_a_file_that_cannot_be_opened_is_named_with_the_key_to_set(tmp_path):
     assert "Is a directory; set TEST.CHECKPOINT_FILE_PATH" in read_error(tmp_path)
     with pytest.raises(ValueError, match=r"^no checkpoint given; set TEST\.CHECKPOINT_FILE_PATH"):
         read_checkpoint("")
+
+
+def test_a_checkpoint_larger_than_the_memory_is_not_called_damaged(tmp_path, monkeypatch):
+    def fail(*given, **more):
+        raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 4 bytes")
+
+    torch.save({"model_state": {}}, tmp_path / "x.pyth")
+    monkeypatch.setattr(torch, "load", fail)
+    with pytest.raises(RuntimeError, match="can't allocate memory"):
+        read_checkpoint(str(tmp_path / "x.pyth"))

@@ -36,6 +36,8 @@ def raise_(error: BaseException) -> int:
         (OSError(28, "No space left", "/a/b"), 1, "No space left: '/a/b'"),
         (MemoryError(), 1, "not enough memory"),
         (RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried 4 TB"), 1, "not enough memory"),
+        (ImportError("libx.so: failed to map segment from shared object"), 1, "not enough memory"),
+        (ImportError("libx.so: Cannot allocate memory"), 1, "not enough memory"),
     ],
 )
 def test_an_error_becomes_a_status_and_a_log_line(error, status, text, caplog):
@@ -59,6 +61,14 @@ def run_code(action: str, shell: str = '"$@"') -> "subprocess.CompletedProcess[s
     command = ["bash", "-c", shell, "bash", sys.executable, "-c", code]
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
     return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False, timeout=60)
+
+
+def test_a_current_folder_that_was_removed_is_named(tmp_path, monkeypatch, caplog):
+    (tmp_path / "gone").mkdir()
+    monkeypatch.chdir(tmp_path / "gone")
+    (tmp_path / "gone").rmdir()
+    assert cli.guarded(lambda: len(os.getcwd())) == 1
+    assert "the current folder does not exist any more; change to another (cd)" in caplog.text
 
 
 @pytest.mark.parametrize(("number", "status"), [("SIGINT", 130), ("SIGTERM", 143)])

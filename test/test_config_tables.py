@@ -48,5 +48,5 @@ def test_help_of_keys():
     assert tables.keys_help([]) == ""
     assert tables.keys_help(["MODEL.NUM_CLASSES", "DATA.PATH_PREFIX"]) == (
         'configuration keys:\n  DATA.PATH_PREFIX (default: "")\n        folder that the listed paths are relative to\n'
-        "  MODEL.NUM_CLASSES (default: 400; accepts at least 1)\n        classes, and the length of a row of scores"
+        "  MODEL.NUM_CLASSES (default: 400; accepts 1 to 1,000,000)\n        classes, and the length of a row of scores"
     )

@@ -283,8 +283,9 @@ class Shape(tuple):
 
 def tiny_onnx() -> bytes:
     """A graph with an input and an output, enough for what is read before an engine opens it."""
-    ports = [onnx.ValueInfoProto(name=name) for name in ("image", "class")]
-    return onnx.helper.make_model(onnx.helper.make_graph([], "g", ports[:1], ports[1:])).SerializeToString()
+    ports = [onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, [1]) for name in ("image", "class")]
+    node = onnx.helper.make_node("Relu", ["image"], ["class"])
+    return onnx.helper.make_model(onnx.helper.make_graph([node], "g", ports[:1], ports[1:])).SerializeToString()
 
 
 def port(name, *axes):

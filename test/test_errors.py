@@ -69,6 +69,11 @@ def test_no_problem_is_an_empty_text():
         ),
         ("Exception from core.cpp:105:", "Exception from core.cpp:105"),
         ("[ONNXRuntimeError] : 10 : INVALID_GRAPH : This is an invalid model.", "This is an invalid model"),
+        (
+            "[ONNXRuntimeError] : 1 : FAIL : /src/core/graph/model.cc:256 void a::Model::Check(const b&&, int) const "
+            "Unsupported model IR version: 99 (of 14)",
+            "Unsupported model IR version: 99 (of 14)",
+        ),
         ("first line\nsecond line", "first line"),
         ("", "RuntimeError('')"),
     ],

@@ -119,3 +119,16 @@ def test_infer_refuses_another_truth(inferred, capsys):
     with pytest.raises(SystemExit):
         x3d_infer.main(["--model", "x.onnx", "--display_all_summary", "maybe"])
     assert "true or false expected, got 'maybe'" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", [".", "..", "a/b", "/a", "x" * 224, "ż" * 112])
+def test_infer_refuses_what_is_no_name_of_a_folder(name, inferred, caplog):
+    assert x3d_infer.main(["--model", "x.onnx", "--output", "out", "--output_dirname", name]) == 2
+    assert "give the name of a folder, of at most 223 bytes and without /" in caplog.text
+    assert inferred.calls == []
+
+
+def test_infer_refuses_an_empty_input(inferred, caplog):
+    assert x3d_infer.main(["--model", "x.onnx", "--input", "", "--output", "out"]) == 2
+    assert "--input is empty; give the folder of views" in caplog.text
+    assert inferred.calls == []

@@ -101,6 +101,7 @@ def test_a_value_of_another_type_is_rejected(default, given, kind):
         (Key("N", [3], "", allowed=([3],)), "[3]", [[3]], [[], [3, 3]]),
         (Key("N", 1, "", minimum=2), "at least 2", [2, 3], [1, -3]),
         (Key("N", 1, "", minimum=0), "at least 0", [0, 3], [-1]),
+        (Key("N", 1, "", minimum=1, maximum=10_000), "1 to 10,000", [1, 10_000], [0, 10_001]),
         (Key("N", 1.0, "", minimum=0.01), "at least 0.01", [0.01], [0.0, float("inf"), float("nan")]),
         (Key("N", [], "", length=2), "2 numbers", [[0, -1.5]], [[], [1], [1, 2, 3], [1, "2"], [1, True], [1, [2]]]),
         (Key("N", [], "", minimum=1, length=2), "2 numbers, each at least 1", [[1, 2.5]], [[0, 1], [1, 0.5], [2]]),

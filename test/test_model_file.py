@@ -121,11 +121,11 @@ def test_external_data_within_a_subgraph_is_read(tmp_path):
     tensor = onnx.numpy_helper.from_array(np.arange(3, dtype=np.float32), "c")
     onnx.external_data_helper.set_external_data(tensor, "part", 0, 12)
     tensor.ClearField("raw_data")
-    branch = onnx.helper.make_graph(
-        [onnx.helper.make_node("Identity", ["c"], ["o"])], "branch", [], [onnx.ValueInfoProto(name="o")], [tensor]
-    )
+    port, dtype = onnx.helper.make_tensor_value_info, onnx.TensorProto
+    identity = onnx.helper.make_node("Identity", ["c"], ["o"])
+    branch = onnx.helper.make_graph([identity], "branch", [], [port("o", dtype.FLOAT, [3])], [tensor])
     node = onnx.helper.make_node("If", ["x"], ["y"], then_branch=branch, else_branch=branch)
-    graph = onnx.helper.make_graph([node], "g", [], [])
+    graph = onnx.helper.make_graph([node], "g", [port("x", dtype.BOOL, [])], [port("y", dtype.FLOAT, [3])])
     (tmp_path / "x.onnx").write_bytes(onnx.helper.make_model(graph).SerializeToString())
     (tmp_path / "part").write_bytes(np.arange(3, dtype=np.float32).tobytes())
     model = onnx.load_model_from_string(read_model(str(tmp_path / "x.onnx")).content)
@@ -246,3 +246,15 @@ def test_a_file_that_is_saved_unchanged_is_intact(small_onnx, tmp_path):
 def test_a_model_without_external_data_is_read_without_onnx(small_onnx, monkeypatch):
     monkeypatch.setitem(sys.modules, "onnx", None)
     assert read_model(str(small_onnx)).content == small_onnx.read_bytes(), "each worker reads it when it starts"
+
+
+def test_an_attribute_that_onnx_does_not_know_is_rejected(small_onnx, tmp_path):
+    path = Path(shutil.copy(small_onnx, tmp_path / "x.onnx"))
+    edit(path, lambda model: model.ClearField("metadata_props"))
+    read_model(str(path))
+    path.write_bytes(path.read_bytes().replace(b"strides", b"stridas"))
+    advice = (
+        r"x\.onnx is damaged or not an ONNX model \(Unrecognized attribute: stridas for operator Conv\); export one"
+    )
+    with pytest.raises(EngineError, match=advice):
+        read_model(str(path))

@@ -57,7 +57,7 @@ def data(tmp_path: Path) -> Dataset:
 def model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The path of a model that the stand-in engine runs."""
     monkeypatch.setattr(module, "open_engine", lambda *given: engine())
-    path = tmp_path / "x.onnx"
+    path = tmp_path / "x.om"
     path.write_bytes(b"\0model")
     return path
 
@@ -331,12 +331,14 @@ def identify(video: Video) -> Source:
 
 def test_an_evaluation_removes_the_accuracy_of_an_earlier_one(data, model, tmp_path, monkeypatch):
     LocalRunner(score).use_in("evaluate", monkeypatch)
-    (tmp_path / "out_accuracy.json").write_text('{"expected_from": "", "conditions": {}}')
+    accuracy = tmp_path / "out_accuracy.json"
+    accuracy.write_text('{"expected_from": "", "conditions": {}}')
+    evaluate(settings(data, model, tmp_path / "out"))
+    assert not accuracy.exists(), "of a folder that is new"
+    accuracy.write_text('{"expected_from": "", "conditions": {}}')
     with pytest.raises(ValueError, match="takes views of"):
         evaluate(dataclasses.replace(settings(data, model, tmp_path / "out"), num_classes=8))
-    assert (tmp_path / "out_accuracy.json").exists()
-    evaluate(settings(data, model, tmp_path / "out"))
-    assert not (tmp_path / "out_accuracy.json").exists()
+    assert not accuracy.exists(), "of a folder that is rejected"
 
 
 def test_rows_made_with_a_softmax_are_not_resumed_without(data, model, tmp_path, monkeypatch):

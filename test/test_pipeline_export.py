@@ -241,3 +241,16 @@ def test_pyslowfast_builds_the_network_where_wanted(monkeypatch):
     chosen = settings("x.onnx", "X3D_PTH2ONNX.BACKEND", "slowfast")
     assert module._load_model(chosen) == "theirs"
     assert given == [(chosen.slowfast_cfg, "x.pyth")]
+
+
+@pytest.mark.parametrize(
+    "keys",
+    [
+        ["RESNET.NUM_GROUPS", "7", "X3D.CHANNELWISE_3x3x3", "False"],
+        ["X3D.DIM_C1", "2147483647", "X3D.WIDTH_FACTOR", "2147483647"],
+    ],
+)
+def test_a_network_that_cannot_be_built_is_a_matter_of_its_keys(keys, tmp_path):
+    advice = "the configured network cannot be built: .*; check the keys of MODEL, X3D and RESNET$"
+    with pytest.raises(InputError, match=advice):
+        export_checkpoint(settings(tmp_path / "x.onnx", *keys))

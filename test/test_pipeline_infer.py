@@ -10,13 +10,15 @@ import pytest
 import xxhash
 
 from x3d.dataset.annotations import Video
-from x3d.errors import EngineError, RunError
+from x3d.errors import EngineError, InputError, RunError
 from x3d.network.model_file import ModelFile
 from x3d.pipeline import infer as module
 from x3d.pipeline.infer import InferSettings, infer, pure_batch
+from x3d.storage.accuracy_file import write_accuracy
 from x3d.storage.ais_bench_summary import Summary
 from x3d.storage.entries import WrittenViews
 from x3d.storage.manifest import Manifest
+from x3d.storage.result_folder import MAX_NAME_BYTES, check_result_name
 from x3d.storage.result_record import read_record
 from x3d.video.source import Source
 
@@ -342,3 +344,20 @@ def test_a_measurement_returns_the_scores_of_the_last_run(engine):
     summary = Summary(1)
     scores = module._measure(engine, np.ones((1, *VIEW), np.float32), 2, 0, summary)
     assert (scores.tolist(), len(summary.compute_ms)) == ([[1]], 2)
+
+
+@pytest.mark.parametrize("batch_size", [10**12, 10**30])
+def test_a_batch_that_cannot_be_allocated_is_rejected_at_the_start(batch_size, engine, tmp_path):
+    with pytest.raises(InputError, match=r"^--batchsize 10+: a batch does not fit in memory"):
+        infer(InferSettings("x.onnx", None, tmp_path / "res", batchsize=batch_size * 10**6))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_longest_name_of_a_result_folder_leaves_room_for_the_files_beside_it(engine, views, tmp_path):
+    name = "x" * MAX_NAME_BYTES
+    check_result_name(name)
+    infer(InferSettings("x.onnx", views, tmp_path / "out" / name))
+    write_accuracy(str(tmp_path / "out" / name), {})
+    assert len(list((tmp_path / "out").iterdir())) == 3
+    with pytest.raises(OSError, match="File name too long"):
+        write_accuracy(str(tmp_path / "out" / f"{name}x"), {})

@@ -14,7 +14,7 @@ from x3d.network.model_file import read_model
 
 @pytest.fixture
 def model(tmp_path):
-    path = tmp_path / "model.onnx"
+    path = tmp_path / "model.om"
     path.write_bytes(b"\0weights")
     return path
 

@@ -88,7 +88,7 @@ def test_a_missing_file_or_folder_is_named(tmp_path):
     with pytest.raises(ValueError, match=f"--input {tmp_path}/none is neither a folder nor a file"):
         open_views(f"{tmp_path}/none")
     (tmp_path / "sub").mkdir()
-    with pytest.raises(ValueError, match=f"--input {tmp_path}/sub is not a regular file"):
+    with pytest.raises(ValueError, match=f"--input names the folder {tmp_path}/sub among others; give one"):
         open_views(f"{tmp_path}/a.npy,{tmp_path}/sub")
 
 

@@ -14,7 +14,7 @@ from x3d.config.loading import CONFIGS
 from x3d.config.tables import keys_help
 from x3d.console import print_result, setup_logging, write_log
 from x3d.dataset.naming import MAX_SHARDS
-from x3d.errors import InputError, RunError, counted, describe_os_error
+from x3d.errors import InputError, RunError, counted, describe_os_error, is_out_of_memory
 from x3d.signals import end_on_stop_signals, restore_handlers
 
 if TYPE_CHECKING:
@@ -92,6 +92,8 @@ def guarded(action: Callable[[], int]) -> int:
         setup_logging()
         return action()
     except ImportError as error:
+        if is_out_of_memory(error):
+            return fail(_NO_MEMORY, EXIT_INCOMPLETE)
         return fail(_describe_import_error(error))
     except InputError as error:
         return fail(str(error))
@@ -99,12 +101,10 @@ def guarded(action: Callable[[], int]) -> int:
         return fail(describe_os_error(error), EXIT_INCOMPLETE)
     except RunError as error:
         return fail(str(error), EXIT_INCOMPLETE)
-    except MemoryError:
-        return fail(_NO_MEMORY, EXIT_INCOMPLETE)
     except RecursionError as error:
         return fail(f"a file is nested too deeply to be read; the log {write_log(error)} shows which", EXIT_INCOMPLETE)
     except Exception as error:  # noqa: BLE001 (what no one expected)
-        if isinstance(error, RuntimeError) and "can't allocate memory" in str(error):  # torch's MemoryError
+        if is_out_of_memory(error):
             return fail(_NO_MEMORY, EXIT_INCOMPLETE)
         summary = " ".join(traceback.format_exception_only(error)[-1].split())
         return fail(f"this is a bug of x3d-eval {__version__}: {summary}; log: {write_log(error)}", EXIT_INCOMPLETE)

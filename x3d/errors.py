@@ -9,7 +9,9 @@ MAX_NAMED = 3
 
 _PLACE = re.compile(r"Exception from |Check '|While validating |FrontEnd API failed")
 """How lines of OpenVINO start that name a place in its source."""
-_ERROR_CODE = re.compile(r"^\[ONNXRuntimeError\] : \d+ : \w+ : ")
+_OUT_OF_MEMORY = re.compile(r"can(no|')t allocate|failed to map segment", re.IGNORECASE)
+_ERROR_CODE = re.compile(r"^\[ONNXRuntimeError\] : \d+ : \w+ : (?:/\S+:\d+ .*?\) (?:const )?)?")
+"""How texts of ONNX Runtime start: with a code and, at times, the file and function of its source."""
 
 REASONS = {
     "missing": "no such file",
@@ -75,11 +77,25 @@ def cause_of(error: BaseException) -> str:
     return _ERROR_CODE.sub("", causes[0]).rstrip(".:")
 
 
+def is_out_of_memory(error: BaseException) -> bool:
+    """Check for an error that means too little memory: Python's, torch's, or the loader's of shared libraries."""
+    return isinstance(error, MemoryError) or bool(_OUT_OF_MEMORY.search(str(error)))
+
+
 def describe_os_error(error: OSError) -> str:
     """Format an error of the operating system: `No space left on device: '/data/7_3.npy'`."""
     if not error.strerror:
         return str(error)
+    if not error.filename and isinstance(error, FileNotFoundError) and not _has_current_folder():
+        return "the current folder does not exist any more; change to another (cd) and run the command there"
     return f"{error.strerror}: {os.fsdecode(error.filename)!r}" if error.filename else error.strerror
+
+
+def _has_current_folder() -> bool:
+    try:
+        return bool(os.getcwd())
+    except FileNotFoundError:
+        return False
 
 
 def counted(number: int, noun: str) -> str:

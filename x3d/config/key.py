@@ -24,7 +24,7 @@ class Key:
 
     Attributes:
         allowed: the only values that are accepted; empty: all.
-        minimum: least value, of a list the least item.
+        minimum, maximum: least and largest value, of a list of each item.
         length: how many numbers a list holds.
         decides_views: views made with different values are never mixed in one folder.
         is_read: False: accepted and ignored, so that PySlowFast's yaml files load.
@@ -35,6 +35,7 @@ class Key:
     description: str
     allowed: tuple[Value, ...] = ()
     minimum: float | None = None
+    maximum: float | None = None
     length: int | None = None
     decides_views: bool = False
     is_read: bool = True
@@ -67,19 +68,25 @@ class Key:
         """Check a parsed value against the key's limits."""
         if self.allowed:
             return value in self.allowed
-        if self.minimum is None and self.length is None:
+        if self.minimum is None and self.maximum is None and self.length is None:
             return True
         items = value if isinstance(value, list) else [value]
+        return len(items) == (self.length or 1) and all(_is_number(item) and self._is_within(item) for item in items)
+
+    def _is_within(self, number: int | float) -> bool:
         least = -math.inf if self.minimum is None else self.minimum
-        return len(items) == (self.length or 1) and all(_is_number(item) and least <= item < math.inf for item in items)
+        most = MAX_NUMBER if self.maximum is None else self.maximum
+        return least <= number <= most
 
     @property
     def limits(self) -> str:
-        """Format the values that are accepted: `"sum" or "max"`, `at least 1`, `3 numbers`; empty: all of the type."""
+        """Format the values that are accepted: `"sum" or "max"`, `at least 1`, `1 to 100`; empty: all of the type."""
         if self.allowed:
             *others, last = map(spell, self.allowed)
             return f"{', '.join(others)} or {last}" if others else last
         least = "" if self.minimum is None else f"at least {self.minimum:g}"
+        if self.minimum is not None and self.maximum is not None:
+            least = f"{self.minimum:g} to {self.maximum:,}"
         if self.length is None:
             return least
         return f"{self.length} numbers" + (f", each {least}" if least else "")

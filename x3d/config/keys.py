@@ -82,7 +82,7 @@ SECTIONS: dict[str, tuple[Key, ...]] = {
         Key("BATCH_SIZE", 8, "most views per batch in x3d_evaluate.py; a batch is of one video, on a CPU 8", minimum=1),
         Key("CHECKPOINT_FILE_PATH", "", "the .pyth to export"),
         Key("CHECKPOINT_TYPE", "pytorch", "format of the checkpoint", allowed=("pytorch",)),
-        Key("NUM_ENSEMBLE_VIEWS", 10, "clips per video", minimum=1, decides_views=True),
+        Key("NUM_ENSEMBLE_VIEWS", 10, "clips per video", minimum=1, maximum=10_000, decides_views=True),
         Key(
             "NUM_SPATIAL_CROPS",
             3,
@@ -95,7 +95,7 @@ SECTIONS: dict[str, tuple[Key, ...]] = {
     "MODEL": (
         Key("ARCH", "slowfast", "architecture", allowed=("x3d",)),
         Key("MODEL_NAME", "SlowFast", "network class", allowed=("X3D",)),
-        Key("NUM_CLASSES", 400, "classes, and the length of a row of scores", minimum=1),
+        Key("NUM_CLASSES", 400, "classes, and the length of a row of scores", minimum=1, maximum=1_000_000),
         Key("HEAD_ACT", "softmax", "activation over the classes", allowed=("softmax", "sigmoid")),
         _ignored("LOSS_FUNC", "cross_entropy", _TRAINING),
         _ignored("DROPOUT_RATE", 0.5, _TRAINING),
@@ -107,7 +107,7 @@ SECTIONS: dict[str, tuple[Key, ...]] = {
     ),
     "X3D": (
         Key("WIDTH_FACTOR", 1.0, "scales the width of every stage", minimum=0.01),
-        Key("DEPTH_FACTOR", 1.0, "scales the number of blocks of every stage", minimum=0.01),
+        Key("DEPTH_FACTOR", 1.0, "scales the number of blocks of every stage", minimum=0.01, maximum=100),
         Key("BOTTLENECK_FACTOR", 1.0, "ratio of a block's inner to its outer width", minimum=0.01),
         Key("DIM_C5", 2048, "width of the layer before the classifier", minimum=1),
         Key("DIM_C1", 12, "width of the stem before scaling", minimum=1),

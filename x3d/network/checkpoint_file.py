@@ -1,6 +1,7 @@
 """Read a checkpoint file: tensors and plain values, from bytes whose checksums are right."""
 
 import io
+import pickle
 import re
 import warnings
 import zipfile
@@ -9,7 +10,7 @@ from typing import Any
 
 import torch
 
-from x3d.errors import InputError, cause_of
+from x3d.errors import InputError, cause_of, is_out_of_memory
 from x3d.files import HEAD_BYTES, describe_content, read_regular
 
 EXPECTED = "a dict with model_state, as PySlowFast writes it"
@@ -70,13 +71,16 @@ def _unpickle(path: str, content: bytes) -> Any:
             warnings.simplefilter("ignore")  # about kinds of tensors that are rejected with a message of our own
             return torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
     except Exception as error:  # torch has no class of errors for what it cannot read
+        if is_out_of_memory(error):
+            raise
         text = str(error)
         found = _OBJECT.search(text)
         if "nsupported" in text and found:
             raise InputError(f"checkpoint {path} holds an object ({found[1]}) beside tensors; {_SAVE_ALONE}") from error
         cause = _CAUSE.search(text)
         detail = cause[1] if cause else cause_of(error)
-        if "weights_only" in detail or not detail:
+        is_sentence = isinstance(error, RuntimeError | pickle.UnpicklingError)  # others are of torch's own reading
+        if "weights_only" in detail or not detail or not is_sentence:
             detail = "it is not what torch.save writes"
         raise InputError(f"checkpoint {path} cannot be read as tensors: {detail}") from error
 

@@ -20,11 +20,13 @@ def append_export_digest(content: bytes) -> bytes:
     return content + _PROPERTY + xxhash.xxh3_64_hexdigest(content).encode()
 
 
-def check_export_digest(path: str, content: bytes) -> None:
+def check_export_digest(path: str, content: bytes) -> bool:
     """Check the digest of an exported model; other ONNX files have none and pass.
 
     Args:
         content: of the file, its external data inside.
+    Returns:
+        Whether there is a digest.
     Raises:
         EngineError: content and digest differ, or there is no digest where the format has one.
     """
@@ -38,3 +40,4 @@ def check_export_digest(path: str, content: bytes) -> None:
             f"model {path} is damaged or was edited after x3d_pth2onnx.py wrote it: export it again; from a file "
             f"edited on purpose remove the metadata properties {FORMAT_KEY} and {DIGEST_KEY}"
         )
+    return found is not None

@@ -121,10 +121,13 @@ class EvaluateSettings:
 def evaluate(settings: EvaluateSettings, shard: Shard = WHOLE) -> RunSummary:
     """Score the shard's videos that have no row yet; x3d.pipeline.postprocess scores the folder.
 
+    An earlier accuracy of the folder is removed first, so that whatever is rejected leaves none that looks current.
+
     Raises:
         InputError: model, engine or folder cannot be used; nothing is started.
         RunError: the folder cannot be written, or the engine fails; the run can be resumed.
     """
+    remove_accuracy(settings.output_path)
     videos = shard.select(settings.videos)
     model = read_model(settings.model_path)
     engine = open_engine(model, settings.engine, settings.device)
@@ -144,8 +147,8 @@ def evaluate(settings: EvaluateSettings, shard: Shard = WHOLE) -> RunSummary:
         manifest, rows = open_shard(settings.output_path, shard, provenance, settings.num_classes)
         stack.enter_context(rows)
         stack.enter_context(manifest.saved_on_exit())
+        remove_accuracy(settings.output_path)  # again: the folder may be new
         drop_changed(rows, videos)
-        remove_accuracy(settings.output_path)
         done = set(rows.rows["video"].tolist())
         todo = [video for video in videos if video.index not in done]
         where = settings.runner.ray_address or counted(num_workers, "worker")

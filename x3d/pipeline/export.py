@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from torch import nn
 
-from x3d.errors import InputError, RunError
+from x3d.errors import InputError, RunError, cause_of, is_out_of_memory
 from x3d.files import HEAD_BYTES, open_regular
 from x3d.network.checkpoint import load_checkpoint
 from x3d.network.checkpoint_cfg import compared_config
@@ -160,6 +160,17 @@ def _load_model(settings: ExportSettings) -> nn.Module:
         from x3d.slowfast import load_reference_model
 
         return load_reference_model(settings.slowfast_cfg, settings.checkpoint)
-    model = X3D(settings.architecture).eval()
+    model = _build(settings.architecture)
     load_checkpoint(model, settings.checkpoint, settings.compared_config)
     return model
+
+
+def _build(architecture: Architecture) -> nn.Module:
+    try:
+        return X3D(architecture).eval()
+    except (ValueError, RuntimeError, TypeError, OverflowError) as error:
+        if is_out_of_memory(error):
+            raise
+        raise InputError(
+            f"the configured network cannot be built: {cause_of(error)}; check the keys of MODEL, X3D and RESNET"
+        ) from error

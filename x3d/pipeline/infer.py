@@ -98,6 +98,10 @@ def _choose_batch_size(settings: InferSettings, engine: Engine) -> int:
     batch_size = settings.batchsize or engine.batch_size or 1
     if engine.batch_size not in (None, batch_size):
         raise InputError(f"--batchsize {batch_size}: {settings.model} has the fixed batch size {engine.batch_size}")
+    try:
+        np.empty((batch_size, *engine.view_shape), dtype=np.float32)
+    except (MemoryError, ValueError, OverflowError) as error:
+        raise InputError(f"--batchsize {batch_size}: a batch does not fit in memory; give a smaller one") from error
     return batch_size
 
 

@@ -13,8 +13,15 @@ OWN_KEYS = frozenset(["expected_from", "conditions"])
 
 
 def accuracy_path(folder: str) -> Path:
-    """Name the file of a folder's accuracy."""
-    return Path(os.path.abspath(folder) + "_accuracy.json")
+    """Name the file of a folder's accuracy.
+
+    Raises:
+        InputError: the folder is the root of all folders.
+    """
+    path = os.path.abspath(folder)
+    if not os.path.basename(path):
+        raise InputError(f"{folder} is no folder of a run: the accuracy is written beside it; give another folder")
+    return Path(f"{path}_accuracy.json")
 
 
 def remove_accuracy(folder: str) -> None:
@@ -23,7 +30,7 @@ def remove_accuracy(folder: str) -> None:
     Nothing is removed if the folder does not exist.
 
     Raises:
-        InputError: it cannot be removed, or is no accuracy.
+        InputError: it cannot be removed, or is no accuracy; or as accuracy_path.
     """
     path = accuracy_path(folder)
     if not os.path.isdir(folder) or not os.path.lexists(path):
@@ -33,7 +40,10 @@ def remove_accuracy(folder: str) -> None:
         path.unlink()
         sync_folder(path.parent)
     except OSError as error:
-        raise InputError(f"{path} of an earlier scoring cannot be removed: {error.strerror}; remove it") from error
+        raise InputError(
+            f"{path} of an earlier scoring cannot be removed: {error.strerror}; make its folder writable, or score a "
+            "copy of the folder elsewhere"
+        ) from error
 
 
 def write_accuracy(folder: str, content: Mapping[str, Any]) -> Path:

@@ -22,6 +22,10 @@ _PASSED_OVER = re.compile(rf"\..*|Thumbs\.db|sumary\.json|.*{re.escape(SUMMARY_S
 """Files that belong to no run: hidden ones, Windows' thumbnails, and summaries (those of older ais_infer too)."""
 
 
+MAX_NAME_BYTES = 255 - len("._accuracy.json.0123456789abcdef")
+"""Longest name of a result folder: file systems allow 255 bytes, and files with longer names are written beside it."""
+
+
 class Result(NamedTuple):
     """One view's scores on disk."""
 
@@ -64,6 +68,21 @@ def _entries(root: Path) -> Iterator["os.DirEntry[str]"]:
                 yield from os.scandir(entry.path)
             else:
                 yield entry
+
+
+def check_result_name(name: str) -> None:
+    """Check that a folder of results can have a name.
+
+    Raises:
+        InputError: it is a path, or too long.
+    """
+    num_bytes = len(os.fsencode(name))
+    if name in (".", "..") or "/" in name or num_bytes > MAX_NAME_BYTES:
+        shown = name if num_bytes <= MAX_NAME_BYTES else f"{name[:40]}... of {num_bytes} bytes"
+        raise InputError(
+            f"--output_dirname {shown}: give the name of a folder, of at most {MAX_NAME_BYTES} bytes and without /; "
+            "--output names the folder that it is in"
+        )
 
 
 @contextlib.contextmanager

@@ -107,6 +107,8 @@ def _list_folder(folder: str) -> list[str]:
 
 def _list_files(paths: Sequence[str]) -> list[str]:
     for path in paths:
+        if os.path.isdir(path):
+            raise InputError(f"--input names the folder {path} among others; give one folder alone, or files")
         if not os.path.exists(path):
             raise InputError(f"--input {path} is neither a folder nor a file")
         if not os.path.isfile(path):
