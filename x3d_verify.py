@@ -24,7 +24,6 @@ from typing import TYPE_CHECKING
 
 from x3d.cli import EXIT_DONE, EXIT_INCOMPLETE, script_main
 from x3d.errors import REASONS, counted, format_problems
-from x3d.files import printable
 
 if TYPE_CHECKING:
     from fvcore.common.config import CfgNode
@@ -54,8 +53,7 @@ def run(cfg: "CfgNode", args: argparse.Namespace) -> int:
         logger.error("%s has bad lines:\n%s", settings.annotations, format_bad_rows(settings.bad_rows))
     found = verify(settings, REPORT)
     if found.unlisted:
-        names = format_problems([printable(path) for path in found.unlisted])
-        logger.warning("files that are not listed: %d\n%s", len(found.unlisted), names)
+        logger.warning("files that are not listed: %d\n%s", len(found.unlisted), format_problems(found.unlisted))
     logger.info(
         "%s good, %d bad; bad rows of the list: %d; see %s",
         *(counted(found.num_good, "video"), found.num_bad, len(found.bad_rows), REPORT),

@@ -206,6 +206,11 @@ def test_control_characters_of_a_name_do_not_reach_the_terminal():
     assert ran.stderr == "[ERROR] a\\x1b[2Jb.mp4\nnext line\n"
 
 
+def test_a_name_does_not_fake_a_message():
+    ran = run_code(r"logging.error('a\n[ERROR] all is well\nnext line')")
+    assert ran.stderr == "[ERROR] a\\n[ERROR] all is well\nnext line\n"
+
+
 @pytest.mark.parametrize(
     ("level", "shown"), [("", ["INFO", "ERROR"]), ("error", ["ERROR"]), ("nonsense", ["INFO", "ERROR"])]
 )

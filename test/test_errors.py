@@ -13,6 +13,7 @@ from x3d.errors import (
     VideoError,
     cause_of,
     format_problems,
+    shorten_list,
 )
 
 
@@ -50,6 +51,12 @@ def test_the_first_20_problems_are_listed_and_the_rest_is_counted(num_problems, 
     assert lines[:MAX_LISTED_PROBLEMS] == [f"problem {number + 1}" for number in range(min(num_problems, 20))]
     assert lines[-1] == last_line
     assert len(lines) == min(num_problems, 21)
+
+
+def test_a_newline_in_a_name_does_not_split_a_line():
+    assert format_problems(["a\nb.mp4", "c.mp4"]) == "a\\nb.mp4\nc.mp4"
+    assert shorten_list(["a\n", "b"]) == "a\\n, b"
+    assert str(VideoError("empty", "a\n[ERROR] b.mp4")) == "a\\n[ERROR] b.mp4: the file has no bytes"
 
 
 def test_no_problem_is_an_empty_text():

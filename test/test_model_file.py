@@ -102,6 +102,7 @@ def set_entry(key: str, value: str):
             "other",
             "other, external data of model .*, does not exist; copy it beside the .onnx",
         ),
+        ("location", "a\n[ERROR] b", r"a\\n\[ERROR\] b, external data of model"),
         ("location", "weights", "is a folder"),
         ("location", "a\0b", "cannot be read: no name that a file can have"),
         ("offset", "99999999", r"needs bytes that weights/all, \d+ bytes long, does not have"),

@@ -185,7 +185,7 @@ def test_pth2onnx_reports_the_file_or_that_there_is_none(largest, batch, status,
 @pytest.mark.parametrize(("num_videos", "problems", "status"), [({"": 2}, [], 0), ({"": 1, "empty": 1}, ["line 3"], 1)])
 def test_verify_reports_what_is_wrong(num_videos, problems, status, listed, tmp_path, monkeypatch, caplog):
     (tmp_path / "test.csv").write_text("a.mp4 0\nb.mp4 1\n" + "no label\n" * len(problems))
-    check = Recorder(Verification(num_videos, problems, ["more\x1b.mp4"]))
+    check = Recorder(Verification(num_videos, problems, ["more\n.mp4"]))
     monkeypatch.setattr("x3d.pipeline.verify.verify", check)
     assert x3d_verify.main(listed) == status
     [(settings, report)] = check.calls
@@ -197,5 +197,5 @@ def test_verify_reports_what_is_wrong(num_videos, problems, status, listed, tmp_
     else:
         assert errors == []
     [warning] = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
-    assert warning.endswith("\nmore\\x1b.mp4")
+    assert warning.endswith("\nmore\\n.mp4")
     assert "see verify.csv" in caplog.text

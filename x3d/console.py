@@ -4,6 +4,7 @@ import contextlib
 import io
 import logging
 import os
+import re
 import shlex
 import sys
 import tempfile
@@ -13,12 +14,14 @@ from typing import NoReturn
 from x3d.errors import RunError, describe_os_error
 from x3d.files import printable
 
+_MESSAGE = re.compile(r"\n(?=\[(DEBUG|INFO|WARNING|ERROR|CRITICAL)\])")
+
 
 class _Formatter(logging.Formatter):
-    """Escapes control characters, which names of files may contain."""
+    """Escapes what names of files may contain: control characters, and a newline before what looks like a message."""
 
     def format(self, record: logging.LogRecord) -> str:
-        return printable(super().format(record))
+        return _MESSAGE.sub(r"\\n", printable(super().format(record)))
 
 
 class _OptionalOutput(io.FileIO):

@@ -63,7 +63,12 @@ class VideoError(Exception):
         self.detail = detail
 
     def __str__(self) -> str:
-        return f"{self.path}: {REASONS[self.reason]}" + (f" ({self.detail})" if self.detail else "")
+        return one_line(f"{self.path}: {REASONS[self.reason]}" + (f" ({self.detail})" if self.detail else ""))
+
+
+def one_line(text: str) -> str:
+    """Escape newlines, which names of files and of tensors may contain."""
+    return text.replace("\n", "\\n")
 
 
 def cause_of(error: BaseException) -> str:
@@ -106,7 +111,7 @@ def counted(number: int, noun: str) -> str:
 def shorten_list(names: Sequence[str]) -> str:
     """Join names; of more than three the first, with a count: `a, b, c and 4 more`."""
     more = f" and {len(names) - MAX_NAMED} more" if len(names) > MAX_NAMED else ""
-    return ", ".join(names[:MAX_NAMED]) + more
+    return one_line(", ".join(names[:MAX_NAMED])) + more
 
 
 def group_problems(problems: Iterable[tuple[str, str]], noun: str) -> list[str]:
@@ -129,7 +134,7 @@ def group_problems(problems: Iterable[tuple[str, str]], noun: str) -> list[str]:
 
 
 def format_problems(problems: Sequence[str]) -> str:
-    """Join problems into lines for a message: the first 20, then how many more there are."""
+    """Join problems into lines for a message, one each: the first 20, then how many more there are."""
     num_more = len(problems) - MAX_LISTED_PROBLEMS
     more = [f"... and {num_more} more"] if num_more > 0 else []
-    return "\n".join([*problems[:MAX_LISTED_PROBLEMS], *more])
+    return "\n".join([*map(one_line, problems[:MAX_LISTED_PROBLEMS]), *more])

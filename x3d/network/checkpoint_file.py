@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 
-from x3d.errors import InputError, cause_of, is_out_of_memory
+from x3d.errors import InputError, cause_of, is_out_of_memory, one_line
 from x3d.files import HEAD_BYTES, describe_content, read_regular
 
 EXPECTED = "a dict with model_state, as PySlowFast writes it"
@@ -93,7 +93,7 @@ def _with_model_state(path: str, content: Any) -> Mapping[str, Any]:
     names = [str(name) for name in content]
     if content and all(isinstance(value, torch.Tensor) for value in content.values()):
         raise InputError(
-            f"checkpoint {path} holds tensors without model_state ({', '.join(names[:3])}, ...); save it again as "
-            'torch.save({"model_state": <those tensors>}, "x.pyth")'
+            f"checkpoint {path} holds tensors without model_state ({one_line(', '.join(names[:3]))}, ...); save it "
+            'again as torch.save({"model_state": <those tensors>}, "x.pyth")'
         )
     raise InputError(f"checkpoint {path} holds keys {sorted(names)[:8]}; expected {EXPECTED}")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import xxhash
 
-from x3d.errors import EngineError, cause_of
+from x3d.errors import EngineError, cause_of, one_line
 from x3d.files import HEAD_BYTES, describe_content, read_regular
 from x3d.network.export_digest import check_export_digest
 
@@ -160,7 +160,7 @@ def _read_external(path: str, name: str) -> bytes:
     if not name or PurePosixPath(name).is_absolute() or ".." in PurePosixPath(name).parts:
         raise EngineError(f"model {path} names external data outside its folder ({name!r}); save it again beside them")
     external = str(Path(path).parent / name)
-    return _read(external, f"{external}, external data of model {path},", "copy it beside the .onnx")
+    return _read(external, f"{one_line(external)}, external data of model {path},", "copy it beside the .onnx")
 
 
 def _slice(path: str, name: str, content: bytes, entries: Mapping[str, str]) -> bytes:
@@ -172,7 +172,7 @@ def _slice(path: str, name: str, content: bytes, entries: Mapping[str, str]) -> 
         start = stop = -1
     if not 0 <= start <= stop <= len(content):
         raise EngineError(
-            f"model {path} needs bytes that {name}, {len(content)} bytes long, does not have: copy both again"
+            f"model {path} needs bytes that {one_line(name)}, {len(content)} bytes long, does not have: copy both again"
         )
     return content[start:stop]
 

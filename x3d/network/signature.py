@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from x3d.errors import EngineError, InputError, counted
+from x3d.errors import EngineError, InputError, counted, one_line
 from x3d.network.onnx_graph import graph_ports
 
 REQUIRED = (
@@ -27,7 +27,7 @@ class Port:
 
     def __str__(self) -> str:
         axes = ", ".join("?" if axis is None else str(axis) for axis in self.shape)
-        return f"{self.name} {self.dtype} " + (f"({axes})" if axes else "without axes")
+        return f"{one_line(self.name)} {self.dtype} " + (f"({axes})" if axes else "without axes")
 
 
 def check_names(path: str, content: bytes) -> None:
@@ -44,7 +44,7 @@ def check_names(path: str, content: bytes) -> None:
         ) from error
     for names, noun in ((inputs, "input"), (outputs, "output")):
         if len(names) != 1:
-            listed = f" ({', '.join(names[:4])})" if names else ""
+            listed = f" ({one_line(', '.join(names[:4]))})" if names else ""
             raise EngineError(f"model {path} has {counted(len(names), noun)}{listed}; {REQUIRED}")
 
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from x3d.dataset.annotations import Video
 from x3d.dataset.naming import Shard, parse_manifest_name
-from x3d.errors import InputError
+from x3d.errors import InputError, one_line
 from x3d.storage.atomic import remove_leftovers
 from x3d.storage.manifest import Manifest
 from x3d.storage.provenance import provenance_differences, provenance_seed
@@ -85,7 +85,8 @@ def _check_names(root: Path) -> None:
     for name in sorted(os.listdir(root)):
         if not name.startswith(".") and not _is_own(name):
             raise InputError(
-                f"X3D_EVALUATE.OUTPUT_PATH {root} holds {name}, which is no file of an evaluation; give another folder"
+                f"X3D_EVALUATE.OUTPUT_PATH {root} holds {one_line(name)}, which is no file of an evaluation; "
+                "give another folder"
             )
 
 

@@ -10,6 +10,7 @@ from x3d.dataset.annotations import UNLABELLED
 from x3d.errors import InputError
 from x3d.scoring.outputs import SOFTMAX_KEY, Outputs, are_alike
 from x3d.scoring.table import ScoreTable
+from x3d.storage.atomic import is_locked
 from x3d.storage.entries import Entry
 from x3d.storage.evaluation_folder import check_videos, rows_path
 from x3d.storage.expected_list import ExpectedList
@@ -57,6 +58,7 @@ def read_rows(
     _check_keys(folder, provenance, num_classes, ensemble_method, outputs)
     if listed:
         listed.check_digest(provenance.get("list_digest"), str(paths[0]))
+    places = {shard_of(path).shard_id: _describe_place(rows_path(path)) for path in paths}
     parts = []
     for path in paths:
         parts.append(read_score_rows(rows_path(path), num_classes, provenance_seed(provenance)))
@@ -64,8 +66,7 @@ def read_rows(
     rows = np.concatenate(parts)
     rows = rows[np.argsort(rows["video"])]
     failed = {index: entry for manifest in manifests for index, entry in manifest.failed().items()}
-    rows_of = {shard_of(path).shard_id: rows_path(path) for path in paths}
-    return _table(rows, failed, provenance, folder, rows_of, listed)
+    return _table(rows, failed, provenance, folder, places, listed)
 
 
 def _check_keys(
@@ -99,7 +100,7 @@ def _table(
     failed: Mapping[int, Entry],
     provenance: Mapping[str, Any],
     folder: str,
-    rows_of: Mapping[int, Path],
+    places: Mapping[int, str],
     listed: ExpectedList | None,
 ) -> ScoreTable:
     videos, num_videos = rows["video"], provenance["num_videos"]
@@ -123,16 +124,21 @@ def _table(
         expected_from=listed.source if listed else folder,
         conditions=_conditions(provenance),
         incomplete=incomplete,
-        missing=[_describe_missing(video, failed.get(video), rows_of[video % len(rows_of)]) for video in incomplete],
+        missing=[_describe_missing(video, failed.get(video), places[video % len(places)]) for video in incomplete],
         problems=problems,
         unlabelled=unlabelled,
     )
 
 
-def _describe_missing(video: int, failure: Entry | None, rows: Path) -> str:
-    if failure:
-        return f"video {video}: {failure['text']}"
-    return f"video {video} has no row in {rows}; run x3d_evaluate.py to score it"
+def _describe_place(rows: Path) -> str:
+    """Describe where a row is missing, and what to do."""
+    if is_locked(rows):
+        return f"{rows} yet, where x3d_evaluate.py still runs; wait until it ends"
+    return f"{rows}; run x3d_evaluate.py to score it"
+
+
+def _describe_missing(video: int, failure: Entry | None, place: str) -> str:
+    return f"video {video}: {failure['text']}" if failure else f"video {video} has no row in {place}"
 
 
 def _conditions(provenance: Mapping[str, Any]) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from typing import Any
 
 from x3d.dataset.annotations import Video
 from x3d.dataset.naming import VIEW_SUFFIXES, WHOLE, Shard, parse_view_stem
-from x3d.errors import InputError, counted
+from x3d.errors import InputError, counted, one_line
 from x3d.storage.atomic import remove_leftovers
 from x3d.storage.entries import source_of_entry
 from x3d.storage.manifest import Manifest, remove_manifest
@@ -99,7 +99,9 @@ class ViewFolder:
             inputs = [entry for entry in entries if entry.name.lower().endswith(VIEW_SUFFIXES)]
         for entry in inputs:
             if parse_view_stem(os.path.splitext(entry.name)[0]) is None or entry.is_dir():
-                raise InputError(f"{entry.path} is not a view, and ais_bench would read it; move it elsewhere")
+                raise InputError(
+                    f"{one_line(entry.path)} is not a view, and ais_bench would read it; move it elsewhere"
+                )
 
     def _check_or_merge_shards(self, provenance: Mapping[str, Any], overwrite: bool) -> None:
         """Merge the finished shards if this is the whole folder, else check them."""

@@ -11,7 +11,7 @@ import xxhash
 from natsort import natsorted, ns
 
 from x3d.dataset.naming import VIEW_SUFFIXES, result_stem
-from x3d.errors import InputError, RunError, format_problems, group_problems
+from x3d.errors import InputError, RunError, format_problems, group_problems, one_line
 from x3d.storage.view_file import ViewFiles
 from x3d.storage.view_records import ViewRecords, find_records
 
@@ -117,7 +117,7 @@ def _list_files(paths: Sequence[str]) -> list[str]:
 
 
 def _not_regular(path: str) -> InputError:
-    return InputError(f"--input {path} is not a regular file, nor a link to one; move it elsewhere")
+    return InputError(f"--input {one_line(path)} is not a regular file, nor a link to one; move it elsewhere")
 
 
 def _find_records_of_files(paths: Sequence[str]) -> ViewRecords | None:
