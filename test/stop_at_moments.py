@@ -58,7 +58,7 @@ class Script:
 
     Attributes:
         result: read from the output folder and stdout.
-        record: in the output folder, of a command that is rejected once it has completed.
+        record: in the output folder, what appears when a command that is then rejected has completed.
     """
 
     name: str
@@ -89,7 +89,7 @@ def scripts(folder: Path) -> list[Script]:
     evaluate = ["X3D_EVALUATE.MODEL_PATH", model, "X3D_EVALUATE.OUTPUT_PATH"]
     return [
         Script("x3d_preprocess.py", lambda path: [*keys, out, str(path / "v")], lambda path, _: _files(path / "v")),
-        Script("x3d_infer.py", lambda path: [*infer, str(path)], lambda path, _: _files(path / "r"), "r_summary.json"),
+        Script("x3d_infer.py", lambda path: [*infer, str(path)], lambda path, _: _files(path / "r"), "r"),
         Script("x3d_evaluate.py", lambda path: [*keys, *evaluate, str(path / "e")], lambda _, output: output),
     ]
 
