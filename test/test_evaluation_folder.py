@@ -265,7 +265,7 @@ def test_another_provenance_is_rejected(tmp_path):
 @pytest.mark.parametrize("num_shards", [1, 3])
 def test_another_shard_count_is_rejected(num_shards, tmp_path):
     fill(tmp_path, Shard(0, 2))
-    match = f"0of2.json is one of 2 shards, --num_shards is {num_shards}; give another X3D_EVALUATE.OUTPUT_PATH"
+    match = f"0of2.json is of a run with 2 shards, --num_shards is {num_shards}; give another X3D_EVALUATE.OUTPUT_PATH"
     with pytest.raises(ValueError, match=match):
         open_shard(str(tmp_path), Shard(0, num_shards), MADE_FROM, 3)
 

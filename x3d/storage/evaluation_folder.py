@@ -15,7 +15,7 @@ from x3d.storage.atomic import remove_leftovers
 from x3d.storage.manifest import Manifest
 from x3d.storage.provenance import provenance_differences, provenance_seed
 from x3d.storage.score_rows import ScoreRows, source_of_row
-from x3d.storage.shards import find_manifests, manifest_name, shard_of
+from x3d.storage.shards import describe_run, find_manifests, manifest_name, shard_of
 from x3d.video.source import find_changed
 
 ROWS_SUFFIX = ".rows"
@@ -109,8 +109,7 @@ def _check_manifests(paths: Sequence[Path], shard: Shard, provenance: Mapping[st
     for path in paths:
         if shard_of(path).num_shards != shard.num_shards:
             raise InputError(
-                f"{path} is one of {shard_of(path).num_shards} shards, --num_shards is {shard.num_shards}; "
-                "give another X3D_EVALUATE.OUTPUT_PATH"
+                f"{describe_run(path)}, --num_shards is {shard.num_shards}; give another X3D_EVALUATE.OUTPUT_PATH"
             )
         differences = provenance_differences(Manifest.load(path).provenance, provenance)
         if differences and not _is_blank(path):

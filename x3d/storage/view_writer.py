@@ -14,7 +14,7 @@ import xxhash
 
 from x3d.dataset.annotations import Video
 from x3d.dataset.naming import view_stem
-from x3d.storage.atomic import sync_file_system, sync_folder, write_all
+from x3d.storage.atomic import errors_naming, sync_file_system, sync_folder, write_all
 
 
 @dataclass(frozen=True)
@@ -67,13 +67,10 @@ class ViewWriter:
 
     def _write_view(self, partial: Path, view: np.ndarray) -> None:
         """Write .npy or raw bytes; unlike np.save, a short write keeps the operating system's reason."""
-        try:
-            with open(partial, "wb", buffering=0) as file:
-                if self.suffix == ".npy":
-                    np.lib.format.write_array_header_1_0(file, np.lib.format.header_data_from_array_1_0(view))
-                write_all(file.fileno(), view.data.cast("B"))
-        except OSError as error:
-            raise OSError(error.errno, error.strerror, str(self.path / partial.name)) from error
+        with errors_naming(self.path / partial.name), open(partial, "wb", buffering=0) as file:
+            if self.suffix == ".npy":
+                np.lib.format.write_array_header_1_0(file, np.lib.format.header_data_from_array_1_0(view))
+            write_all(file.fileno(), view.data.cast("B"))
 
 
 def view_file_bytes(view_shape: tuple[int, ...], suffix: str) -> int:
