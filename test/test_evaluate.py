@@ -39,7 +39,7 @@ from x3d.network.model_file import read_model
 from x3d.pipeline.evaluate import task_resources
 from x3d.pipeline.video_scorer import VideoScorer
 from x3d.storage.manifest import Manifest
-from x3d.storage.score_rows import ScoreRows, VideoScores, read_score_rows, row_type
+from x3d.storage.score_rows import ScoreRows, read_score_rows, row_type
 from x3d.video.reader import VideoReader
 from x3d.video.sampling import Sampling
 from x3d.video.source import Source
@@ -398,7 +398,7 @@ def test_a_row_is_written_whole_though_a_write_is_short(tmp_path, monkeypatch):
     write = os.write
     monkeypatch.setattr(os, "write", lambda descriptor, data: write(descriptor, data[:7]))
     with ScoreRows(tmp_path / "rows", 9, 7) as journal:
-        journal.append(Video(5, "", "", 1), VideoScores(np.arange(9, dtype=np.float32), Source(1, 2, 3)))
+        journal.append(Video(5, "", "", 1), video_scores(np.arange(9, dtype=np.float32), Source(1, 2, 3)))
     assert read_score_rows(tmp_path / "rows", 9, 7)["scores"].tolist() == [list(range(9))]
 
 
