@@ -146,28 +146,18 @@ def check_problems(table: ScoreTable, allow_missing: bool = False) -> None:
 
 
 def count_top_k(scores: np.ndarray, labels: np.ndarray, k: int) -> int:
-    """Count the videos whose label is among the k best classes.
-
-    Args:
-        scores, labels: as label_ranks takes them.
-    """
-    return int((label_ranks(scores, labels) < k).sum())
-
-
-def label_ranks(scores: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    """Find the place of each video's label among the classes; of equal scores the lower class comes first.
+    """Count the videos whose label is among the k best classes; of equal scores the lower class comes first.
 
     Args:
         scores: (num_videos, num_classes) float32.
         labels: (num_videos,) int.
-    Returns:
-        (num_videos,) int64, 0 for the best class.
     """
+    if not len(labels):
+        return 0
     own = np.take_along_axis(scores, labels[:, None], axis=1)
     classes = np.arange(scores.shape[1])
     ahead = (scores > own) | ((scores == own) & (classes < labels[:, None]))
-    ranks: np.ndarray = ahead.sum(axis=1)
-    return ranks
+    return int((ahead.sum(axis=1) < k).sum())
 
 
 def final_line(num_correct: Mapping[int, int], num_videos: int) -> dict[str, str]:
