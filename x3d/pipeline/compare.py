@@ -1,0 +1,163 @@
+"""Compare two runs on the same videos, and describe the comparison: the content of comparison.json."""
+
+import dataclasses
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from x3d.pipeline.comparison_text import describe_decision, list_differences
+from x3d.pipeline.postprocess import DEFAULTS, ScoringSettings, read_table
+from x3d.scoring import ScoreTable, Share, check_problems
+from x3d.scoring.comparison import ClassChange, Comparison, Predictions, compare_tables
+
+if TYPE_CHECKING:
+    from x3d.dataset.class_names import ClassNames
+
+MARGIN_POINTS = 0.735
+"""MLPerf asks a conversion for 99 % of the reference: of the 73.5 % of PySlowFast's model zoo."""
+MAX_FLIPS = 200
+"""Flips in comparison.json; flips.csv has all."""
+PERCENTILE = 99
+
+
+def compare(
+    reference_dir: str,
+    candidate_dir: str,
+    settings: ScoringSettings = DEFAULTS,
+    margin_points: float = MARGIN_POINTS,
+    common: bool = False,
+) -> Comparison:
+    """Compare two folders of results or of rows of x3d_evaluate.py.
+
+    Args:
+        margin_points: the loss of top-1 that is accepted, in points.
+        common: compare what both runs have.
+    Raises:
+        InputError: no such folder, it contradicts the settings, or the runs cannot be paired.
+        ScoringError: views are unexpected or unusable.
+    """
+    reference, candidate = (_read(folder, settings) for folder in (reference_dir, candidate_dir))
+    return compare_tables(reference, candidate, margin_points, common)
+
+
+def _read(folder: str, settings: ScoringSettings) -> ScoreTable:
+    """Read the complete videos of a folder."""
+    table = read_table(folder, dataclasses.replace(settings, allow_missing=True, slowfast_cfg=None))
+    check_problems(table, allow_missing=True)
+    return table
+
+
+def comparison_to_dict(comparison: Comparison, names: "ClassNames") -> dict[str, Any]:
+    """Convert a comparison to JSON values: the content of comparison.json, beside its schema."""
+    ours, theirs = comparison.of_reference, comparison.of_candidate
+    decision = comparison.decision
+    return {
+        "reference": _describe_run(comparison.reference, ours, comparison.num_labelled),
+        "candidate": _describe_run(comparison.candidate, theirs, comparison.num_labelled),
+        "num_videos": comparison.num_videos,
+        "num_labelled": comparison.num_labelled,
+        "num_left_out": comparison.pairs.num_left_out,
+        "left_out": list(comparison.pairs.left_out),
+        "common": comparison.common,
+        "num_views_reference": comparison.reference.num_views,
+        "num_views_candidate": comparison.candidate.num_views,
+        "differences": list_differences(comparison.reference.conditions, comparison.candidate.conditions),
+        "decision": {**dataclasses.asdict(decision), "text": describe_decision(comparison)} if decision else None,
+        **_describe_changes(comparison),
+        "agreement": _describe_agreement(comparison.agreement),
+        "max_difference": comparison.max_difference,
+        "mean_difference": comparison.mean_difference,
+        "kl_mean": float(comparison.divergences.mean()),
+        "kl_p99": float(np.percentile(comparison.divergences, PERCENTILE)),
+        "views": _describe_views(comparison),
+        "classes": [_describe_class(change, names) for change in comparison.changed_classes()],
+        "flips": list_flips(comparison, names)[:MAX_FLIPS],
+    }
+
+
+def _describe_run(table: ScoreTable, predictions: Predictions, num_labelled: int) -> dict[str, Any]:
+    """Describe a run: its scored videos, and its accuracy on the compared ones with a label."""
+    num_correct = {"top1": int(predictions.correct.sum()), "top5": int(predictions.correct_top5.sum())}
+    return {
+        "folder": table.folder,
+        "num_scored": len(table.videos),
+        **{
+            name: _describe_share(Share(count, num_labelled)) if num_labelled else None
+            for name, count in num_correct.items()
+        },
+    }
+
+
+def _describe_share(share: Share) -> dict[str, Any]:
+    low, high = share.interval
+    percent = 100 * share.num_correct / share.num_videos
+    return {**dataclasses.asdict(share), "percent": percent, "low": low, "high": high}
+
+
+def _describe_agreement(share: Share) -> dict[str, Any]:
+    described = _describe_share(share)
+    return {"num_agreeing": described.pop("num_correct"), **described}
+
+
+def _describe_changes(comparison: Comparison) -> dict[str, Any]:
+    """Count the labelled videos that are right in both runs, one or none."""
+    ours, theirs = comparison.of_reference, comparison.of_candidate
+    return {
+        "lost": int(comparison.lost.sum()),
+        "gained": int(comparison.gained.sum()),
+        "both_right": int((ours.correct & theirs.correct).sum()),
+        "both_wrong": comparison.num_labelled - int((ours.correct | theirs.correct).sum()),
+        "mcnemar_p": comparison.mcnemar_p if comparison.num_labelled else None,
+        "top5_lost": int((ours.correct_top5 & ~theirs.correct_top5).sum()),
+        "top5_gained": int((theirs.correct_top5 & ~ours.correct_top5).sum()),
+    }
+
+
+def _describe_views(comparison: Comparison) -> dict[str, Any] | None:
+    views = comparison.views
+    return views and {
+        "num_views": views.num_views,
+        "num_agreeing": views.num_agreeing,
+        "percent": 100 * views.num_agreeing / views.num_views,
+        "num_labelled": views.num_labelled,
+        "lost": views.num_lost,
+        "gained": views.num_gained,
+    }
+
+
+def _describe_class(change: ClassChange, names: "ClassNames") -> dict[str, Any]:
+    return {
+        "class": change.label,
+        "name": names.name(change.label),
+        "num_videos": change.num_videos,
+        "lost": change.num_lost,
+        "gained": change.num_gained,
+        "drop_points": change.drop_points,
+        "low_points": change.low_points,
+        "high_points": change.high_points,
+    }
+
+
+def list_flips(comparison: Comparison, names: "ClassNames") -> list[dict[str, Any]]:
+    """List every video with two best classes, those first of which both runs are most certain."""
+    ours, theirs = comparison.of_reference, comparison.of_candidate
+    certainties = np.minimum(ours.probabilities, theirs.probabilities)
+    changed = np.flatnonzero(comparison.changed)
+    flips = []
+    for number in changed[np.argsort(-certainties[changed], kind="stable")].tolist():
+        label, was, is_now = (int(values[number]) for values in (comparison.labels, ours.classes, theirs.classes))
+        flips.append(
+            {
+                "path": comparison.path(number),
+                "label": label,
+                "label_name": names.name(label) if label >= 0 else "",
+                "reference": was,
+                "reference_name": names.name(was),
+                "reference_probability": float(ours.probabilities[number]),
+                "candidate": is_now,
+                "candidate_name": names.name(is_now),
+                "candidate_probability": float(theirs.probabilities[number]),
+                "kind": "lost" if was == label else "gained" if is_now == label else "changed",
+            }
+        )
+    return flips
