@@ -89,9 +89,7 @@ def _warnings(predictions: Predictions, names: "ClassNames") -> list[str]:
     labelled = predictions.table.labelled
     if not labelled.any() or names.names is None:
         return []
-    warning = check_class_order(
-        predictions.predicted[labelled], predictions.table.labels[labelled], names.names
-    )
+    warning = check_class_order(predictions.predicted[labelled], predictions.table.labels[labelled], names.names)
     return [warning] if warning else []
 
 
