@@ -73,10 +73,11 @@ def test_every_count_of_few_videos_has_ordered_symmetric_limits():
                 low, high = tango_interval(lost, gained, num)
                 drop = (lost - gained) / num
                 assert -1 <= low <= drop <= high <= 1
-                assert (drop == 1 or high > drop) and (drop == -1 or low < drop)
+                assert drop == 1 or high > drop
+                assert drop == -1 or low < drop
                 assert tango_interval(gained, lost, num) == (-high, -low)
                 wide_low, wide_high = tango_interval(lost, gained, num, 0.99)
-                assert wide_low <= low and wide_high >= high
+                assert wide_low <= low <= high <= wide_high
 
 
 def test_all_videos_lost_is_a_drop_of_one_and_none_gained_reaches_no_further():

@@ -112,7 +112,6 @@ def judge(num_lost: int, num_gained: int, num_videos: int, margin_points: float)
 
 def _videos_to_decide(lost: float, gained: float, margin: float) -> int | None:
     """Find the smallest number of videos at which a limit crosses the margin, with the same shares of flips."""
-
     z = normal_quantile(TWO_SIDED)
     if lost - gained < margin:
         return _smallest(lambda num_videos: _upper_limit(lost, gained, num_videos, z) < margin)
