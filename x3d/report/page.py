@@ -93,4 +93,6 @@ def _breakable(path: str) -> Markup:
 
 def _text(value: object) -> object:
     """Escape the control characters of a text, which could reorder or hide what stands beside it."""
+    if value is None:
+        return formats.NONE
     return printable(value) if isinstance(value, str) and not isinstance(value, Markup) else value
