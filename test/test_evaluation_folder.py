@@ -1,3 +1,4 @@
+import dataclasses
 import json
 import os
 from pathlib import Path
@@ -11,7 +12,7 @@ from x3d.dataset.annotations import Video
 from x3d.dataset.naming import WHOLE, Shard
 from x3d.scoring.aggregate import SCORE_FORMAT
 from x3d.scoring.outputs import Outputs
-from x3d.scoring.table import ScoreTable
+from x3d.scoring.table import Failure, ScoreTable
 from x3d.storage.evaluation_folder import drop_changed, is_eval_folder, open_shard
 from x3d.storage.evaluation_rows import read_rows
 from x3d.storage.expected_list import ExpectedList
@@ -24,7 +25,7 @@ VIDEOS = [Video(index, f"{index}.mp4", "", index % 3) for index in range(5)]
 SOURCE = Source(1, 2, 3)
 ROW = row_type(3, 1, "sum")
 SCORES = np.random.RandomState(0).rand(5, 3).astype(np.float32)
-MADE_FROM = {
+MADE_FROM: dict[str, Any] = {
     "config": {"DATA.ENSEMBLE_METHOD": "sum", "DATA.NUM_FRAMES": 4},
     "num_classes": 3,
     "num_videos": 5,
@@ -69,7 +70,11 @@ def test_the_rows_of_a_folder_are_read(tmp_path):
     assert table.scores.dtype == np.float32
     assert table.labels.tolist() == [0, 1, 2, 0, 1]
     assert (table.incomplete, table.missing, table.problems) == ([], [], [])
-    assert table.videos.tolist() == table.view_classes.tolist() and False
+    assert table.expected_from == f"{tmp_path}/test.csv"
+    assert list(table.listed_paths) == [video.listed for video in VIDEOS]
+    assert (table.videos.tolist(), table.listed_labels.tolist()) == ([0, 1, 2, 3, 4], [0, 1, 2, 0, 1])
+    assert table.view_classes.tolist() == SCORES.argmax(axis=1)[:, None].tolist()
+    np.testing.assert_array_equal(table.view_probabilities, SCORES.max(axis=1)[:, None])
 
 
 def test_the_conditions_repeat_what_decided_the_scores(tmp_path):
@@ -82,9 +87,9 @@ def test_the_conditions_repeat_what_decided_the_scores(tmp_path):
         "device": None,
         "batch_size": None,
         "model_digest": None,
-        "list_digest": None,
+        "list_digest": MADE_FROM["list_digest"],
         "view_format": 1,
-        "score_format": None,
+        "score_format": SCORE_FORMAT,
         "versions": None,
     }
 
@@ -126,13 +131,13 @@ def test_rows_with_scores_that_are_not_finite_are_problems(tmp_path):
     assert read(tmp_path).problems == ["video 3 has scores that are not finite"]
 
 
-def test_unlabelled_videos_are_left_out_whether_scored_or_not(tmp_path):
+def test_unlabelled_videos_are_not_required(tmp_path):
     fill(tmp_path, left_out=(1, 3))
     append(tmp_path / "manifest.rows", 1, -1, SCORES[1])
     table = read(tmp_path, listed=listed(0, -1, 2, -1, 1))
     assert (table.problems, table.incomplete, table.missing, table.unlabelled) == ([], [], [], [1, 3])
-    assert table.labels.tolist() == [0, 2, 1]
-    np.testing.assert_array_equal(table.scores, SCORES[[0, 2, 4]])
+    assert table.labels.tolist() == [0, -1, 2, 1]
+    np.testing.assert_array_equal(table.scores, SCORES[[0, 1, 2, 4]])
 
 
 def test_rows_that_are_all_alike_are_a_problem(tmp_path):
@@ -148,9 +153,6 @@ def test_rows_that_are_all_alike_are_a_problem(tmp_path):
 
 def test_another_list_with_the_same_labels_is_rejected(tmp_path):
     fill(tmp_path)
-    manifest = Manifest.load(tmp_path / "manifest.json")
-    manifest.provenance["list_digest"] = "abc"
-    manifest.save()
     assert read(tmp_path, listed=listed(0, 1, 2, 0, 1)).problems == []
     match = rf"^test.csv is not the list that the views were made from, as {tmp_path}/manifest.json records; set DATA"
     with pytest.raises(ValueError, match=match):
@@ -371,7 +373,7 @@ def test_what_a_killed_run_left_is_removed(tmp_path):
         (tmp_path / f".{name}.{7:016x}").touch()
     _, rows = open_shard(str(tmp_path), WHOLE, MADE_FROM, VIDEOS)
     rows.close()
-    assert {path.name for path in tmp_path.iterdir()} == {"manifest.json", "manifest.rows"}
+    assert {path.name for path in tmp_path.iterdir()} == {"manifest.json", "manifest.rows", "test.csv"}
 
 
 def test_an_evaluation_without_rows_is_replaced_by_one_of_another_provenance(tmp_path):
@@ -399,3 +401,41 @@ def test_rows_of_another_model_do_not_fit_the_manifest(tmp_path, caplog):
     (tmp_path / "a" / "manifest.rows").write_bytes((tmp_path / "b" / "manifest.rows").read_bytes())
     assert read(tmp_path / "a").incomplete == [0, 1, 2, 3, 4]
     assert "manifest.rows: rows that are corrupt or of another evaluation are skipped: 5" in caplog.text
+
+
+def test_rows_without_the_list_have_no_paths_and_their_own_labels(tmp_path):
+    fill(tmp_path, left_out=(3,))
+    (tmp_path / "test.csv").unlink()
+    table = read(tmp_path)
+    assert (table.expected_from, list(table.listed_paths), table.path(3)) == (str(tmp_path), [], "video 3")
+    assert table.listed_labels.tolist() == [0, 1, 2, 0, 1]
+    assert table.failures == {3: Failure("empty", "video 3: 3.mp4: the file has no bytes")}
+
+
+def test_the_list_of_a_user_is_not_replaced(tmp_path):
+    (tmp_path / "test.csv").write_text("other.mp4 0\n")
+    with pytest.raises(ValueError, match=r"holds another test\.csv; give another folder"):
+        open_shard(str(tmp_path), WHOLE, MADE_FROM, VIDEOS)
+    assert (tmp_path / "test.csv").read_text() == "other.mp4 0\n"
+
+
+def test_rows_of_maxima_hold_the_means_too(tmp_path):
+    made_from = MADE_FROM | {"config": {"DATA.ENSEMBLE_METHOD": "max"}}
+    _, rows = open_shard(str(tmp_path), WHOLE, made_from, VIDEOS)
+    with rows:
+        for video in VIDEOS:
+            scores = video_scores(SCORES[video.index], SOURCE)
+            rows.append(video, dataclasses.replace(scores, means=SCORES[video.index] / 2))
+    table = read(tmp_path, ensemble_method="max")
+    np.testing.assert_array_equal(table.scores, SCORES)
+    np.testing.assert_array_equal(table.probabilities, SCORES / 2)
+
+
+def test_rows_of_another_format_are_rejected(tmp_path):
+    fill(tmp_path)
+    manifest = Manifest.load(tmp_path / "manifest.json")
+    manifest.provenance["score_format"] = SCORE_FORMAT - 1
+    manifest.save()
+    match = f"records rows of format {SCORE_FORMAT - 1}, this version reads {SCORE_FORMAT}"
+    with pytest.raises(ValueError, match=match):
+        read(tmp_path)

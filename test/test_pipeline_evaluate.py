@@ -12,6 +12,7 @@ import pytest
 
 from test.helpers import ROOT, Dataset, evaluate_keys, read_rows_of, states, with_keys
 from test.local_runner import LocalRunner
+from test.tables import video_scores
 from x3d.config.loading import load_cfg
 from x3d.dataset.annotations import Video
 from x3d.dataset.naming import Shard

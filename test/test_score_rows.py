@@ -47,14 +47,22 @@ def test_rows_are_read_in_order_of_video(path):
 
 def test_a_row_has_the_documented_layout(path):
     content = path.read_bytes()
-    assert len(content) == 2 * (6 * 8 + 2 * 4 + 3 * 4)
+    assert len(content) == 2 * (6 * 8 + 2 * 4 + 2 * 4 + 3 * 4)
     row = content[: len(content) // 2]
     check = xxhash.xxh3_64_intdigest(row[:16] + row[24:], SEED)
-    assert struct.unpack("<qqQqqQii3f", row) == (7, 2, check, 5, 7, 2**64 - 1, 90, 0, *SCORES[0].tolist())
+    assert struct.unpack("<qqQqqQiiif3f", row) == (7, 2, check, 5, 7, 2**64 - 1, 90, 0, 2, 3.0, *SCORES[0].tolist())
 
 
 OFFSETS = {"video": 0, "video's last byte": 7, "label": 8, "label's last byte": 15, "check": 16}
-OFFSETS |= {"size": 24, "source": 40, "corrupt frames": 52, "first score": 56, "last score": 67}
+OFFSETS |= {
+    "size": 24,
+    "source": 40,
+    "corrupt frames": 52,
+    "view class": 56,
+    "view probability": 60,
+    "first score": 64,
+    "last score": 75,
+}
 
 
 @pytest.mark.parametrize("offset", OFFSETS.values(), ids=OFFSETS)

@@ -97,9 +97,9 @@ class AuditedResults:
     digests: Mapping[str, str]
 
     @property
-    def missing(self) -> bool:
-        """Check whether a video with a label is incomplete."""
-        return any(self.listed_labels[video] != UNLABELLED for video in self.failures)
+    def incomplete(self) -> list[int]:
+        """Positions of the videos with a label whose views are not all found."""
+        return [video for video in self.failures if self.listed_labels[video] != UNLABELLED]
 
 
 def audit_results(
@@ -162,7 +162,7 @@ def aggregate_results(
         outputs: what the results are.
         with_means: the aggregated scores are not the sum of the views'.
     """
-    if audited.problems or (audited.missing and not allow_missing):
+    if audited.problems or (audited.incomplete and not allow_missing):
         return _empty_table(audited, 0, num_views, num_classes, with_means)
     table = _empty_table(audited, len(audited.videos), num_views, num_classes, with_means)
     reader = ScoreReader(num_views, num_classes, audited.digests)

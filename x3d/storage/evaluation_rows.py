@@ -146,10 +146,10 @@ def _listed_labels(
 ) -> np.ndarray:
     """Collect the label of every listed video: (N,) int64, UNKNOWN_LABEL if nothing records it."""
     labels = np.full(num_videos, UNKNOWN_LABEL)
-    if listed and len(listed.labels) == num_videos:
-        labels[:] = listed.labels
     for index, entry in failed.items():
         labels[index] = entry["label"]
+    if listed and len(listed.labels) == num_videos:
+        labels[:] = listed.labels
     labels[rows["video"]] = rows["label"]
     return labels
 

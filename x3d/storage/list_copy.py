@@ -8,7 +8,6 @@ from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from x3d.dataset.annotations import Video, split_row
-from x3d.dataset.bad_rows import decode_list
 from x3d.errors import InputError
 from x3d.files import read_regular
 from x3d.storage.atomic import replace_file, write_all
@@ -30,10 +29,10 @@ def write_list_copy(folder: Path, videos: Sequence[Video], replaceable: Collecti
     path = folder / LIST_NAME
     wanted = list_digest(videos)
     if path.exists():
-        found = _parse(path).digest
-        if found == wanted:
+        found = _parse(path)
+        if found and found.digest == wanted:
             return
-        if found not in replaceable:
+        if not found or found.digest not in replaceable:
             raise InputError(f"X3D_EVALUATE.OUTPUT_PATH {folder} holds another {LIST_NAME}; give another folder")
     with replace_file(path) as file:
         write_all(file.fileno(), "".join(f"{video.listed} {video.label}\n" for video in videos).encode())
@@ -51,17 +50,21 @@ def read_list_copy(folder: Path, digest: object) -> ExpectedList | None:
     if not path.exists():
         return None
     listed = _parse(path)
-    if listed.digest != digest:
+    if not listed or listed.digest != digest:
         raise InputError(f"{path} is damaged, or not the list that the rows were made from; restore or remove it")
     return listed
 
 
-def _parse(path: Path) -> ExpectedList:
-    """Parse a list of this form; of another one, whatever its lines hold."""
+def _parse(path: Path) -> ExpectedList | None:
+    """Parse a list of this form, None if the file has another."""
     try:
-        content = read_regular(path)
+        content = read_regular(path).decode()
     except OSError as error:
         raise InputError(f"{path} cannot be read: {error.strerror}; make it readable, or remove it") from error
-    rows = [split_row(row, " ") or (row, 0) for row in decode_list(content, path).removesuffix("\n").split("\n")]
-    videos = [Video(index, listed, listed, label) for index, (listed, label) in enumerate(rows)]
-    return ExpectedList.of_videos(videos, str(path))
+    except UnicodeDecodeError:
+        return None
+    videos = []
+    for index, row in enumerate(content.removesuffix("\n").split("\n")):
+        listed, label = split_row(row, " ") or ("", 0)
+        videos.append(Video(index, listed, listed, label))
+    return ExpectedList.of_videos(videos, str(path)) if all(video.listed for video in videos) else None
