@@ -54,8 +54,7 @@ def reliability(calibration: Values, name: str, what: str) -> Markup:
         x_axis(x, 30, 330, "mean confidence"),
         y_axis(y, 44, 344, "accuracy"),
         line((x(0), y(0)), (x(100), y(100)), "reference"),
-        label((x(4), y(93)), "under-confident", "hint", "start"),
-        label((x(96), y(4)), "over-confident", "hint", "end"),
+        label((344, 18), "above the diagonal: under-confident", "hint", "end"),
         *marks,
     )
 
