@@ -23,7 +23,7 @@ import logging
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from x3d.cli import EXIT_DONE, EXIT_INCOMPLETE, script_main
+from x3d.cli import EXIT_DONE, EXIT_INCOMPLETE, log_accuracy, script_main
 
 if TYPE_CHECKING:
     from fvcore.common.config import CfgNode
@@ -48,7 +48,9 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--output", metavar="DIR", required=True, help="the report's folder: new, empty, or of an earlier report"
     )
-    parser.add_argument("--compare", metavar="DIR", default="", help="the folder of a reference to compare the run with")
+    parser.add_argument(
+        "--compare", metavar="DIR", default="", help="the folder of a reference to compare the run with"
+    )
 
 
 def run(cfg: "CfgNode", args: argparse.Namespace) -> int:
@@ -60,8 +62,10 @@ def run(cfg: "CfgNode", args: argparse.Namespace) -> int:
 
     names = ClassNames.from_cfg(cfg)
     report = write_report(args.results, args.output, ScoringSettings.from_cfg(cfg), names, args.compare)
-    for text in report.texts:
-        logger.warning(text)
+    if report.accuracy:
+        log_accuracy(report.accuracy)
+    for finding in report.content["findings"]:
+        logger.info("%s", finding["text"])
     logger.info("report: open %s in a browser", report.page)
     print_result(str(report.page))
     return EXIT_DONE if report.complete else EXIT_INCOMPLETE

@@ -7,8 +7,9 @@ import numpy as np
 
 from x3d.pipeline.comparison_text import describe_decision, list_differences
 from x3d.pipeline.postprocess import DEFAULTS, ScoringSettings, read_table
-from x3d.scoring import ScoreTable, Share, check_problems
-from x3d.scoring.comparison import ClassChange, Comparison, Predictions, compare_tables
+from x3d.report.shares import share
+from x3d.scoring import ScoreTable, check_problems
+from x3d.scoring.comparison import ClassChange, Comparison, PairedPredictions, compare_tables
 
 if TYPE_CHECKING:
     from x3d.dataset.class_names import ClassNames
@@ -64,7 +65,7 @@ def comparison_to_dict(comparison: Comparison, names: "ClassNames") -> dict[str,
         "differences": list_differences(comparison.reference.conditions, comparison.candidate.conditions),
         "decision": {**dataclasses.asdict(decision), "text": describe_decision(comparison)} if decision else None,
         **_describe_changes(comparison),
-        "agreement": _describe_agreement(comparison.agreement),
+        "agreement": _describe_agreement(comparison),
         "max_difference": comparison.max_difference,
         "mean_difference": comparison.mean_difference,
         "kl_mean": float(comparison.divergences.mean()),
@@ -75,27 +76,15 @@ def comparison_to_dict(comparison: Comparison, names: "ClassNames") -> dict[str,
     }
 
 
-def _describe_run(table: ScoreTable, predictions: Predictions, num_labelled: int) -> dict[str, Any]:
+def _describe_run(table: ScoreTable, predictions: PairedPredictions, num_labelled: int) -> dict[str, Any]:
     """Describe a run: its scored videos, and its accuracy on the compared ones with a label."""
-    num_correct = {"top1": int(predictions.correct.sum()), "top5": int(predictions.correct_top5.sum())}
-    return {
-        "folder": table.folder,
-        "num_scored": len(table.videos),
-        **{
-            name: _describe_share(Share(count, num_labelled)) if num_labelled else None
-            for name, count in num_correct.items()
-        },
-    }
+    num_correct = {"top1": int(predictions.correct.sum()), "top5": int(predictions.in_top5.sum())}
+    shares = {name: share(count, num_labelled) if num_labelled else None for name, count in num_correct.items()}
+    return {"folder": table.folder, "num_scored": len(table.videos), **shares}
 
 
-def _describe_share(share: Share) -> dict[str, Any]:
-    low, high = share.interval
-    percent = 100 * share.num_correct / share.num_videos
-    return {**dataclasses.asdict(share), "percent": percent, "low": low, "high": high}
-
-
-def _describe_agreement(share: Share) -> dict[str, Any]:
-    described = _describe_share(share)
+def _describe_agreement(comparison: Comparison) -> dict[str, Any]:
+    described = share(int((~comparison.changed).sum()), comparison.num_videos)
     return {"num_agreeing": described.pop("num_correct"), **described}
 
 
@@ -108,14 +97,16 @@ def _describe_changes(comparison: Comparison) -> dict[str, Any]:
         "both_right": int((ours.correct & theirs.correct).sum()),
         "both_wrong": comparison.num_labelled - int((ours.correct | theirs.correct).sum()),
         "mcnemar_p": comparison.mcnemar_p if comparison.num_labelled else None,
-        "top5_lost": int((ours.correct_top5 & ~theirs.correct_top5).sum()),
-        "top5_gained": int((theirs.correct_top5 & ~ours.correct_top5).sum()),
+        "top5_lost": int((ours.in_top5 & ~theirs.in_top5).sum()),
+        "top5_gained": int((theirs.in_top5 & ~ours.in_top5).sum()),
     }
 
 
 def _describe_views(comparison: Comparison) -> dict[str, Any] | None:
     views = comparison.views
-    return views and {
+    if views is None:
+        return None
+    return {
         "num_views": views.num_views,
         "num_agreeing": views.num_agreeing,
         "percent": 100 * views.num_agreeing / views.num_views,
@@ -139,13 +130,13 @@ def _describe_class(change: ClassChange, names: "ClassNames") -> dict[str, Any]:
 
 
 def list_flips(comparison: Comparison, names: "ClassNames") -> list[dict[str, Any]]:
-    """List every video with two best classes, those first of which both runs are most certain."""
+    """List every video with two best classes, those first of which both runs are most confident."""
     ours, theirs = comparison.of_reference, comparison.of_candidate
-    certainties = np.minimum(ours.probabilities, theirs.probabilities)
+    confidences = np.minimum(ours.confidences, theirs.confidences)
     changed = np.flatnonzero(comparison.changed)
     flips = []
-    for number in changed[np.argsort(-certainties[changed], kind="stable")].tolist():
-        label, was, is_now = (int(values[number]) for values in (comparison.labels, ours.classes, theirs.classes))
+    for number in changed[np.argsort(-confidences[changed], kind="stable")].tolist():
+        label, was, becomes = (int(values[number]) for values in (comparison.labels, ours.classes, theirs.classes))
         flips.append(
             {
                 "path": comparison.path(number),
@@ -153,11 +144,11 @@ def list_flips(comparison: Comparison, names: "ClassNames") -> list[dict[str, An
                 "label_name": names.name(label) if label >= 0 else "",
                 "reference": was,
                 "reference_name": names.name(was),
-                "reference_probability": float(ours.probabilities[number]),
-                "candidate": is_now,
-                "candidate_name": names.name(is_now),
-                "candidate_probability": float(theirs.probabilities[number]),
-                "kind": "lost" if was == label else "gained" if is_now == label else "changed",
+                "reference_probability": float(ours.confidences[number]),
+                "candidate": becomes,
+                "candidate_name": names.name(becomes),
+                "candidate_probability": float(theirs.confidences[number]),
+                "kind": "lost" if was == label else "gained" if becomes == label else "changed",
             }
         )
     return flips

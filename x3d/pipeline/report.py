@@ -17,7 +17,7 @@ from x3d.report.classes import confusion_rows
 from x3d.report.document import build_report
 from x3d.report.page import render_page
 from x3d.report.tables import calibration_table, class_table, confusion_table, prediction_rows
-from x3d.scoring import ScoreTable, check_problems, measure_accuracy
+from x3d.scoring import Accuracy, ScoreTable, check_problems, measure_accuracy
 from x3d.scoring.comparison import compare_tables
 from x3d.scoring.predictions import Predictions
 from x3d.storage.atomic import replace_file, write_all, write_json
@@ -42,10 +42,12 @@ class Report:
     Attributes:
         page: its page, index.html.
         content: of report.json.
+        accuracy: None if no video with scores has a label.
     """
 
     page: Path
     content: Mapping[str, Any]
+    accuracy: Accuracy | None
 
     @property
     def complete(self) -> bool:
@@ -79,12 +81,12 @@ def write_report(
         comparison = comparison_to_dict(compared, names)
     content = build_report(table, accuracy, names, comparison)
     _write(target, table, content, names)
-    return Report(target / NAMES[-1], content)
+    return Report(target / NAMES[-1], content, accuracy)
 
 
 def _read(folder: str, settings: ScoringSettings) -> ScoreTable:
     """Read the complete videos of a folder."""
-    table = read_table(folder, dataclasses.replace(settings, allow_missing=True))
+    table = read_table(folder, dataclasses.replace(settings, allow_missing=True, slowfast_cfg=None))
     check_problems(table, allow_missing=True)
     if not len(table.videos):
         raise ScoringError(f"{folder} is not reported: no video has all its views")

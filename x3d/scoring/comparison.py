@@ -9,41 +9,37 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from x3d.scoring.accuracy import Share, label_ranks
 from x3d.scoring.noninferiority import Decision, judge, mcnemar_p_value, tango_interval
 from x3d.scoring.pairing import Pairs, pair_videos
+from x3d.scoring.predictions import MIN_PROBABILITY, NUM_BEST, Predictions
 from x3d.scoring.table import ScoreTable
 
-TOP_K = 5
-SMALLEST = 1e-12
-"""Probabilities are clipped at it before their logarithm is taken."""
 CHUNK = 1024
 """Videos whose probabilities are held as float64 at a time."""
 
 
 @dataclass(frozen=True)
-class Predictions:
+class PairedPredictions:
     """What a run predicts for the compared videos.
 
     Attributes:
         classes: (m,) int64, the best class.
-        probabilities: (m,) float32, of it.
-        ranks: (m,) int64, the place of the label among the classes, from 0; C without a label.
+        confidences: (m,) float32, the probability of it.
+        correct: (m,) bool, whether it is the label.
+        in_top5: (m,) bool, whether the label is among the five best classes.
     """
 
     classes: np.ndarray
-    probabilities: np.ndarray
-    ranks: np.ndarray
+    confidences: np.ndarray
+    correct: np.ndarray
+    in_top5: np.ndarray
 
-    @property
-    def correct(self) -> np.ndarray:
-        """Which videos are right: (m,) bool."""
-        return np.asarray(self.ranks == 0)
-
-    @property
-    def correct_top5(self) -> np.ndarray:
-        """Of which videos the label is among the five best classes: (m,) bool."""
-        return np.asarray(self.ranks < TOP_K)
+    @classmethod
+    def of_rows(cls, table: ScoreTable, rows: np.ndarray) -> "PairedPredictions":
+        """Select the predictions of the compared videos of a table."""
+        found = Predictions.of_table(table)
+        in_top5 = (found.ranks > 0) & (found.ranks <= NUM_BEST)
+        return cls(found.predicted[rows], found.confidences[rows], found.correct[rows], in_top5[rows])
 
 
 @dataclass(frozen=True)
@@ -92,8 +88,8 @@ class Comparison:
     common: bool
     pairs: Pairs
     labels: np.ndarray
-    of_reference: Predictions
-    of_candidate: Predictions
+    of_reference: PairedPredictions
+    of_candidate: PairedPredictions
     max_difference: float
     mean_difference: float
     divergences: np.ndarray
@@ -113,22 +109,17 @@ class Comparison:
     @property
     def lost(self) -> np.ndarray:
         """Which videos are right in the reference only: (m,) bool."""
-        return self.of_reference.correct & ~self.of_candidate.correct
+        return np.asarray(self.of_reference.correct & ~self.of_candidate.correct)
 
     @property
     def gained(self) -> np.ndarray:
         """Which videos are right in the candidate only: (m,) bool."""
-        return self.of_candidate.correct & ~self.of_reference.correct
+        return np.asarray(self.of_candidate.correct & ~self.of_reference.correct)
 
     @property
     def changed(self) -> np.ndarray:
         """Which videos have two best classes: (m,) bool."""
         return np.asarray(self.of_reference.classes != self.of_candidate.classes)
-
-    @property
-    def agreement(self) -> Share:
-        """The videos with the same best class."""
-        return Share(int((~self.changed).sum()), self.num_videos)
 
     @property
     def mcnemar_p(self) -> float:
@@ -170,7 +161,8 @@ def compare_tables(
     """
     pairs = pair_videos(reference, candidate, common)
     labels = reference.labels[pairs.reference].astype(np.int64)
-    ours, theirs = _predict(reference, pairs.reference, labels), _predict(candidate, pairs.candidate, labels)
+    ours = PairedPredictions.of_rows(reference, pairs.reference)
+    theirs = PairedPredictions.of_rows(candidate, pairs.candidate)
     num_lost, num_gained = int((ours.correct & ~theirs.correct).sum()), int((theirs.correct & ~ours.correct).sum())
     num_labelled = int((labels >= 0).sum())
     return Comparison(
@@ -185,14 +177,6 @@ def compare_tables(
         decision=judge(num_lost, num_gained, num_labelled, margin_points) if num_labelled else None,
         views=_compare_views(reference, candidate, pairs, labels),
     )
-
-
-def _predict(table: ScoreTable, rows: np.ndarray, labels: np.ndarray) -> Predictions:
-    classes = table.scores.argmax(axis=1)[rows]
-    ranks = np.full(len(rows), table.num_classes)
-    labelled = labels >= 0
-    ranks[labelled] = label_ranks(table.scores[rows[labelled]], labels[labelled])
-    return Predictions(classes, table.probabilities[rows, classes], ranks)
 
 
 def _compare_probabilities(
@@ -215,11 +199,11 @@ def kl_divergences(reference: np.ndarray, candidate: np.ndarray) -> np.ndarray:
     """Compute the Kullback-Leibler divergence of each row from that of the reference, with natural logarithms.
 
     Args:
-        reference, candidate: (n, C) float64; divided by the sum of their row and clipped at SMALLEST.
+        reference, candidate: (n, C) float64; divided by the sum of their row and clipped at MIN_PROBABILITY.
     Returns:
         (n,) float64.
     """
-    p, q = (np.maximum(rows / rows.sum(axis=1, keepdims=True), SMALLEST) for rows in (reference, candidate))
+    p, q = (np.maximum(rows / rows.sum(axis=1, keepdims=True), MIN_PROBABILITY) for rows in (reference, candidate))
     divergences: np.ndarray = (p * np.log(p / q)).sum(axis=1)
     return divergences
 

@@ -194,7 +194,7 @@ def _rows_of(table: ScoreTable, positions: np.ndarray) -> np.ndarray:
     """Find the rows of listed videos in a table."""
     rows = np.full(len(table.listed_labels), NONE, dtype=np.int64)
     rows[table.videos] = np.arange(len(table.videos))
-    return rows[positions]
+    return np.asarray(rows[positions])
 
 
 def _describe(table: ScoreTable, positions: np.ndarray, ending: str) -> list[str]:
