@@ -80,5 +80,13 @@ def test_without_a_correct_video_nothing_is_certain():
         assert find(table) == []
 
 
+def test_a_network_that_knows_one_class_only_is_no_evidence():
+    for num_classes in (2, 4):
+        labels = np.arange(400) % num_classes
+        scores = np.random.default_rng(0).random((400, num_classes), np.float32)
+        scores[:, 0] = 2
+        assert find(score_table(scores, labels)) == []
+
+
 def test_nearly_all_views():
     assert [min_agreeing(number) for number in (1, 2, 3, 10, 30)] == [1, 2, 3, 8, 24]
