@@ -69,9 +69,7 @@ def test_failed_videos_are_counted_by_their_most_frequent_reasons():
         "decoded), 1 incomplete (views are missing, and nothing records why), 2 for other reasons."
     ]
     one = leave_out(make_run(num_videos=1200, num_classes=4, num_views=2), [3])
-    assert findings(one)["failures"] == [
-        "1 of 1,200 listed videos has no scores: 1 empty (the file has no bytes)."
-    ]
+    assert findings(one)["failures"] == ["1 of 1,200 listed videos has no scores: 1 empty (the file has no bytes)."]
 
 
 def test_a_class_far_below_the_rest_is_named():
@@ -120,6 +118,8 @@ def test_views_that_disagree_in_many_videos_are_a_finding():
         "In 3 of 20 videos fewer than half of the 3 views agree with the video's class; 3 of them are correct."
     ]
     without = dataclasses.replace(table, labels=labels - 1, listed_labels=labels - 1)
-    assert findings(without)["views"] == ["In 3 of 20 videos fewer than half of the 3 views agree with the video's class."]
+    assert findings(without)["views"] == [
+        "In 3 of 20 videos fewer than half of the 3 views agree with the video's class."
+    ]
     views[0] = 0
     assert "views" not in findings(table)
