@@ -40,6 +40,10 @@ def test_orders_by_hand():
     }
 
 
+def test_a_locale_ignores_capitals():
+    assert known_orders(["push B", "push a"])[LOCALE].tolist() == [1, 0]
+
+
 def test_an_order_that_moves_no_class_is_left_out():
     assert list(known_orders(["a", "b"])) == ["class folders without 'a'"]
     assert known_orders([]) == known_orders(["a"]) == {}
@@ -129,6 +133,14 @@ def test_an_unknown_order_is_reported_without_a_name():
     assert text.startswith("list and network seem to use different class orders: top-1 of the 2000 labelled videos is ")
     assert "with the labels in an order that none of the known ones is; make the list with the class order" in text
     assert check_class_order(*run(2000, 0.7, order), None) == text, "names are not needed for it"
+
+
+def test_a_top_1_of_a_tenth_is_no_unknown_order():
+    order = np.arange(len(NAMES))
+    order[len(NAMES) // 6 :] = np.random.default_rng(1).permutation(order[len(NAMES) // 6 :])
+    predicted, labels = run(4000, 0.8, order)
+    assert 8 < 100 * (predicted == labels).mean() < 20
+    assert check_class_order(predicted, labels, NAMES) is None
 
 
 def test_few_videos_per_class_show_no_unknown_order():
