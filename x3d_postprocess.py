@@ -33,6 +33,7 @@ logger = logging.getLogger(__name__)
 READS = (
     "DATA.PATH_TO_DATA_DIR",
     "DATA.PATH_LABEL_SEPARATOR",
+    "DATA.CLASS_NAMES",
     "DATA.ENSEMBLE_METHOD",
     "TEST.NUM_ENSEMBLE_VIEWS",
     "TEST.NUM_SPATIAL_CROPS",

@@ -7,15 +7,24 @@ import pytest
 from test.helpers import ROOT, read_golden
 from x3d.config import get_cfg
 from x3d.config.key import Key, spell
-from x3d.config.keys import KEYS, RENAMED, SECTIONS, UNREAD_SECTIONS, defaults, select_keys
+from x3d.config.keys import KEYS, RENAMED, SECTIONS, UNREAD_SECTIONS, added_defaults, defaults, is_added, select_keys
 
 
 def test_defaults_equal_the_references():
     reference = read_golden("slowfast_config.json")["defaults"]
     for section, values in defaults().items():
-        if not section.startswith("X3D_"):
-            assert values == reference[section]
-            assert list(map(type, values.values())) == [type(reference[section][name]) for name in values]
+        theirs = {name: value for name, value in values.items() if not is_added(section, name)}
+        if theirs:
+            assert theirs == reference[section]
+            assert list(map(type, theirs.values())) == [type(reference[section][name]) for name in theirs]
+
+
+def test_keys_of_this_suite_are_not_the_references():
+    reference = read_golden("slowfast_config.json")["defaults"]
+    added = added_defaults()
+    assert added["DATA"] == {"CLASS_NAMES": ""}
+    assert [section for section in added if section in reference] == ["DATA"]
+    assert not added["DATA"].keys() & reference["DATA"].keys()
 
 
 def test_every_section_of_the_reference_is_in_the_table_or_unread():

@@ -76,7 +76,7 @@ def test_the_wheel_holds_the_package_the_scripts_and_the_yaml_files(wheel: Path)
     names = set(zipfile.ZipFile(wheel).namelist())
     modules = {path.relative_to(ROOT).as_posix() for path in (ROOT / "x3d").rglob("*.py")}
     yaml_files = {f"x3d/configs/{path.name}" for path in (ROOT / "configs").glob("*.yaml")}
-    expected = modules | yaml_files | {f"{script}.py" for script in SCRIPTS}
+    expected = modules | yaml_files | {"x3d/dataset/kinetics400_names.txt"} | {f"{script}.py" for script in SCRIPTS}
     assert {name for name in names if ".dist-info/" not in name} == expected
 
 

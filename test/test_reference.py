@@ -25,6 +25,7 @@ import x3d_preprocess
 import x3d_pth2onnx
 from demo.synthetic import synthetic_state
 from test.helpers import ROOT, SMALL
+from x3d.config.keys import added_defaults
 from x3d.config.keys import defaults as default_values
 from x3d.config.loading import load_cfg
 from x3d.dataset.annotations import Video
@@ -51,8 +52,20 @@ def patch_nodes() -> dict[str, dict[str, object]]:
 
 
 def test_the_patch_adds_the_nodes_of_the_key_table():
-    ours = {section: keys for section, keys in default_values().items() if section.startswith("X3D_")}
-    assert repr(patch_nodes()) == repr(ours)
+    assert repr(patch_nodes()) == repr(added_defaults())
+
+
+def test_the_patched_reference_has_the_keys_of_this_suite_beside_its_own():
+    added = [line[1:] for line in PATCH.read_text().splitlines() if line.startswith("+")]
+    [start] = [number for number, line in enumerate(added) if line.endswith("in X3D_NODES.items():")]
+    config = CfgNode({"DATA": {"PATH_PREFIX": "videos"}})
+    exec(
+        "\n".join(line[4:] for line in added[start : start + 2]),
+        {"X3D_NODES": patch_nodes(), "CfgNode": CfgNode, "_C": config},
+    )
+    assert config.DATA == {"PATH_PREFIX": "videos", "CLASS_NAMES": ""}
+    assert dict(config.X3D_WORKERS) == added_defaults()["X3D_WORKERS"]
+    assert isinstance(config.X3D_WORKERS, CfgNode)
 
 
 def test_the_patch_names_the_commit_it_is_for():

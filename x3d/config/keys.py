@@ -1,8 +1,8 @@
 """The configuration keys: name, default, meaning and limits of each, declared once.
 
-Defaults come from PySlowFast 9839d13 (`slowfast/config/defaults.py`); the X3D_* sections are this suite's. The yacs
-defaults, the checks, `--help`, the README's table and the nodes in x3d.patch are made from this table. It imports
-nothing outside the standard library, so that `--help` is quick.
+Defaults come from PySlowFast 9839d13 (`slowfast/config/defaults.py`); the X3D_* sections and OWN_KEYS are this
+suite's. The yacs defaults, the checks, `--help`, the README's table and the nodes in x3d.patch are made from this
+table. It imports nothing outside the standard library, so that `--help` is quick.
 """
 
 import copy
@@ -25,6 +25,12 @@ SECTIONS: dict[str, tuple[Key, ...]] = {
         Key("PATH_TO_DATA_DIR", "", "folder with test.csv"),
         Key("PATH_LABEL_SEPARATOR", " ", "separates path and label; a line is split at the last one"),
         Key("PATH_PREFIX", "", "folder that the listed paths are relative to"),
+        Key(
+            "CLASS_NAMES",
+            "",
+            "file with the class names, a name per line in the order of the labels; empty: Kinetics-400's if "
+            "MODEL.NUM_CLASSES is 400",
+        ),
         Key("NUM_FRAMES", 8, "frames per clip", minimum=2, decides_views=True),
         Key(
             "SAMPLING_RATE",
@@ -178,6 +184,9 @@ SECTIONS: dict[str, tuple[Key, ...]] = {
 
 KEYS = {f"{section}.{key.name}": key for section, keys in SECTIONS.items() for key in keys}
 
+OWN_KEYS = frozenset({"DATA.CLASS_NAMES"})
+"""Keys of this suite in sections of PySlowFast."""
+
 RENAMED = {
     "X3D_PREPROCESS.TIMEOUT": "X3D_WORKERS.TIMEOUT",
     "X3D_PREPROCESS.ON_ERROR": "X3D_WORKERS.ON_ERROR",
@@ -194,6 +203,20 @@ UNREAD_SECTIONS = frozenset(
 def defaults() -> dict[str, dict[str, Value]]:
     """Copy the default of every key, by section."""
     return {section: {key.name: copy.deepcopy(key.default) for key in keys} for section, keys in SECTIONS.items()}
+
+
+def added_defaults() -> dict[str, dict[str, Value]]:
+    """Copy the defaults of the keys that PySlowFast does not have, by section."""
+    added = {
+        section: {name: value for name, value in keys.items() if is_added(section, name)}
+        for section, keys in defaults().items()
+    }
+    return {section: keys for section, keys in added.items() if keys}
+
+
+def is_added(section: str, name: str) -> bool:
+    """Check whether a key is this suite's own."""
+    return section.startswith("X3D_") or f"{section}.{name}" in OWN_KEYS
 
 
 def select_keys(names: Iterable[str]) -> dict[str, Key]:

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from x3d.config.key import spell
-from x3d.config.keys import SECTIONS, select_keys
+from x3d.config.keys import SECTIONS, added_defaults, select_keys
 from x3d.errors import InputError
 
 ROOT = Path(__file__).parent.parent.parent
@@ -55,16 +55,15 @@ def fill_readme(text: str) -> str:
 
 
 def fill_patch(text: str) -> str:
-    """Replace the X3D_* nodes in the patch of PySlowFast, and the line numbers that depend on them.
+    """Replace the keys of this suite in the patch of PySlowFast, and the line numbers that depend on them.
 
     Raises:
         InputError: the text has no place for them.
     """
     nodes = []
-    for section, keys in SECTIONS.items():
-        if section.startswith("X3D_"):
-            values = [f'+        "{key.name}": {spell(key.default)},\n' for key in keys]
-            nodes += [f'+    "{section}": {{\n', *values, "+    },\n"]
+    for section, keys in added_defaults().items():
+        values = [f'+        "{name}": {spell(default)},\n' for name, default in keys.items()]
+        nodes += [f'+    "{section}": {{\n', *values, "+    },\n"]
 
     def replace(match: re.Match[str]) -> str:
         lines = match["before"] + "".join(nodes) + match["after"]

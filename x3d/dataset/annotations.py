@@ -11,15 +11,14 @@ from typing import TYPE_CHECKING
 from x3d.dataset.bad_rows import (
     MAX_ROW_CHARS,
     BadRow,
-    decode_list,
     find_problem,
     format_bad_rows,
+    read_lines,
     show_row,
     three_columns,
 )
 from x3d.dataset.prefix import explain_prefix
 from x3d.errors import InputError, counted
-from x3d.files import read_regular
 
 if TYPE_CHECKING:
     from fvcore.common.config import CfgNode
@@ -139,17 +138,7 @@ def count_unlabelled(videos: Iterable[Video]) -> int:
 
 
 def _read_rows(path: Path) -> list[str]:
-    try:
-        content = read_regular(path)
-    except FileNotFoundError:
-        raise InputError(
-            f"{path} does not exist; set DATA.PATH_TO_DATA_DIR to the folder that holds test.csv"
-        ) from None
-    except OSError as error:
-        raise InputError(f"{path} cannot be read: {error.strerror}") from error
-    rows = decode_list(content, path).replace("\r\n", "\n").replace("\r", "\n").split("\n")
-    while rows and not rows[-1].strip():
-        rows.pop()
+    rows = read_lines(path, "videos", "set DATA.PATH_TO_DATA_DIR to the folder that holds test.csv")
     if not rows:
         raise InputError(f"{path} is empty; each line holds the path and the label of a video")
     return rows

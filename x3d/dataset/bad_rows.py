@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from x3d.errors import InputError, counted
-from x3d.files import HEAD_BYTES, describe_content
+from x3d.files import HEAD_BYTES, describe_content, read_regular
 
 MAX_LISTED_ROWS = 5
 MAX_SHOWN_CHARS = 200
@@ -55,30 +55,53 @@ def show_row(row: str) -> str:
     return repr(row) if len(row) <= MAX_SHOWN_CHARS else repr(row[:MAX_SHOWN_CHARS]) + "..."
 
 
-def decode_list(content: bytes, path: Path) -> str:
+def read_lines(path: Path, content: str, remedy: str) -> list[str]:
+    """Read the lines of a list, without blank ones at its end.
+
+    Args:
+        content: what it is a list of.
+        remedy: what to do if it does not exist.
+    Raises:
+        InputError: it cannot be read as UTF-8; the text names the cause.
+    """
+    try:
+        data = read_regular(path)
+    except FileNotFoundError:
+        raise InputError(f"{path} does not exist; {remedy}") from None
+    except OSError as error:
+        raise InputError(f"{path} cannot be read: {error.strerror}") from error
+    lines = decode_list(data, path, content).replace("\r\n", "\n").replace("\r", "\n").split("\n")
+    while lines and not lines[-1].strip():
+        lines.pop()
+    return lines
+
+
+def decode_list(data: bytes, path: Path, content: str) -> str:
     """Decode a list as UTF-8, with or without a byte order mark.
 
+    Args:
+        content: what it is a list of.
     Raises:
         InputError: it has another encoding, or is another kind of file; the text names it.
     """
-    kind = describe_content(content[:HEAD_BYTES])
+    kind = describe_content(data[:HEAD_BYTES])
     if kind not in ("", "text", "an empty file"):
-        raise InputError(f"{path} is no list of videos: it is {kind}")
+        raise InputError(f"{path} is no list of {content}: it is {kind}")
     for mark, encoding in _MARKS.items():
-        if content.startswith(mark):
+        if data.startswith(mark):
             raise InputError(f"{path} is {encoding}, not UTF-8; convert it: {_iconv(encoding, path)}")
-    if b"\0" in content:
-        if content.count(b"\0") > len(content) // 3:
-            encoding = "UTF-16LE" if content[1:2] == b"\0" else "UTF-16BE"
+    if b"\0" in data:
+        if data.count(b"\0") > len(content) // 3:
+            encoding = "UTF-16LE" if data[1:2] == b"\0" else "UTF-16BE"
             raise InputError(f"{path} is {encoding}, not UTF-8; convert it: {_iconv(encoding, path)}")
-        line = content[: content.index(b"\0")].count(b"\n") + 1
+        line = data[: data.index(b"\0")].count(b"\n") + 1
         raise InputError(f"{path} has a NUL byte in line {line}: it is damaged, or no text; write it again")
     try:
-        return content.decode("utf-8-sig")
+        return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        line = content[: error.start].count(b"\n") + 1
+        line = data[: error.start].count(b"\n") + 1
         advice = f"if it is Latin-1, convert it: {_iconv('LATIN1', path)}"
-        raise InputError(f"{path} is not UTF-8 in line {line} (byte {content[error.start]:#04x}); {advice}") from error
+        raise InputError(f"{path} is not UTF-8 in line {line} (byte {data[error.start]:#04x}); {advice}") from error
 
 
 def _iconv(encoding: str, path: Path) -> str:

@@ -1,19 +1,17 @@
 """Top-k accuracy of aggregated scores, as a value."""
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from statistics import NormalDist
 from typing import Any
 
 import numpy as np
 
 from x3d.dataset.annotations import UNLABELLED
 from x3d.errors import ScoringError, counted, format_problems
+from x3d.scoring.intervals import wilson_interval
 from x3d.scoring.table import ScoreTable
 
 TOP_K = (1, 5)
-CONFIDENCE = 0.95
 
 
 @dataclass(frozen=True)
@@ -34,12 +32,7 @@ class Share:
 
         37 of 49 is 75.5 %, with an interval from 61.9 to 85.4.
         """
-        z = NormalDist().inv_cdf((1 + CONFIDENCE) / 2)
-        n, share = self.num_videos, self.num_correct / self.num_videos
-        centre = share + z * z / (2 * n)
-        half_width = z * math.sqrt(share * (1 - share) / n + z * z / (4 * n * n))
-        scale = 100 / (1 + z * z / n)
-        return max(0.0, scale * (centre - half_width)), min(100.0, scale * (centre + half_width))
+        return wilson_interval(self.num_correct, self.num_videos)
 
     def __str__(self) -> str:
         low, high = self.interval
