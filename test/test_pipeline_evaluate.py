@@ -12,6 +12,7 @@ import pytest
 
 from test.helpers import ROOT, Dataset, evaluate_keys, read_rows_of, states, with_keys
 from test.local_runner import LocalRunner
+from test.tables import video_scores
 from x3d.config.loading import load_cfg
 from x3d.dataset.annotations import Video
 from x3d.dataset.naming import Shard
@@ -74,7 +75,7 @@ def score(video: Video) -> VideoScores:
     """Score class `index` of a video, and fail at video 3."""
     if video.index == 3:
         raise VideoError("damaged", video.path)
-    return VideoScores(np.eye(9, dtype=np.float32)[video.index], SOURCE, 90 * (video.index == 1), video.index // 2)
+    return video_scores(np.eye(9, dtype=np.float32)[video.index], SOURCE, 90 * (video.index == 1), video.index // 2)
 
 
 def test_settings_are_read_from_their_keys(data, tmp_path):
@@ -238,7 +239,7 @@ def test_a_second_run_does_what_failed_and_forgets_the_failure(data, model, tmp_
     chosen = settings(data, model, tmp_path / "out")
     runner = LocalRunner(score).use_in("evaluate", monkeypatch)
     evaluate(chosen)
-    runner.replacement = lambda video: VideoScores(np.zeros(9, np.float32), SOURCE)
+    runner.replacement = lambda video: video_scores(np.zeros(9, np.float32), SOURCE)
     summary = evaluate(chosen)
     assert runner.seen == [[0, 1, 2, 3, 4], [3]]
     assert (summary.num_done, summary.failed, summary.complete) == (5, [], True)
@@ -313,7 +314,7 @@ def test_rows_made_with_another_batch_size_are_not_resumed(data, model, tmp_path
 
 def test_a_video_that_changed_is_scored_again(data, model, tmp_path, monkeypatch, caplog):
     (data.val / "1.mp4").write_bytes(b"first")
-    runner = LocalRunner(lambda video: VideoScores(np.eye(9, dtype=np.float32)[0], identify(video)))
+    runner = LocalRunner(lambda video: video_scores(np.eye(9, dtype=np.float32)[0], identify(video)))
     runner.use_in("evaluate", monkeypatch)
     chosen = settings(data, model, tmp_path / "out")
     evaluate(chosen)

@@ -144,7 +144,7 @@ def evaluate(settings: EvaluateSettings, shard: Shard = WHOLE) -> RunSummary:
     runner_settings = dataclasses.replace(settings.runner, num_workers=num_workers)
     with contextlib.ExitStack() as stack:
         runner = stack.enter_context(open_runner(runner_settings, requirements, resources))
-        manifest, rows = open_shard(settings.output_path, shard, provenance, settings.num_classes)
+        manifest, rows = open_shard(settings.output_path, shard, provenance, settings.videos)
         stack.enter_context(rows)
         stack.enter_context(manifest.saved_on_exit())
         remove_accuracy(settings.output_path)  # again: the folder may be new

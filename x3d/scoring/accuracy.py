@@ -110,16 +110,14 @@ def measure_accuracy(table: ScoreTable, allow_missing: bool = False) -> Accuracy
     Raises:
         ScoringError: the table has problems, videos are incomplete, or none is complete or labelled; all are listed.
     """
-    problems = [*table.problems, *([] if allow_missing else table.missing)]
-    if problems:
-        count = counted(len(problems), "problem")
-        raise ScoringError(f"{table.folder} is not scored, {count}:\n{format_problems(problems)}")
-    if table.unlabelled and not len(table.labels) and not table.incomplete:
+    check_problems(table, allow_missing)
+    labels = table.labels[table.labelled]
+    if table.unlabelled and not len(labels) and not table.incomplete:
         raise ScoringError(f"{table.folder} is not scored: no video has a label, all are listed with {UNLABELLED}")
-    if not len(table.labels):
+    if not len(labels):
         raise ScoringError(f"{table.folder} is not scored: no video has all its views")
-    num_scored = len(table.labels)
-    num_correct = {k: count_top_k(table.scores, table.labels, k) for k in TOP_K}
+    num_scored = len(labels)
+    num_correct = {k: count_top_k(table.scores[table.labelled], labels, k) for k in TOP_K}
     return Accuracy(
         num_correct=num_correct,
         num_scored=num_scored,
@@ -131,6 +129,20 @@ def measure_accuracy(table: ScoreTable, allow_missing: bool = False) -> Accuracy
         line=table.reference_line or final_line(num_correct, num_scored),
         num_unlabelled=len(table.unlabelled),
     )
+
+
+def check_problems(table: ScoreTable, allow_missing: bool = False) -> None:
+    """Reject a table with problems.
+
+    Args:
+        allow_missing: accept missing views and videos.
+    Raises:
+        ScoringError: the table has problems; the text lists them.
+    """
+    problems = [*table.problems, *([] if allow_missing else table.missing)]
+    if problems:
+        count = counted(len(problems), "problem")
+        raise ScoringError(f"{table.folder} is not scored, {count}:\n{format_problems(problems)}")
 
 
 def count_top_k(scores: np.ndarray, labels: np.ndarray, k: int) -> int:
