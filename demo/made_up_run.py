@@ -26,11 +26,14 @@ def make_run(
     strength = random.normal(signal, 2.5, num_videos)
     logits[np.arange(num_videos), labels] += strength
     logits *= SHARPNESS
+    scores, view_classes, view_probabilities = _scores(logits, num_views, random)
     return ScoreTable(
         folder="made_up",
         videos=np.arange(num_videos),
         labels=labels,
-        **_scores(logits, num_views, random),
+        scores=scores,
+        view_classes=view_classes,
+        view_probabilities=view_probabilities,
         listed_labels=labels,
         expected_from="made_up/test.csv",
         listed_paths=[f"class {label:03d}/video_{video:06d}.mp4" for video, label in enumerate(labels)],
@@ -43,7 +46,10 @@ def degrade(table: ScoreTable, noise: float, seed: int = 1) -> ScoreTable:
     random = np.random.default_rng(seed)
     logits = np.log(np.maximum(table.probabilities, 1e-12))
     logits += noise * random.standard_normal(logits.shape, dtype=np.float32)
-    return dataclasses.replace(table, folder="degraded", **_scores(logits, table.num_views, random))
+    scores, view_classes, view_probabilities = _scores(logits, table.num_views, random)
+    return dataclasses.replace(
+        table, folder="degraded", scores=scores, view_classes=view_classes, view_probabilities=view_probabilities
+    )
 
 
 def leave_out(table: ScoreTable, videos: list[int]) -> ScoreTable:
@@ -61,8 +67,10 @@ def leave_out(table: ScoreTable, videos: list[int]) -> ScoreTable:
     )
 
 
-def _scores(logits: np.ndarray, num_views: int, random: np.random.Generator) -> dict[str, np.ndarray]:
-    """Make up aggregated scores, and the best class of each view with its probability."""
+def _scores(
+    logits: np.ndarray, num_views: int, random: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Make up aggregated scores, the best class of each view, and its probability."""
     powers = np.exp(logits - logits.max(axis=1, keepdims=True))
     probabilities = (powers / powers.sum(axis=1, keepdims=True)).astype(np.float32)
     best = np.argsort(-probabilities, axis=1, kind="stable")[:, :NUM_CANDIDATES]
@@ -70,8 +78,6 @@ def _scores(logits: np.ndarray, num_views: int, random: np.random.Generator) -> 
     agrees = random.uniform(size=(len(best), num_views)) < np.sqrt(of_best[:, :1])
     chosen = np.where(agrees, 0, random.integers(1, best.shape[1], size=agrees.shape))
     spread = random.uniform(0.8, 1.2, size=agrees.shape)
-    return {
-        "scores": probabilities * np.float32(num_views),
-        "view_classes": np.take_along_axis(best, chosen, axis=1).astype(np.int32),
-        "view_probabilities": np.minimum(np.take_along_axis(of_best, chosen, axis=1) * spread, 1).astype(np.float32),
-    }
+    classes = np.take_along_axis(best, chosen, axis=1).astype(np.int32)
+    of_classes = np.minimum(np.take_along_axis(of_best, chosen, axis=1) * spread, 1).astype(np.float32)
+    return probabilities * np.float32(num_views), classes, of_classes

@@ -21,7 +21,7 @@ from test.videos import write_video
 from x3d.storage.evaluation_folder import rows_path
 from x3d.storage.manifest import Manifest
 from x3d.storage.provenance import provenance_seed
-from x3d.storage.score_rows import read_score_rows
+from x3d.storage.score_rows import read_score_rows, row_type_of
 
 ROOT = Path(__file__).parent.parent
 GOLDEN = Path(__file__).parent / "golden"
@@ -112,9 +112,10 @@ def states(folder: Path, name: str = "manifest.json") -> dict[str, dict[str, Any
     return {str(index): dict(entry) for index, entry in Manifest.load(folder / name).entries().items()}
 
 
-def read_rows_of(manifest: Path, num_classes: int = 9) -> np.ndarray:
+def read_rows_of(manifest: Path) -> np.ndarray:
     """Read the rows that go with a manifest."""
-    return read_score_rows(rows_path(manifest), num_classes, provenance_seed(Manifest.load(manifest).provenance))
+    provenance = Manifest.load(manifest).provenance
+    return read_score_rows(rows_path(manifest), row_type_of(provenance), provenance_seed(provenance))
 
 
 def start(script: str, arguments: Sequence[str], **settings: Any) -> "subprocess.Popen[str]":

@@ -4,6 +4,7 @@ from pathlib import Path
 import pytest
 import xxhash
 
+from x3d.scoring.table import Failure
 from x3d.storage.ais_bench_summary import Summary, summary_path
 
 
@@ -14,7 +15,7 @@ def summary() -> Summary:
     summary.add_file(0, "views/61_7.npy", "res/61_7_0.bin", "0123456789abcdef")
     summary.add_file(1, "views/62_7.npy", "res/62_7_0.bin", "fedcba9876543210")
     summary.provenance = {"engine": "openvino"}
-    summary.missing_videos = {3: "3.mp4: the file has no bytes"}
+    summary.missing_videos = {3: Failure("empty", "3.mp4: the file has no bytes")}
     return summary
 
 
@@ -62,7 +63,7 @@ def test_the_file_has_ais_benchs_keys(summary):
         "throughput": 1000,
         "npu_compute_time_list": [1, 2, 3, 10],
         "provenance": {"engine": "openvino"},
-        "videos_without_views": {"3": "3.mp4: the file has no bytes"},
+        "videos_without_views": {"3": {"reason": "empty", "text": "3.mp4: the file has no bytes"}},
     }
 
 

@@ -15,10 +15,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from test.tables import score_table
 from x3d import cli
 from x3d.errors import InputError, RunError, ScoringError
 from x3d.pipeline.summary import RunSummary
-from x3d.scoring import Accuracy, ScoreTable, measure_accuracy
+from x3d.scoring import Accuracy, measure_accuracy
 
 ROOT = Path(__file__).parent.parent
 
@@ -300,8 +301,8 @@ def test_a_complete_run_is_status_0_and_logs_no_failures(caplog):
 
 def accuracy(folder: str, num_missing: int = 0) -> Accuracy:
     scores = np.eye(4, 9, dtype=np.float32)
-    missing = [f"video {4 + n}: empty" for n in range(num_missing)]
-    table = ScoreTable(folder, scores, np.arange(4), "test.csv", {}, list(range(4, 4 + num_missing)), missing)
+    missing = {4 + n: f"video {4 + n}: empty" for n in range(num_missing)}
+    table = score_table(scores, range(4), missing, folder=folder)
     return measure_accuracy(table, allow_missing=True)
 
 

@@ -30,6 +30,7 @@ from test.helpers import (
     wait_until,
     with_keys,
 )
+from test.tables import video_scores
 from test.videos import write_video
 from x3d.dataset.annotations import Video
 from x3d.errors import EngineError, RunError
@@ -39,13 +40,14 @@ from x3d.network.model_file import read_model
 from x3d.pipeline.evaluate import task_resources
 from x3d.pipeline.video_scorer import VideoScorer
 from x3d.storage.manifest import Manifest
-from x3d.storage.score_rows import ScoreRows, VideoScores, read_score_rows, row_type
+from x3d.storage.score_rows import ScoreRows, read_score_rows, row_type
 from x3d.video.reader import VideoReader
 from x3d.video.sampling import Sampling
 from x3d.video.source import Source
 from x3d.video.transform import Transform
 
 NUM_VIDEOS = 10
+ROW = row_type(9, 30, "sum")
 ONE_CROP = ["TEST.NUM_SPATIAL_CROPS", "1", "DATA.TEST_CROP_SIZE", "32"]
 
 STAND_IN = '''
@@ -191,7 +193,7 @@ def undisturbed(data, small_onnx, tmp_path_factory) -> tuple[bytes, str]:
 
 def num_rows(folder: Path) -> int:
     journal = folder / "manifest.rows"
-    return journal.stat().st_size // row_type(9).itemsize if journal.exists() else 0
+    return journal.stat().st_size // ROW.itemsize if journal.exists() else 0
 
 
 def test_killed_runs_resume_to_the_same_rows(data, small_onnx, tmp_path):
@@ -397,14 +399,14 @@ def test_a_task_holds_a_core_and_its_share_of_the_engines_device(device, held):
 def test_a_row_is_written_whole_though_a_write_is_short(tmp_path, monkeypatch):
     write = os.write
     monkeypatch.setattr(os, "write", lambda descriptor, data: write(descriptor, data[:7]))
-    with ScoreRows(tmp_path / "rows", 9, 7) as journal:
-        journal.append(Video(5, "", "", 1), VideoScores(np.arange(9, dtype=np.float32), Source(1, 2, 3)))
-    assert read_score_rows(tmp_path / "rows", 9, 7)["scores"].tolist() == [list(range(9))]
+    with ScoreRows(tmp_path / "rows", ROW, 7) as journal:
+        journal.append(Video(5, "", "", 1), video_scores(np.arange(9, dtype=np.float32), Source(1, 2, 3)))
+    assert read_score_rows(tmp_path / "rows", ROW, 7)["scores"].tolist() == [list(range(9))]
 
 
 def test_two_runs_do_not_write_one_folder_of_rows(data, small_onnx, tmp_path, caplog):
     (tmp_path / "eval").mkdir()
-    with ScoreRows(tmp_path / "eval" / "manifest.rows", 9, 0):
+    with ScoreRows(tmp_path / "eval" / "manifest.rows", ROW, 0):
         assert x3d_evaluate.main(evaluate_keys(data, small_onnx, tmp_path / "eval")) == 2
     assert "is in use by another run" in caplog.text
 

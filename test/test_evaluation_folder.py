@@ -1,3 +1,4 @@
+import dataclasses
 import json
 import os
 from pathlib import Path
@@ -6,25 +7,31 @@ from typing import Any
 import numpy as np
 import pytest
 
+from test.tables import video_scores
 from x3d.dataset.annotations import Video
 from x3d.dataset.naming import WHOLE, Shard
+from x3d.scoring.aggregate import SCORE_FORMAT
 from x3d.scoring.outputs import Outputs
-from x3d.scoring.table import ScoreTable
+from x3d.scoring.table import Failure, ScoreTable
 from x3d.storage.evaluation_folder import drop_changed, is_eval_folder, open_shard
 from x3d.storage.evaluation_rows import read_rows
 from x3d.storage.expected_list import ExpectedList
 from x3d.storage.manifest import Manifest
-from x3d.storage.provenance import provenance_seed
-from x3d.storage.score_rows import ScoreRows, VideoScores
+from x3d.storage.provenance import list_digest, provenance_seed
+from x3d.storage.score_rows import ScoreRows, row_type
 from x3d.video.source import Source, read_source
 
 VIDEOS = [Video(index, f"{index}.mp4", "", index % 3) for index in range(5)]
 SOURCE = Source(1, 2, 3)
+ROW = row_type(3, 1, "sum")
 SCORES = np.random.RandomState(0).rand(5, 3).astype(np.float32)
-MADE_FROM = {
+MADE_FROM: dict[str, Any] = {
     "config": {"DATA.ENSEMBLE_METHOD": "sum", "DATA.NUM_FRAMES": 4},
     "num_classes": 3,
     "num_videos": 5,
+    "views_per_video": 1,
+    "list_digest": list_digest(VIDEOS),
+    "score_format": SCORE_FORMAT,
     "engine": "openvino",
     "view_format": 1,
     "config_digest": "not repeated",
@@ -33,13 +40,13 @@ MADE_FROM = {
 
 def fill(path: Path, shard: Shard = WHOLE, left_out: tuple[int, ...] = ()) -> None:
     """Write the rows of a shard, and a failure for each video that is left out."""
-    manifest, rows = open_shard(str(path), shard, MADE_FROM, 3)
+    manifest, rows = open_shard(str(path), shard, MADE_FROM, VIDEOS)
     with rows, manifest.saved_on_exit():
         for video in shard.select(VIDEOS):
             if video.index in left_out:
                 manifest.record_failed(video, "empty", f"{video.listed}: the file has no bytes")
             else:
-                rows.append(video, VideoScores(SCORES[video.index], SOURCE))
+                rows.append(video, video_scores(SCORES[video.index], SOURCE))
 
 
 def read(path: Path, **changed: Any) -> ScoreTable:
@@ -47,13 +54,13 @@ def read(path: Path, **changed: Any) -> ScoreTable:
     return read_rows(str(path), **settings)
 
 
-def listed(*labels: int, digest: str = "abc") -> ExpectedList:
-    return ExpectedList(labels, "test.csv", digest)
+def listed(*labels: int, digest: str = MADE_FROM["list_digest"]) -> ExpectedList:
+    return ExpectedList(labels, [video.listed for video in VIDEOS[: len(labels)]], "test.csv", digest)
 
 
 def append(path: Path, video: int, label: int, scores: np.ndarray, source: Source = SOURCE) -> None:
-    with ScoreRows(path, 3, provenance_seed(MADE_FROM)) as rows:
-        rows.append(Video(video, f"{video}.mp4", "", label), VideoScores(scores, source))
+    with ScoreRows(path, ROW, provenance_seed(MADE_FROM)) as rows:
+        rows.append(Video(video, f"{video}.mp4", "", label), video_scores(scores, source))
 
 
 def test_the_rows_of_a_folder_are_read(tmp_path):
@@ -63,7 +70,11 @@ def test_the_rows_of_a_folder_are_read(tmp_path):
     assert table.scores.dtype == np.float32
     assert table.labels.tolist() == [0, 1, 2, 0, 1]
     assert (table.incomplete, table.missing, table.problems) == ([], [], [])
-    assert table.expected_from == str(tmp_path)
+    assert table.expected_from == f"{tmp_path}/test.csv"
+    assert list(table.listed_paths) == [video.listed for video in VIDEOS]
+    assert (table.videos.tolist(), table.listed_labels.tolist()) == ([0, 1, 2, 3, 4], [0, 1, 2, 0, 1])
+    assert table.view_classes.tolist() == SCORES.argmax(axis=1)[:, None].tolist()
+    np.testing.assert_array_equal(table.view_probabilities, SCORES.max(axis=1)[:, None])
 
 
 def test_the_conditions_repeat_what_decided_the_scores(tmp_path):
@@ -76,9 +87,9 @@ def test_the_conditions_repeat_what_decided_the_scores(tmp_path):
         "device": None,
         "batch_size": None,
         "model_digest": None,
-        "list_digest": None,
+        "list_digest": MADE_FROM["list_digest"],
         "view_format": 1,
-        "score_format": None,
+        "score_format": SCORE_FORMAT,
         "versions": None,
     }
 
@@ -93,7 +104,7 @@ def test_shards_are_read_in_the_order_of_the_list(tmp_path):
 
 def test_a_video_without_a_row_may_be_of_an_evaluation_that_still_runs(tmp_path):
     fill(tmp_path, Shard(0, 2))
-    _, rows = open_shard(str(tmp_path), Shard(1, 2), MADE_FROM, 3)
+    _, rows = open_shard(str(tmp_path), Shard(1, 2), MADE_FROM, VIDEOS)
     with rows:
         missing = read(tmp_path).missing
     place = f"{tmp_path}/manifest-1of2.rows yet, where x3d_evaluate.py still runs; wait until it ends"
@@ -102,7 +113,7 @@ def test_a_video_without_a_row_may_be_of_an_evaluation_that_still_runs(tmp_path)
 
 def test_failed_and_missing_videos_are_listed(tmp_path):
     fill(tmp_path, Shard(0, 2), left_out=(2,))
-    _, rows = open_shard(str(tmp_path), Shard(1, 2), MADE_FROM, 3)
+    _, rows = open_shard(str(tmp_path), Shard(1, 2), MADE_FROM, VIDEOS)
     rows.close()
     table = read(tmp_path)
     assert table.labels.tolist() == [0, 1]
@@ -120,13 +131,13 @@ def test_rows_with_scores_that_are_not_finite_are_problems(tmp_path):
     assert read(tmp_path).problems == ["video 3 has scores that are not finite"]
 
 
-def test_unlabelled_videos_are_left_out_whether_scored_or_not(tmp_path):
+def test_unlabelled_videos_are_not_required(tmp_path):
     fill(tmp_path, left_out=(1, 3))
     append(tmp_path / "manifest.rows", 1, -1, SCORES[1])
     table = read(tmp_path, listed=listed(0, -1, 2, -1, 1))
     assert (table.problems, table.incomplete, table.missing, table.unlabelled) == ([], [], [], [1, 3])
-    assert table.labels.tolist() == [0, 2, 1]
-    np.testing.assert_array_equal(table.scores, SCORES[[0, 2, 4]])
+    assert table.labels.tolist() == [0, -1, 2, 1]
+    np.testing.assert_array_equal(table.scores, SCORES[[0, 1, 2, 4]])
 
 
 def test_rows_that_are_all_alike_are_a_problem(tmp_path):
@@ -142,9 +153,6 @@ def test_rows_that_are_all_alike_are_a_problem(tmp_path):
 
 def test_another_list_with_the_same_labels_is_rejected(tmp_path):
     fill(tmp_path)
-    manifest = Manifest.load(tmp_path / "manifest.json")
-    manifest.provenance["list_digest"] = "abc"
-    manifest.save()
     assert read(tmp_path, listed=listed(0, 1, 2, 0, 1)).problems == []
     match = rf"^test.csv is not the list that the views were made from, as {tmp_path}/manifest.json records; set DATA"
     with pytest.raises(ValueError, match=match):
@@ -183,8 +191,8 @@ def test_a_row_of_a_video_that_is_not_in_the_list_is_rejected(video, tmp_path):
     with pytest.raises(ValueError, match=match):
         read(tmp_path)
     with pytest.raises(ValueError, match=match):
-        open_shard(str(tmp_path), WHOLE, MADE_FROM, 3)
-    with ScoreRows(tmp_path / "manifest.rows", 3, provenance_seed(MADE_FROM)) as rows:
+        open_shard(str(tmp_path), WHOLE, MADE_FROM, VIDEOS)
+    with ScoreRows(tmp_path / "manifest.rows", ROW, provenance_seed(MADE_FROM)) as rows:
         assert rows.num_rows == 6
 
 
@@ -196,7 +204,7 @@ def test_a_row_of_another_shard_is_rejected(tmp_path):
     with pytest.raises(ValueError, match=match):
         read(tmp_path)
     with pytest.raises(ValueError, match=match):
-        open_shard(str(tmp_path), Shard(1, 2), MADE_FROM, 3)
+        open_shard(str(tmp_path), Shard(1, 2), MADE_FROM, VIDEOS)
 
 
 def test_a_missing_shard_is_rejected(tmp_path):
@@ -227,13 +235,13 @@ def test_a_file_of_rows_that_cannot_be_opened_is_named(tmp_path):
     Manifest(tmp_path / "manifest.json", MADE_FROM).save()
     (tmp_path / "manifest.rows").mkdir()
     with pytest.raises(ValueError, match=rf"X3D_EVALUATE.OUTPUT_PATH {tmp_path}/manifest.rows: Is a directory"):
-        open_shard(str(tmp_path), WHOLE, MADE_FROM, 3)
+        open_shard(str(tmp_path), WHOLE, MADE_FROM, VIDEOS)
 
 
 def test_a_shard_is_resumed_and_its_rows_count_before_the_manifest(tmp_path):
     fill(tmp_path, left_out=(1, 3))
     append(tmp_path / "manifest.rows", 3, 0, SCORES[3])
-    manifest, rows = open_shard(str(tmp_path), WHOLE, MADE_FROM, 3)
+    manifest, rows = open_shard(str(tmp_path), WHOLE, MADE_FROM, VIDEOS)
     with rows:
         assert rows.rows["video"].tolist() == [0, 2, 3, 4]
         assert list(manifest.failed()) == [1]
@@ -241,15 +249,15 @@ def test_a_shard_is_resumed_and_its_rows_count_before_the_manifest(tmp_path):
 
 
 def test_a_new_folder_gets_its_manifest_before_the_first_row(tmp_path):
-    _, rows = open_shard(str(tmp_path / "a" / "eval"), WHOLE, MADE_FROM, 3)
+    _, rows = open_shard(str(tmp_path / "a" / "eval"), WHOLE, MADE_FROM, VIDEOS)
     rows.close()
     assert Manifest.load(tmp_path / "a" / "eval" / "manifest.json").provenance == MADE_FROM
 
 
 def test_a_shard_that_is_open_is_locked(tmp_path):
-    _, rows = open_shard(str(tmp_path), WHOLE, MADE_FROM, 3)
+    _, rows = open_shard(str(tmp_path), WHOLE, MADE_FROM, VIDEOS)
     with rows, pytest.raises(ValueError, match=r"manifest.rows is in use by another run"):
-        open_shard(str(tmp_path), WHOLE, MADE_FROM, 3)
+        open_shard(str(tmp_path), WHOLE, MADE_FROM, VIDEOS)
 
 
 def test_another_provenance_is_rejected(tmp_path):
@@ -258,7 +266,7 @@ def test_another_provenance_is_rejected(tmp_path):
     match = "0of2.json has another provenance: engine was 'openvino', is 'onnxruntime'. Give another X3D_EVALUATE"
     for shard_id in range(2):
         with pytest.raises(ValueError, match=match):
-            open_shard(str(tmp_path), Shard(shard_id, 2), other, 3)
+            open_shard(str(tmp_path), Shard(shard_id, 2), other, VIDEOS)
     assert not (tmp_path / "manifest-1of2.json").exists()
 
 
@@ -267,23 +275,23 @@ def test_another_shard_count_is_rejected(num_shards, tmp_path):
     fill(tmp_path, Shard(0, 2))
     match = f"0of2.json is of a run with 2 shards, --num_shards is {num_shards}; give another X3D_EVALUATE.OUTPUT_PATH"
     with pytest.raises(ValueError, match=match):
-        open_shard(str(tmp_path), Shard(0, num_shards), MADE_FROM, 3)
+        open_shard(str(tmp_path), Shard(0, num_shards), MADE_FROM, VIDEOS)
 
 
 def test_rows_without_a_manifest_are_rejected(tmp_path):
     fill(tmp_path)
     (tmp_path / "manifest.json").unlink()
     with pytest.raises(ValueError, match=r"manifest.rows holds rows without manifest.json, so of unknown origin; give"):
-        open_shard(str(tmp_path), WHOLE, MADE_FROM, 3)
+        open_shard(str(tmp_path), WHOLE, MADE_FROM, VIDEOS)
     (tmp_path / "manifest.rows").write_bytes(b"")
-    open_shard(str(tmp_path), WHOLE, MADE_FROM, 3)[1].close()
+    open_shard(str(tmp_path), WHOLE, MADE_FROM, VIDEOS)[1].close()
 
 
 def test_a_folder_of_an_earlier_version_is_rejected(tmp_path):
     fill(tmp_path)
     content = json.loads((tmp_path / "manifest.json").read_text())
     (tmp_path / "manifest.json").write_text(json.dumps({"facts": content["provenance"], "videos": {}}))
-    for act in (lambda: read(tmp_path), lambda: open_shard(str(tmp_path), WHOLE, MADE_FROM, 3)):
+    for act in (lambda: read(tmp_path), lambda: open_shard(str(tmp_path), WHOLE, MADE_FROM, VIDEOS)):
         with pytest.raises(ValueError, match=r"earlier version of this suite .* give another folder, or remove"):
             act()
 
@@ -291,7 +299,7 @@ def test_a_folder_of_an_earlier_version_is_rejected(tmp_path):
 def test_a_path_that_is_a_file_is_rejected(tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(ValueError, match=r"X3D_EVALUATE.OUTPUT_PATH .*file: "):
-        open_shard(str(tmp_path / "file"), WHOLE, MADE_FROM, 3)
+        open_shard(str(tmp_path / "file"), WHOLE, MADE_FROM, VIDEOS)
 
 
 @pytest.mark.parametrize(
@@ -318,7 +326,7 @@ def test_a_folder_with_foreign_files_is_rejected_and_left_as_it_is(name, tmp_pat
     (tmp_path / name).mkdir() if name.endswith("/") else (tmp_path / name).touch()
     match = rf"OUTPUT_PATH {tmp_path} holds {name.rstrip('/')}, which is no file of an evaluation; give another folder"
     with pytest.raises(ValueError, match=match):
-        open_shard(str(tmp_path), WHOLE, MADE_FROM, 3)
+        open_shard(str(tmp_path), WHOLE, MADE_FROM, VIDEOS)
     assert [path.name for path in tmp_path.iterdir()] == [name.rstrip("/")]
 
 
@@ -337,23 +345,23 @@ def write(path: Path, content: bytes) -> Source:
 
 def test_rows_of_videos_that_changed_are_dropped_and_those_of_missing_videos_stand(tmp_path, caplog):
     videos = [Video(index, f"{index}.mp4", str(tmp_path / f"{index}.mp4"), index % 3) for index in range(5)]
-    _, rows = open_shard(str(tmp_path / "eval"), WHOLE, MADE_FROM, 3)
+    _, rows = open_shard(str(tmp_path / "eval"), WHOLE, MADE_FROM, VIDEOS)
     with rows:
         for video in videos:
-            rows.append(video, VideoScores(SCORES[video.index], write(Path(video.path), b"abc")))
+            rows.append(video, video_scores(SCORES[video.index], write(Path(video.path), b"abc")))
     write(tmp_path / "1.mp4", b"abcd")
     write(tmp_path / "3.mp4", b"xyz")
     os.utime(tmp_path / "3.mp4", ns=(1, 1))
     os.utime(tmp_path / "4.mp4", ns=(1, 1))
     (tmp_path / "0.mp4").unlink()
-    _, rows = open_shard(str(tmp_path / "eval"), WHOLE, MADE_FROM, 3)
+    _, rows = open_shard(str(tmp_path / "eval"), WHOLE, MADE_FROM, VIDEOS)
     with rows:
         drop_changed(rows, videos)
         assert rows.rows["video"].tolist() == [0, 2, 4]
     changed, missing = caplog.messages
     assert changed == f"2 videos changed since the last run, processed again: {tmp_path}/1.mp4, {tmp_path}/3.mp4"
     assert missing == f"1 video not readable any more, results stay in use: {tmp_path}/0.mp4"
-    _, rows = open_shard(str(tmp_path / "eval"), WHOLE, MADE_FROM, 3)
+    _, rows = open_shard(str(tmp_path / "eval"), WHOLE, MADE_FROM, VIDEOS)
     with rows:
         drop_changed(rows, videos)
         assert rows.num_rows == 3
@@ -363,15 +371,15 @@ def test_what_a_killed_run_left_is_removed(tmp_path):
     fill(tmp_path)
     for name in ("manifest.json", "manifest.rows"):
         (tmp_path / f".{name}.{7:016x}").touch()
-    _, rows = open_shard(str(tmp_path), WHOLE, MADE_FROM, 3)
+    _, rows = open_shard(str(tmp_path), WHOLE, MADE_FROM, VIDEOS)
     rows.close()
-    assert {path.name for path in tmp_path.iterdir()} == {"manifest.json", "manifest.rows"}
+    assert {path.name for path in tmp_path.iterdir()} == {"manifest.json", "manifest.rows", "test.csv"}
 
 
 def test_an_evaluation_without_rows_is_replaced_by_one_of_another_provenance(tmp_path):
     fill(tmp_path, left_out=(0, 1, 2, 3, 4))
     other = MADE_FROM | {"engine": "onnxruntime"}
-    _, rows = open_shard(str(tmp_path), WHOLE, other, 3)
+    _, rows = open_shard(str(tmp_path), WHOLE, other, VIDEOS)
     rows.close()
     found = Manifest.load(tmp_path / "manifest.json")
     assert (found.provenance, found.entries()) == (other, {})
@@ -380,16 +388,54 @@ def test_an_evaluation_without_rows_is_replaced_by_one_of_another_provenance(tmp
 def test_a_manifest_without_a_file_of_rows_is_of_another_provenance(tmp_path):
     Manifest(tmp_path / "manifest.json", {"views_per_video": 30}).save()
     with pytest.raises(ValueError, match="has another provenance"):
-        open_shard(str(tmp_path), WHOLE, MADE_FROM, 3)
+        open_shard(str(tmp_path), WHOLE, MADE_FROM, VIDEOS)
 
 
 def test_rows_of_another_model_do_not_fit_the_manifest(tmp_path, caplog):
     """FAULTS 1: rows that are copied over those of another evaluation were scored as its own."""
     for name, model in (("a", "abc"), ("b", "other")):
-        _, rows = open_shard(str(tmp_path / name), WHOLE, MADE_FROM | {"model_digest": model}, 3)
+        _, rows = open_shard(str(tmp_path / name), WHOLE, MADE_FROM | {"model_digest": model}, VIDEOS)
         with rows:
             for video in range(5):
-                rows.append(Video(video, f"{video}.mp4", "", 0), VideoScores(SCORES[0], SOURCE))
+                rows.append(Video(video, f"{video}.mp4", "", 0), video_scores(SCORES[0], SOURCE))
     (tmp_path / "a" / "manifest.rows").write_bytes((tmp_path / "b" / "manifest.rows").read_bytes())
     assert read(tmp_path / "a").incomplete == [0, 1, 2, 3, 4]
     assert "manifest.rows: rows that are corrupt or of another evaluation are skipped: 5" in caplog.text
+
+
+def test_rows_without_the_list_have_no_paths_and_their_own_labels(tmp_path):
+    fill(tmp_path, left_out=(3,))
+    (tmp_path / "test.csv").unlink()
+    table = read(tmp_path)
+    assert (table.expected_from, list(table.listed_paths), table.path(3)) == (str(tmp_path), [], "video 3")
+    assert table.listed_labels.tolist() == [0, 1, 2, 0, 1]
+    assert table.failures == {3: Failure("empty", "video 3: 3.mp4: the file has no bytes")}
+
+
+def test_the_list_of_a_user_is_not_replaced(tmp_path):
+    (tmp_path / "test.csv").write_text("other.mp4 0\n")
+    with pytest.raises(ValueError, match=r"holds another test\.csv; give another folder"):
+        open_shard(str(tmp_path), WHOLE, MADE_FROM, VIDEOS)
+    assert (tmp_path / "test.csv").read_text() == "other.mp4 0\n"
+
+
+def test_rows_of_maxima_hold_the_means_too(tmp_path):
+    made_from = MADE_FROM | {"config": {"DATA.ENSEMBLE_METHOD": "max"}}
+    _, rows = open_shard(str(tmp_path), WHOLE, made_from, VIDEOS)
+    with rows:
+        for video in VIDEOS:
+            scores = video_scores(SCORES[video.index], SOURCE)
+            rows.append(video, dataclasses.replace(scores, means=SCORES[video.index] / 2))
+    table = read(tmp_path, ensemble_method="max")
+    np.testing.assert_array_equal(table.scores, SCORES)
+    np.testing.assert_array_equal(table.probabilities, SCORES / 2)
+
+
+def test_rows_of_another_format_are_rejected(tmp_path):
+    fill(tmp_path)
+    manifest = Manifest.load(tmp_path / "manifest.json")
+    manifest.provenance["score_format"] = SCORE_FORMAT - 1
+    manifest.save()
+    match = f"records rows of format {SCORE_FORMAT - 1}, this version reads {SCORE_FORMAT}"
+    with pytest.raises(ValueError, match=match):
+        read(tmp_path)

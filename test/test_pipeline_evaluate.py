@@ -12,6 +12,7 @@ import pytest
 
 from test.helpers import ROOT, Dataset, evaluate_keys, read_rows_of, states, with_keys
 from test.local_runner import LocalRunner
+from test.tables import video_scores
 from x3d.config.loading import load_cfg
 from x3d.dataset.annotations import Video
 from x3d.dataset.naming import Shard
@@ -74,7 +75,7 @@ def score(video: Video) -> VideoScores:
     """Score class `index` of a video, and fail at video 3."""
     if video.index == 3:
         raise VideoError("damaged", video.path)
-    return VideoScores(np.eye(9, dtype=np.float32)[video.index], SOURCE, 90 * (video.index == 1), video.index // 2)
+    return video_scores(np.eye(9, dtype=np.float32)[video.index], SOURCE, 90 * (video.index == 1), video.index // 2)
 
 
 def test_settings_are_read_from_their_keys(data, tmp_path):
@@ -238,7 +239,7 @@ def test_a_second_run_does_what_failed_and_forgets_the_failure(data, model, tmp_
     chosen = settings(data, model, tmp_path / "out")
     runner = LocalRunner(score).use_in("evaluate", monkeypatch)
     evaluate(chosen)
-    runner.replacement = lambda video: VideoScores(np.zeros(9, np.float32), SOURCE)
+    runner.replacement = lambda video: video_scores(np.zeros(9, np.float32), SOURCE)
     summary = evaluate(chosen)
     assert runner.seen == [[0, 1, 2, 3, 4], [3]]
     assert (summary.num_done, summary.failed, summary.complete) == (5, [], True)
@@ -294,6 +295,28 @@ def test_a_full_disk_ends_the_run_with_its_failures_saved(data, model, tmp_path,
     assert list(states(tmp_path / "out")) == ["0"]
 
 
+def test_the_progress_bar_shows_the_accuracy_of_this_run_and_the_rows_it_resumes(
+    data, model, tmp_path, monkeypatch, capsys
+):
+    data.list_path.write_text("0.mp4 0\n1.mp4 8\n2.mp4 2\n3.mp4 -1\n4.mp4 4\n")
+    failing = {2, 4}
+
+    def some(video: Video) -> VideoScores:
+        if video.index in failing:
+            raise VideoError("damaged", video.path)
+        return video_scores(np.eye(9, dtype=np.float32)[video.index], SOURCE)
+
+    LocalRunner(some).use_in("evaluate", monkeypatch)
+    evaluate(settings(data, model, tmp_path / "out"))
+    assert capsys.readouterr().err.rstrip().endswith(", top-1 50.0 % (9.5 to 90.5)]")
+    failing.clear()
+    monkeypatch.setattr(module, "drop_changed", lambda rows, videos: None)
+    evaluate(settings(data, model, tmp_path / "out"))
+    shown = [line for line in capsys.readouterr().err.replace("\r", "\n").splitlines() if "/5 [" in line]
+    assert any("| 3/5 [" in line and line.endswith(", top-1 50.0 % (9.5 to 90.5)]") for line in shown)
+    assert shown[-1].endswith(", top-1 75.0 % (30.1 to 95.4)]")
+
+
 def test_the_engine_is_opened_as_the_keys_say(data, model, tmp_path, monkeypatch):
     opened = []
     monkeypatch.setattr(module, "open_engine", lambda *given: opened.append(given) or engine())
@@ -313,7 +336,7 @@ def test_rows_made_with_another_batch_size_are_not_resumed(data, model, tmp_path
 
 def test_a_video_that_changed_is_scored_again(data, model, tmp_path, monkeypatch, caplog):
     (data.val / "1.mp4").write_bytes(b"first")
-    runner = LocalRunner(lambda video: VideoScores(np.eye(9, dtype=np.float32)[0], identify(video)))
+    runner = LocalRunner(lambda video: video_scores(np.eye(9, dtype=np.float32)[0], identify(video)))
     runner.use_in("evaluate", monkeypatch)
     chosen = settings(data, model, tmp_path / "out")
     evaluate(chosen)

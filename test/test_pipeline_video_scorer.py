@@ -87,6 +87,12 @@ def test_a_call_aggregates_and_opens_the_engine_once(method, expected, small_cfg
     for _ in range(3):
         found = score(VIDEO)
         np.testing.assert_allclose(found.scores, expected, rtol=1e-6)
+        assert found.view_classes.tolist() == [1, 1, 1, 1, 1, 0]
+        np.testing.assert_allclose(found.view_probabilities, [1, 0.9, 0.8, 0.7, 0.6, 0.5], rtol=1e-6)
+        if method == "sum":
+            assert found.means is None
+        else:
+            np.testing.assert_allclose(found.means, [0.25, 0.75], rtol=1e-6)
         assert (found.source, found.rotation, found.corrupt_frames) == (SOURCE, 90, 6)
     assert opened == [(ModelFile("x.onnx", b"", b"", "digest"), "auto", "", 1)]
 

@@ -12,6 +12,7 @@ import xxhash
 
 from test.helpers import ROOT
 from test.results import LABELS, write_results
+from test.tables import score_table
 from x3d.config.loading import load_cfg
 from x3d.dataset.annotations import Video
 from x3d.errors import ScoringError
@@ -24,7 +25,8 @@ from x3d.storage.expected_list import ExpectedList
 from x3d.storage.provenance import digest
 
 README = Path(__file__).parent.parent / "README.md"
-LISTED = ExpectedList([0, 1, 2], "test.csv", "abc")
+PATHS = ["0.mp4", "1.mp4", "2.mp4", "3.mp4"]
+LISTED = ExpectedList([0, 1, 2], PATHS[:3], "test.csv", "abc")
 SMALL = ScoringSettings(num_classes=9, num_clips=2, num_crops=2)
 
 
@@ -62,7 +64,7 @@ def test_the_readmes_example_runs_as_it_stands(tmp_path, monkeypatch, capsys):
 
 
 def test_the_list_decides_what_is_expected(results):
-    listed = ScoringSettings(9, 2, 2, listed=ExpectedList([*LABELS, 1], "test.csv", "abc"))
+    listed = ScoringSettings(9, 2, 2, listed=ExpectedList([*LABELS, 1], PATHS, "test.csv", "abc"))
     with pytest.raises(ScoringError, match=r"video 3 misses views: all 4 \(X3D_POSTPROCESS.ALLOW_MISSING True"):
         score_folder(str(results), listed)
     accuracy = score_folder(str(results), dataclasses.replace(listed, allow_missing=True))
@@ -117,7 +119,7 @@ def test_settings_are_read_from_their_keys(tmp_path):
     )
     found = ScoringSettings.from_cfg(cfg)
     list_digest = digest([["a.mp4", 3], ["b.mp4", 5]])
-    assert found.listed == ExpectedList([3, 5], str(tmp_path / "test.csv"), list_digest)
+    assert found.listed == ExpectedList([3, 5], ["a.mp4", "b.mp4"], str(tmp_path / "test.csv"), list_digest)
     assert found.allow_missing
     assert found.slowfast_cfg is cfg
     (tmp_path / "test.csv").write_text("a.mp4 3\nb.mp4 6\n")
@@ -131,9 +133,7 @@ def test_settings_are_read_from_their_keys(tmp_path):
 def rows(monkeypatch: pytest.MonkeyPatch) -> list[object]:
     """A folder of rows, and what it is read with."""
     given: list[object] = []
-    table = ScoreTable(
-        "eval", np.eye(2, 9, dtype=np.float32), np.arange(2), "eval", incomplete=[2], missing=["video 2"]
-    )
+    table = score_table(np.eye(2, 9), range(2), {2: "video 2"})
 
     def read_rows(*more: object, **named: object) -> ScoreTable:
         given.extend([*more, named])
@@ -164,7 +164,7 @@ class Meter:
     def __init__(self, cfg: object, num_videos: int) -> None:
         self.cfg, self.num_videos = cfg, num_videos
 
-    def aggregate(self, video: int, scores: np.ndarray, label: int) -> np.ndarray:
+    def aggregate(self, scores: np.ndarray, label: int) -> np.ndarray:
         return np.eye(9, dtype=np.float32)[label]
 
     def final_line(self, ks: Sequence[int]) -> dict[str, str]:
@@ -217,7 +217,7 @@ def recorded(results: Path) -> Path:
 
 
 def test_results_are_scored_as_they_were_made_and_the_accuracy_repeats_their_provenance(recorded, caplog):
-    listed = dataclasses.replace(SMALL, listed=ExpectedList(LABELS, "test.csv", VIEWS["list_digest"]))
+    listed = dataclasses.replace(SMALL, listed=ExpectedList(LABELS, PATHS[:3], "test.csv", VIEWS["list_digest"]))
     for settings in (SMALL, listed):
         accuracy = score_folder(str(recorded), settings)
         assert accuracy.num_scored == 3
@@ -235,13 +235,15 @@ def test_another_number_of_views_is_rejected_with_the_keys_to_set(changed, recor
 
 
 def test_a_list_leaves_values_and_provenance_unchecked_without_a_summary(results, caplog):
-    accuracy = score_folder(str(results), dataclasses.replace(SMALL, listed=ExpectedList(LABELS, "test.csv", "abc")))
+    accuracy = score_folder(
+        str(results), dataclasses.replace(SMALL, listed=ExpectedList(LABELS, PATHS[:3], "test.csv", "abc"))
+    )
     assert accuracy.conditions["not_checked"] == ["values", "provenance"]
     assert "not checked: values, provenance\n" in caplog.text
 
 
 def test_another_list_with_the_same_labels_is_not_scored(recorded):
-    listed = dataclasses.replace(SMALL, listed=ExpectedList(LABELS, "test.csv", "another"))
+    listed = dataclasses.replace(SMALL, listed=ExpectedList(LABELS, PATHS[:3], "test.csv", "another"))
     with pytest.raises(ValueError, match=r"^test\.csv is not the list that the views were made from"):
         score_folder(str(recorded), listed)
 

@@ -35,6 +35,7 @@ pytestmark = pytest.mark.skipif(
 )
 
 NUM_VIDEOS = 24
+ROW = row_type(9, 30, "sum")
 TIMEOUT_SECONDS = 180
 """For a script on the cluster to end."""
 
@@ -113,7 +114,7 @@ def evaluation(data, small_onnx, tmp_path_factory) -> tuple[list[str], np.ndarra
 def wait_for_rows(process: "subprocess.Popen[str]", folder: Path, num_rows: int = 1) -> None:
     journal = folder / "manifest.rows"
     deadline = time.monotonic() + TIMEOUT_SECONDS
-    while not (journal.exists() and journal.stat().st_size >= num_rows * row_type(9).itemsize):
+    while not (journal.exists() and journal.stat().st_size >= num_rows * ROW.itemsize):
         assert process.poll() is None, process.communicate(timeout=TIMEOUT_SECONDS)[1]
         assert time.monotonic() < deadline
         time.sleep(0.05)

@@ -8,6 +8,7 @@ import pytest
 
 from test.helpers import ROOT
 from x3d.dataset.annotations import Video
+from x3d.scoring.table import Failure
 from x3d.storage.ais_bench_summary import Summary
 from x3d.storage.entries import WrittenViews
 from x3d.storage.expected_list import ExpectedList
@@ -22,6 +23,8 @@ VIEWS = {
     "list_digest": "abc",
 }
 
+EMPTY, MISSING = Failure("empty", "2.mp4: the file has no bytes"), Failure("missing", "1.mp4: no such file")
+
 
 @pytest.fixture
 def saved(tmp_path: Path) -> Path:
@@ -30,7 +33,7 @@ def saved(tmp_path: Path) -> Path:
     summary.add_file(0, "views/0_7.npy", "res/0_7_0.bin", "0123456789abcdef")
     summary.add_file(1, "views/1_7.npy", "res/1_7_0.bin", "fedcba9876543210")
     summary.provenance = {"views": VIEWS, "num_classes": 9}
-    summary.missing_videos = {2: "2.mp4: the file has no bytes"}
+    summary.missing_videos = {2: EMPTY}
     (tmp_path / "res").mkdir()
     summary.save(tmp_path / "res_summary.json", ["x3d_infer.py"])
     return tmp_path / "res_summary.json"
@@ -47,7 +50,7 @@ def test_a_summary_of_x3d_infer_is_read_back(saved, tmp_path):
         input_folder="views",
         views=VIEWS,
         views_source=str(saved),
-        missing_videos={2: "2.mp4: the file has no bytes"},
+        missing_videos={2: EMPTY},
     )
     assert record.num_videos == 3
 
@@ -165,7 +168,7 @@ def test_a_summary_beside_and_those_of_devices_are_of_two_runs(tmp_path):
         read_record(str(tmp_path / "res"))
 
 
-def save_device(folder: Path, device: int, provenance: dict, missing: dict[int, str] | None = None) -> None:
+def save_device(folder: Path, device: int, provenance: dict, missing: dict[int, Failure] | None = None) -> None:
     """Write a device's summary with the provenance of x3d_infer.py, of one view."""
     summary = Summary(1)
     summary.add_file(0, f"views{device}/{device}_7.npy", f"res/{device}_7_0.bin", f"{device:016x}")
@@ -174,12 +177,12 @@ def save_device(folder: Path, device: int, provenance: dict, missing: dict[int, 
 
 
 def test_digests_and_missing_videos_of_all_devices_count(tmp_path):
-    save_device(tmp_path, 0, {"views": VIEWS}, {2: "2.mp4: the file has no bytes"})
-    save_device(tmp_path, 1, {"views": VIEWS}, {1: "1.mp4: no such file"})
+    save_device(tmp_path, 0, {"views": VIEWS}, {2: EMPTY})
+    save_device(tmp_path, 1, {"views": VIEWS}, {1: MISSING})
     record = read_record(str(tmp_path))
     assert record.digests == {"0_7_0.bin": f"{0:016x}", "1_7_0.bin": f"{1:016x}"}
     assert record.names == {"0_7_0.bin", "1_7_0.bin"}
-    assert record.missing_videos == {1: "1.mp4: no such file", 2: "2.mp4: the file has no bytes"}
+    assert record.missing_videos == {1: MISSING, 2: EMPTY}
 
 
 def test_devices_with_another_provenance_are_rejected(tmp_path):
@@ -259,7 +262,9 @@ def test_ais_benchs_results_take_the_provenance_beside_their_inputs(inputs, tmp_
     record = read_record(str(tmp_path / "res"))
     assert record.views == VIEWS
     assert record.views_source == str(tmp_path / "prep_data" / "manifest.json")
-    assert record.missing_videos == {1: "1.mp4: the file has no bytes", 2: "not preprocessed"}
+    empty, unknown = Failure("empty", "1.mp4: the file has no bytes"), Failure("", "not preprocessed")
+    assert record.missing_videos == {1: empty, 2: unknown}
+    assert record.listed_paths == ["0.mp4", "1.mp4", ""]
     assert (record.provenance, record.digests) == ({}, {})
 
 
@@ -299,8 +304,8 @@ def test_keys_that_contradict_the_record_are_rejected_with_those_to_set(key):
 
 
 def test_another_list_is_rejected():
-    RECORD.check_list(ExpectedList([7], "test.csv", "abc"))
-    ResultRecord("s", {}).check_list(ExpectedList([7], "test.csv", "abc"))
+    RECORD.check_list(ExpectedList([7], ["0.mp4"], "test.csv", "abc"))
+    ResultRecord("s", {}).check_list(ExpectedList([7], ["0.mp4"], "test.csv", "abc"))
     match = r"^test\.csv is not the list that the views were made from, as m\.json records; set DATA\.PATH_TO_DATA_DIR"
     with pytest.raises(ValueError, match=match):
-        RECORD.check_list(ExpectedList([7], "test.csv", "other"))
+        RECORD.check_list(ExpectedList([7], ["0.mp4"], "test.csv", "other"))

@@ -12,6 +12,7 @@ from test.results import LABELS, write_results
 from x3d.pipeline.result_table import aggregate_results, audit_results
 from x3d.scoring import ScoreTable, aggregate_views
 from x3d.scoring.outputs import Outputs
+from x3d.scoring.table import Failure
 from x3d.storage.expected_list import ExpectedList
 from x3d.storage.result_record import ResultRecord
 
@@ -23,7 +24,7 @@ def results(tmp_path: Path) -> Path:
 
 
 def listed(labels: list[int]) -> ExpectedList:
-    return ExpectedList(labels, "test.csv", "abc")
+    return ExpectedList(labels, [f"{video}.mp4" for video in range(len(labels))], "test.csv", "abc")
 
 
 def record_of(labels: dict[int, int], **more: Any) -> ResultRecord:
@@ -36,27 +37,26 @@ def test_a_video_that_lacks_one_view_is_not_read(results):
     (results / "5_5_0.bin").unlink()
     audited = audit_results(str(results), 4, 9, listed(LABELS))
     assert audited.incomplete == [1]
-    assert audited.missing == [
-        "video 1 misses views: 5 (X3D_POSTPROCESS.ALLOW_MISSING True scores the others)",
-    ]
+    missing = "video 1 misses views: 5 (X3D_POSTPROCESS.ALLOW_MISSING True scores the others)"
+    assert audited.failures == {1: Failure("", missing)}
     assert [[result.view for result in video] for video in audited.by_video] == [[0, 1, 2, 3], [8, 9, 10, 11]]
 
-    def aggregate(video: int, scores: np.ndarray, label: int) -> np.ndarray:
-        seen.append((video, label))
-        return aggregate_views(scores, "sum")
+    def aggregate(views: np.ndarray, label: int) -> np.ndarray:
+        seen.append(label)
+        return aggregate_views(views, "sum")
 
-    seen: list[tuple[int, int]] = []
+    seen: list[int] = []
     assert len(aggregate_results(audited, 4, 9, aggregate).labels) == 0
     assert seen == []
     table = aggregate_results(audited, 4, 9, aggregate, allow_missing=True)
     assert table.labels.tolist() == [3, 0]
-    assert seen == [(0, 3), (1, 0)]
+    assert seen == [3, 0]
 
 
 def test_rows_are_aggregated_over_the_views_in_their_order(tmp_path):
     scores = write_results(tmp_path / "res", LABELS)
     audited = audit_results(str(tmp_path / "res"), 4, 9)
-    table = aggregate_results(audited, 4, 9, lambda video, rows, label: aggregate_views(rows, "max"))
+    table = aggregate_results(audited, 4, 9, lambda rows, label: aggregate_views(rows, "max"))
     assert np.array_equal(table.scores, scores.max(axis=1))
 
 
@@ -86,14 +86,14 @@ def test_a_gap_within_the_results_is_missing_views_not_another_list(results):
     audited = audit_results(str(results), 4, 9)
     assert audited.expected_from == "the highest view found, 11"
     assert audited.incomplete == [1]
-    assert [text.partition(" (")[0] for text in audited.missing] == ["video 1 misses views: all 4"]
+    assert [failure.text.partition(" (")[0] for failure in audited.failures.values()] == ["video 1 misses views: all 4"]
 
 
 def test_the_missing_views_of_each_video_are_named(results):
     for name in ("1_3_0.bin", "5_5_0.bin", "6_5_0.bin", "11_0_0.bin"):
         (results / name).unlink()
     audited = audit_results(str(results), 4, 9, listed(LABELS))
-    assert [text.partition(" (")[0] for text in audited.missing] == [
+    assert [failure.text.partition(" (")[0] for failure in audited.failures.values()] == [
         "video 0 misses views: 1",
         "video 1 misses views: 5 6",
         "video 2 misses views: 11",
@@ -129,7 +129,7 @@ def test_the_views_expected_and_found_are_logged(results, caplog):
 def test_scores_that_cannot_be_read_are_problems(results):
     (results / "5_5_0.bin").write_bytes(b"123")
     audited = audit_results(str(results), 4, 9)
-    table = aggregate_results(audited, 4, 9, lambda video, scores, label: aggregate_views(scores, "sum"))
+    table = aggregate_results(audited, 4, 9, lambda scores, label: aggregate_views(scores, "sum"))
     [problem] = table.problems
     assert "5_5_0.bin cannot be read as scores" in problem
     assert (table.scores.dtype, table.labels.dtype) == (np.float32, np.int64)
@@ -137,7 +137,7 @@ def test_scores_that_cannot_be_read_are_problems(results):
 
 def aggregate(folder: Path, record: ResultRecord | None = None, outputs: Outputs = Outputs.SOFTMAX) -> ScoreTable:
     audited = audit_results(str(folder), 4, 9, record=record)
-    sums = lambda video, scores, label: aggregate_views(scores, "sum")  # noqa: E731
+    sums = lambda scores, label: aggregate_views(scores, "sum")  # noqa: E731
     return aggregate_results(audited, 4, 9, sums, outputs=outputs)
 
 
@@ -218,12 +218,13 @@ def test_all_videos_of_the_list_that_views_were_made_from_are_expected(results):
         path.unlink()
     labels = {view: LABELS[view // 4] for view in (*range(4), *range(8, 12))}
     views = {"num_videos": 5}
-    missing = {1: "1.mp4: no", 4: "not done"}
+    missing = {1: Failure("empty", "1.mp4: no"), 4: Failure("", "not done")}
     record = record_of(labels, views=views, views_source="prep/manifest.json", missing_videos=missing)
     audited = audit_results(str(results), 4, 9, record=record)
     assert audited.problems == []
     assert audited.incomplete == [1, 3, 4]
-    assert [text.partition(" (")[0] for text in audited.missing] == [
+    assert audited.failures[1].reason == "empty"
+    assert [failure.text.partition(" (")[0] for failure in audited.failures.values()] == [
         "video 1 misses views: all 4, 1.mp4: no",
         "video 3 misses views: all 4",
         "video 4 misses views: all 4, not done",
@@ -247,10 +248,12 @@ def test_results_that_the_summary_does_not_name_are_of_another_run(is_listed, re
     assert set(problems) >= {*unnamed, "4_5_0.npy is not named by res_summary.json: it is of another run"}
 
 
-def test_unlabelled_videos_are_left_out(tmp_path):
+def test_unlabelled_videos_are_read_and_not_required(tmp_path):
     write_results(tmp_path / "res", [3, -1, 0])
     (tmp_path / "res" / "5_-1_0.bin").unlink()
     audited = audit_results(str(tmp_path / "res"), 4, 9, listed([3, -1, 0, -1]))
-    assert (audited.problems, audited.incomplete, audited.missing) == ([], [], [])
-    assert audited.unlabelled == [1, 3]
-    assert len(audited.by_video) == 2
+    assert (audited.problems, audited.incomplete, list(audited.failures)) == ([], [], [1, 3])
+    assert audited.listed_labels.tolist() == [3, -1, 0, -1]
+    write_results(tmp_path / "all", [3, -1, 0])
+    table = aggregate(tmp_path / "all")
+    assert (table.labels.tolist(), table.unlabelled, table.incomplete) == ([3, -1, 0], [1], [])

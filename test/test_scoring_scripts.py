@@ -5,12 +5,16 @@ import os
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import x3d_evaluate
 import x3d_infer
 import x3d_preprocess
 from test.helpers import Dataset, evaluate_keys, line_of, postprocess, preprocess_keys, read_rows_of
+from x3d.dataset.annotations import Video
+from x3d.pipeline.postprocess import ScoringSettings, read_table
+from x3d.storage.expected_list import ExpectedList
 
 
 @pytest.fixture(scope="module")
@@ -146,6 +150,22 @@ def test_an_evaluation_leaves_unlabelled_videos_out_and_records_each_source(data
     assert (found["videos_scored"], found["videos_listed"], found["videos_unlabelled"]) == (2, 3, 1)
     rows = read_rows_of(tmp_path / "eval" / "manifest.json")
     assert rows["size"].tolist() == [(data.val / f"{n}.mp4").stat().st_size for n in (0, 1, 3)]
+
+
+def test_both_routes_give_the_same_table(results, data, small_onnx, tmp_path):
+    keys = evaluate_keys(data, small_onnx, tmp_path / "eval", "X3D_POSTPROCESS.ALLOW_MISSING", "True")
+    assert x3d_evaluate.main(keys) == 1
+    videos = [Video(index, f"{index}.mp4", "", label) for index, label in enumerate((0, 1, 2, -1))]
+    settings = ScoringSettings(num_classes=9, allow_missing=True, listed=ExpectedList.of_videos(videos, "test.csv"))
+    by_files, streamed = (read_table(str(folder), settings) for folder in (results, tmp_path / "eval"))
+    assert by_files.problems == streamed.problems == []
+    for name in ("videos", "labels", "listed_labels", "view_classes"):
+        np.testing.assert_array_equal(getattr(by_files, name), getattr(streamed, name), name)
+    for name in ("scores", "view_probabilities", "probabilities"):
+        np.testing.assert_allclose(getattr(by_files, name), getattr(streamed, name), atol=1e-6, err_msg=name)
+    assert by_files.listed_paths == streamed.listed_paths == ["0.mp4", "1.mp4", "2.mp4", "3.mp4"]
+    assert {video: failure.reason for video, failure in by_files.failures.items()} == {2: "empty"}
+    assert {video: failure.reason for video, failure in streamed.failures.items()} == {2: "empty"}
 
 
 def test_results_of_an_evaluation_and_of_files_do_not_share_a_folder(results, data, small_onnx, caplog):

@@ -17,6 +17,7 @@ import x3d_preprocess
 import x3d_pth2onnx
 import x3d_verify
 from test.helpers import ROOT, SMALL
+from test.tables import score_table
 from x3d.config.loading import load_cfg
 from x3d.dataset.naming import Shard
 from x3d.network import EXPORT_FORMAT
@@ -24,7 +25,7 @@ from x3d.network.export import Difference
 from x3d.pipeline.export import ExportResult
 from x3d.pipeline.summary import RunSummary
 from x3d.pipeline.verify import Verification
-from x3d.scoring import Accuracy, ScoreTable, measure_accuracy
+from x3d.scoring import Accuracy, measure_accuracy
 
 CONFIGURED = [x3d_evaluate, x3d_postprocess, x3d_preprocess, x3d_pth2onnx, x3d_verify]
 
@@ -48,8 +49,8 @@ def summary(num_done: int = 2) -> RunSummary:
 
 def accuracy(num_missing: int = 0) -> Accuracy:
     scores = np.eye(2, 9, dtype=np.float32)
-    missing = [f"video {2 + number}" for number in range(num_missing)]
-    table = ScoreTable("out", scores, np.arange(2), "test.csv", {}, list(range(2, 2 + num_missing)), missing)
+    missing = {2 + number: f"video {2 + number}" for number in range(num_missing)}
+    table = score_table(scores, range(2), missing, folder="out")
     return measure_accuracy(table, allow_missing=True)
 
 

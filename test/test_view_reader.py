@@ -11,6 +11,7 @@ from natsort import natsorted, ns
 from x3d.dataset.annotations import Video
 from x3d.dataset.naming import WHOLE, Shard
 from x3d.errors import RunError
+from x3d.scoring.table import Failure
 from x3d.storage.atomic import take_lock
 from x3d.storage.entries import WrittenViews
 from x3d.storage.manifest import Manifest
@@ -275,7 +276,10 @@ def test_provenance_and_missing_videos_come_from_the_manifest(tmp_path):
     write_views(tmp_path, failed=1)
     views = open_views(str(tmp_path))
     assert views.provenance == PROVENANCE
-    assert views.missing_videos == {1: "1.mp4: the file has no bytes", 3: "not preprocessed"}
+    assert views.missing_videos == {
+        1: Failure("empty", "1.mp4: the file has no bytes"),
+        3: Failure("", "not preprocessed"),
+    }
     np.testing.assert_array_equal(read_all(views), np.concatenate([VIEW + number for number in (0, 1, 4, 5)]))
 
 
@@ -297,7 +301,7 @@ def test_the_manifests_of_shards_count_also_without_that_of_a_missing_shard(tmp_
 def test_the_state_of_a_killed_run_is_read_from_its_journal(tmp_path):
     manifest = write_views(tmp_path)
     manifest.record_failed(VIDEOS[3], "empty", "3.mp4: the file has no bytes")
-    assert open_views(str(tmp_path)).missing_videos == {3: "3.mp4: the file has no bytes"}
+    assert open_views(str(tmp_path)).missing_videos == {3: Failure("empty", "3.mp4: the file has no bytes")}
 
 
 def test_every_flipped_bit_of_a_view_is_noticed(tmp_path):

@@ -208,6 +208,7 @@ class ReferenceMeter:
     def __init__(self, cfg: CfgNode, num_videos: int) -> None:
         check_reference(cfg)
         self._num_views = views_per_video(cfg)
+        self._num_added = 0
         self._meter = _import("slowfast.utils.meters").TestMeter(
             num_videos,
             self._num_views,
@@ -216,15 +217,15 @@ class ReferenceMeter:
             ensemble_method=cfg.DATA.ENSEMBLE_METHOD,
         )
 
-    def aggregate(self, video: int, scores: np.ndarray, label: int) -> np.ndarray:
-        """Add the views of one video.
+    def aggregate(self, scores: np.ndarray, label: int) -> np.ndarray:
+        """Add the views of the next video.
 
         Args:
-            video: its position among those scored, from 0.
             scores: (V, num_classes) float32, in the order of the views.
         Returns:
             (num_classes,) float32.
         """
+        video, self._num_added = self._num_added, self._num_added + 1
         views = video * self._num_views + torch.arange(self._num_views)
         self._meter.update_stats(torch.from_numpy(scores), torch.full((self._num_views,), label), views)
         aggregated: np.ndarray = self._meter.video_preds[video].numpy()

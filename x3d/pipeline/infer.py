@@ -130,7 +130,7 @@ def _warn(views: Views, source: str | None) -> None:
     if num_unlabelled:
         logger.warning("%s unlabelled (%d); scoring leaves them out", counted(num_unlabelled, "view"), UNLABELLED)
     if views.missing_videos:
-        reasons = [f"video {index}: {text}" for index, text in views.missing_videos.items()]
+        reasons = [f"video {index}: {failure.text}" for index, failure in views.missing_videos.items()]
         count = counted(len(reasons), "listed video")
         logger.warning("%s without views, so without results:\n%s", count, format_problems(reasons))
 

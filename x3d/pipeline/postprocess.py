@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from x3d.dataset.annotations import Video, list_path, read_list
+from x3d.dataset.annotations import UNLABELLED, Video, list_path, read_list
+from x3d.dataset.class_names import ClassNames
 from x3d.errors import InputError
 from x3d.pipeline.result_table import aggregate_results, audit_results
 from x3d.scoring import Accuracy, ScoreTable, aggregate_views, measure_accuracy
 from x3d.scoring.accuracy import TOP_K
+from x3d.scoring.aggregate import SUM
 from x3d.scoring.outputs import Outputs
 from x3d.storage.evaluation_folder import is_eval_folder
 from x3d.storage.evaluation_rows import read_rows
@@ -35,6 +37,7 @@ class ScoringSettings:
         allow_missing: score the complete videos although others are incomplete.
         slowfast_cfg: aggregate and count with PySlowFast's meter, which takes its whole configuration.
         outputs: what the model returns.
+        class_names: of all classes, to recognise a list in another order; None if unknown.
     """
 
     num_classes: int = 400
@@ -45,15 +48,16 @@ class ScoringSettings:
     allow_missing: bool = False
     slowfast_cfg: "CfgNode | None" = None
     outputs: Outputs = Outputs.SOFTMAX
+    class_names: Sequence[str] | None = None
 
     @classmethod
     def from_cfg(cls, cfg: "CfgNode", videos: Sequence[Video] | None = None) -> "ScoringSettings":
-        """Read the keys that decide the scoring, and the list if DATA.PATH_TO_DATA_DIR names one.
+        """Read the keys that decide the scoring, the class names, and the list if DATA.PATH_TO_DATA_DIR names one.
 
         Args:
             videos: the list, if it was read already.
         Raises:
-            InputError: the list cannot be read.
+            InputError: the list or the class names cannot be read.
         """
         if videos is None and cfg.DATA.PATH_TO_DATA_DIR:
             videos = read_list(cfg)
@@ -66,6 +70,7 @@ class ScoringSettings:
             allow_missing=cfg.X3D_POSTPROCESS.ALLOW_MISSING,
             slowfast_cfg=cfg if cfg.X3D_POSTPROCESS.BACKEND == "slowfast" else None,
             outputs=Outputs.from_cfg(cfg),
+            class_names=ClassNames.from_cfg(cfg).names,
         )
 
     @property
@@ -84,8 +89,18 @@ def score_folder(folder: str, settings: ScoringSettings = DEFAULTS) -> Accuracy:
         InputError: no such folder, or it contradicts the settings.
         ScoringError: views or videos are missing, unexpected or unusable.
     """
-    read = _read_rows if is_eval_folder(folder) else _read_results
-    return measure_accuracy(read(folder, settings), settings.allow_missing)
+    return measure_accuracy(read_table(folder, settings), settings.allow_missing, settings.class_names)
+
+
+def read_table(folder: str, settings: ScoringSettings = DEFAULTS) -> ScoreTable:
+    """Read the scores of a folder of results, or of rows of x3d_evaluate.py.
+
+    Of a folder of results nothing is read if it has problems, or misses views and `allow_missing` is False.
+
+    Raises:
+        InputError: no such folder, or it contradicts the settings.
+    """
+    return (_read_rows if is_eval_folder(folder) else _read_results)(folder, settings)
 
 
 def _read_rows(folder: str, settings: ScoringSettings) -> ScoreTable:
@@ -127,19 +142,21 @@ def _read_results(folder: str, settings: ScoringSettings) -> ScoreTable:
         "provenance": dict(record.provenance or {"views": record.views}) if record else {},
         "not_checked": record.unchecked() if record else _warn_without_record(folder, settings.listed),
     }
-    if settings.slowfast_cfg is None:
+    meter = None
+    if settings.slowfast_cfg is not None:
+        from x3d.slowfast import ReferenceMeter
 
-        def aggregate(video: int, scores: np.ndarray, label: int) -> np.ndarray:
-            return aggregate_views(scores, settings.ensemble_method)
+        is_labelled = audited.listed_labels[audited.videos] != UNLABELLED
+        meter = ReferenceMeter(settings.slowfast_cfg, int(is_labelled.sum()))
 
-        table = aggregate_results(audited, num_views, num_classes, aggregate, settings.allow_missing, settings.outputs)
-        return dataclasses.replace(table, conditions=conditions)
+    def aggregate(views: np.ndarray, label: int) -> np.ndarray:
+        if meter is None or label == UNLABELLED:
+            return aggregate_views(views, settings.ensemble_method)
+        return meter.aggregate(views, label)
 
-    from x3d.slowfast import ReferenceMeter
-
-    meter = ReferenceMeter(settings.slowfast_cfg, len(audited.by_video))
+    with_means = settings.ensemble_method != SUM
     table = aggregate_results(
-        audited, num_views, num_classes, meter.aggregate, settings.allow_missing, settings.outputs
+        audited, num_views, num_classes, aggregate, settings.allow_missing, settings.outputs, with_means
     )
-    line = meter.final_line(TOP_K) if len(table.labels) and not table.problems else None
+    line = meter.final_line(TOP_K) if meter and table.labelled.any() and not table.problems else None
     return dataclasses.replace(table, conditions=conditions, reference_line=line)

@@ -1,5 +1,6 @@
 """Read a folder of results, one file per view, into a table of aggregated scores."""
 
+import dataclasses
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -7,10 +8,13 @@ from dataclasses import dataclass
 import numpy as np
 from tqdm import tqdm
 
+from x3d.dataset.annotations import UNLABELLED
 from x3d.errors import InputError, counted
 from x3d.pipeline.output_check import OutputCheck
-from x3d.scoring import ScoreTable, audit_views, describe_missing, majority_labels
+from x3d.scoring import Failure, ScoreTable, audit_views, find_failures, majority_labels
+from x3d.scoring.aggregate import best_of_views, mean_of_views
 from x3d.scoring.outputs import Outputs, to_probabilities
+from x3d.scoring.table import UNKNOWN_LABEL
 from x3d.storage.expected_list import ExpectedList
 from x3d.storage.result_folder import Result, find_results
 from x3d.storage.result_record import ResultRecord
@@ -18,11 +22,8 @@ from x3d.storage.score_reader import ScoreReader
 
 logger = logging.getLogger(__name__)
 
-UNKNOWN_LABEL = -2
-
-Aggregate = Callable[[int, np.ndarray, int], np.ndarray]
-"""Takes a video's position among those scored, its (V, num_classes) float32 scores and its label; returns
-(num_classes,) float32."""
+Aggregate = Callable[[np.ndarray, int], np.ndarray]
+"""Takes the (V, num_classes) float32 scores of a video's views and its label; returns (num_classes,) float32."""
 
 
 @dataclass(frozen=True)
@@ -63,29 +64,42 @@ class ExpectedViews:
         per_view[named[known]] = named_labels[known]
         return cls(np.arange(len(per_view)), per_view, record.views_source)
 
+    def of_videos(self, num_views: int) -> np.ndarray:
+        """Take the label of each video up to the last expected one: (N,) int64, UNKNOWN_LABEL if nothing records it."""
+        labels = np.full(int(self.views[-1]) // num_views + 1, UNKNOWN_LABEL)
+        np.maximum.at(labels, self.views // num_views, self.labels)
+        return labels
+
 
 @dataclass(frozen=True)
 class AuditedResults:
     """The results of a folder, compared with the expected views.
 
     Attributes:
+        videos: (n,) int64, positions of the complete videos.
         by_video: of each complete video, its results in order of the views.
-        incomplete: indices of the other expected videos that have a label.
-        unlabelled: indices of the expected videos without a label.
-        missing: the missing views of each incomplete video, one text each.
+        failures: of the other expected videos, by position.
+        listed_labels: (N,) int64, of every expected video.
+        listed_paths: of every expected video, if they are recorded.
         problems: unexpected, duplicate or contradictory results.
         expected_from: where the expected views come from.
         digests: of the results, as ScoreReader takes them.
     """
 
     folder: str
+    videos: np.ndarray
     by_video: Sequence[Sequence[Result]]
-    incomplete: Sequence[int]
-    unlabelled: Sequence[int]
-    missing: Sequence[str]
+    failures: Mapping[int, Failure]
+    listed_labels: np.ndarray
+    listed_paths: Sequence[str]
     problems: Sequence[str]
     expected_from: str
     digests: Mapping[str, str]
+
+    @property
+    def incomplete(self) -> list[int]:
+        """Positions of the videos with a label whose views are not all found."""
+        return [video for video in self.failures if self.listed_labels[video] != UNLABELLED]
 
 
 def audit_results(
@@ -121,10 +135,11 @@ def audit_results(
     problems += [*audit.problems, *_result_problems(results, num_classes, record)]
     return AuditedResults(
         folder=folder,
+        videos=audit.complete,
         by_video=[results[at : at + num_views] for at in np.searchsorted(views, audit.complete * num_views)],
-        incomplete=audit.incomplete.tolist(),
-        unlabelled=audit.unlabelled.tolist(),
-        missing=describe_missing(audit, num_views, record.missing_videos if record else {}),
+        failures=find_failures(audit, num_views, record.missing_videos if record else {}),
+        listed_labels=expected.of_videos(num_views),
+        listed_paths=listed.paths if listed else record.listed_paths if record else (),
         problems=problems,
         expected_from=expected.source,
         digests=record.digests if record else {},
@@ -138,30 +153,48 @@ def aggregate_results(
     aggregate: Aggregate,
     allow_missing: bool = False,
     outputs: Outputs = Outputs.SOFTMAX,
+    with_means: bool = False,
 ) -> ScoreTable:
     """Read and aggregate the views of each complete video; nothing is read if the results cannot be scored.
 
     Args:
         allow_missing: read the complete videos although others are incomplete.
         outputs: what the results are.
+        with_means: the aggregated scores are not the sum of the views'.
     """
-    readable = not audited.problems and (allow_missing or not audited.missing)
-    by_video = audited.by_video if readable else []
+    if audited.problems or (audited.incomplete and not allow_missing):
+        return _empty_table(audited, 0, num_views, num_classes, with_means)
+    table = _empty_table(audited, len(audited.videos), num_views, num_classes, with_means)
     reader = ScoreReader(num_views, num_classes, audited.digests)
     check = OutputCheck(outputs)
-    scores = np.zeros((len(by_video), num_classes), dtype=np.float32)
-    for video, results in enumerate(tqdm(by_video, desc="videos", unit="video", disable=None)):
-        if check.add(reader.rows, results, reader.read(results)):
-            scores[video] = aggregate(video, to_probabilities(reader.rows, outputs), results[0].label)
+    for video, results in enumerate(tqdm(audited.by_video, desc="videos", unit="video", disable=None)):
+        if not check.add(reader.rows, results, reader.read(results)):
+            continue
+        views = to_probabilities(reader.rows, outputs)
+        table.scores[video] = aggregate(views, results[0].label)
+        table.view_classes[video], table.view_probabilities[video] = best_of_views(views)
+        if table.means is not None:
+            table.means[video] = mean_of_views(views)
+    return dataclasses.replace(table, problems=check.problems(audited.folder))
+
+
+def _empty_table(
+    audited: AuditedResults, num_videos: int, num_views: int, num_classes: int, with_means: bool
+) -> ScoreTable:
+    """Make the table of the first complete videos, with zeros for scores."""
     return ScoreTable(
         folder=audited.folder,
-        scores=scores,
-        labels=np.array([results[0].label for results in by_video], dtype=np.int64),
+        videos=audited.videos[:num_videos],
+        labels=audited.listed_labels[audited.videos[:num_videos]],
+        scores=np.zeros((num_videos, num_classes), dtype=np.float32),
+        view_classes=np.zeros((num_videos, num_views), dtype=np.int32),
+        view_probabilities=np.zeros((num_videos, num_views), dtype=np.float32),
+        listed_labels=audited.listed_labels,
         expected_from=audited.expected_from,
-        incomplete=audited.incomplete,
-        unlabelled=audited.unlabelled,
-        missing=audited.missing,
-        problems=[*audited.problems, *check.problems(audited.folder)],
+        listed_paths=audited.listed_paths,
+        failures=audited.failures,
+        means=np.zeros((num_videos, num_classes), dtype=np.float32) if with_means else None,
+        problems=audited.problems,
     )
 
 

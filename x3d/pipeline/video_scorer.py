@@ -9,7 +9,7 @@ from x3d.dataset.annotations import Video
 from x3d.errors import EngineError, RunError, ScoringError, VideoError
 from x3d.network.engine import Engine, infer_padded, open_engine
 from x3d.network.model_file import read_model
-from x3d.scoring import aggregate_views
+from x3d.scoring.aggregate import SUM, aggregate_views, best_of_views, mean_of_views
 from x3d.scoring.outputs import Outputs, explain_unusable, find_unusable, to_probabilities
 from x3d.storage.score_rows import VideoScores
 from x3d.video.reader import VideoReader
@@ -55,8 +55,17 @@ class VideoScorer:
             with VideoReader(video.path) as reader:
                 rows = self.view_scores(reader, engine)
                 self._check(rows, video)
-                scores = aggregate_views(to_probabilities(rows, self.outputs), self.ensemble_method)
-                return VideoScores(scores, reader.source, reader.rotation, reader.num_corrupt_frames)
+                views = to_probabilities(rows, self.outputs)
+                view_classes, view_probabilities = best_of_views(views)
+                return VideoScores(
+                    scores=aggregate_views(views, self.ensemble_method),
+                    view_classes=view_classes,
+                    view_probabilities=view_probabilities,
+                    means=None if self.ensemble_method == SUM else mean_of_views(views),
+                    source=reader.source,
+                    rotation=reader.rotation,
+                    corrupt_frames=reader.num_corrupt_frames,
+                )
         except EngineError:
             _open_once.cache_clear()
             raise

@@ -8,6 +8,7 @@ import numpy as np
 
 from x3d.dataset.annotations import UNLABELLED
 from x3d.errors import ScoringError, counted, format_problems
+from x3d.scoring.class_order import check_class_order
 from x3d.scoring.intervals import wilson_interval
 from x3d.scoring.table import ScoreTable
 
@@ -53,6 +54,7 @@ class Accuracy:
         expected_from: where the expected videos come from, such as the path of test.csv.
         conditions: what the scores were made and aggregated with.
         line: PySlowFast's final line.
+        warnings: why the accuracy may mean something else than it says.
     """
 
     num_correct: Mapping[int, int]
@@ -64,6 +66,7 @@ class Accuracy:
     conditions: Mapping[str, Any]
     line: Mapping[str, str]
     num_unlabelled: int = 0
+    warnings: Sequence[str] = ()
 
     @property
     def complete(self) -> bool:
@@ -91,28 +94,31 @@ class Accuracy:
             "incomplete_videos": list(self.incomplete),
             "missing": list(self.missing),
             "expected_from": self.expected_from,
+            "warnings": list(self.warnings),
             "conditions": dict(self.conditions),
         }
 
 
-def measure_accuracy(table: ScoreTable, allow_missing: bool = False) -> Accuracy:
-    """Compute the accuracy of aggregated scores.
+def measure_accuracy(
+    table: ScoreTable, allow_missing: bool = False, class_names: Sequence[str] | None = None
+) -> Accuracy:
+    """Compute the accuracy of aggregated scores, and check the class order of the list.
 
     Args:
         allow_missing: score the complete videos although others are incomplete.
+        class_names: of all classes, to recognise a list in another order; None if unknown.
     Raises:
         ScoringError: the table has problems, videos are incomplete, or none is complete or labelled; all are listed.
     """
-    problems = [*table.problems, *([] if allow_missing else table.missing)]
-    if problems:
-        count = counted(len(problems), "problem")
-        raise ScoringError(f"{table.folder} is not scored, {count}:\n{format_problems(problems)}")
-    if table.unlabelled and not len(table.labels) and not table.incomplete:
+    check_problems(table, allow_missing)
+    labels = table.labels[table.labelled]
+    if table.unlabelled and not len(labels) and not table.incomplete:
         raise ScoringError(f"{table.folder} is not scored: no video has a label, all are listed with {UNLABELLED}")
-    if not len(table.labels):
+    if not len(labels):
         raise ScoringError(f"{table.folder} is not scored: no video has all its views")
-    num_scored = len(table.labels)
-    num_correct = {k: count_top_k(table.scores, table.labels, k) for k in TOP_K}
+    num_scored = len(labels)
+    num_correct = {k: count_top_k(table.scores[table.labelled], labels, k) for k in TOP_K}
+    warning = check_class_order(table.scores.argmax(axis=1), table.labels, class_names)
     return Accuracy(
         num_correct=num_correct,
         num_scored=num_scored,
@@ -123,7 +129,22 @@ def measure_accuracy(table: ScoreTable, allow_missing: bool = False) -> Accuracy
         conditions=table.conditions,
         line=table.reference_line or final_line(num_correct, num_scored),
         num_unlabelled=len(table.unlabelled),
+        warnings=[warning] if warning else [],
     )
+
+
+def check_problems(table: ScoreTable, allow_missing: bool = False) -> None:
+    """Reject a table with problems.
+
+    Args:
+        allow_missing: accept missing views and videos.
+    Raises:
+        ScoringError: the table has problems; the text lists them.
+    """
+    problems = [*table.problems, *([] if allow_missing else table.missing)]
+    if problems:
+        count = counted(len(problems), "problem")
+        raise ScoringError(f"{table.folder} is not scored, {count}:\n{format_problems(problems)}")
 
 
 def count_top_k(scores: np.ndarray, labels: np.ndarray, k: int) -> int:

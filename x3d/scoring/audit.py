@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from x3d.dataset.annotations import UNLABELLED
+from x3d.scoring.table import Failure
 
 
 @dataclass(frozen=True)
@@ -13,16 +13,14 @@ class Audit:
     """Difference between the views found and the views expected.
 
     Attributes:
-        complete: (n,) int64, the labelled videos that have all their views.
-        incomplete: (m,) int64, the labelled videos with missing views.
-        unlabelled: int64, the expected videos without a label.
-        missing: int64, the views of labelled videos that are not found.
+        complete: (n,) int64, the videos that have all their views.
+        incomplete: (m,) int64, the videos with missing views.
+        missing: int64, the views that are not found.
         problems: unexpected, duplicate or contradictory views, one text each.
     """
 
     complete: np.ndarray
     incomplete: np.ndarray
-    unlabelled: np.ndarray
     missing: np.ndarray
     problems: list[str]
 
@@ -35,11 +33,9 @@ def audit_views(
     Args:
         views, labels: (n,) int64, sorted by view.
         expected, expected_labels: (m,) int64, sorted, no view twice.
-        views_per_video: V; every labelled video named in `expected` needs all V.
+        views_per_video: V; every video named in `expected` needs all V.
     """
-    videos, first = np.unique(expected // views_per_video, return_index=True)
-    is_labelled = expected_labels[first] != UNLABELLED
-    videos, unlabelled = videos[is_labelled], videos[~is_labelled]
+    videos = np.unique(expected // views_per_video)
     needed = (videos[:, None] * views_per_video + np.arange(views_per_video)).ravel()
     missing = np.setdiff1d(needed, views)
     incomplete = np.unique(missing // views_per_video)
@@ -56,25 +52,27 @@ def audit_views(
         f"view {view} has label {label}, its video {view // views_per_video} has label {right}"
         for view, label, right in zip(views[known][wrong], labels[known][wrong], right_labels[wrong], strict=True)
     ]
-    return Audit(np.setdiff1d(videos, incomplete), incomplete, unlabelled, missing, problems)
+    return Audit(np.setdiff1d(videos, incomplete), incomplete, missing, problems)
 
 
-def describe_missing(audit: Audit, num_views: int, reasons: Mapping[int, str] | None = None) -> list[str]:
-    """Name the missing views, one text per video.
+def find_failures(audit: Audit, num_views: int, recorded: Mapping[int, Failure]) -> dict[int, Failure]:
+    """Name the missing views of each incomplete video, by its position.
 
     Args:
-        reasons: why videos have no views, by index.
+        recorded: why videos have no views, by position.
     """
+    failures: dict[int, Failure] = {}
     if not len(audit.incomplete):
-        return []
-    texts = []
+        return failures
     starts = np.searchsorted(audit.missing, audit.incomplete * num_views)
     for video, missing in zip(audit.incomplete, np.split(audit.missing, starts[1:]), strict=True):
         names = " ".join(map(str, missing)) if len(missing) < num_views else f"all {num_views}"
-        if reason := (reasons or {}).get(int(video)):
-            names += f", {reason}"
-        texts.append(f"video {video} misses views: {names} (X3D_POSTPROCESS.ALLOW_MISSING True scores the others)")
-    return texts
+        failure = recorded.get(int(video), Failure("", ""))
+        if failure.text:
+            names += f", {failure.text}"
+        text = f"video {video} misses views: {names} (X3D_POSTPROCESS.ALLOW_MISSING True scores the others)"
+        failures[int(video)] = Failure(failure.reason, text)
+    return failures
 
 
 def majority_labels(views: np.ndarray, labels: np.ndarray, views_per_video: int) -> np.ndarray:

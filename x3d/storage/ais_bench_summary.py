@@ -3,12 +3,14 @@
 import json
 import os
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import xxhash
 
+from x3d.scoring.table import Failure
 from x3d.storage.atomic import replace_file, write_all
 
 PERCENTILE = 99
@@ -38,7 +40,7 @@ class Summary:
         self.batch_size = batch_size
         self.compute_ms: list[float] = []
         self.provenance: Mapping[str, Any] = {}
-        self.missing_videos: Mapping[int, str] = {}
+        self.missing_videos: Mapping[int, Failure] = {}
         self._files: dict[int, dict[str, list[str] | str]] = {}
 
     def add_file(self, number: int, source: str, written: str, digest: str) -> None:
@@ -84,7 +86,7 @@ class Summary:
             "npu_compute_time_list": self.compute_ms,
             "pid": os.getpid(),
             PROVENANCE: dict(self.provenance),
-            MISSING_VIDEOS: dict(self.missing_videos),
+            MISSING_VIDEOS: {index: asdict(failure) for index, failure in self.missing_videos.items()},
         }
 
     def save(self, path: Path, args: Sequence[str]) -> None:

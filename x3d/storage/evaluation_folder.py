@@ -12,9 +12,10 @@ from x3d.dataset.annotations import Video
 from x3d.dataset.naming import Shard, parse_manifest_name
 from x3d.errors import InputError, one_line
 from x3d.storage.atomic import remove_leftovers
+from x3d.storage.list_copy import LIST_NAME, write_list_copy
 from x3d.storage.manifest import Manifest
 from x3d.storage.provenance import provenance_differences, provenance_seed
-from x3d.storage.score_rows import ScoreRows, source_of_row
+from x3d.storage.score_rows import ScoreRows, row_type_of, source_of_row
 from x3d.storage.shards import describe_run, find_manifests, manifest_name, shard_of
 from x3d.video.source import find_changed
 
@@ -40,15 +41,17 @@ def is_eval_folder(folder: str) -> bool:
 
 
 def _is_own(name: str) -> bool:
-    """Check for the name of a manifest or of its rows."""
-    return parse_manifest_name(re.sub(rf"{re.escape(ROWS_SUFFIX)}$", ".json", name)) is not None
+    """Check for the name of the list, of a manifest or of its rows."""
+    return name == LIST_NAME or parse_manifest_name(re.sub(rf"{re.escape(ROWS_SUFFIX)}$", ".json", name)) is not None
 
 
 def open_shard(
-    folder: str, shard: Shard, provenance: Mapping[str, Any], num_classes: int
+    folder: str, shard: Shard, provenance: Mapping[str, Any], videos: Sequence[Video]
 ) -> tuple[Manifest, ScoreRows]:
     """Open a shard of a folder, new or to be resumed; the caller closes the rows, which hold the lock.
 
+    Args:
+        videos: the whole list.
     Raises:
         InputError: the folder holds foreign files or rows of unknown origin, has another provenance or shard count, or
             is in use.
@@ -61,14 +64,16 @@ def open_shard(
         _check_manifests(find_manifests(root), shard, provenance)
         if not path.exists():
             _check_blank(path)
-        rows = ScoreRows(rows_path(path), num_classes, provenance_seed(provenance))
+        rows = ScoreRows(rows_path(path), row_type_of(provenance), provenance_seed(provenance))
         try:
             remove_leftovers(path)
             remove_leftovers(rows.path)
+            earlier = [Manifest.load(found).provenance.get("list_digest", "") for found in find_manifests(root)]
+            write_list_copy(root, videos, earlier)
             manifest = _load_or_start(path, provenance)
-            videos = rows.rows["video"]
-            check_videos(rows_path(path), videos, shard, provenance["num_videos"])
-            for index in videos.tolist():
+            scored = rows.rows["video"]
+            check_videos(rows_path(path), scored, shard, provenance["num_videos"])
+            for index in scored.tolist():
                 manifest.forget(index)
             manifest.save()
             _check_manifests(find_manifests(root), shard, provenance)  # again: another may have started meanwhile

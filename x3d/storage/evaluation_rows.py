@@ -1,21 +1,23 @@
 """Read the score rows of an evaluation, of all its shards, into a table."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from x3d.dataset.annotations import UNLABELLED
 from x3d.errors import InputError
+from x3d.scoring.aggregate import SCORE_FORMAT
 from x3d.scoring.outputs import SOFTMAX_KEY, Outputs, are_alike
-from x3d.scoring.table import ScoreTable
+from x3d.scoring.table import UNKNOWN_LABEL, Failure, ScoreTable
 from x3d.storage.atomic import is_locked
 from x3d.storage.entries import Entry
 from x3d.storage.evaluation_folder import check_videos, rows_path
 from x3d.storage.expected_list import ExpectedList
+from x3d.storage.list_copy import read_list_copy
+from x3d.storage.manifest import Manifest
 from x3d.storage.provenance import provenance_seed
-from x3d.storage.score_rows import read_score_rows
+from x3d.storage.score_rows import has_means, read_score_rows, row_type_of
 from x3d.storage.shards import find_manifests, load_shards, shard_of
 
 CONDITIONS = (
@@ -58,15 +60,14 @@ def read_rows(
     _check_keys(folder, provenance, num_classes, ensemble_method, outputs)
     if listed:
         listed.check_digest(provenance.get("list_digest"), str(paths[0]))
-    places = {shard_of(path).shard_id: _describe_place(rows_path(path)) for path in paths}
     parts = []
     for path in paths:
-        parts.append(read_score_rows(rows_path(path), num_classes, provenance_seed(provenance)))
+        parts.append(read_score_rows(rows_path(path), row_type_of(provenance), provenance_seed(provenance)))
         check_videos(rows_path(path), parts[-1]["video"], shard_of(path), provenance["num_videos"])
     rows = np.concatenate(parts)
     rows = rows[np.argsort(rows["video"])]
-    failed = {index: entry for manifest in manifests for index, entry in manifest.failed().items()}
-    return _table(rows, failed, provenance, folder, places, listed)
+    known = listed or read_list_copy(Path(folder), provenance.get("list_digest"))
+    return _table(rows, manifests, provenance, folder, known)
 
 
 def _check_keys(
@@ -88,45 +89,48 @@ def _check_keys(
 def _check_complete(path: Path, provenance: Mapping[str, Any]) -> None:
     """Reject a provenance without the keys that scoring reads."""
     config = provenance.get("config")
-    missing = [key for key in ("num_classes", "num_videos") if not isinstance(provenance.get(key), int)]
+    needed = ("num_classes", "num_videos", "views_per_video")
+    missing = [key for key in needed if not isinstance(provenance.get(key), int)]
     if not isinstance(config, dict) or "DATA.ENSEMBLE_METHOD" not in config:
         missing.append("config: DATA.ENSEMBLE_METHOD")
     if missing:
         raise InputError(f"{path} is damaged: its provenance has no {', '.join(missing)}; give another folder")
+    if provenance.get("score_format") != SCORE_FORMAT:
+        raise InputError(
+            f"{path} records rows of format {provenance.get('score_format')}, this version reads {SCORE_FORMAT}; run "
+            "x3d_evaluate.py again with another X3D_EVALUATE.OUTPUT_PATH"
+        )
 
 
 def _table(
     rows: np.ndarray,
-    failed: Mapping[int, Entry],
+    manifests: Sequence[Manifest],
     provenance: Mapping[str, Any],
     folder: str,
-    places: Mapping[int, str],
     listed: ExpectedList | None,
 ) -> ScoreTable:
-    videos, num_videos = rows["video"], provenance["num_videos"]
-    problems = [
-        f"video {row['video']} has scores that are not finite" for row in rows if not np.isfinite(row["scores"]).all()
-    ]
-    if len(np.unique(rows["source"])) > 1 and are_alike(rows["scores"]):
+    scores = np.ascontiguousarray(rows["scores"])
+    videos = rows["video"][~np.isfinite(scores).all(axis=1)]
+    problems = [f"video {video} has scores that are not finite" for video in videos]
+    if len(np.unique(rows["source"])) > 1 and are_alike(scores):
         problems.append(f"{folder} holds the same scores for every video: the model ignores its input; check it")
     if listed:
-        problems += _list_problems(videos, rows["label"], num_videos, listed)
-    labels = {index: entry["label"] for index, entry in failed.items()}
-    labels |= dict(enumerate(listed.labels if listed else []))
-    labels |= dict(zip(videos.tolist(), rows["label"].tolist(), strict=True))
-    unlabelled = [video for video in range(num_videos) if labels.get(video) == UNLABELLED]
-    incomplete = np.setdiff1d(np.arange(num_videos), [*videos, *unlabelled]).tolist()
-    rows = rows[rows["label"] != UNLABELLED]
+        problems += _list_problems(rows["video"], rows["label"], provenance["num_videos"], listed)
+    failed = {index: entry for manifest in manifests for index, entry in manifest.failed().items()}
     return ScoreTable(
         folder=folder,
-        scores=rows["scores"],
-        labels=rows["label"],
+        videos=rows["video"].copy(),
+        labels=rows["label"].copy(),
+        scores=scores,
+        view_classes=rows["view_classes"].copy(),
+        view_probabilities=rows["view_probabilities"].copy(),
+        listed_labels=_listed_labels(rows, failed, provenance["num_videos"], listed),
         expected_from=listed.source if listed else folder,
+        listed_paths=listed.paths if listed else (),
+        failures=_find_failures(rows["video"], failed, manifests, provenance["num_videos"]),
+        means=rows["means"].copy() if has_means(rows.dtype) else None,
         conditions=_conditions(provenance),
-        incomplete=incomplete,
-        missing=[_describe_missing(video, failed.get(video), places[video % len(places)]) for video in incomplete],
         problems=problems,
-        unlabelled=unlabelled,
     )
 
 
@@ -137,8 +141,31 @@ def _describe_place(rows: Path) -> str:
     return f"{rows}; run x3d_evaluate.py to score it"
 
 
-def _describe_missing(video: int, failure: Entry | None, place: str) -> str:
-    return f"video {video}: {failure['text']}" if failure else f"video {video} has no row in {place}"
+def _listed_labels(
+    rows: np.ndarray, failed: Mapping[int, Entry], num_videos: int, listed: ExpectedList | None
+) -> np.ndarray:
+    """Collect the label of every listed video: (N,) int64, UNKNOWN_LABEL if nothing records it."""
+    labels = np.full(num_videos, UNKNOWN_LABEL)
+    for index, entry in failed.items():
+        labels[index] = entry["label"]
+    if listed and len(listed.labels) == num_videos:
+        labels[:] = listed.labels
+    labels[rows["video"]] = rows["label"]
+    return labels
+
+
+def _find_failures(
+    videos: np.ndarray, failed: Mapping[int, Entry], manifests: Sequence[Manifest], num_videos: int
+) -> dict[int, Failure]:
+    """Find out why listed videos have no row."""
+    places = {shard_of(manifest.path).shard_id: _describe_place(rows_path(manifest.path)) for manifest in manifests}
+    failures = {}
+    for video in np.setdiff1d(np.arange(num_videos), videos).tolist():
+        entry = failed.get(video)
+        reason = entry["reason"] if entry else ""
+        text = entry["text"] if entry else f"has no row in {places[video % len(places)]}"
+        failures[video] = Failure(reason, f"video {video}{':' if entry else ''} {text}")
+    return failures
 
 
 def _conditions(provenance: Mapping[str, Any]) -> dict[str, Any]:

@@ -14,18 +14,21 @@ class ExpectedList:
 
     Attributes:
         labels: of the videos, in their order.
+        paths: of the videos, as listed.
         source: path of the list.
         digest: of paths and labels, as a provenance has it.
     """
 
     labels: Sequence[int]
+    paths: Sequence[str]
     source: str
     digest: str
 
     @classmethod
     def of_videos(cls, videos: Sequence[Video], source: str) -> "ExpectedList":
         """Expect the videos of a list that was read."""
-        return cls([video.label for video in videos], source, list_digest(videos))
+        labels, paths = [video.label for video in videos], [video.listed for video in videos]
+        return cls(labels, paths, source, list_digest(videos))
 
     def check_digest(self, recorded: object, recorded_in: str) -> None:
         """Compare the list with the one that views or rows were made from.

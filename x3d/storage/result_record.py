@@ -16,6 +16,7 @@ import xxhash
 from x3d.dataset.naming import parse_result_name
 from x3d.errors import InputError
 from x3d.files import read_regular
+from x3d.scoring.table import Failure
 from x3d.storage.ais_bench_summary import (
     DIGEST,
     INPUT_FILES,
@@ -28,7 +29,7 @@ from x3d.storage.ais_bench_summary import (
 )
 from x3d.storage.expected_list import ExpectedList
 from x3d.storage.provenance import provenance_differences
-from x3d.storage.view_records import find_records
+from x3d.storage.view_records import ViewRecords, find_records
 
 _INFER = "infer again"
 _REMOVE = "remove it and set DATA.PATH_TO_DATA_DIR, or infer again"
@@ -49,6 +50,7 @@ class ResultRecord:
         views: provenance of the views; empty if unknown.
         views_source: the file that records it.
         missing_videos: why listed videos have no views, by index.
+        listed_paths: of the videos in the list, as the manifest beside the views records them.
     """
 
     source: str
@@ -59,7 +61,8 @@ class ResultRecord:
     input_folder: str | None = None
     views: Mapping[str, Any] = field(default_factory=dict)
     views_source: str = ""
-    missing_videos: Mapping[int, str] = field(default_factory=dict)
+    missing_videos: Mapping[int, Failure] = field(default_factory=dict)
+    listed_paths: Sequence[str] = ()
 
     @property
     def num_videos(self) -> int | None:
@@ -154,20 +157,46 @@ def _merge(first: ResultRecord, other: ResultRecord) -> ResultRecord:
 
 
 def _with_views_of_input(record: ResultRecord, parent: Path) -> ResultRecord:
-    """Add what the manifest beside the inputs records, if it still exists: ais_bench's summary repeats none of it.
+    """Add what the manifest beside the inputs records, if it still exists.
+
+    The summary of x3d_infer.py repeats all of it but the paths, ais_bench's nothing.
 
     Raises:
-        InputError: the manifest is damaged or in use.
+        InputError: the manifest is damaged or in use, and needed for more than the paths.
     """
-    if record.provenance or record.input_folder is None:
+    try:
+        records = _find_view_records(record.input_folder, parent)
+    except InputError:
+        if record.provenance:
+            return record
+        raise
+    if records is None:
         return record
-    for base in (parent, Path()):  # ais_bench's current folder is unknown
-        folder = base / record.input_folder
-        records = find_records(folder) if folder.is_dir() else None
-        if records:
-            source, missing = records.source, records.missing_videos()
-            return dataclasses.replace(record, views=records.provenance, views_source=source, missing_videos=missing)
-    return record
+    if record.provenance:
+        is_of_views = not provenance_differences(record.views, records.provenance)
+        return dataclasses.replace(record, listed_paths=records.listed_paths() if is_of_views else ())
+    return dataclasses.replace(
+        record,
+        views=records.provenance,
+        views_source=records.source,
+        missing_videos=records.missing_videos(),
+        listed_paths=records.listed_paths(),
+    )
+
+
+def _find_view_records(input_folder: str | None, parent: Path) -> ViewRecords | None:
+    """Read the manifests beside the inputs of a run.
+
+    Args:
+        parent: the folder of the results' folder; ais_bench's current folder is unknown.
+    Raises:
+        InputError: a manifest is damaged or in use.
+    """
+    if input_folder is None:
+        return None
+    folders = [base / input_folder for base in (parent, Path())]
+    found = (find_records(folder) for folder in folders if folder.is_dir())
+    return next((records for records in found if records), None)
 
 
 def read_summary(path: Path) -> ResultRecord:
@@ -241,7 +270,7 @@ def _record(path: Path, summary: Any) -> tuple[ResultRecord, set[int]]:
                 names.add(name)
                 if sample.digest:
                     digests[name] = sample.digest
-    missing = {int(index): text for index, text in summary.get(MISSING_VIDEOS, {}).items()}
+    missing = {int(index): Failure(**failure) for index, failure in summary.get(MISSING_VIDEOS, {}).items()}
     folder = os.path.dirname(source) or "." if source else None
     provenance = summary.get(PROVENANCE) or {}
     views = provenance.get("views") or {}

@@ -2,15 +2,20 @@
 
 A row is little-endian and holds, in this order:
 
-    video           int64
-    label           int64
-    check           uint64   xxh3-64 of the other bytes of the row, with the provenance of the evaluation as seed
-    size            int64    of the video file, in bytes
-    mtime_ns        int64    its modification time, in nanoseconds
-    source          uint64   xxh3-64 of its content
-    rotation        int32    its rotation metadata in degrees, which is not applied
-    corrupt_frames  int32    frames that the decoder marked as damaged
-    scores          float32, num_classes of them
+    video               int64
+    label               int64
+    check               uint64       xxh3-64 of the other bytes of the row, with the evaluation's provenance as seed
+    size                int64        of the video file, in bytes
+    mtime_ns            int64        its modification time, in nanoseconds
+    source              uint64       xxh3-64 of its content
+    rotation            int32        its rotation metadata in degrees, which is not applied
+    corrupt_frames      int32        frames that the decoder marked as damaged
+    view_classes        V int32      the best class of each view
+    view_probabilities  V float32    the probability that each view gave it
+    scores              C float32    aggregated over the views
+    means               C float32    the mean of the views' probabilities; only if the scores are not their sum
+
+With V = 30 views and C = 400 classes it takes 1,896 bytes, 240 of them for the single views: 37 MB for 19,761 videos.
 
 Rows that are corrupt, or of an evaluation with another provenance, stay in the file and are ignored.
 """
@@ -20,10 +25,10 @@ import errno
 import logging
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 import xxhash
@@ -31,6 +36,7 @@ import xxhash
 from x3d.dataset.annotations import Video
 from x3d.errors import InputError
 from x3d.files import read_regular
+from x3d.scoring.aggregate import SUM
 from x3d.storage.atomic import errors_naming, replace_file, take_lock, write_all
 from x3d.video.source import Source
 
@@ -47,19 +53,31 @@ class VideoScores:
 
     Attributes:
         scores: (num_classes,) float32, aggregated over its views.
+        view_classes: (V,) int32, the best class of each view.
+        view_probabilities: (V,) float32, the probability that each view gave it.
         source: identifies the content of the file.
+        means: (num_classes,) float32, the mean of the views' probabilities, if `scores` is not their sum.
         rotation: metadata in degrees, which is not applied.
         corrupt_frames: number of frames that the decoder marked as damaged.
     """
 
     scores: np.ndarray
+    view_classes: np.ndarray
+    view_probabilities: np.ndarray
     source: Source
+    means: np.ndarray | None = None
     rotation: int = 0
     corrupt_frames: int = 0
 
 
-def row_type(num_classes: int) -> np.dtype:
-    """Describe one row."""
+def row_type(num_classes: int, num_views: int, ensemble_method: str) -> np.dtype:
+    """Describe one row.
+
+    Args:
+        num_views: per video.
+        ensemble_method: of the scores.
+    """
+    means = [] if ensemble_method == SUM else [("means", "<f4", (num_classes,))]
     return np.dtype(
         [
             ("video", "<i8"),
@@ -70,9 +88,23 @@ def row_type(num_classes: int) -> np.dtype:
             ("source", "<u8"),
             ("rotation", "<i4"),
             ("corrupt_frames", "<i4"),
+            ("view_classes", "<i4", (num_views,)),
+            ("view_probabilities", "<f4", (num_views,)),
             ("scores", "<f4", (num_classes,)),
+            *means,
         ]
     )
+
+
+def row_type_of(provenance: Mapping[str, Any]) -> np.dtype:
+    """Describe the rows of an evaluation by its provenance."""
+    method = provenance["config"]["DATA.ENSEMBLE_METHOD"]
+    return row_type(provenance["num_classes"], provenance["views_per_video"], method)
+
+
+def has_means(dtype: np.dtype) -> bool:
+    """Check whether rows hold the mean of the views' probabilities."""
+    return "means" in (dtype.names or ())
 
 
 def source_of_row(row: np.ndarray) -> Source:
@@ -85,17 +117,17 @@ def _checksum(row: np.ndarray, seed: int) -> int:
     return xxhash.xxh3_64_intdigest(content[: _CHECK.start] + content[_CHECK.stop :], seed)
 
 
-def read_score_rows(path: Path, num_classes: int, seed: int) -> np.ndarray:
+def read_score_rows(path: Path, dtype: np.dtype, seed: int) -> np.ndarray:
     """Read the rows of a file, in order of video; corrupt and foreign ones are skipped with a warning.
 
     Args:
+        dtype: as row_type describes it.
         seed: of the checksums, as x3d.storage.provenance.provenance_seed computes it.
     Returns:
-        (n,) of row_type(num_classes).
+        (n,) of that dtype.
     Raises:
         InputError: the file cannot be read, or a video is in it twice.
     """
-    dtype = row_type(num_classes)
     try:
         content = read_regular(path)
     except OSError as error:
@@ -117,7 +149,7 @@ class ScoreRows:
     """A file of rows, locked for this process, which appends to it.
 
     Attributes:
-        rows: (n,) of row_type(num_classes), those that the file held when it was opened, without the dropped ones.
+        rows: (n,) of `dtype`, those that the file held when it was opened, without the dropped ones.
         num_rows: the number of those and of the rows appended since.
         num_rotated: rows of videos with rotation metadata.
         num_corrupt: rows of videos of which the decoder marked frames as damaged.
@@ -125,14 +157,14 @@ class ScoreRows:
         InputError: another process has locked it, or it cannot be read.
     """
 
-    def __init__(self, path: Path, num_classes: int, seed: int) -> None:
+    def __init__(self, path: Path, dtype: np.dtype, seed: int) -> None:
         self.path = path
         self._seed = seed
-        self._dtype = row_type(num_classes)
+        self._dtype = dtype
         self._synced_at = time.monotonic()
         self._descriptor = take_lock(path)
         try:
-            self._set(read_score_rows(path, num_classes, seed))
+            self._set(read_score_rows(path, dtype, seed))
             size = path.stat().st_size
             os.truncate(self._descriptor, size - size % self._dtype.itemsize)
         except BaseException:
@@ -153,7 +185,11 @@ class ScoreRows:
                 file is opened again.
         """
         row = np.zeros((), dtype=self._dtype)
-        row["video"], row["label"], row["scores"] = video.index, video.label, result.scores
+        row["video"], row["label"] = video.index, video.label
+        row["scores"] = result.scores
+        row["view_classes"], row["view_probabilities"] = result.view_classes, result.view_probabilities
+        if has_means(self._dtype):
+            row["means"] = result.means
         row["size"], row["mtime_ns"], row["source"] = result.source.size, result.source.mtime_ns, result.source.hash
         row["rotation"], row["corrupt_frames"] = result.rotation, result.corrupt_frames
         row["check"] = _checksum(row, self._seed)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from x3d.dataset.naming import parse_manifest_name, parse_view_stem, view_stem
 from x3d.errors import InputError, RunError
+from x3d.scoring.table import Failure
 from x3d.storage.atomic import is_locked
 from x3d.storage.manifest import Manifest
 from x3d.storage.shards import load_some_shards
@@ -36,10 +37,18 @@ class ViewRecords:
                 raise InputError(f"{manifests[0].path} is not a manifest of views: its provenance has no {key}")
         self._num_views: int = self.provenance["views_per_video"]
 
-    def missing_videos(self) -> dict[int, str]:
-        """Describe why videos of the list have no views, by index."""
+    def missing_videos(self) -> dict[int, Failure]:
+        """Find out why videos of the list have no views, by index."""
         indices = [index for index in range(self.provenance["num_videos"]) if index not in self._done]
-        return {index: self._entries.get(index, {}).get("text", "not preprocessed") for index in indices}
+        entries = {index: self._entries.get(index, {}) for index in indices}
+        return {
+            index: Failure(entry.get("reason", ""), entry.get("text", "not preprocessed"))
+            for index, entry in entries.items()
+        }
+
+    def listed_paths(self) -> list[str]:
+        """Name every video of the list by its path as listed, empty where no video was tried."""
+        return [self._entries.get(index, {}).get("path", "") for index in range(self.provenance["num_videos"])]
 
     def check(self, found: AbstractSet[str], is_all: bool) -> None:
         """Check that views are recorded, and that none is missing.
