@@ -160,6 +160,8 @@ def report_accuracy(accuracy: "Accuracy", folder: str) -> int:
         logger.info("top-%d of the videos scored: %s", k, accuracy.of_scored(k))
         if not accuracy.complete:
             logger.warning("top-%d of the videos listed: %s", k, accuracy.of_listed(k))
+    for warning in accuracy.warnings:
+        logger.warning(warning)
     if accuracy.num_unlabelled:
         logger.warning("%s without a label (-1) left out", counted(accuracy.num_unlabelled, "video"))
     status = EXIT_DONE if accuracy.complete else EXIT_INCOMPLETE

@@ -1,19 +1,18 @@
 """Top-k accuracy of aggregated scores, as a value."""
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from statistics import NormalDist
 from typing import Any
 
 import numpy as np
 
 from x3d.dataset.annotations import UNLABELLED
 from x3d.errors import ScoringError, counted, format_problems
+from x3d.scoring.class_order import check_class_order
+from x3d.scoring.intervals import wilson_interval
 from x3d.scoring.table import ScoreTable
 
 TOP_K = (1, 5)
-CONFIDENCE = 0.95
 
 
 @dataclass(frozen=True)
@@ -34,12 +33,7 @@ class Share:
 
         37 of 49 is 75.5 %, with an interval from 61.9 to 85.4.
         """
-        z = NormalDist().inv_cdf((1 + CONFIDENCE) / 2)
-        n, share = self.num_videos, self.num_correct / self.num_videos
-        centre = share + z * z / (2 * n)
-        half_width = z * math.sqrt(share * (1 - share) / n + z * z / (4 * n * n))
-        scale = 100 / (1 + z * z / n)
-        return max(0.0, scale * (centre - half_width)), min(100.0, scale * (centre + half_width))
+        return wilson_interval(self.num_correct, self.num_videos)
 
     def __str__(self) -> str:
         low, high = self.interval
@@ -60,6 +54,7 @@ class Accuracy:
         expected_from: where the expected videos come from, such as the path of test.csv.
         conditions: what the scores were made and aggregated with.
         line: PySlowFast's final line.
+        warnings: why the accuracy may mean something else than it says.
     """
 
     num_correct: Mapping[int, int]
@@ -71,6 +66,7 @@ class Accuracy:
     conditions: Mapping[str, Any]
     line: Mapping[str, str]
     num_unlabelled: int = 0
+    warnings: Sequence[str] = ()
 
     @property
     def complete(self) -> bool:
@@ -98,15 +94,19 @@ class Accuracy:
             "incomplete_videos": list(self.incomplete),
             "missing": list(self.missing),
             "expected_from": self.expected_from,
+            "warnings": list(self.warnings),
             "conditions": dict(self.conditions),
         }
 
 
-def measure_accuracy(table: ScoreTable, allow_missing: bool = False) -> Accuracy:
-    """Compute the accuracy of aggregated scores.
+def measure_accuracy(
+    table: ScoreTable, allow_missing: bool = False, class_names: Sequence[str] | None = None
+) -> Accuracy:
+    """Compute the accuracy of aggregated scores, and check the class order of the list.
 
     Args:
         allow_missing: score the complete videos although others are incomplete.
+        class_names: of all classes, to recognise a list in another order; None if unknown.
     Raises:
         ScoringError: the table has problems, videos are incomplete, or none is complete or labelled; all are listed.
     """
@@ -118,6 +118,7 @@ def measure_accuracy(table: ScoreTable, allow_missing: bool = False) -> Accuracy
         raise ScoringError(f"{table.folder} is not scored: no video has all its views")
     num_scored = len(labels)
     num_correct = {k: count_top_k(table.scores[table.labelled], labels, k) for k in TOP_K}
+    warning = check_class_order(table.scores.argmax(axis=1), table.labels, class_names)
     return Accuracy(
         num_correct=num_correct,
         num_scored=num_scored,
@@ -128,6 +129,7 @@ def measure_accuracy(table: ScoreTable, allow_missing: bool = False) -> Accuracy
         conditions=table.conditions,
         line=table.reference_line or final_line(num_correct, num_scored),
         num_unlabelled=len(table.unlabelled),
+        warnings=[warning] if warning else [],
     )
 
 
