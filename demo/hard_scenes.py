@@ -47,7 +47,7 @@ def make_hard_scene(label: int, random: "np.random.Generator") -> HardScene:
     """Draw a clip of a class with a random difficulty."""
     import numpy as np
 
-    slow, faint, noisy, mixed = random.uniform() * random.uniform(0.5, 1.0, size=4)
+    slow, faint, noisy, mixed = (random.uniform() * random.uniform(0.5, 1.0, size=4)).tolist()
     num_others = round(mixed * MAX_OTHERS)
     other = (label + int(random.integers(1, len(CLASSES)))) % len(CLASSES)
     things = [
