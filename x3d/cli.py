@@ -161,12 +161,7 @@ def report_accuracy(accuracy: "Accuracy", folder: str) -> int:
     """
     from x3d.storage.accuracy_file import write_accuracy
 
-    for k in accuracy.num_correct:
-        logger.info("top-%d of the videos scored: %s", k, accuracy.of_scored(k))
-        if not accuracy.complete:
-            logger.warning("top-%d of the videos listed: %s", k, accuracy.of_listed(k))
-    if accuracy.num_unlabelled:
-        logger.warning("%s without a label (-1) left out", counted(accuracy.num_unlabelled, "video"))
+    log_accuracy(accuracy)
     status = EXIT_DONE if accuracy.complete else EXIT_INCOMPLETE
     try:
         logger.info("counts, intervals and conditions: %s", write_accuracy(folder, accuracy.to_dict()))
@@ -174,3 +169,13 @@ def report_accuracy(accuracy: "Accuracy", folder: str) -> int:
         status = fail(f"{error.filename} cannot be written: {error.strerror}", EXIT_INCOMPLETE)
     print_result(json.dumps(dict(accuracy.line)))
     return status
+
+
+def log_accuracy(accuracy: "Accuracy") -> None:
+    """Log top-1 and top-5 with both denominators."""
+    for k in accuracy.num_correct:
+        logger.info("top-%d of the videos scored: %s", k, accuracy.of_scored(k))
+        if not accuracy.complete:
+            logger.warning("top-%d of the videos listed: %s", k, accuracy.of_listed(k))
+    if accuracy.num_unlabelled:
+        logger.warning("%s without a label (-1) left out", counted(accuracy.num_unlabelled, "video"))

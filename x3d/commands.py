@@ -40,6 +40,11 @@ def verify() -> NoReturn:
     _run("x3d_verify")
 
 
+def report() -> NoReturn:
+    """Run x3d_report.py."""
+    _run("x3d_report")
+
+
 def _run(script: str) -> NoReturn:
     """Run the main function of a script, which is also the process's main module if it was started as a file."""
     begin_script()

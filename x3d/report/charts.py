@@ -54,8 +54,7 @@ def reliability(calibration: Values, name: str, what: str) -> Markup:
         x_axis(x, 30, 330, "mean confidence"),
         y_axis(y, 44, 344, "accuracy"),
         line((x(0), y(0)), (x(100), y(100)), "reference"),
-        label((x(4), y(93)), "under-confident", "hint", "start"),
-        label((x(96), y(4)), "over-confident", "hint", "end"),
+        label((344, 18), "above the diagonal: under-confident", "hint", "end"),
         *marks,
     )
 
@@ -139,7 +138,7 @@ def weakest_first(classes: Sequence[Values]) -> list[Values]:
 def all_classes(classes: Sequence[Values]) -> Markup:
     """Draw every class with its interval, ordered by the upper limit."""
     measured = [c for c in weakest_first(classes) if c["percent"] is not None]
-    x, y = Scale(0, len(measured), 48, 880), Scale(0, 100, 190, 14, "\u202f%")
+    x, y = Scale(0, len(measured), 72, 886), Scale(0, 100, 190, 14, "\u202f%")
     ranges, dots = [], []
     for i, c in enumerate(measured):
         centre = x(i + 0.5)
@@ -152,8 +151,8 @@ def all_classes(classes: Sequence[Values]) -> Markup:
         f"Classes from the lowest upper limit, {percent(worst['high'], 1)}, to the highest, {percent(best['high'], 1)}; "
         "the table below has every number.",
         (890, 200),
-        element("g", *(line((48, at), (880, at), "grid") for at, _ in y.ticks(4))),
-        element("g", *(label((42, at + 4), text, anchor="end") for at, text in y.ticks(4))),
+        element("g", *(line((72, at), (886, at), "grid") for at, _ in y.ticks(4))),
+        element("g", *(label((66, at + 4), text, anchor="end") for at, text in y.ticks(4))),
         element("path", d="".join(ranges), class_="thin-range"),
         element("path", d="".join(dots), class_="thin-dot"),
     )

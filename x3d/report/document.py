@@ -86,10 +86,7 @@ def _accuracy(accuracy: Accuracy) -> dict[str, Any]:
 
 
 def _warnings(predictions: Predictions, names: "ClassNames") -> list[str]:
-    labelled = predictions.table.labelled
-    if not labelled.any() or names.names is None:
-        return []
-    warning = check_class_order(predictions.predicted[labelled], predictions.table.labels[labelled], names.names)
+    warning = check_class_order(predictions.predicted, predictions.table.labels, names.names or ())
     return [warning] if warning else []
 
 

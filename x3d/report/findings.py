@@ -5,7 +5,6 @@ from typing import Any
 
 import numpy as np
 
-from x3d.errors import counted
 from x3d.scoring.label_check import SuspiciousPair, find_suspicious_pairs, min_agreeing
 from x3d.scoring.predictions import Predictions
 
@@ -27,7 +26,7 @@ def find_remarkable(predictions: Predictions, report: Mapping[str, Any]) -> list
     pairs = [] if report["warnings"] else find_suspicious_pairs(predictions)[:MAX_PAIRS]
     explained = bool(report["warnings"] or pairs)
     texts = {
-        ("class_order", "score"): report["warnings"],
+        ("class_order", "confusions"): report["warnings"],
         ("comparison", "comparison"): _decision(report["comparison"]),
         ("failures", "failures"): _failures(report["run"], report["failures"]),
         ("labels", "confusions"): [_describe_pair(pair, report) for pair in pairs],
@@ -59,7 +58,7 @@ def _describe_pair(pair: SuspiciousPair, report: Mapping[str, Any]) -> str:
     label, predicted = (f'"{report["classes"][number]["name"]}"' for number in (pair.label, pair.predicted))
     reverse = f"; the other way round it is {pair.num_reverse:,} of {pair.num_predicted:,}" if pair.num_reverse else ""
     return (
-        f"{pair.num_confused:,} of {counted(pair.num_label, 'video')} listed as {label} are recognised as {predicted}, "
+        f"{pair.num_confused:,} of {_videos(pair.num_label)} listed as {label} are recognised as {predicted}, "
         f"{pair.num_certain:,} of them as surely as correct videos{views}{reverse}: check their labels."
     )
 
@@ -74,8 +73,8 @@ def _lowest_class(classes: Sequence[Mapping[str, Any]]) -> Iterator[str]:
         lost = lowest["lost_to"]
         yield (
             f'"{lowest["name"]}" is clearly the class with the lowest accuracy: {lowest["num_correct"]:,} of '
-            f"{counted(lowest['num_videos'], 'video')} correct ({lowest['percent']:.1f} %, 95 % interval "
-            f"{lowest['low']:.1f} to {lowest['high']:.1f}); {lost['count']:,} are recognised as \"{lost['name']}\"."
+            f"{_videos(lowest['num_videos'])} correct ({lowest['percent']:.1f} %, 95 % interval "
+            f'{lowest["low"]:.1f} to {lowest["high"]:.1f}); {lost["count"]:,} are recognised as "{lost["name"]}".'
         )
 
 
@@ -84,7 +83,7 @@ def _calibration(calibration: Mapping[str, Any] | None) -> Iterator[str]:
     if found and found["ece_percent"] > found["null_high_percent"]:
         confidence, accuracy = found["mean_confidence_percent"], found["accuracy_percent"]
         yield (
-            f"The probabilities are too {'high' if confidence > accuracy else 'low'}: their mean is {confidence:.1f} %, "
+            f"The probabilities are too {'high' if confidence > accuracy else 'low'}: the mean is {confidence:.1f} %, "
             f"and {accuracy:.1f} % of the videos are correct (calibration error {found['ece_percent']:.1f} %; a "
             f"perfectly calibrated run of this size shows {found['null_ece_percent']:.1f} %)."
         )
@@ -98,6 +97,10 @@ def _divided(num_videos: int, agreement: Sequence[Mapping[str, Any]]) -> Iterato
         num_labelled = sum(row["num_labelled"] for row in divided)
         correct = f"; {sum(row['num_correct'] for row in divided):,} of them are correct" if num_labelled else ""
         yield (
-            f"In {num_divided:,} of {counted(num_videos, 'video')} fewer than half of the {num_views} views agree with "
+            f"In {num_divided:,} of {_videos(num_videos)} fewer than half of the {num_views} views agree with "
             f"the video's class{correct}."
         )
+
+
+def _videos(number: int) -> str:
+    return f"{number:,} video{'' if number == 1 else 's'}"

@@ -48,6 +48,12 @@ def name_of(folder: str) -> str:
     return PurePath(folder).name or folder
 
 
+def sentence(text: str, verdict: str) -> str:
+    """Format the sentence of a decision that stands below its verdict: `FAIL: the drop is 2` is `The drop is 2.`"""
+    text = text.removeprefix(f"{verdict}: ")
+    return f"{text[:1].upper()}{text[1:].removesuffix('.')}."
+
+
 def _with_minus(text: str) -> str:
     """Write the sign as a minus, and none before a zero."""
     return text.lstrip("-") if not text.strip("-0.") else text.replace("-", MINUS)

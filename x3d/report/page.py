@@ -78,7 +78,7 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    names = ("count", "quantity", "percent", "decimal", "points", "significant", "name_of")
+    names = ("count", "quantity", "percent", "decimal", "points", "significant", "name_of", "sentence")
     environment.filters.update({name: getattr(formats, name) for name in names})
     environment.filters["weakest_first"] = charts.weakest_first
     environment.filters["breakable"] = _breakable
@@ -93,4 +93,6 @@ def _breakable(path: str) -> Markup:
 
 def _text(value: object) -> object:
     """Escape the control characters of a text, which could reorder or hide what stands beside it."""
+    if value is None:
+        return formats.NONE
     return printable(value) if isinstance(value, str) and not isinstance(value, Markup) else value

@@ -65,7 +65,7 @@ def find_suspicious_pairs(predictions: Predictions) -> list[SuspiciousPair]:
     """
     table = predictions.table
     num_videos = np.bincount(table.labels[table.labelled], minlength=table.num_classes)
-    limit = SIGNIFICANCE / max(1, np.count_nonzero(num_videos))
+    limit = SIGNIFICANCE / max(1, int((num_videos > 0).sum()))
     confused = _count(predictions, predictions.wrong)
     certain = _count(predictions, certain_errors(predictions))
     of_class = np.bincount([label for label, _ in certain], list(certain.values()), minlength=table.num_classes)
