@@ -183,6 +183,12 @@ def test_too_few_videos_are_told_how_many_would_do():
     )
 
 
+def test_a_margin_out_of_reach_takes_more_videos_than_anybody_has():
+    assert verdict(0, 0, 32, 1e-4).endswith(
+        "; 2705541 without any flip would, or more than 1000000000 with 1 % of flips, as many lost as gained"
+    )
+
+
 def test_a_verdict_has_its_limits_and_the_margin():
     assert verdict(0, 0, 400) == (
         "PASS: the drop of top-1 is 0.000 points on 400 videos, with one-sided 95 % limits -0.672 and 0.672; the upper "
