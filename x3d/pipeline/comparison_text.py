@@ -104,10 +104,8 @@ def describe_agreement(content: Mapping[str, Any]) -> list[str]:
         f"{content['kl_mean']:.2g} on average, 99th percentile {content['kl_p99']:.2g}"
     ]
     if views:
-        texts.append(
-            f"{views['percent']:.2f} % of the {views['num_views']} views have the same best class in both; of those "
-            f"with a label {views['lost']} lost, {views['gained']} gained"
-        )
+        flips = f"; {views['lost']} views lost, {views['gained']} gained" if views["num_labelled"] else ""
+        texts.append(f"{views['percent']:.2f} % of the {views['num_views']} views have the same best class{flips}")
     return texts
 
 
