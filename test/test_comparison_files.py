@@ -41,9 +41,11 @@ def content_of(
 ) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     """Compare two runs whose first videos are lost: from class 0 to class 1."""
     best = np.zeros(num_videos, int), np.arange(num_videos) < lost
-    given = {"listed_paths": paths or [], "folder": "run|<b>"}
-    runs = [score_table(np.eye(5, dtype=np.float32)[row.astype(int)], [labels] * num_videos, **given) for row in best]
-    comparison = compare_tables(*runs, 0.735)
+    given: dict[str, Any] = {"listed_paths": paths or [], "folder": "run|<b>"}
+    reference, candidate = (
+        score_table(np.eye(5, dtype=np.float32)[row.astype(int)], [labels] * num_videos, **given) for row in best
+    )
+    comparison = compare_tables(reference, candidate, 0.735)
     class_names = ClassNames(names, "file")
     return comparison_to_dict(comparison, class_names), list_flips(comparison, class_names)
 
