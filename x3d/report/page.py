@@ -53,8 +53,8 @@ def _content(report: Mapping[str, Any], anchor: str) -> object:
     """Return what a section shows, if the report has it."""
     if anchor == "flips":
         return (report["comparison"] or {}).get("flips")
-    if anchor == "views":
-        return report["run"]["num_views"] > 1 and report["views"]["agreement"]
+    if anchor in ("views", "disagreeing") and report["run"]["num_views"] == 1:
+        return None
     return report[anchor.replace("-", "_")]
 
 

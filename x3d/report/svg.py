@@ -27,13 +27,13 @@ def figure(name: str, title: str, description: str, size: tuple[float, float], *
     """
     return element(
         "svg",
-        element("title", title, id=f"{name}-title"),
-        element("desc", description, id=f"{name}-desc"),
+        element("title", title, id=f"chart-{name}-title"),
+        element("desc", description, id=f"chart-{name}-desc"),
         *parts,
         class_=f"chart {name}",
         viewBox=f"0 0 {_number(size[0])} {_number(size[1])}",
         role="img",
-        aria_labelledby=f"{name}-title {name}-desc",
+        aria_labelledby=f"chart-{name}-title chart-{name}-desc",
     )
 
 
