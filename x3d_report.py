@@ -39,17 +39,20 @@ READS = (
     "TEST.NUM_SPATIAL_CROPS",
     "MODEL.NUM_CLASSES",
     "MODEL.HEAD_ACT",
+    "X3D_POSTPROCESS.SOFTMAX",
 )
+
+FAULTS = ("class_order", "failures", "labels")
+"""Kinds of findings that are logged as warnings."""
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    """Add the folders."""
-    parser.add_argument("--results", metavar="DIR", required=True, help="the run's folder")
+    """Add the options that name the folders."""
+    parser.add_argument("--results", required=True, metavar="DIR", help="folder of the run")
+    parser.add_argument("--output", required=True, metavar="DIR", help="folder to write the report to")
+    parser.add_argument("--compare", default="", metavar="DIR", help="folder of another run to compare this one with")
     parser.add_argument(
-        "--output", metavar="DIR", required=True, help="the report's folder: new, empty, or of an earlier report"
-    )
-    parser.add_argument(
-        "--compare", metavar="DIR", default="", help="the folder of a reference to compare the run with"
+        "--common", action="store_true", help="compare what both runs have, instead of rejecting other videos"
     )
 
 
@@ -61,11 +64,11 @@ def run(cfg: "CfgNode", args: argparse.Namespace) -> int:
     from x3d.pipeline.report import write_report
 
     names = ClassNames.from_cfg(cfg)
-    report = write_report(args.results, args.output, ScoringSettings.from_cfg(cfg), names, args.compare)
+    report = write_report(args.results, args.output, ScoringSettings.from_cfg(cfg), names, args.compare, args.common)
     if report.accuracy:
         log_accuracy(report.accuracy)
     for finding in report.content["findings"]:
-        logger.info("%s", finding["text"])
+        logger.log(logging.WARNING if finding["kind"] in FAULTS else logging.INFO, "%s", finding["text"])
     logger.info("report: open %s in a browser", report.page)
     print_result(str(report.page))
     return EXIT_DONE if report.complete else EXIT_INCOMPLETE

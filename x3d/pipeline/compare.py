@@ -37,12 +37,17 @@ def compare(
         InputError: no such folder, it contradicts the settings, or the runs cannot be paired.
         ScoringError: views are unexpected or unusable.
     """
-    reference, candidate = (_read(folder, settings) for folder in (reference_dir, candidate_dir))
+    reference, candidate = (read_complete(folder, settings) for folder in (reference_dir, candidate_dir))
     return compare_tables(reference, candidate, margin_points, common)
 
 
-def _read(folder: str, settings: ScoringSettings) -> ScoreTable:
-    """Read the complete videos of a folder."""
+def read_complete(folder: str, settings: ScoringSettings) -> ScoreTable:
+    """Read the complete videos of a folder, by the native backend.
+
+    Raises:
+        InputError: no such folder, or it contradicts the settings.
+        ScoringError: views are unexpected or unusable.
+    """
     table = read_table(folder, dataclasses.replace(settings, allow_missing=True, slowfast_cfg=None))
     check_problems(table, allow_missing=True)
     return table

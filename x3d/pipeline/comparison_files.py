@@ -1,5 +1,6 @@
 """Write a comparison as files: JSON, csv, Markdown for a pull request, and JUnit xml for continuous integration."""
 
+import itertools
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -24,6 +25,7 @@ FLIP_COLUMNS = (
     *("path", "label", "label_name", "reference", "reference_name", "reference_probability"),
     *("candidate", "candidate_name", "candidate_probability", "kind"),
 )
+FLIPS_SHOWN = ("video", "label", *RUNS, "kind")
 CLASS_COLUMNS = ("class", "videos", "lost", "gained", "drop, points", "95 % interval")
 _NOT_XML = re.compile("[\ufffe\uffff]")
 """Characters that xml does not have, beside those that `printable` escapes."""
@@ -58,8 +60,14 @@ def flip_rows(flips: Iterable[Mapping[str, Any]]) -> Iterator[Sequence[object]]:
     """Yield the header and a row per video with two best classes."""
     yield FLIP_COLUMNS
     for flip in flips:
-        cells = (text_cell(value) if isinstance(value, str) else value for value in flip.values())
-        yield list({**dict(zip(flip, cells, strict=True)), "path": path_cell(flip["path"])}.values())
+        label = flip["label"] if flip["label_name"] else ""
+        yield [path_cell(flip["path"]), label, *(_cell(flip[column]) for column in FLIP_COLUMNS[2:])]
+
+
+def _cell(value: object) -> object:
+    if isinstance(value, float):
+        return f"{value:.6g}"
+    return text_cell(value) if isinstance(value, str) else value
 
 
 def format_summary(content: Mapping[str, Any]) -> str:
@@ -70,10 +78,11 @@ def format_summary(content: Mapping[str, Any]) -> str:
     lines += ["", *(f"- {text}" for text in describe_agreement(content))]
     if content["classes"]:
         rows = map(_class_row, content["classes"])
-        lines += ["", "### Classes", "", *_table(CLASS_COLUMNS, rows)]
+        lines += ["", "### Classes", "", *_table(CLASS_COLUMNS, rows, len(content["classes"]), "comparison.json")]
     if content["flips"]:
+        num_flips = content["num_videos"] - content["agreement"]["num_agreeing"]
         rows = map(_flip_row, content["flips"])
-        lines += ["", "### Videos with another top-1", "", *_table(("video", "label", *RUNS, "kind"), rows)]
+        lines += ["", "### Videos with another top-1", "", *_table(FLIPS_SHOWN, rows, num_flips, "flips.csv")]
     for title, texts in (("Left out", content["left_out"]), ("Differences", content["differences"])):
         if texts:
             lines += ["", f"### {title}", "", *(f"- {_code(text)}" for text in texts)]
@@ -100,15 +109,14 @@ def _flip_row(flip: Mapping[str, Any]) -> Sequence[object]:
     return _code(flip["path"]), _code(flip["label_name"]), *runs, flip["kind"]
 
 
-def _table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> Iterator[str]:
-    """Yield the lines of a table: its first rows, and how many more there are."""
-    rows = list(rows)
+def _table(columns: Sequence[str], rows: Iterable[Sequence[object]], total: int = 0, source: str = "") -> Iterator[str]:
+    """Yield the lines of a table: its first rows, and how many more of the total another file has."""
     yield f"| {' | '.join(columns)} |"
     yield "|---" * len(columns) + "|"
-    for row in rows[:MAX_ROWS]:
+    for row in itertools.islice(rows, MAX_ROWS):
         yield f"| {' | '.join(map(str, row))} |"
-    if len(rows) > MAX_ROWS:
-        yield f"\n{len(rows) - MAX_ROWS} more rows are in comparison.json."
+    if total > MAX_ROWS:
+        yield f"\n{total - MAX_ROWS} more: {source}"
 
 
 def _code(text: str) -> str:

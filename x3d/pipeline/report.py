@@ -1,7 +1,5 @@
 """Write a report of a run: report.json, csv files, the scores and the page that shows them."""
 
-import dataclasses
-import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,20 +9,18 @@ import numpy as np
 
 from x3d.dataset.class_names import ClassNames
 from x3d.errors import ScoringError
-from x3d.pipeline.compare import MARGIN_POINTS, comparison_to_dict
-from x3d.pipeline.postprocess import DEFAULTS, ScoringSettings, read_table
+from x3d.pipeline.compare import MARGIN_POINTS, comparison_to_dict, read_complete
+from x3d.pipeline.postprocess import DEFAULTS, ScoringSettings
 from x3d.report.classes import confusion_rows
 from x3d.report.document import build_report
 from x3d.report.page import render_page
 from x3d.report.tables import calibration_table, class_table, confusion_table, prediction_rows
-from x3d.scoring import Accuracy, ScoreTable, check_problems, measure_accuracy
+from x3d.scoring import Accuracy, ScoreTable, measure_accuracy
 from x3d.scoring.comparison import compare_tables
 from x3d.scoring.predictions import Predictions
 from x3d.storage.atomic import replace_file, write_all, write_json
 from x3d.storage.csv_file import write_csv
 from x3d.storage.output_folder import open_output
-
-logger = logging.getLogger(__name__)
 
 NAMES = (
     *("report.json", "predictions.csv", "classes.csv", "confusions.csv", "calibration.csv"),
@@ -61,36 +57,31 @@ def write_report(
     settings: ScoringSettings = DEFAULTS,
     names: ClassNames = NO_NAMES,
     compare_with: str = "",
+    common: bool = False,
 ) -> Report:
     """Report a folder of results, or of rows of x3d_evaluate.py.
 
     Args:
         output: the report's folder: new, empty, or of an earlier report, which is replaced.
         compare_with: the folder of another run, the reference of a comparison.
+        common: compare what both runs have.
     Raises:
         InputError: a folder cannot be used, contradicts the settings, or the runs cannot be compared.
         ScoringError: views are unexpected or unusable, or no video has all its views.
         OSError: a file cannot be written; the error names it.
     """
     target = open_output(output, NAMES, OWN_KEYS)
-    table = _read(folder, settings)
+    table = read_complete(folder, settings)
+    if not len(table.videos):
+        raise ScoringError(f"{folder} is not reported: no video has all its views")
     accuracy = measure_accuracy(table, allow_missing=True) if table.labelled.any() else None
     comparison = None
     if compare_with:
-        compared = compare_tables(_read(compare_with, settings), table, MARGIN_POINTS)
+        compared = compare_tables(read_complete(compare_with, settings), table, MARGIN_POINTS, common)
         comparison = comparison_to_dict(compared, names)
     content = build_report(table, accuracy, names, comparison)
     _write(target, table, content, names)
     return Report(target / NAMES[-1], content, accuracy)
-
-
-def _read(folder: str, settings: ScoringSettings) -> ScoreTable:
-    """Read the complete videos of a folder."""
-    table = read_table(folder, dataclasses.replace(settings, allow_missing=True, slowfast_cfg=None))
-    check_problems(table, allow_missing=True)
-    if not len(table.videos):
-        raise ScoringError(f"{folder} is not reported: no video has all its views")
-    return table
 
 
 def _write(target: Path, table: ScoreTable, content: Mapping[str, Any], names: ClassNames) -> None:

@@ -11,17 +11,9 @@ if TYPE_CHECKING:
     from x3d.dataset.class_names import ClassNames
 
 
-def count_confusions(predictions: Predictions) -> np.ndarray:
-    """Count the labelled videos by label and predicted class: (C, C) int64."""
-    table = predictions.table
-    pairs = table.labels[table.labelled] * table.num_classes + predictions.predicted[table.labelled]
-    counts = np.bincount(pairs, minlength=table.num_classes**2)
-    return counts.reshape(table.num_classes, table.num_classes)
-
-
 def class_rows(predictions: Predictions, names: "ClassNames") -> list[dict[str, Any]]:
     """Make a row of each class, in their order: its accuracy with the interval, and the class it loses most to."""
-    counts = count_confusions(predictions)
+    counts = predictions.confusions(predictions.table.labelled)
     labels, ranks = predictions.table.labels, predictions.ranks
     num_videos, num_correct = counts.sum(axis=1), counts.diagonal()
     num_top5 = np.bincount(labels[(ranks > 0) & (ranks <= NUM_BEST)], minlength=len(counts))
@@ -59,7 +51,7 @@ def confusion_rows(predictions: Predictions, names: "ClassNames") -> list[dict[s
 
     The direction with the higher count names the row: `true` is the label, `predicted` the class it is confused with.
     """
-    counts = count_confusions(predictions)
+    counts = predictions.confusions(predictions.table.labelled)
     num_videos = counts.sum(axis=1)
     smaller, larger = np.nonzero(np.triu(counts + counts.T, k=1))
     swapped = counts[larger, smaller] > counts[smaller, larger]

@@ -16,15 +16,17 @@ def calibrations(predictions: Predictions) -> dict[str, Any] | None:
     table = predictions.table
     if not table.labelled.any():
         return None
+    confidences, correct = predictions.confidences[table.labelled], predictions.correct[table.labelled]
     of_views = table.view_classes[table.labelled] == table.labels[table.labelled, None]
+    videos = np.repeat(np.arange(len(of_views)), table.num_views)
     return {
-        "videos": _calibration(predictions.confidences[table.labelled], predictions.correct[table.labelled]),
-        "views": _calibration(table.view_probabilities[table.labelled].ravel(), of_views.ravel()),
+        "videos": _calibration(confidences, correct),
+        "views": _calibration(table.view_probabilities[table.labelled].ravel(), of_views.ravel(), videos),
     }
 
 
-def _calibration(confidences: np.ndarray, correct: np.ndarray) -> dict[str, Any]:
-    found = calibrate(confidences, correct)
+def _calibration(confidences: np.ndarray, correct: np.ndarray, groups: np.ndarray | None = None) -> dict[str, Any]:
+    found = calibrate(confidences, correct, groups=groups)
     return {
         "ece_percent": found.ece,
         "null_ece_percent": found.null_ece,

@@ -35,7 +35,8 @@ def prediction_rows(predictions: Predictions, names: "ClassNames") -> Iterator[S
         row = rows.get(video)
         if row is None:
             failure = table.failures.get(video)
-            result = [""] * (3 * NUM_BEST + 4) + ([failure.reason, text_cell(failure.text)] if failure else ["", ""])
+            result: list[object] = [""] * (3 * NUM_BEST + 4)
+            result += [failure.reason, text_cell(failure.text)] if failure else ["", ""]
         else:
             result = [*_result_cells(predictions, row, class_names, float(entropies[row])), "", ""]
         yield [path_cell(table.path(video)), video, *named, *result]

@@ -13,6 +13,8 @@ NEARLY_ALL = 0.8
 USUAL_QUANTILE = 0.25
 """A video is recognised without doubt if its probability is above this quantile of the correct videos'."""
 MIN_VIDEOS = 3
+MIN_CLASSES = 3
+"""Two classes leave no other class to compare with."""
 SIGNIFICANCE = 0.001
 """Of all classes together, after Bonferroni."""
 
@@ -61,30 +63,38 @@ def find_suspicious_pairs(predictions: Predictions) -> list[SuspiciousPair]:
     """Find the pairs of classes whose labels look wrong, the one with the most certain errors first.
 
     The certain errors of a class for one other class are compared with the certain errors of the other classes for any
-    class, by Fisher's exact test (one-sided). That is cautious: networks confuse similar classes more than others.
+    class, by Fisher's exact test (one-sided). That is cautious: networks confuse similar classes more than others. They
+    must also be more than half of the certain errors for that other class, which the network may prefer to all.
     """
-    table = predictions.table
-    num_videos = np.bincount(table.labels[table.labelled], minlength=table.num_classes)
-    limit = SIGNIFICANCE / max(1, np.count_nonzero(num_videos))
-    confused = _count(predictions, predictions.wrong)
-    certain = _count(predictions, certain_errors(predictions))
-    of_class = np.bincount([label for label, _ in certain], list(certain.values()), minlength=table.num_classes)
-    found = []
-    for (label, predicted), number in certain.items():
-        pair, swapped = (label, predicted), (predicted, label)
-        reverse = certain.get(swapped, 0)
-        if number < MIN_VIDEOS or (number, swapped) < (reverse, pair):
-            continue
-        elsewhere = int(of_class.sum() - of_class[label]) - reverse
-        chance = stats.hypergeom.sf(number - 1, int(num_videos.sum()), elsewhere + number, int(num_videos[label]))
-        if chance < limit:
-            counts = (int(num_videos[label]), confused[pair], number, confused.get(swapped, 0))
-            found.append(SuspiciousPair(*pair, *counts, int(num_videos[predicted])))
-    return sorted(found, key=lambda pair: -pair.num_certain)
+    every = predictions.confusions(predictions.table.labelled)
+    certain = predictions.confusions(certain_errors(predictions))
+    pairs = [
+        SuspiciousPair(
+            label=label,
+            predicted=predicted,
+            num_label=int(every[label].sum()),
+            num_confused=int(every[label, predicted]),
+            num_certain=int(certain[label, predicted]),
+            num_reverse=int(every[predicted, label]),
+            num_predicted=int(every[predicted].sum()),
+        )
+        for label, predicted in np.argwhere(certain >= MIN_VIDEOS).tolist()
+        if _is_suspicious(label, predicted, certain, every.sum(axis=1))
+    ]
+    return sorted(pairs, key=lambda pair: -pair.num_certain)
 
 
-def _count(predictions: Predictions, chosen: np.ndarray) -> dict[tuple[int, int], int]:
-    """Count the chosen videos by label and predicted class."""
-    pairs = np.stack([predictions.table.labels[chosen], predictions.predicted[chosen]], axis=1)
-    unique, counts = np.unique(pairs, axis=0, return_counts=True)
-    return dict(zip(map(tuple, unique.tolist()), counts.tolist(), strict=True))
+def _is_suspicious(label: int, predicted: int, certain: np.ndarray, num_videos: np.ndarray) -> bool:
+    """Check one direction of a pair of classes, that with more certain errors.
+
+    Args:
+        certain: (C, C) int, certain errors by label and predicted class.
+        num_videos: (C,) int, of each label.
+    """
+    number, reverse = int(certain[label, predicted]), int(certain[predicted, label])
+    num_classes = int((num_videos > 0).sum())
+    if num_classes < MIN_CLASSES or (number, predicted) < (reverse, label) or 2 * number <= certain[:, predicted].sum():
+        return False
+    elsewhere = int(certain.sum() - certain[label].sum()) - reverse
+    chance = stats.hypergeom.sf(number - 1, int(num_videos.sum()), elsewhere + number, int(num_videos[label]))
+    return bool(chance < SIGNIFICANCE / num_classes)

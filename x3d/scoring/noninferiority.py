@@ -12,7 +12,9 @@ from statistics import NormalDist
 from x3d.scoring.intervals import normal_quantile
 
 ONE_SIDED = 0.95
-"""Confidence of each limit of a verdict; both together are a two-sided interval of 90 %."""
+"""Confidence of each limit of a verdict."""
+TWO_SIDED = 2 * ONE_SIDED - 1
+"""Confidence of the interval of both limits."""
 MAX_VIDEOS = 10**9
 """A verdict that takes more videos than these is out of reach."""
 _NUM_BISECTIONS = 64
@@ -98,7 +100,7 @@ def judge(num_lost: int, num_gained: int, num_videos: int, margin_points: float)
     Raises:
         ValueError: there are no videos, or fewer than flips.
     """
-    low, high = _limits(num_lost, num_gained, num_videos)
+    low, high = tango_interval(num_lost, num_gained, num_videos, TWO_SIDED)
     margin = margin_points / 100
     verdict = Verdict.PASS if high < margin else Verdict.FAIL if low > margin else Verdict.UNDECIDED
     num_to_decide = None
@@ -108,18 +110,14 @@ def judge(num_lost: int, num_gained: int, num_videos: int, margin_points: float)
     return Decision(verdict, drop_points, 100 * low, 100 * high, margin_points, num_to_decide)
 
 
-def _limits(num_lost: float, num_gained: float, num_videos: float) -> tuple[float, float]:
-    return tango_interval(num_lost, num_gained, num_videos, 2 * ONE_SIDED - 1)
-
-
 def _videos_to_decide(lost: float, gained: float, margin: float) -> int | None:
     """Find the smallest number of videos at which a limit crosses the margin, with the same shares of flips."""
-
-    def decided(num_videos: int) -> bool:
-        low, high = _limits(lost * num_videos, gained * num_videos, num_videos)
-        return high < margin if lost - gained < margin else low > margin
-
-    return None if lost - gained == margin else _smallest(decided)
+    z = normal_quantile(TWO_SIDED)
+    if lost - gained < margin:
+        return _smallest(lambda num_videos: _upper_limit(lost, gained, num_videos, z) < margin)
+    if lost - gained > margin:
+        return _smallest(lambda num_videos: -_upper_limit(gained, lost, num_videos, z) > margin)
+    return None
 
 
 def _smallest(holds: Callable[[int], bool]) -> int | None:

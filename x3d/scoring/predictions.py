@@ -71,6 +71,16 @@ class Predictions:
         """The entropy of each video's normalised probabilities, in nats: (n,) float64."""
         return np.array([entropy(row) for row in self.table.probabilities])
 
+    def confusions(self, chosen: np.ndarray) -> np.ndarray:
+        """Count chosen videos by label and predicted class: (C, C) int64.
+
+        Args:
+            chosen: (n,) bool, among the labelled videos.
+        """
+        num_classes = self.table.num_classes
+        pairs = self.table.labels[chosen] * num_classes + self.predicted[chosen]
+        return np.bincount(pairs, minlength=num_classes**2).reshape(num_classes, num_classes)
+
 
 def best_classes(scores: np.ndarray, num_best: int) -> np.ndarray:
     """Rank the best classes; of equal scores the lower class comes first.
