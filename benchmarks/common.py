@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parent.parent
 RESULTS = Path(__file__).parent / "results"
-PACKAGES = ("numpy", "av", "opencv-python-headless", "torch", "openvino", "onnxruntime", "ray")
+PACKAGES = ("numpy", "av", "opencv-python-headless", "torch", "openvino", "onnxruntime", "ray", "scipy")
 ROUNDS = 5
 """Measurements of each action, in turn with the others; figures are their medians."""
 

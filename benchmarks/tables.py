@@ -11,12 +11,18 @@ import re
 import sys
 from collections.abc import Sequence
 
-from benchmarks import reliability_tables, result_tables
+from benchmarks import evidence_tables, reliability_tables, result_tables
 from benchmarks.common import RESULTS, ROOT, load_results
 from benchmarks.labels import Results
 
-DOCUMENTS = ("README.md", "benchmarks/README.md", "benchmarks/parity.md", "benchmarks/reliability.md")
-TABLES = result_tables.TABLES | reliability_tables.TABLES
+DOCUMENTS = (
+    "README.md",
+    "benchmarks/README.md",
+    "benchmarks/parity.md",
+    "benchmarks/reliability.md",
+    "benchmarks/evidence.md",
+)
+TABLES = result_tables.TABLES | reliability_tables.TABLES | evidence_tables.TABLES
 _SECTION = re.compile(r"(<!-- table: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
 

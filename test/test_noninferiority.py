@@ -1,8 +1,8 @@
 """Tango's limits, the verdict, and the numbers of videos, against published figures and an independent solution."""
 
 import math
+from bisect import bisect_left
 
-import numpy as np
 import pytest
 from scipy.optimize import minimize_scalar
 from scipy.stats import binom
@@ -176,13 +176,28 @@ def test_no_number_of_videos_decides_a_drop_at_the_margin():
     assert close.num_videos_to_decide is None, f"more than {MAX_VIDEOS}"
 
 
-def test_shares_at_the_margin_decide_wrongly_as_rarely_as_they_may():
-    random = np.random.default_rng(0)
-    margin = MLPERF / 100
-    pairs = random.multinomial(2000, [(0.02 + margin) / 2, (0.02 - margin) / 2, 0.98], size=1000)
-    verdicts = [judge(lost, gained, 2000, MLPERF).verdict for lost, gained, _ in pairs.tolist()]
-    for verdict in (Verdict.PASS, Verdict.FAIL):
-        assert 0.03 < verdicts.count(verdict) / 1000 <= 0.064
+def exact_error_rates(num: int, flip_share: float, margin: float) -> tuple[float, float]:
+    """Sum the probabilities of all pairs of runs that pass, and of those that fail, if the true drop is the margin."""
+    passing, failing = 0.0, 0.0
+    for flips in range(*binom.ppf([1e-9, 1 - 1e-9], num, flip_share).astype(int)):
+
+        def limits(lost: int, flips: int = flips) -> tuple[float, float]:
+            return tango_interval(lost, flips - lost, num, 0.9)
+
+        lost = binom(flips, (1 + margin / flip_share) / 2)
+        num_passing = bisect_left(range(flips + 1), True, key=lambda lost: limits(lost)[1] >= margin)
+        first_failing = bisect_left(range(flips + 1), True, key=lambda lost: limits(lost)[0] > margin)
+        probability = binom.pmf(flips, num, flip_share)
+        passing += probability * lost.cdf(num_passing - 1)
+        failing += probability * lost.sf(first_failing - 1)
+    return passing, failing
+
+
+@pytest.mark.parametrize(("num", "flip_share"), [(2000, 0.01), (2000, 0.02), (2000, 0.08), (19761, 0.01)])
+def test_drops_at_the_margin_are_decided_wrongly_as_rarely_as_they_may(num, flip_share):
+    passing, failing = exact_error_rates(num, flip_share, MLPERF / 100)
+    assert 0.04 < passing < 0.051
+    assert 0.0495 < failing < 0.0575
 
 
 def test_mcnemars_p_value_is_the_exact_binomial_one():

@@ -10,12 +10,11 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 
 from x3d.errors import counted
-from x3d.files import printable
 
 MIN_VIDEOS = 100
 MIN_STANDARD_ERRORS = 5
 MIN_CLASSES = 10
-"""Classes that the labels must cover, or half of all: fewer cannot tell an order from a confusion."""
+"""Classes that the labels must cover, or half of all: with fewer, an order looks like a confusion."""
 MAX_PERCENT_WITHOUT_ORDER = 5
 MIN_PERCENT_ASSIGNED = 50
 MIN_VIDEOS_PER_CLASS = 5
@@ -37,7 +36,7 @@ def known_orders(names: Sequence[str]) -> Mapping[str, np.ndarray]:
     for missing, name in enumerate(names):
         labels = np.arange(len(names)) - (np.arange(len(names)) > missing)
         labels[missing] = -1
-        orders[f"class folders without {printable(name)!r}"] = labels
+        orders[f"class folders without {name!r}"] = labels
     unchanged = np.arange(len(names))
     return {text: labels for text, labels in orders.items() if ((labels != unchanged) & (labels >= 0)).any()}
 
@@ -57,7 +56,7 @@ def _letters(name: str) -> str:
     return "".join(character for character in name.casefold() if character.isalnum())
 
 
-def check_class_order(predicted: np.ndarray, labels: np.ndarray, names: Sequence[str]) -> str | None:
+def check_class_order(predicted: np.ndarray, labels: np.ndarray, names: Sequence[str] | None) -> str | None:
     """Check whether the labels of a list follow another class order than the network's predictions.
 
     At least MIN_VIDEOS videos need a label, and the labels must cover MIN_CLASSES classes or half of all.
@@ -65,10 +64,11 @@ def check_class_order(predicted: np.ndarray, labels: np.ndarray, names: Sequence
     Args:
         predicted: (n,) int, the best class of each video.
         labels: (n,) int, -1 without a label.
-        names: of all C classes, in the network's order; empty if unknown.
+        names: of all C classes, in the network's order; None if unknown.
     Returns:
         A warning: the order that fits, top-1 with and without it, and what to do; None if the order seems right.
     """
+    names = names or ()
     labelled = labels >= 0
     predicted, labels = predicted[labelled], labels[labelled]
     num_classes = max(len(names), 1 + int(max(predicted.max(initial=0), labels.max(initial=0))))
@@ -87,7 +87,7 @@ def check_class_order(predicted: np.ndarray, labels: np.ndarray, names: Sequence
     if order:
         return (
             f"the {videos} are listed in the order of {order}; with the right order top-1 would be {ordered:.1f} % "
-            f"instead of {listed:.1f} %; {ADVICE}, in which class 0 is {printable(names[0])!r}"
+            f"instead of {listed:.1f} %; {ADVICE}, in which class 0 is {names[0]!r}"
         )
     return None
 
