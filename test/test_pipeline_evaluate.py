@@ -295,6 +295,28 @@ def test_a_full_disk_ends_the_run_with_its_failures_saved(data, model, tmp_path,
     assert list(states(tmp_path / "out")) == ["0"]
 
 
+def test_the_progress_bar_shows_the_accuracy_of_this_run_and_the_rows_it_resumes(
+    data, model, tmp_path, monkeypatch, capsys
+):
+    data.list_path.write_text("0.mp4 0\n1.mp4 8\n2.mp4 2\n3.mp4 -1\n4.mp4 4\n")
+    failing = {2, 4}
+
+    def some(video: Video) -> VideoScores:
+        if video.index in failing:
+            raise VideoError("damaged", video.path)
+        return video_scores(np.eye(9, dtype=np.float32)[video.index], SOURCE)
+
+    LocalRunner(some).use_in("evaluate", monkeypatch)
+    evaluate(settings(data, model, tmp_path / "out"))
+    assert capsys.readouterr().err.rstrip().endswith(", top-1 50.0 % (9.5 to 90.5)]")
+    failing.clear()
+    monkeypatch.setattr(module, "drop_changed", lambda rows, videos: None)
+    evaluate(settings(data, model, tmp_path / "out"))
+    shown = [line for line in capsys.readouterr().err.replace("\r", "\n").splitlines() if "/5 [" in line]
+    assert any("| 3/5 [" in line and line.endswith(", top-1 50.0 % (9.5 to 90.5)]") for line in shown)
+    assert shown[-1].endswith(", top-1 75.0 % (30.1 to 95.4)]")
+
+
 def test_the_engine_is_opened_as_the_keys_say(data, model, tmp_path, monkeypatch):
     opened = []
     monkeypatch.setattr(module, "open_engine", lambda *given: opened.append(given) or engine())

@@ -36,6 +36,23 @@ def test_a_resumed_run_shows_all_videos_and_counts_those_that_are_done(capsys):
     assert "| 9/9 [" in shown
 
 
+def test_the_end_of_the_bar_follows_what_happens_to_the_outcomes(capsys):
+    counted: list[int] = []
+
+    class Running:
+        def __str__(self) -> str:
+            return f"sum {sum(counted)}"
+
+    for outcome in with_progress(
+        iter(outcomes("", "", "empty", "")), 4, stop_at_first_failure=False, running=Running()
+    ):
+        counted.append(outcome.value or 0)
+    shown = [line for line in capsys.readouterr().err.replace("\r", "\n").splitlines() if line]
+    assert any(line.endswith("videos/s, sum 0]") and " 0/4 [" in line for line in shown)
+    assert shown[-1].endswith(" videos/s, sum 4]")
+    assert "| 4/4 [" in shown[-1]
+
+
 def test_a_log_line_has_a_line_of_its_own_above_the_bar(capsys):
     handler = logging.StreamHandler(sys.stderr)
     root, others = logging.getLogger(), logging.getLogger().handlers

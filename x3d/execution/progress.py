@@ -24,7 +24,7 @@ def progress_bar(num_videos: int, num_done: int = 0) -> Iterator["tqdm[Any]"]:
     Args:
         num_done: those of an earlier run, which do not count for the rate.
     """
-    bar_format = "{l_bar}{bar}| {n_fmt}/{total_fmt} [{elapsed}<{remaining}, {rate_noinv_fmt}]"
+    bar_format = "{l_bar}{bar}| {n_fmt}/{total_fmt} [{elapsed}<{remaining}, {rate_noinv_fmt}{postfix}]"
     bar = tqdm(total=num_videos, initial=num_done, desc="videos", unit=" videos", smoothing=0.05, bar_format=bar_format)
     with bar, logging_redirect_tqdm():
         yield bar
@@ -46,20 +46,27 @@ class FailureLog:
 
 
 def with_progress(
-    outcomes: Iterator[Outcome[T]], num_videos: int, stop_at_first_failure: bool, num_done: int = 0
+    outcomes: Iterator[Outcome[T]],
+    num_videos: int,
+    stop_at_first_failure: bool,
+    num_done: int = 0,
+    running: object = "",
 ) -> Iterator[Outcome[T]]:
     """Yield outcomes with a progress bar, and log failures as they come.
 
     Args:
         num_videos, num_done: as for progress_bar.
         stop_at_first_failure: the first failure is the last outcome.
+        running: what the bar shows at its end, formatted again after each outcome.
     """
     failures = FailureLog()
     with progress_bar(num_videos, num_done) as progress:
+        progress.set_postfix_str(str(running))
         for outcome in outcomes:
             if outcome.reason:
                 failures.log(outcome.reason, outcome.text)
             yield outcome
+            progress.set_postfix_str(str(running), refresh=False)
             progress.update()
             if outcome.reason and stop_at_first_failure:
                 logger.error("X3D_WORKERS.ON_ERROR is raise: stopping at the first failure")

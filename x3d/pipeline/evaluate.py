@@ -10,6 +10,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from x3d.config.loading import view_config
 from x3d.cores import count_cores
 from x3d.dataset.annotations import Video, read_videos
@@ -24,6 +26,7 @@ from x3d.network.model_file import read_model
 from x3d.pipeline.summary import RunSummary
 from x3d.pipeline.video_scorer import VideoScorer
 from x3d.scoring.outputs import SOFTMAX_KEY, Outputs
+from x3d.scoring.running import RunningTop1
 from x3d.storage.accuracy_file import remove_accuracy
 from x3d.storage.evaluation_folder import drop_changed, open_shard
 from x3d.storage.manifest import Manifest
@@ -155,9 +158,11 @@ def evaluate(settings: EvaluateSettings, shard: Shard = WHOLE) -> RunSummary:
         logger.info(
             "%s, %d to do, %s, batch size %d", counted(len(videos), "video"), len(todo), where, scorer.batch_size
         )
+        running = RunningTop1()
+        running.add(rows.rows["scores"], rows.rows["label"])
         outcomes, num_done = runner.run(scorer, todo), len(videos) - len(todo)
-        for outcome in with_progress(outcomes, len(videos), settings.stop_at_first_failure, num_done):
-            _record(outcome, rows, manifest)
+        for outcome in with_progress(outcomes, len(videos), settings.stop_at_first_failure, num_done, running):
+            _record(outcome, rows, manifest, running)
         rows.sync()
     failed = list(manifest.failed().values())
     return RunSummary(len(videos), rows.num_rows, failed, manifest.path, rows.num_rotated, rows.num_corrupt)
@@ -220,11 +225,12 @@ def task_resources(device: str) -> dict[str, float]:
     return {"CPU": 1.0} | ({resource: 1 / WORKERS_PER_DEVICE} if resource else {})
 
 
-def _record(outcome: Outcome[VideoScores], rows: ScoreRows, manifest: Manifest) -> None:
+def _record(outcome: Outcome[VideoScores], rows: ScoreRows, manifest: Manifest, running: RunningTop1) -> None:
     """Record the result of a video: its scores as a row, or its failure in the manifest."""
     video = outcome.video
     if outcome.value is None:
         manifest.record_failed(video, outcome.reason, outcome.text)
     else:
         rows.append(video, outcome.value)
+        running.add(outcome.value.scores[None], np.array([video.label]))
         manifest.forget(video.index)
