@@ -4,6 +4,7 @@ import base64
 import copy
 import dataclasses
 import hashlib
+import itertools
 import re
 from collections.abc import Iterator
 from html.parser import HTMLParser
@@ -161,7 +162,7 @@ def test_structure_for_readers_of_the_screen(name, reports):
     levels = [int(tag[1]) for tag, _ in document.elements if re.fullmatch("h[1-6]", tag)]
     assert levels[0] == 1
     assert levels.count(1) == 1
-    assert all(after <= before + 1 for before, after in zip(levels, levels[1:], strict=False))
+    assert all(after <= before + 1 for before, after in itertools.pairwise(levels))
     assert {link["href"][1:] for link in document.all("a")} <= set(identifiers)
     for given in (given for _, given in document.elements):
         for key in ("aria-labelledby", "for"):

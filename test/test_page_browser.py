@@ -130,9 +130,7 @@ def test_sorting_keeps_every_row_and_missing_values_last(browser, tmp_path):
     page.close()
 
 
-@pytest.mark.parametrize(
-    ("typed", "matches"), [("PLAYING ba", None), ("zumba", 1), ("no such class", 0), ("  ", 400)]
-)
+@pytest.mark.parametrize(("typed", "matches"), [("PLAYING ba", None), ("zumba", 1), ("no such class", 0), ("  ", 400)])
 def test_search_shows_the_classes_with_all_words(typed, matches, page):
     page.get_by_label("Search classes").last.fill(typed)
     names = cells(page, "classes", 1)
@@ -179,9 +177,7 @@ def test_print_shows_whole_tables_and_no_controls(page):
     assert shown("input") > 1
     page.emulate_media(media="print")
     assert [shown(selector) for selector in ("nav", "input", ".filter")] == [0, 0, 0]
-    assert page.evaluate(
-        "[...document.querySelectorAll('.scroll')].every(e => e.scrollHeight <= e.clientHeight + 1)"
-    )
+    assert page.evaluate("[...document.querySelectorAll('.scroll')].every(e => e.scrollHeight <= e.clientHeight + 1)")
     assert shown("#coverage details tbody tr") == 20
     assert page.pdf().startswith(b"%PDF")
 

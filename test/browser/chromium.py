@@ -5,6 +5,7 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Literal
 
 from playwright.sync_api import Browser, Page, sync_playwright
 
@@ -30,7 +31,9 @@ def open_browser() -> Iterator[Browser]:
             browser.close()
 
 
-def open_page(browser: Browser, path: Path, size: tuple[int, int] = DESKTOP, scheme: str = "light") -> Page:
+def open_page(
+    browser: Browser, path: Path, size: tuple[int, int] = DESKTOP, scheme: Literal["light", "dark"] = "light"
+) -> Page:
     """Open a file in a new window of a size in pixels, in a light or dark colour scheme."""
     page = browser.new_page(viewport={"width": size[0], "height": size[1]}, color_scheme=scheme)
     page.goto(path.absolute().as_uri())

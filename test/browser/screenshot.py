@@ -1,6 +1,6 @@
 """Take the README's picture of a report: the first screen of its page.
 
-    python -m test.browser.screenshot report docs/report.png
+python -m test.browser.screenshot report docs/report.png
 """
 
 import sys

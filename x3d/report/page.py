@@ -40,12 +40,16 @@ def render_page(report: Mapping[str, Any]) -> str:
     """
     shown = {anchor: title for anchor, title in SECTIONS.items() if _content(report, anchor)}
     style, script = (TEMPLATES.joinpath(name).read_text(encoding="utf-8") for name in ("page.css", "page.js"))
-    return _environment().get_template("page.html.jinja").render(
-        report=report,
-        sections=shown,
-        style=Markup(style),
-        script=Markup(script),
-        policy=_policy(style, script),
+    return (
+        _environment()
+        .get_template("page.html.jinja")
+        .render(
+            report=report,
+            sections=shown,
+            style=Markup(style),
+            script=Markup(script),
+            policy=_policy(style, script),
+        )
     )
 
 
