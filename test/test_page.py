@@ -213,7 +213,17 @@ def test_the_first_screen_has_the_score_with_interval_and_both_denominators(repo
 def test_a_run_without_labels_has_no_accuracy(reports):
     text = Document(render_page(reports["unlabelled"])).text
     assert "Not measured No scored video has a label." in text
-    assert "Without labels there is no verdict" in Document(render_page(reports["unlabelled, compared"])).text
+    compared = reports["unlabelled, compared"]
+    text = Document(render_page(compared)).text
+    assert f"Same top-1 class as made_up {compared['comparison']['agreement']['percent']:.2f} %" in text
+    assert "Without labels there is no verdict" in text
+    assert " lost" not in text.split("Videos that flip Videos whose")[0]
+
+
+@pytest.mark.parametrize(("num_classes", "num_charts"), [(20, 0), (21, 1)])
+def test_few_classes_have_no_chart_of_all(num_classes, num_charts):
+    html = render_page(make_report(make_table(num_classes=num_classes)))
+    assert html.count('class="chart all-classes"') == num_charts
 
 
 @pytest.mark.parametrize("verdict", ["PASS", "FAIL", "UNDECIDED"])
