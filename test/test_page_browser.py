@@ -130,6 +130,18 @@ def test_sorting_keeps_every_row_and_missing_values_last(browser, tmp_path):
     page.close()
 
 
+def test_counts_of_four_digits_sort_as_numbers(browser, tmp_path):
+    report = make_report(make_table())
+    for row, count in zip(report["classes"], (7, 1_234, 56_789, 99, 0, 1_000, 999, 8), strict=True):
+        row["num_predicted"] = count
+    path = tmp_path / "index.html"
+    path.write_text(render_page(report), encoding="utf-8")
+    page = open_page(browser, path)
+    page.locator("#classes-table th", has_text="Predicted").get_by_role("button").click()
+    assert cells(page, "classes", 9) == ["56,789", "1,234", "1,000", "999", "99", "8", "7", "0"]
+    page.close()
+
+
 @pytest.mark.parametrize(("typed", "matches"), [("PLAYING ba", None), ("zumba", 1), ("no such class", 0), ("  ", 400)])
 def test_search_shows_the_classes_with_all_words(typed, matches, page):
     page.get_by_label("Search classes", exact=True).fill(typed)
