@@ -64,13 +64,22 @@ def test_a_few_videos_are_no_evidence():
     assert find(table) == []
 
 
-def test_a_certain_error_is_as_probable_as_correct_videos_and_nearly_all_views_agree():
-    scores = np.array([[0.9, 0.1], [0.8, 0.2], [0.85, 0.15], [0.85, 0.15], [0.55, 0.45], [0.85, 0.15]], np.float32)
-    views = np.zeros((6, 5), int)
+def test_a_certain_error_is_as_probable_as_correct_videos_has_agreeing_views_and_a_label_of_low_rank():
+    likely, unlikely = [0.85, 0.1, 0.05], [0.45, 0.3, 0.25]
+    scores = np.array([[0.9, 0.06, 0.04], [0.8, 0.1, 0.1], likely, likely, unlikely, likely, likely], np.float32)
+    views = np.zeros((7, 5), int)
     views[2, :2] = 1  # 3 of 5 views agree
     views[3, :1] = 1  # 4 of 5
-    table = score_table(scores * 5, [0, 0, 1, 1, 1, -1], view_classes=views)
-    assert certain_errors(Predictions.of_table(table)).tolist() == [False, False, False, True, False, False]
+    table = score_table(scores * 5, [0, 0, 2, 2, 2, -1, 1], view_classes=views)
+    assert certain_errors(Predictions.of_table(table)).tolist() == [False, False, False, True, False, False, False]
+
+
+def test_similar_classes_that_the_network_confuses_are_no_evidence():
+    labels = np.arange(600) % 6
+    scores = np.random.default_rng(0).random((600, 6), np.float32) / 10
+    scores[np.arange(600), labels] += 1
+    scores[(labels == 2) & (np.arange(600) % 4 == 0), 3] += 2
+    assert find(score_table(scores, labels)) == []
 
 
 def test_without_a_correct_video_nothing_is_certain():

@@ -148,7 +148,9 @@ def test_a_comparison_is_part_of_the_report():
     comparison = comparison_to_dict(compare_tables(table, degrade(table, 0.5), 0.735), NAMES)
     document = build(degrade(table, 0.5), comparison)
     assert document["comparison"] == comparison
-    assert {"kind": "comparison", "text": comparison["decision"]["text"], "anchor": "comparison"} in document["findings"]
+    assert {"kind": "comparison", "text": comparison["decision"]["text"], "anchor": "comparison"} in document[
+        "findings"
+    ]
 
 
 def test_conditions_are_flat_texts():

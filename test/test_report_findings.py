@@ -25,8 +25,8 @@ def findings(table: ScoreTable) -> dict[str, list[str]]:
 
 def predicted(labels: Any, classes: Any, num_classes: int = 4, **changes: Any) -> ScoreTable:
     """Make a run with certain predictions, a small share of each probability for the other classes."""
-    scores = np.full((len(labels), num_classes), 0.02, np.float32)
-    scores[np.arange(len(labels)), classes] = 1 - 0.02 * (num_classes - 1)
+    scores = np.linspace(0.01, 0.02, num_classes, dtype=np.float32) + np.zeros((len(labels), 1), np.float32)
+    scores[np.arange(len(labels)), classes] = 0.94
     return score_table(scores, labels, **changes)
 
 
@@ -35,7 +35,7 @@ def test_wrong_labels_are_reported_with_both_names_and_the_number_of_videos():
     classes = labels.copy()
     classes[:15] = 2
     assert findings(predicted(labels, classes))["labels"] == [
-        '15 of 50 videos listed as "n0" are recognised as "n2", 15 of them as surely as correct videos: check their labels.'
+        '15 of 50 videos listed as "n0" are recognised as "n2", 15 of them without any doubt: check their labels.'
     ]
 
 
@@ -46,7 +46,7 @@ def test_several_views_and_the_other_direction_are_part_of_the_sentence():
     views = classes[:, None].repeat(10, axis=1)
     [text] = findings(predicted(labels, classes, view_classes=views, means=predicted(labels, classes).scores))["labels"]
     assert text == (
-        '15 of 50 videos listed as "n0" are recognised as "n2", 15 of them as surely as correct videos and by at least '
+        '15 of 50 videos listed as "n0" are recognised as "n2", 15 of them without any doubt and by at least '
         "8 of 10 views; the other way round it is 10 of 50: check their labels."
     )
 
@@ -69,9 +69,7 @@ def test_failed_videos_are_counted_by_their_most_frequent_reasons():
         "decoded), 1 incomplete (views are missing, and nothing records why), 2 for other reasons."
     ]
     one = leave_out(make_run(num_videos=1200, num_classes=4, num_views=2), [3])
-    assert findings(one)["failures"] == [
-        "1 of 1,200 listed videos has no scores: 1 empty (the file has no bytes)."
-    ]
+    assert findings(one)["failures"] == ["1 of 1,200 listed videos has no scores: 1 empty (the file has no bytes)."]
 
 
 def test_a_class_far_below_the_rest_is_named():
@@ -120,6 +118,8 @@ def test_views_that_disagree_in_many_videos_are_a_finding():
         "In 3 of 20 videos fewer than half of the 3 views agree with the video's class; 3 of them are correct."
     ]
     without = dataclasses.replace(table, labels=labels - 1, listed_labels=labels - 1)
-    assert findings(without)["views"] == ["In 3 of 20 videos fewer than half of the 3 views agree with the video's class."]
+    assert findings(without)["views"] == [
+        "In 3 of 20 videos fewer than half of the 3 views agree with the video's class."
+    ]
     views[0] = 0
     assert "views" not in findings(table)

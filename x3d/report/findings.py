@@ -59,7 +59,7 @@ def _describe_pair(pair: SuspiciousPair, report: Mapping[str, Any]) -> str:
     reverse = f"; the other way round it is {pair.num_reverse:,} of {pair.num_predicted:,}" if pair.num_reverse else ""
     return (
         f"{pair.num_confused:,} of {_videos(pair.num_label)} listed as {label} are recognised as {predicted}, "
-        f"{pair.num_certain:,} of them as surely as correct videos{views}{reverse}: check their labels."
+        f"{pair.num_certain:,} of them without any doubt{views}{reverse}: check their labels."
     )
 
 

@@ -27,7 +27,7 @@ class SuspiciousPair:
         label, predicted: the two classes.
         num_label: labelled videos of `label`.
         num_confused: of these, videos recognised as `predicted`.
-        num_certain: of these, videos recognised without doubt and by nearly all their views.
+        num_certain: of these, certain errors, as certain_errors finds them.
         num_reverse: videos of `predicted` that are recognised as `label`.
         num_predicted: labelled videos of `predicted`.
     """
@@ -47,16 +47,17 @@ def min_agreeing(num_views: int) -> int:
 
 
 def certain_errors(predictions: Predictions) -> np.ndarray:
-    """Find wrong videos that look like correct ones: probable, and nearly all views agree: (n,) bool.
+    """Find wrong videos that look like correct ones of their predicted class: (n,) bool.
 
-    A wrong label looks like that; an error of the network is mostly less probable.
+    They are as probable, nearly all their views agree, and their label is not even the second best class. A wrong label
+    looks like that. An error of the network is mostly less probable, and its label, a similar class, is second best.
     """
     correct = predictions.confidences[predictions.correct]
     if not len(correct):
         return np.zeros(len(predictions.ranks), bool)
     usual = predictions.confidences >= np.quantile(correct, USUAL_QUANTILE)
     agreed = predictions.num_agreeing >= min_agreeing(predictions.table.num_views)
-    return np.asarray(predictions.wrong & usual & agreed)
+    return np.asarray((predictions.ranks > 2) & usual & agreed)
 
 
 def find_suspicious_pairs(predictions: Predictions) -> list[SuspiciousPair]:
