@@ -7,7 +7,7 @@ FAIL or UNDECIDED, as the last line on stdout, and with --output comparison.json
 
 PASS: the upper one-sided 95 % limit of the drop is below the margin. FAIL: the lower one is above it. Else UNDECIDED,
 with the number of videos that would decide. Videos are paired by path, or by position where no list is known. Without
-labels the agreement is reported, and nothing is decided.
+labels the agreement is reported, and nothing is decided. In junit.xml UNDECIDED is a failure, as FAIL is.
 
 The exit status is 0 for PASS or without labels, 1 for FAIL, 3 for UNDECIDED and 2 for wrong input.
 """

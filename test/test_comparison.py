@@ -157,3 +157,5 @@ def test_a_video_is_named_by_the_path_that_a_run_knows():
     for runs in ((with_paths, without), (without, with_paths)):
         assert compare_tables(*runs, MARGIN).path(1) == "b"
     assert compare_tables(without, without, MARGIN).path(1) == "video 1"
+    with_one = score_table(np.eye(2), [0, 1], listed_paths=["a", ""])
+    assert compare_tables(with_one, with_paths, MARGIN).path(1) == "b"

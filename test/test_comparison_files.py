@@ -17,7 +17,6 @@ from x3d.pipeline.compare import comparison_to_dict, list_flips
 from x3d.pipeline.comparison_files import (
     FLIP_COLUMNS,
     MAX_ROWS,
-    NAMES,
     OWN_KEYS,
     flip_rows,
     format_junit,
@@ -25,6 +24,7 @@ from x3d.pipeline.comparison_files import (
     open_comparison,
     write_comparison,
 )
+from x3d.pipeline.comparison_text import describe_agreement
 from x3d.scoring.comparison import compare_tables
 
 HOSTILE = [
@@ -41,9 +41,11 @@ def content_of(
 ) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     """Compare two runs whose first videos are lost: from class 0 to class 1."""
     best = np.zeros(num_videos, int), np.arange(num_videos) < lost
-    given = {"listed_paths": paths or [], "folder": "run|<b>"}
-    runs = [score_table(np.eye(5, dtype=np.float32)[row.astype(int)], [labels] * num_videos, **given) for row in best]
-    comparison = compare_tables(*runs, 0.735)
+    given: dict[str, Any] = {"listed_paths": paths or [], "folder": "run|<b>"}
+    reference, candidate = (
+        score_table(np.eye(5, dtype=np.float32)[row.astype(int)], [labels] * num_videos, **given) for row in best
+    )
+    comparison = compare_tables(reference, candidate, 0.735)
     class_names = ClassNames(names, "file")
     return comparison_to_dict(comparison, class_names), list_flips(comparison, class_names)
 
@@ -57,7 +59,9 @@ def test_all_files_are_written_and_replaced(tmp_path):
     for lost in (5, 0):
         content, flips = content_of(400, lost)
         write_comparison(open_comparison(str(tmp_path / "out")), content, flips)
-        assert sorted(path.name for path in (tmp_path / "out").iterdir()) == sorted(NAMES)
+        assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [
+            *("comparison.json", "flips.csv", "junit.xml", "summary.md")
+        ]
         saved = json.loads((tmp_path / "out" / "comparison.json").read_text())
         assert saved.pop("schema") == 1
         assert saved == json.loads(json.dumps(content))
@@ -98,15 +102,68 @@ def test_the_csv_leaves_a_missing_label_empty():
     assert list(row)[:3] == ["video 0", "", ""]
 
 
-def test_the_summary_begins_with_the_verdict_and_has_tables():
-    content, _ = content_of(100, 30)
+SUMMARY = """\
+## x3d_compare: UNDECIDED
+
+{verdict}
+
+|  | reference | candidate |
+|---|---|---|
+| folder | `run\\x7c<b>` | `run\\x7c<b>` |
+| top-1 | 100.00 % (4 of 4, 95 % interval 51.01 to 100.00) | 75.00 % (3 of 4, 95 % interval 30.06 to 95.44) |
+| top-5 | 100.00 % (4 of 4, 95 % interval 51.01 to 100.00) | 100.00 % (4 of 4, 95 % interval 51.01 to 100.00) |
+| right in this run only | 1 | 0 |
+| right in this run only, five best classes | 0 | 0 |
+
+- {agreement[0]}
+- {agreement[1]}
+
+### Classes
+
+| class | videos | lost | gained | drop, points | 95 % interval |
+|---|---|---|---|---|---|
+| `class 0` | 4 | 1 | 0 | 25.00 | -36.24 to 69.94 |
+
+### Videos with another top-1
+
+| video | label | reference | candidate | kind |
+|---|---|---|---|---|
+| `video 0` | `class 0` | `class 0` 1.00 | `class 1` 1.00 | lost |
+"""
+
+
+def test_the_summary_is_markdown_with_the_verdict_first():
+    content, _ = content_of(4, 1)
+    verdict, agreement = content["decision"]["text"], describe_agreement(content)
+    assert format_summary(content) == SUMMARY.format(verdict=verdict, agreement=agreement)
+
+
+def test_the_summary_without_labels_has_no_accuracy():
+    content, _ = content_of(4, 1, labels=-1)
     lines = format_summary(content).splitlines()
-    assert lines[:3] == ["## x3d_compare: FAIL", "", content["decision"]["text"]]
-    assert "| right in this run only | 30 | 0 |" in lines
-    assert "| `class 0` | 100 | 30 | 0 | 30.00 | 21.89 to 39.58 |" in lines
-    assert "| `video 0` | `class 0` | `class 0` 1.00 | `class 1` 1.00 | lost |" in lines
+    assert lines[0] == "## no compared video has a label, so there is no verdict, only agreement"
+    assert lines[2:6] == [
+        "|  | reference | candidate |",
+        "|---|---|---|",
+        r"| folder | `run\x7c<b>` | `run\x7c<b>` |",
+        "",
+    ]
+    assert lines[-1] == "| `video 0` |  | `class 0` 1.00 | `class 1` 1.00 | changed |"
+
+
+@pytest.mark.parametrize("lost", [20, 21, 250])
+def test_long_tables_name_the_file_with_the_rest(lost):
+    lines = format_summary(content_of(400, lost)[0]).splitlines()
+    assert MAX_ROWS == 20
     assert len([line for line in lines if line.endswith("| lost |")]) == MAX_ROWS
-    assert f"{30 - MAX_ROWS} more: flips.csv" in lines
+    assert (f"{lost - MAX_ROWS} more: flips.csv" in lines) == (lost > MAX_ROWS)
+    assert not any(line.endswith("more: comparison.json") for line in lines)
+
+
+def test_many_classes_are_in_the_json():
+    content, _ = content_of(2, 1)
+    content["classes"] = content["classes"] * 30
+    assert "\n10 more: comparison.json\n" in format_summary(content)
 
 
 def test_the_summary_lists_what_is_left_out_and_differs():
@@ -132,14 +189,17 @@ def junit(content: dict[str, Any]) -> tuple[ElementTree.Element, ElementTree.Ele
     [suite] = suites
     [test] = suite
     [result] = test
-    return test, result, {name: suite.attrib[name] for name in ("tests", "failures", "errors", "skipped")}
+    assert [suites.tag, suite.tag, test.tag, suite.attrib.pop("name")] == [
+        *("testsuites", "testsuite", "testcase", "x3d_compare")
+    ]
+    return test, result, dict(suite.attrib)
 
 
 @pytest.mark.parametrize(("num_videos", "lost", "verdict"), [(5, 5, "FAIL"), (32, 0, "UNDECIDED")])
 def test_the_junit_test_fails_unless_the_verdict_is_pass(num_videos, lost, verdict):
     content, _ = content_of(num_videos, lost)
     test, result, counts = junit(content)
-    assert test.attrib == {"classname": "x3d_compare", "name": "top-1 drops by less than 0.735 points"}
+    assert test.attrib == {"classname": "x3d_compare", "name": "top-1 drops by less than the margin"}
     assert (result.tag, result.attrib) == ("failure", {"type": verdict, "message": content["decision"]["text"]})
     assert "have the same top-1 in both" in (result.text or "")
     assert counts == {"tests": "1", "failures": "1", "errors": "0", "skipped": "0"}
@@ -152,6 +212,7 @@ def test_the_junit_test_passes_or_is_skipped():
     assert counts == {"tests": "1", "failures": "0", "errors": "0", "skipped": "0"}
     _, result, counts = junit(content_of(400, 0, labels=-1)[0])
     assert (result.tag, counts["failures"], counts["skipped"]) == ("skipped", "0", "1")
+    assert result.attrib == {"message": "no compared video has a label, so there is no verdict, only agreement"}
 
 
 def test_hostile_names_leave_the_xml_well_formed(hostile):

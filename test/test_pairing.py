@@ -22,8 +22,10 @@ def run(paths: str, labels: Any, scored: Any = None, folder: str = "ref", **chan
     return score_table(scores, listed[videos], **more | changes)
 
 
-def pair(*runs: ScoreTable, common: bool = False) -> tuple[list[int], list[int], int, list[str]]:
-    pairs = pair_videos(*runs, common)
+def pair(
+    reference: ScoreTable, candidate: ScoreTable, common: bool = False
+) -> tuple[list[int], list[int], int, list[str]]:
+    pairs = pair_videos(reference, candidate, common)
     return pairs.reference.tolist(), pairs.candidate.tolist(), pairs.num_left_out, list(pairs.left_out)
 
 

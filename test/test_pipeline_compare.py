@@ -52,6 +52,9 @@ def test_two_evaluations_are_compared(run, tmp_path):
         key: expected[key] for key in expected if key not in given
     }
     assert found["flips"]
+    assert found["common"] is False
+    divergences = np.sort(compared(run, other).divergences)
+    assert divergences[58] < found["kl_p99"] == pytest.approx(0.59 * divergences[58] + 0.41 * divergences[59])
 
 
 def test_an_evaluation_is_compared_with_results_of_the_same_views(tmp_path):
@@ -79,6 +82,15 @@ def test_videos_that_both_runs_miss_are_left_out(run, tmp_path):
     with pytest.raises(InputError, match=r"1 video is scored by the candidate only \(class 00\d/video_000003\.mp4\)"):
         compare(folder, whole, SETTINGS)
     assert compare(folder, whole, SETTINGS, common=True).num_videos == 59
+
+
+def test_results_that_miss_views_are_compared_as_far_as_they_are_complete(tmp_path):
+    for name in ("a", "b"):
+        write_results(tmp_path / name, LABELS)
+        (tmp_path / name / "5_5_0.bin").unlink()
+    comparison = compare(str(tmp_path / "a"), str(tmp_path / "b"), SETTINGS)
+    assert comparison.num_videos == 2
+    assert comparison.pairs.left_out == ["1 video is scored by neither run (video 1)"]
 
 
 def test_unusable_results_are_rejected(tmp_path):
@@ -163,6 +175,7 @@ def test_without_labels_there_is_agreement_and_no_verdict():
         "50.00 % of the videos have the same top-1 in both (1 of 2, 95 % interval 9.45 to 90.55)"
     )
     assert texts[-1] == "no compared video has a label, so there is no verdict, only agreement"
+    assert texts[1] == "50.00 % of the 2 views have the same best class"
     with_fewer = dict(content, views=None)
     assert len(describe_comparison(with_fewer)) == len(texts) - 1
 
@@ -180,6 +193,12 @@ def test_too_few_videos_are_told_how_many_would_do():
     assert verdict(0, 0, 32) == (
         "UNDECIDED: 32 videos cannot show a loss below 0.735 points; 366 without any flip would, or 692 with 1 % of "
         "flips, as many lost as gained"
+    )
+
+
+def test_a_margin_out_of_reach_takes_more_videos_than_anybody_has():
+    assert verdict(0, 0, 32, 1e-4).endswith(
+        "; 2705541 without any flip would, or more than 1000000000 with 1 % of flips, as many lost as gained"
     )
 
 
@@ -205,6 +224,7 @@ def test_the_classes_that_lost_most_are_named():
     )
     texts = "\n".join(describe_comparison(content))
     assert "classes that lost most: name 0 (2 of 2, 0 gained), name 1 (1 of 1, 0 gained)\n" in texts
+    assert "0.00 % of the 4 views have the same best class; 3 views lost, 1 gained" in texts
     assert "3 videos lost (video 0, video 1, video 2), 1 video gained (video 3); exact McNemar p 0.62" in texts
     assert "reference eval: top-1 75.00 % (3 of 4, 95 % interval 30.06 to 95.44), top-5 " in texts
 

@@ -162,6 +162,7 @@ def test_an_accuracy_counts_the_videos_scored_and_those_listed():
         "incomplete_videos": [4],
         "missing": ["video 4: empty"],
         "expected_from": "test.csv",
+        "warnings": [],
         "conditions": {"engine": "openvino"},
     }
 

@@ -162,6 +162,8 @@ def report_accuracy(accuracy: "Accuracy", folder: str) -> int:
     from x3d.storage.accuracy_file import write_accuracy
 
     log_accuracy(accuracy)
+    for warning in accuracy.warnings:
+        logger.warning(warning)
     status = EXIT_DONE if accuracy.complete else EXIT_INCOMPLETE
     try:
         logger.info("counts, intervals and conditions: %s", write_accuracy(folder, accuracy.to_dict()))

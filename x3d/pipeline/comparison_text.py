@@ -7,7 +7,7 @@ from typing import Any
 from x3d.errors import counted, shorten_list
 from x3d.report.document import flatten
 from x3d.scoring.comparison import Comparison
-from x3d.scoring.noninferiority import Decision, Verdict, smallest_passing
+from x3d.scoring.noninferiority import MAX_VIDEOS, Decision, Verdict, smallest_passing
 
 FEW_FLIPS = 0.01
 """A share of flips, for an example of how many videos pass with them."""
@@ -28,10 +28,13 @@ def describe_decision(comparison: Comparison) -> str:
     assert decision
     videos, margin = counted(comparison.num_labelled, "video"), f"{decision.margin_points:g}"
     if decision.verdict is Verdict.UNDECIDED and not (comparison.lost | comparison.gained).any():
-        with_few = smallest_passing(FEW_FLIPS, decision.margin_points)
+        enough, with_flips = (
+            number or f"more than {MAX_VIDEOS}"
+            for number in (decision.num_videos_to_decide, smallest_passing(FEW_FLIPS, decision.margin_points))
+        )
         return (
-            f"UNDECIDED: {videos} cannot show a loss below {margin} points; {decision.num_videos_to_decide} without "
-            f"any flip would, or {with_few} with 1 % of flips, as many lost as gained"
+            f"UNDECIDED: {videos} cannot show a loss below {margin} points; {enough} without any flip would, or "
+            f"{with_flips} with 1 % of flips, as many lost as gained"
         )
     drop = f"{decision.drop_points:.3f} points on {videos}"
     limits = f"one-sided 95 % limits {decision.low_points:.3f} and {decision.high_points:.3f}"
@@ -101,10 +104,8 @@ def describe_agreement(content: Mapping[str, Any]) -> list[str]:
         f"{content['kl_mean']:.2g} on average, 99th percentile {content['kl_p99']:.2g}"
     ]
     if views:
-        texts.append(
-            f"{views['percent']:.2f} % of the {views['num_views']} views have the same best class in both; of those "
-            f"with a label {views['lost']} lost, {views['gained']} gained"
-        )
+        flips = f"; {views['lost']} views lost, {views['gained']} gained" if views["num_labelled"] else ""
+        texts.append(f"{views['percent']:.2f} % of the {views['num_views']} views have the same best class{flips}")
     return texts
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from x3d.dataset.annotations import UNLABELLED, Video, list_path, read_list
+from x3d.dataset.class_names import ClassNames
 from x3d.errors import InputError
 from x3d.pipeline.result_table import aggregate_results, audit_results
 from x3d.scoring import Accuracy, ScoreTable, aggregate_views, measure_accuracy
@@ -36,6 +37,7 @@ class ScoringSettings:
         allow_missing: score the complete videos although others are incomplete.
         slowfast_cfg: aggregate and count with PySlowFast's meter, which takes its whole configuration.
         outputs: what the model returns.
+        class_names: of all classes, to recognise a list in another order; None if unknown.
     """
 
     num_classes: int = 400
@@ -46,15 +48,16 @@ class ScoringSettings:
     allow_missing: bool = False
     slowfast_cfg: "CfgNode | None" = None
     outputs: Outputs = Outputs.SOFTMAX
+    class_names: Sequence[str] | None = None
 
     @classmethod
     def from_cfg(cls, cfg: "CfgNode", videos: Sequence[Video] | None = None) -> "ScoringSettings":
-        """Read the keys that decide the scoring, and the list if DATA.PATH_TO_DATA_DIR names one.
+        """Read the keys that decide the scoring, the class names, and the list if DATA.PATH_TO_DATA_DIR names one.
 
         Args:
             videos: the list, if it was read already.
         Raises:
-            InputError: the list cannot be read.
+            InputError: the list or the class names cannot be read.
         """
         if videos is None and cfg.DATA.PATH_TO_DATA_DIR:
             videos = read_list(cfg)
@@ -67,6 +70,7 @@ class ScoringSettings:
             allow_missing=cfg.X3D_POSTPROCESS.ALLOW_MISSING,
             slowfast_cfg=cfg if cfg.X3D_POSTPROCESS.BACKEND == "slowfast" else None,
             outputs=Outputs.from_cfg(cfg),
+            class_names=ClassNames.from_cfg(cfg).names,
         )
 
     @property
@@ -85,7 +89,7 @@ def score_folder(folder: str, settings: ScoringSettings = DEFAULTS) -> Accuracy:
         InputError: no such folder, or it contradicts the settings.
         ScoringError: views or videos are missing, unexpected or unusable.
     """
-    return measure_accuracy(read_table(folder, settings), settings.allow_missing)
+    return measure_accuracy(read_table(folder, settings), settings.allow_missing, settings.class_names)
 
 
 def read_table(folder: str, settings: ScoringSettings = DEFAULTS) -> ScoreTable:

@@ -8,6 +8,7 @@ import numpy as np
 
 from x3d.dataset.annotations import UNLABELLED
 from x3d.errors import ScoringError, counted, format_problems
+from x3d.scoring.class_order import check_class_order
 from x3d.scoring.intervals import wilson_interval
 from x3d.scoring.predictions import label_ranks
 from x3d.scoring.table import ScoreTable
@@ -54,6 +55,7 @@ class Accuracy:
         expected_from: where the expected videos come from, such as the path of test.csv.
         conditions: what the scores were made and aggregated with.
         line: PySlowFast's final line.
+        warnings: why the accuracy may mean something else than it says.
     """
 
     num_correct: Mapping[int, int]
@@ -65,6 +67,7 @@ class Accuracy:
     conditions: Mapping[str, Any]
     line: Mapping[str, str]
     num_unlabelled: int = 0
+    warnings: Sequence[str] = ()
 
     @property
     def complete(self) -> bool:
@@ -92,15 +95,19 @@ class Accuracy:
             "incomplete_videos": list(self.incomplete),
             "missing": list(self.missing),
             "expected_from": self.expected_from,
+            "warnings": list(self.warnings),
             "conditions": dict(self.conditions),
         }
 
 
-def measure_accuracy(table: ScoreTable, allow_missing: bool = False) -> Accuracy:
-    """Compute the accuracy of aggregated scores.
+def measure_accuracy(
+    table: ScoreTable, allow_missing: bool = False, class_names: Sequence[str] | None = None
+) -> Accuracy:
+    """Compute the accuracy of aggregated scores, and check the class order of the list.
 
     Args:
         allow_missing: score the complete videos although others are incomplete.
+        class_names: of all classes, to recognise a list in another order; None if unknown.
     Raises:
         ScoringError: the table has problems, videos are incomplete, or none is complete or labelled; all are listed.
     """
@@ -112,6 +119,7 @@ def measure_accuracy(table: ScoreTable, allow_missing: bool = False) -> Accuracy
         raise ScoringError(f"{table.folder} is not scored: no video has all its views")
     num_scored = len(labels)
     num_correct = {k: count_top_k(table.scores[table.labelled], labels, k) for k in TOP_K}
+    warning = check_class_order(table.scores.argmax(axis=1), table.labels, class_names)
     return Accuracy(
         num_correct=num_correct,
         num_scored=num_scored,
@@ -122,6 +130,7 @@ def measure_accuracy(table: ScoreTable, allow_missing: bool = False) -> Accuracy
         conditions=table.conditions,
         line=table.reference_line or final_line(num_correct, num_scored),
         num_unlabelled=len(table.unlabelled),
+        warnings=[warning] if warning else [],
     )
 
 

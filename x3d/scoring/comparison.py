@@ -130,8 +130,9 @@ class Comparison:
         """Name a compared video by the path that a run knows, or by its number in the reference's list."""
         ours = int(self.reference.videos[self.pairs.reference[number]])
         theirs = int(self.candidate.videos[self.pairs.candidate[number]])
-        known = self.reference.listed_paths or self.candidate.listed_paths
-        return self.reference.path(ours) if known is self.reference.listed_paths else self.candidate.path(theirs)
+        places = ((self.reference.listed_paths, ours), (self.candidate.listed_paths, theirs))
+        known = [paths[position] for paths, position in places if paths and paths[position]]
+        return known[0] if known else self.reference.path(ours)
 
     def changed_classes(self) -> Sequence[ClassChange]:
         """List the classes with a video that changed, those that lost most first."""

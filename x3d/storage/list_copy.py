@@ -1,7 +1,7 @@
 """The list of videos in a folder of an evaluation, `test.csv`, so that the folder can be reported alone.
 
-It has a line per video, `path label`, in the order of the list, whatever separator that list has, and is told apart
-from other lists by the digest in the provenance.
+It has a line per video, `path label`, in the order of the list, whatever separator that list has. Its digest is in the
+provenance.
 """
 
 from collections.abc import Collection, Sequence
