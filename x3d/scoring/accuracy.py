@@ -14,6 +14,7 @@ from x3d.scoring.predictions import label_ranks
 from x3d.scoring.table import ScoreTable
 
 TOP_K = (1, 5)
+WITHOUT_MISSING = "X3D_POSTPROCESS.ALLOW_MISSING True scores the others"
 
 
 @dataclass(frozen=True)
@@ -142,7 +143,8 @@ def check_problems(table: ScoreTable, allow_missing: bool = False) -> None:
     Raises:
         ScoringError: the table has problems; the text lists them.
     """
-    problems = [*table.problems, *([] if allow_missing else table.missing)]
+    missing = [] if allow_missing else [f"{text} ({WITHOUT_MISSING})" for text in table.missing]
+    problems = [*table.problems, *missing]
     if problems:
         count = counted(len(problems), "problem")
         raise ScoringError(f"{table.folder} is not scored, {count}:\n{format_problems(problems)}")
