@@ -9,7 +9,7 @@ import jsonschema
 import numpy as np
 import pytest
 
-from demo.made_up_folder import write_evaluation, write_results
+from demo.made_up_folder import write_evaluation, write_result_files
 from demo.made_up_run import degrade, leave_out, make_run
 from test.tables import score_table
 from x3d import report
@@ -63,7 +63,7 @@ def test_the_scores_are_the_probabilities_with_nan_for_failed_videos(folder, tmp
 
 
 def test_result_files_give_the_same_predictions_as_an_evaluation(folder, tmp_path):
-    write_results(leave_out(TABLE, [5]), tmp_path / "res")
+    write_result_files(leave_out(TABLE, [5]), tmp_path / "res")
     ours = write(folder, tmp_path / "a").content
     theirs = write(str(tmp_path / "res"), tmp_path / "b").content
     assert theirs["run"]["num_scored"] == ours["run"]["num_scored"] == 59
@@ -107,7 +107,7 @@ def test_a_folder_of_the_user_is_left_alone(name, folder, tmp_path):
 
 def test_a_report_of_another_run_does_not_look_current_after_an_error(folder, tmp_path):
     write(folder, tmp_path / "report")
-    with pytest.raises(InputError, match="MODEL.NUM_CLASSES"):
+    with pytest.raises(InputError, match=r"MODEL\.NUM_CLASSES"):
         write_report(folder, str(tmp_path / "report"), ScoringSettings(num_classes=9))
     assert os.listdir(tmp_path / "report") == []
 
@@ -116,9 +116,10 @@ def test_a_stop_while_writing_leaves_no_page_and_the_next_report_replaces_the_re
     def stop(*_):
         raise KeyboardInterrupt
 
-    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+    with monkeypatch.context() as patch:
         patch.setattr("x3d.pipeline.report.confusion_table", stop)
-        write(folder, tmp_path / "report")
+        with pytest.raises(KeyboardInterrupt):
+            write(folder, tmp_path / "report")
     assert sorted(os.listdir(tmp_path / "report")) == ["classes.csv", "predictions.csv", "report.json"]
     write(folder, tmp_path / "report")
     assert sorted(os.listdir(tmp_path / "report")) == sorted(NAMES)
