@@ -37,9 +37,9 @@ def write_evaluation(table: ScoreTable, folder: Path) -> None:
             manifest.record_failed(videos[video], failure.reason, failure.text)
 
 
-def write_results(table: ScoreTable, folder: Path) -> None:
+def write_result_files(table: ScoreTable, folder: Path) -> None:
     """Write a result file per view: the probabilities of its video, with the view's best class as the best one."""
-    folder.mkdir()
+    folder.mkdir(parents=True)
     for row, video in enumerate(table.videos.tolist()):
         for view, best in enumerate(table.view_classes[row].tolist()):
             probabilities = table.probabilities[row].copy()

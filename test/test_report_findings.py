@@ -69,9 +69,7 @@ def test_failed_videos_are_counted_by_their_most_frequent_reasons():
         "decoded), 1 incomplete (views are missing, and nothing records why), 2 for other reasons."
     ]
     one = leave_out(make_run(num_videos=1200, num_classes=4, num_views=2), [3])
-    assert findings(one)["failures"] == [
-        "1 of 1,200 listed videos has no scores: 1 empty (the file has no bytes)."
-    ]
+    assert findings(one)["failures"] == ["1 of 1,200 listed videos has no scores: 1 empty (the file has no bytes)."]
 
 
 def test_a_class_far_below_the_rest_is_named():
@@ -103,6 +101,11 @@ def test_miscalibration_is_reported_with_its_direction(share_correct, text):
     assert f"the mean is 70.0 %, and {100 * share_correct:.1f} % of the videos are correct" in sentence
 
 
+def test_means_of_several_views_are_expected_to_be_too_low():
+    [sentence] = findings(make_run(num_videos=2000, num_classes=20, num_views=10))["calibration"]
+    assert sentence.startswith("The probabilities are too low, as means of several views are: ")
+
+
 def test_a_calibrated_run_has_no_finding():
     random = np.random.default_rng(0)
     confidences = random.uniform(0.5, 1, 2000).astype(np.float32)
@@ -120,6 +123,7 @@ def test_views_that_disagree_in_many_videos_are_a_finding():
         "In 3 of 20 videos fewer than half of the 3 views agree with the video's class; 3 of them are correct."
     ]
     without = dataclasses.replace(table, labels=labels - 1, listed_labels=labels - 1)
-    assert findings(without)["views"] == ["In 3 of 20 videos fewer than half of the 3 views agree with the video's class."]
+    [text] = findings(without)["views"]
+    assert text == "In 3 of 20 videos fewer than half of the 3 views agree with the video's class."
     views[0] = 0
     assert "views" not in findings(table)

@@ -15,7 +15,7 @@ from x3d.scoring.predictions import Predictions
 from x3d.scoring.table import UNKNOWN_LABEL, Failure
 from x3d.storage.csv_file import write_csv
 
-NAMES = ClassNames(["=ant", "bee, \"B\"", "cat\x1b"], "")
+NAMES = ClassNames(["=ant", 'bee, "B"', "cat\x1b"], "")
 SCORES = np.array([[0.7, 0.2, 0.1], [0.1, 0.3, 0.6]], np.float32)
 
 

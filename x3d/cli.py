@@ -162,8 +162,6 @@ def report_accuracy(accuracy: "Accuracy", folder: str) -> int:
     from x3d.storage.accuracy_file import write_accuracy
 
     log_accuracy(accuracy)
-    for warning in accuracy.warnings:
-        logger.warning(warning)
     status = EXIT_DONE if accuracy.complete else EXIT_INCOMPLETE
     try:
         logger.info("counts, intervals and conditions: %s", write_accuracy(folder, accuracy.to_dict()))
@@ -174,10 +172,12 @@ def report_accuracy(accuracy: "Accuracy", folder: str) -> int:
 
 
 def log_accuracy(accuracy: "Accuracy") -> None:
-    """Log top-1 and top-5 with both denominators."""
+    """Log top-1 and top-5 with both denominators, and what is to be known of them."""
     for k in accuracy.num_correct:
         logger.info("top-%d of the videos scored: %s", k, accuracy.of_scored(k))
         if not accuracy.complete:
             logger.warning("top-%d of the videos listed: %s", k, accuracy.of_listed(k))
+    for warning in accuracy.warnings:
+        logger.warning(warning)
     if accuracy.num_unlabelled:
         logger.warning("%s without a label (-1) left out", counted(accuracy.num_unlabelled, "video"))

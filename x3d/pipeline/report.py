@@ -74,7 +74,7 @@ def write_report(
     table = read_complete(folder, settings)
     if not len(table.videos):
         raise ScoringError(f"{folder} is not reported: no video has all its views")
-    accuracy = measure_accuracy(table, allow_missing=True) if table.labelled.any() else None
+    accuracy = measure_accuracy(table, True, names.names) if table.labelled.any() else None
     comparison = None
     if compare_with:
         compared = compare_tables(read_complete(compare_with, settings), table, MARGIN_POINTS, common)

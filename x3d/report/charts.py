@@ -104,28 +104,27 @@ def coverage(curve: Sequence[Values]) -> Markup:
 
 
 def agreement(rows: Sequence[Values]) -> Markup:
-    """Draw how many videos have so many views that agree with the video's class; right ones below, wrong above."""
+    """Draw how many videos have so many views that agree: right ones below, then wrong, then those without a label."""
     num_views = max(row["num_agreeing"] for row in rows)
-    y = Scale(0, max(max(row["num_videos"] for row in rows), 1), 250, 30)
+    y = Scale(0, max(row["num_videos"] for row in rows), 250, 30)
     x = Scale(-0.5, num_views + 0.5, 52, 430)
-    half = min(x(1) - x(0), 40) * 0.36
+    half_width = min(x(1) - x(0), 40) * 0.36
     bars: list[Markup] = []
     for row in rows:
-        centre = x(row["num_agreeing"])
-        num_correct = row["num_correct"] or 0
-        right, total = y(num_correct), y(row["num_videos"])
-        bars.append(rectangle((centre - half, right), (centre + half, total), "bar-lost"))
-        bars.append(rectangle((centre - half, y(0)), (centre + half, right), "bar-gained"))
-    shown = [row for row in rows if row["num_agreeing"] % max(1, -(-num_views // 10)) == 0]
-    all_agree = rows[-1]
+        left, right = x(row["num_agreeing"]) - half_width, x(row["num_agreeing"]) + half_width
+        levels = [y(n) for n in (0, row["num_correct"] or 0, row["num_labelled"], row["num_videos"])]
+        for class_, bottom, top in zip(("bar-gained", "bar-lost", "bar-soft"), levels, levels[1:], strict=False):
+            bars.append(rectangle((left, bottom), (right, top), class_))
+    every = max(1, -(-num_views // 10))
+    numbers = [label((x(n), 266), count(n)) for n in range(0, num_views + 1, every)]
     return figure(
         "agreement",
         "Views that agree with the class of their video",
-        f"In {quantity(all_agree['num_videos'], 'video')} all {count(num_views)} views agree.",
+        f"In {quantity(rows[-1]['num_videos'], 'video')} all {count(num_views)} views agree.",
         (440, 292),
         y_axis(y, 52, 430, "videos"),
         *bars,
-        *(label((x(row["num_agreeing"]), 266), count(row["num_agreeing"])) for row in shown),
+        *numbers,
         label((241, 284), f"views that agree, of {count(num_views)}", "axis"),
     )
 
@@ -148,8 +147,8 @@ def all_classes(classes: Sequence[Values]) -> Markup:
     return figure(
         "all-classes",
         "Top-1 accuracy of every class with its 95 % interval",
-        f"Classes from the lowest upper limit, {percent(worst['high'], 1)}, to the highest, {percent(best['high'], 1)}; "
-        "the table below has every number.",
+        f"Classes from the lowest upper limit, {percent(worst['high'], 1)}, to the highest, "
+        f"{percent(best['high'], 1)}; the table below has every number.",
         (890, 200),
         element("g", *(line((72, at), (886, at), "grid") for at, _ in y.ticks(4))),
         element("g", *(label((66, at + 4), text, anchor="end") for at, text in y.ticks(4))),

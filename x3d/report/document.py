@@ -12,7 +12,6 @@ from x3d.report.shares import share
 from x3d.report.videos import confident_errors, disagreeing, failure_rows
 from x3d.report.views import view_summary
 from x3d.scoring.accuracy import TOP_K, Accuracy
-from x3d.scoring.class_order import check_class_order
 from x3d.scoring.predictions import Predictions
 from x3d.scoring.table import ScoreTable
 
@@ -43,7 +42,7 @@ def build_report(
         "suite": __version__,
         "run": _run(table, names),
         "accuracy": _accuracy(accuracy) if accuracy else None,
-        "warnings": _warnings(predictions, names),
+        "warnings": list(accuracy.warnings) if accuracy else [],
         "views": view_summary(predictions),
         "classes": class_rows(predictions, names),
         "confusions": confusion_rows(predictions, names)[:MAX_CONFUSIONS],
@@ -83,11 +82,6 @@ def _accuracy(accuracy: Accuracy) -> dict[str, Any]:
         for k in TOP_K
     }
     return {"line": dict(accuracy.line), **shares}
-
-
-def _warnings(predictions: Predictions, names: "ClassNames") -> list[str]:
-    warning = check_class_order(predictions.predicted, predictions.table.labels, names.names or ())
-    return [warning] if warning else []
 
 
 def flatten(values: Mapping[str, Any], prefix: str = "") -> dict[str, str]:

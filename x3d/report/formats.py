@@ -49,7 +49,7 @@ def name_of(folder: str) -> str:
 
 
 def sentence(text: str, verdict: str) -> str:
-    """Format the sentence of a decision that stands below its verdict: `FAIL: the drop is 2` is `The drop is 2.`"""
+    """Format the sentence of a decision to stand below its verdict, as in `The drop is 2.` of `FAIL: the drop is 2`."""
     text = text.removeprefix(f"{verdict}: ")
     return f"{text[:1].upper()}{text[1:].removesuffix('.')}."
 

@@ -40,12 +40,16 @@ def render_page(report: Mapping[str, Any]) -> str:
     """
     shown = {anchor: title for anchor, title in SECTIONS.items() if _content(report, anchor)}
     style, script = (TEMPLATES.joinpath(name).read_text(encoding="utf-8") for name in ("page.css", "page.js"))
-    return _environment().get_template("page.html.jinja").render(
-        report=report,
-        sections=shown,
-        style=Markup(style),
-        script=Markup(script),
-        policy=_policy(style, script),
+    return (
+        _environment()
+        .get_template("page.html.jinja")
+        .render(
+            report=report,
+            sections=shown,
+            style=Markup(style),
+            script=Markup(script),
+            policy=_policy(style, script),
+        )
     )
 
 
@@ -53,8 +57,8 @@ def _content(report: Mapping[str, Any], anchor: str) -> object:
     """Return what a section shows, if the report has it."""
     if anchor == "flips":
         return (report["comparison"] or {}).get("flips")
-    if anchor == "views":
-        return report["run"]["num_views"] > 1 and report["views"]["agreement"]
+    if anchor in ("views", "disagreeing") and report["run"]["num_views"] == 1:
+        return None
     return report[anchor.replace("-", "_")]
 
 

@@ -27,13 +27,13 @@ def figure(name: str, title: str, description: str, size: tuple[float, float], *
     """
     return element(
         "svg",
-        element("title", title, id=f"{name}-title"),
-        element("desc", description, id=f"{name}-desc"),
+        element("title", title, id=f"chart-{name}-title"),
+        element("desc", description, id=f"chart-{name}-desc"),
         *parts,
         class_=f"chart {name}",
         viewBox=f"0 0 {_number(size[0])} {_number(size[1])}",
         role="img",
-        aria_labelledby=f"{name}-title {name}-desc",
+        aria_labelledby=f"chart-{name}-title chart-{name}-desc",
     )
 
 
@@ -121,9 +121,9 @@ def y_axis(scale: Scale, left: float, right: float, title: str, num_ticks: int =
 
 
 def _round_step(step: float) -> float:
-    """Round a distance of ticks up to 1, 2 or 5 times a power of ten."""
+    """Round a distance of ticks to 1, 2 or 5 times a power of ten, down by at most 30 %."""
     power = 10.0 ** math.floor(math.log10(step)) if step > 0 else 1.0
-    return next(factor * power for factor in (1, 2, 5, 10) if factor * power >= step - 1e-12)
+    return next(factor * power for factor in (1, 2, 5, 10) if factor * power >= 0.7 * step)
 
 
 def _coordinates(points: Sequence[Point]) -> str:
