@@ -239,13 +239,14 @@ def test_conditions_of_results_are_compared_with_those_of_an_evaluation():
         "provenance": {"views": views, "engine": "openvino", "model_digest": "b", "versions": {"x3d": "3"}},
         "not_checked": ["values"],
         "outputs": "softmax",
+        "X3D_PREPROCESS.BACKEND": "native",
     }
     assert list_differences(evaluation, results) == [
         "DATA.NUM_FRAMES: 13 in the reference, 16 in the candidate",
         "model_digest: a in the reference, b in the candidate",
         "versions.x3d: 2 in the reference, 3 in the candidate",
         "recorded of the reference only: batch_size 8",
-        "recorded of the candidate only: outputs softmax",
+        "recorded of the candidate only: X3D_PREPROCESS.BACKEND native",
     ]
     assert list_differences(evaluation, evaluation) == []
 

@@ -101,6 +101,11 @@ def test_miscalibration_is_reported_with_its_direction(share_correct, text):
     assert f"the mean is 70.0 %, and {100 * share_correct:.1f} % of the videos are correct" in sentence
 
 
+def test_means_of_several_views_are_expected_to_be_too_low():
+    [sentence] = findings(make_run(num_videos=2000, num_classes=20, num_views=10))["calibration"]
+    assert sentence.startswith("The probabilities are too low, as means of several views are: ")
+
+
 def test_a_calibrated_run_has_no_finding():
     random = np.random.default_rng(0)
     confidences = random.uniform(0.5, 1, 2000).astype(np.float32)

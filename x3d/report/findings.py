@@ -31,7 +31,7 @@ def find_remarkable(predictions: Predictions, report: Mapping[str, Any]) -> list
         ("failures", "failures"): _failures(report["run"], report["failures"]),
         ("labels", "confusions"): [_describe_pair(pair, report) for pair in pairs],
         ("class", "classes"): [] if explained else _lowest_class(report["classes"]),
-        ("calibration", "calibration"): _calibration(report["calibration"]),
+        ("calibration", "calibration"): _calibration(report["calibration"], report["run"]["num_views"]),
         ("views", "views"): _divided(report["run"]["num_scored"], report["views"]["agreement"]),
     }
     return [{"kind": kind, "text": text, "anchor": anchor} for (kind, anchor), found in texts.items() for text in found]
@@ -78,14 +78,16 @@ def _lowest_class(classes: Sequence[Mapping[str, Any]]) -> Iterator[str]:
         )
 
 
-def _calibration(calibration: Mapping[str, Any] | None) -> Iterator[str]:
+def _calibration(calibration: Mapping[str, Any] | None, num_views: int) -> Iterator[str]:
     found = calibration["videos"] if calibration else None
     if found and found["ece_percent"] > found["null_high_percent"]:
         confidence, accuracy = found["mean_confidence_percent"], found["accuracy_percent"]
+        direction = "high" if confidence > accuracy else "low"
+        reason = ", as means of several views are" if direction == "low" and num_views > 1 else ""
         yield (
-            f"The probabilities are too {'high' if confidence > accuracy else 'low'}: the mean is {confidence:.1f} %, "
-            f"and {accuracy:.1f} % of the videos are correct (calibration error {found['ece_percent']:.1f} %; a "
-            f"perfectly calibrated run of this size shows {found['null_ece_percent']:.1f} %)."
+            f"The probabilities are too {direction}{reason}: the mean is {confidence:.1f} %, and {accuracy:.1f} % of the "
+            f"videos are correct (calibration error {found['ece_percent']:.1f} %; a perfectly calibrated run of this "
+            f"size shows {found['null_ece_percent']:.1f} %)."
         )
 
 
