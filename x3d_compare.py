@@ -28,7 +28,7 @@ from typing import TYPE_CHECKING, Any
 
 from x3d.cli import EXIT_DONE, EXIT_INCOMPLETE, EXIT_UNDECIDED, fail, script_main
 from x3d.console import print_result
-from x3d.errors import InputError, format_problems
+from x3d.errors import InputError, ScoringError, format_problems
 
 if TYPE_CHECKING:
     from fvcore.common.config import CfgNode
@@ -74,7 +74,10 @@ def run(cfg: "CfgNode", args: argparse.Namespace) -> int:
     if not 0 < args.margin < 100:
         raise InputError(f"--margin {args.margin:g} is no loss in points; give a number above 0 and below 100")
     names, settings = ClassNames.from_cfg(cfg), ScoringSettings.from_cfg(cfg)
-    comparison = compare(args.reference, args.candidate, settings, args.margin, args.common)
+    try:
+        comparison = compare(args.reference, args.candidate, settings, args.margin, args.common)
+    except ScoringError as error:  # its status, 1, would look like FAIL
+        raise InputError(str(error)) from error
     content = comparison_to_dict(comparison, names)
     _log(content, describe_comparison(content))
     status = STATUS[content["decision"]["verdict"]] if content["decision"] else EXIT_DONE

@@ -124,9 +124,10 @@ def test_a_margin_is_a_number_of_points(margin, reference, caplog):
 
 
 def test_wrong_usage_and_wrong_folders_are_status_2(reference, tmp_path, caplog):
-    with pytest.raises(SystemExit) as ended:
-        x3d_compare.main(["--reference", str(reference)])
-    assert ended.value.code == 2
+    for option in ("--reference", "--candidate"):
+        with pytest.raises(SystemExit) as ended:
+            x3d_compare.main([option, str(reference), *KEYS])
+        assert ended.value.code == 2
     assert compare(reference, tmp_path / "nowhere") == 2
     assert compare(reference, reference, "--output", str(reference)) == 2
     assert "f32 holds manifest.json and no comparison.json; give another folder" in caplog.text

@@ -12,7 +12,6 @@ from test.made_up_report import make_hostile_report, make_report, make_table
 from x3d.dataset.class_names import kinetics400_names
 from x3d.report.page import render_page
 
-playwright = pytest.importorskip("playwright.sync_api")
 if not find_chromium():
     pytest.skip("Chromium is not installed; install Debian's chromium", allow_module_level=True)
 

@@ -99,7 +99,7 @@ def test_unusable_results_are_rejected(tmp_path):
     np.full(9, np.nan, np.float32).tofile(tmp_path / "bad" / "5_5_0.bin")
     with pytest.raises(ScoringError, match=r"bad is not scored, 1 problem:\n.*5_5_0\.bin"):
         compare(str(tmp_path / "res"), str(tmp_path / "bad"), SETTINGS)
-    with pytest.raises(InputError, match="nowhere"):
+    with pytest.raises(InputError, match=r"nowhere is no folder; give one that x3d_evaluate\.py, ais_bench or"):
         compare(str(tmp_path / "res"), str(tmp_path / "nowhere"), SETTINGS)
 
 
@@ -239,13 +239,14 @@ def test_conditions_of_results_are_compared_with_those_of_an_evaluation():
         "provenance": {"views": views, "engine": "openvino", "model_digest": "b", "versions": {"x3d": "3"}},
         "not_checked": ["values"],
         "outputs": "softmax",
+        "X3D_PREPROCESS.BACKEND": "native",
     }
     assert list_differences(evaluation, results) == [
         "DATA.NUM_FRAMES: 13 in the reference, 16 in the candidate",
         "model_digest: a in the reference, b in the candidate",
         "versions.x3d: 2 in the reference, 3 in the candidate",
         "recorded of the reference only: batch_size 8",
-        "recorded of the candidate only: outputs softmax",
+        "recorded of the candidate only: X3D_PREPROCESS.BACKEND native",
     ]
     assert list_differences(evaluation, evaluation) == []
 

@@ -15,7 +15,11 @@ RUNS = ("reference", "candidate")
 NO_LABELS = "no compared video has a label, so there is no verdict, only agreement"
 _CONTAINERS = re.compile(r"^((provenance|views|config)\.)+")
 """Keys of the conditions of results whose content an evaluation records without them."""
-_NOT_COMPARED = ("config_digest", "not_checked")
+_NOT_COMPARED = {
+    *("config_digest", "not_checked", "outfmt", "score_format", "outputs", "X3D_POSTPROCESS.SOFTMAX"),
+    *("num_classes", "num_videos", "views_per_video"),
+}
+"""Conditions that repeat others, do not change scores, or are compared when the videos are paired."""
 
 
 def describe_decision(comparison: Comparison) -> str:
