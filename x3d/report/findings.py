@@ -86,8 +86,8 @@ def _calibration(calibration: Mapping[str, Any] | None, num_views: int) -> Itera
         reason = ", as means of several views are" if direction == "low" and num_views > 1 else ""
         yield (
             f"The probabilities are too {direction}{reason}: the mean is {confidence:.1f} %, and {accuracy:.1f} % of "
-            f"the videos are correct (calibration error {found['ece_percent']:.1f} %; a perfectly calibrated run of this "
-            f"size shows {found['null_ece_percent']:.1f} %)."
+            f"the videos are correct (calibration error {found['ece_percent']:.1f} %; a perfectly calibrated run of "
+            f"this size shows {found['null_ece_percent']:.1f} %)."
         )
 
 
