@@ -27,7 +27,7 @@ TABLE = make_run(num_videos=60, num_classes=8, num_views=3)
 
 @pytest.fixture
 def folder(tmp_path: Path) -> str:
-    write_evaluation(leave_out(TABLE, [5]), tmp_path / "eval")
+    write_evaluation(tmp_path / "eval", leave_out(TABLE, [5]))
     return str(tmp_path / "eval")
 
 
@@ -36,7 +36,7 @@ def write(folder: str, output: Path, **more):
 
 
 def test_a_report_has_all_files_with_the_same_figures(folder, tmp_path):
-    written = write(folder, tmp_path / "a" / "report")
+    written = write(tmp_path / "a" / "report", folder)
     assert sorted(os.listdir(tmp_path / "a" / "report")) == sorted(NAMES)
     assert written.page == tmp_path / "a" / "report" / "index.html"
     assert not written.complete
@@ -54,7 +54,7 @@ def test_a_report_has_all_files_with_the_same_figures(folder, tmp_path):
 
 
 def test_the_scores_are_the_probabilities_with_nan_for_failed_videos(folder, tmp_path):
-    write(folder, tmp_path / "report")
+    write(tmp_path / "report", folder)
     scores = np.load(tmp_path / "report/scores.npy", allow_pickle=False)
     assert (scores.shape, scores.dtype) == ((60, 8), np.float32)
     assert np.flatnonzero(np.isnan(scores).any(axis=1)).tolist() == [5]
@@ -63,23 +63,23 @@ def test_the_scores_are_the_probabilities_with_nan_for_failed_videos(folder, tmp
 
 
 def test_result_files_give_the_same_predictions_as_an_evaluation(folder, tmp_path):
-    write_result_files(leave_out(TABLE, [5]), tmp_path / "res")
-    ours = write(folder, tmp_path / "a").content
-    theirs = write(str(tmp_path / "res"), tmp_path / "b").content
+    write_result_files(tmp_path / "res", leave_out(TABLE, [5]))
+    ours = write(tmp_path / "a", folder).content
+    theirs = write(tmp_path / "b", str(tmp_path / "res")).content
     assert theirs["run"]["num_scored"] == ours["run"]["num_scored"] == 59
     assert theirs["run"]["num_failed"] == 1
     assert theirs["run"]["num_listed"] == 60
 
 
 def test_another_run_is_the_reference_of_the_comparison(folder, tmp_path):
-    write_evaluation(degrade(leave_out(TABLE, [5]), 1.0), tmp_path / "other")
+    write_evaluation(tmp_path / "other", degrade(leave_out(TABLE, [5]), 1.0))
     comparison = write(folder, tmp_path / "report", compare_with=str(tmp_path / "other")).content["comparison"]
     assert (comparison["reference"]["folder"], comparison["candidate"]["folder"]) == (str(tmp_path / "other"), folder)
     assert comparison["num_videos"] == 59
 
 
 def test_a_run_with_other_videos_is_compared_on_request_only(folder, tmp_path):
-    write_evaluation(TABLE, tmp_path / "other")
+    write_evaluation(tmp_path / "other", TABLE)
     with pytest.raises(InputError, match="--common"):
         write(folder, tmp_path / "report", compare_with=str(tmp_path / "other"))
     assert os.listdir(tmp_path / "report") == []
@@ -88,10 +88,10 @@ def test_a_run_with_other_videos_is_compared_on_request_only(folder, tmp_path):
 
 
 def test_an_earlier_report_is_replaced_and_other_files_stay(folder, tmp_path):
-    write(folder, tmp_path / "report")
+    write(tmp_path / "report", folder)
     (tmp_path / "report" / "notes.txt").write_text("mine")
     (tmp_path / "report" / "classes.csv").write_text("old")
-    write(folder, tmp_path / "report")
+    write(tmp_path / "report", folder)
     assert (tmp_path / "report" / "notes.txt").read_text() == "mine"
     assert (tmp_path / "report" / "classes.csv").read_text() != "old"
 
@@ -101,12 +101,12 @@ def test_a_folder_of_the_user_is_left_alone(name, folder, tmp_path):
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / name).write_text('{"schema": 1}')
     with pytest.raises(InputError, match=name):
-        write(folder, tmp_path / "mine")
+        write(tmp_path / "mine", folder)
     assert {path.name: path.read_text() for path in (tmp_path / "mine").iterdir()} == {name: '{"schema": 1}'}
 
 
 def test_a_report_of_another_run_does_not_look_current_after_an_error(folder, tmp_path):
-    write(folder, tmp_path / "report")
+    write(tmp_path / "report", folder)
     with pytest.raises(InputError, match=r"MODEL\.NUM_CLASSES"):
         write_report(folder, str(tmp_path / "report"), ScoringSettings(num_classes=9))
     assert os.listdir(tmp_path / "report") == []
@@ -119,23 +119,23 @@ def test_a_stop_while_writing_leaves_no_page_and_the_next_report_replaces_the_re
     with monkeypatch.context() as patch:
         patch.setattr("x3d.pipeline.report.confusion_table", stop)
         with pytest.raises(KeyboardInterrupt):
-            write(folder, tmp_path / "report")
+            write(tmp_path / "report", folder)
     assert sorted(os.listdir(tmp_path / "report")) == ["classes.csv", "predictions.csv", "report.json"]
-    write(folder, tmp_path / "report")
+    write(tmp_path / "report", folder)
     assert sorted(os.listdir(tmp_path / "report")) == sorted(NAMES)
 
 
 def test_a_run_without_any_scores_is_an_error_that_says_so(tmp_path):
     failures = {0: Failure("empty", "0.mp4: the file has no bytes")}
     table = score_table(np.zeros((0, 8)), [], failures=failures, listed_labels=np.array([3]))
-    write_evaluation(table, tmp_path / "eval")
+    write_evaluation(tmp_path / "eval", table)
     with pytest.raises(ScoringError, match="is not reported: no video has all its views"):
         write_report(str(tmp_path / "eval"), str(tmp_path / "report"), SETTINGS)
 
 
 def test_without_labels_the_other_figures_are_reported(tmp_path):
     scores = np.random.default_rng(0).dirichlet(np.ones(8), 20)
-    write_evaluation(score_table(scores, [-1] * 20), tmp_path / "eval")
+    write_evaluation(tmp_path / "eval", score_table(scores, [-1] * 20))
     settings = ScoringSettings(num_classes=8, num_clips=1, num_crops=1)
     written = write_report(str(tmp_path / "eval"), str(tmp_path / "report"), settings)
     assert (written.accuracy, written.content["accuracy"], written.complete) == (None, None, True)
