@@ -36,7 +36,7 @@ def write(folder: str, output: Path, **more):
 
 
 def test_a_report_has_all_files_with_the_same_figures(folder, tmp_path):
-    written = write(tmp_path / "a" / "report", folder)
+    written = write(folder, tmp_path / "a" / "report")
     assert sorted(os.listdir(tmp_path / "a" / "report")) == sorted(NAMES)
     assert written.page == tmp_path / "a" / "report" / "index.html"
     assert not written.complete
@@ -54,7 +54,7 @@ def test_a_report_has_all_files_with_the_same_figures(folder, tmp_path):
 
 
 def test_the_scores_are_the_probabilities_with_nan_for_failed_videos(folder, tmp_path):
-    write(tmp_path / "report", folder)
+    write(folder, tmp_path / "report")
     scores = np.load(tmp_path / "report/scores.npy", allow_pickle=False)
     assert (scores.shape, scores.dtype) == ((60, 8), np.float32)
     assert np.flatnonzero(np.isnan(scores).any(axis=1)).tolist() == [5]
@@ -64,8 +64,8 @@ def test_the_scores_are_the_probabilities_with_nan_for_failed_videos(folder, tmp
 
 def test_result_files_give_the_same_predictions_as_an_evaluation(folder, tmp_path):
     write_result_files(tmp_path / "res", leave_out(TABLE, [5]))
-    ours = write(tmp_path / "a", folder).content
-    theirs = write(tmp_path / "b", str(tmp_path / "res")).content
+    ours = write(folder, tmp_path / "a").content
+    theirs = write(str(tmp_path / "res"), tmp_path / "b").content
     assert theirs["run"]["num_scored"] == ours["run"]["num_scored"] == 59
     assert theirs["run"]["num_failed"] == 1
     assert theirs["run"]["num_listed"] == 60
@@ -88,10 +88,10 @@ def test_a_run_with_other_videos_is_compared_on_request_only(folder, tmp_path):
 
 
 def test_an_earlier_report_is_replaced_and_other_files_stay(folder, tmp_path):
-    write(tmp_path / "report", folder)
+    write(folder, tmp_path / "report")
     (tmp_path / "report" / "notes.txt").write_text("mine")
     (tmp_path / "report" / "classes.csv").write_text("old")
-    write(tmp_path / "report", folder)
+    write(folder, tmp_path / "report")
     assert (tmp_path / "report" / "notes.txt").read_text() == "mine"
     assert (tmp_path / "report" / "classes.csv").read_text() != "old"
 
@@ -101,12 +101,12 @@ def test_a_folder_of_the_user_is_left_alone(name, folder, tmp_path):
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / name).write_text('{"schema": 1}')
     with pytest.raises(InputError, match=name):
-        write(tmp_path / "mine", folder)
+        write(folder, tmp_path / "mine")
     assert {path.name: path.read_text() for path in (tmp_path / "mine").iterdir()} == {name: '{"schema": 1}'}
 
 
 def test_a_report_of_another_run_does_not_look_current_after_an_error(folder, tmp_path):
-    write(tmp_path / "report", folder)
+    write(folder, tmp_path / "report")
     with pytest.raises(InputError, match=r"MODEL\.NUM_CLASSES"):
         write_report(folder, str(tmp_path / "report"), ScoringSettings(num_classes=9))
     assert os.listdir(tmp_path / "report") == []
@@ -119,9 +119,9 @@ def test_a_stop_while_writing_leaves_no_page_and_the_next_report_replaces_the_re
     with monkeypatch.context() as patch:
         patch.setattr("x3d.pipeline.report.confusion_table", stop)
         with pytest.raises(KeyboardInterrupt):
-            write(tmp_path / "report", folder)
+            write(folder, tmp_path / "report")
     assert sorted(os.listdir(tmp_path / "report")) == ["classes.csv", "predictions.csv", "report.json"]
-    write(tmp_path / "report", folder)
+    write(folder, tmp_path / "report")
     assert sorted(os.listdir(tmp_path / "report")) == sorted(NAMES)
 
 
