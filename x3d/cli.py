@@ -57,16 +57,21 @@ def script_main(
     argv: Sequence[str] | None,
     with_shards: bool = False,
     reads: Sequence[str] = (),
+    add_options: Callable[[argparse.ArgumentParser], None] | None = None,
 ) -> int:
     """Parse the command line, load the configuration and run a script.
 
     Args:
         run: takes the frozen configuration and the parsed arguments, returns the exit status.
         reads: the configuration's sections and keys that the script reads.
+        add_options: adds the script's own options to the parser.
     Returns:
         The exit status: 0 done, 1 something failed or is missing, 2 nothing started, 130 or 143 stopped by a signal.
     """
-    args = build_parser(description, with_shards, reads).parse_intermixed_args(argv)
+    parser = build_parser(description, with_shards, reads)
+    if add_options:
+        add_options(parser)
+    args = parser.parse_intermixed_args(argv)
     if with_shards and not 0 <= args.shard_id < args.num_shards <= MAX_SHARDS:
         return fail(
             f"--shard_id {args.shard_id} --num_shards {args.num_shards}: shards are numbered from 0 to one less, and "

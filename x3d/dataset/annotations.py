@@ -79,9 +79,17 @@ def read_list(cfg: "CfgNode") -> list[Video]:
     Raises:
         InputError: the list does not exist or is empty, or rows are not a path and a label; every cause is named.
     """
-    path = list_path(cfg)
+    return read_list_file(list_path(cfg), ListFormat.from_cfg(cfg))
+
+
+def read_list_file(path: Path, form: ListFormat) -> list[Video]:
+    """Read a list as read_list does.
+
+    Raises:
+        InputError: as read_list.
+    """
     rows = _read_rows(path)
-    videos, bad_rows = _parse_rows(rows, ListFormat.from_cfg(cfg), path)
+    videos, bad_rows = _parse_rows(rows, form, path)
     if bad_rows:
         raise InputError(f"{path} has bad lines: {len(bad_rows)} of {len(rows)}\n" + format_bad_rows(bad_rows))
     return videos

@@ -1,0 +1,37 @@
+"""Write csv files that people open with a spreadsheet."""
+
+import csv
+import io
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from x3d.errors import one_line
+from x3d.files import printable
+from x3d.storage.atomic import replace_file, write_all
+
+FORMULA_STARTS = ("=", "+", "-", "@")
+"""A spreadsheet takes a cell that begins with one of these for a formula."""
+
+
+def write_csv(path: Path, rows: Iterable[Sequence[object]]) -> None:
+    """Write rows whole, in UTF-8; None is an empty cell.
+
+    Raises:
+        OSError: the file cannot be written; an old file stays.
+    """
+    text = io.StringIO()
+    csv.writer(text).writerows(rows)
+    with replace_file(path) as file:
+        write_all(file.fileno(), text.getvalue().encode())
+
+
+def text_cell(text: str) -> str:
+    """Escape control characters and newlines, and put an apostrophe before what looks like a formula."""
+    cell = one_line(printable(text))
+    return f"'{cell}" if cell.startswith(FORMULA_STARTS) else cell
+
+
+def path_cell(path: str) -> str:
+    """Escape control characters and newlines, and put `./` before what looks like a formula: the path stays usable."""
+    cell = one_line(printable(path))
+    return f"./{cell}" if cell.startswith(FORMULA_STARTS) else cell
