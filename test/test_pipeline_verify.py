@@ -204,12 +204,6 @@ def test_a_copy_of_the_validation_set_is_known_by_its_number_of_videos(known, da
     assert f"4 videos listed: {'the copy of four' if known else 'no known copy of the validation set'}" in caplog.text
 
 
-def test_the_known_copies_are_those_of_the_literature():
-    assert sorted(KNOWN_SETS) == [19404, 19761, 19796, 19881, 19906, 19907]
-    assert KNOWN_SETS[19881].startswith("CVDF")
-    assert KNOWN_SETS[19404].startswith("GluonCV")
-
-
 @pytest.mark.parametrize(
     ("num_videos", "problems", "unlisted", "good", "bad", "passed"),
     [

@@ -14,7 +14,7 @@ from x3d.errors import InputError, counted, shorten_list
 from x3d.scoring.class_order import known_orders
 
 MIN_SHARE_FITTING = 0.9
-"""Share of the labels that an order must explain to be named."""
+"""The rest may be errors of single rows."""
 
 
 @dataclass(frozen=True)
@@ -119,7 +119,9 @@ def _check_pairs(source: str, pairs: Sequence[tuple[Claim, Claim]], names: Seque
 
 
 def find_order(labels: Sequence[int], listed: Sequence[int], names: Sequence[str]) -> str:
-    """Find the wrong order of the classes that numbers follow, empty if none explains MIN_SHARE_FITTING of them.
+    """Find the wrong order of the classes that numbers follow, empty if none does.
+
+    An order explains MIN_SHARE_FITTING of the numbers, and of those that contradict the right one.
 
     Args:
         labels: the classes by name.
@@ -132,6 +134,8 @@ def find_order(labels: Sequence[int], listed: Sequence[int], names: Sequence[str
     orders = dict(known_orders(names))
     if absent:
         orders = {f"class folders without {shorten_list([repr(name) for name in absent])}": ranks} | orders
-    fitting = {text: float((order[labels] == listed).mean()) for text, order in orders.items()}
-    best = max(fitting, key=lambda text: fitting[text], default="")
-    return best if best and fitting[best] >= MIN_SHARE_FITTING else ""
+    true, found = np.array(labels), np.array(listed)
+    fits = {text: order[true] == found for text, order in orders.items()}
+    best = max(fits, key=lambda text: int(fits[text].sum()), default="")
+    share = min(fits[best].mean(), fits[best][true != found].mean()) if best else 0
+    return best if share >= MIN_SHARE_FITTING else ""

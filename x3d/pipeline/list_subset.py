@@ -66,12 +66,12 @@ def describe_power(num_videos: int) -> str:
 
 def _describe_flips(num_videos: int) -> str:
     flips = max_flips(num_videos)
-    floor = smallest_passing(0, MARGIN_POINTS)
     if flips < 0:
-        return f"x3d_compare.py cannot PASS at {MARGIN_POINTS} points, which takes {floor} videos even if none flips"
-    accepted = f"at most {counted(flips, 'video')} lost and as many gained" if flips else "no video lost"
-    gate = f", and a gate about {NUM_FOR_A_GATE} videos" if num_videos < NUM_FOR_A_GATE else ""
-    return f"a PASS of x3d_compare.py at {MARGIN_POINTS} points takes {accepted}{gate}"
+        floor = smallest_passing(0, MARGIN_POINTS)
+        return f"x3d_compare.py cannot PASS at {MARGIN_POINTS} points: that takes {floor} videos even if none flips"
+    accepted = f"at most {counted(flips, 'video')} lost and as many gained" if flips else "no video lost or gained"
+    gate = f"; a gate takes about {NUM_FOR_A_GATE} videos" if num_videos < NUM_FOR_A_GATE else ""
+    return f"with an equal top-1 x3d_compare.py can PASS at {MARGIN_POINTS} points with {accepted}{gate}"
 
 
 def max_flips(num_videos: int) -> int:
