@@ -24,7 +24,7 @@ _YOUTUBE_ID = re.compile(r"[A-Za-z0-9_-]{11}")
 
 @dataclass(frozen=True)
 class Annotation:
-    """What a file says of a video.
+    """What a file records of a video.
 
     Attributes:
         video_id: as `video_id` of a path returns it.

@@ -23,7 +23,7 @@ class Claim:
 
     Attributes:
         source: path of an annotation file; empty: the folder that the video lies in.
-        text: the source with its line and what it says, for messages.
+        text: the source with its line and the class by it, for messages.
         by_index: by a number, not by a name.
     """
 

@@ -1,4 +1,4 @@
-"""Choose a class-balanced subset of a list, and say what so many videos can decide."""
+"""Choose a class-balanced subset of a list, and describe what so many videos can decide."""
 
 import hashlib
 from bisect import bisect_left
@@ -53,7 +53,7 @@ def _draw(seed: int, text: str) -> bytes:
 
 
 def describe_power(num_videos: int) -> str:
-    """Say what interval a top-1 of so many videos has, and which flips x3d_compare.py accepts with them.
+    """Describe what interval a top-1 of so many videos has, and which flips x3d_compare.py accepts with them.
 
     Of 400 videos a top-1 of 73.5 % has an interval from 69.0 to 77.6 %, and a candidate passes only without a flip.
     """

@@ -101,5 +101,6 @@ def _check_any(ledger: Sequence[LedgerRow], sources: ListSources) -> None:
         problem, advice = "is listed", "give the folder of the listed videos as --videos"
     else:
         problem, advice = "can be listed", "correct the files or their annotations"
-    example = f"{first.state}: {first.path}" + (f" ({first.detail})" if first.detail else "")
-    raise InputError(f"no video in {sources.videos} {problem}, such as {example}; {advice}")
+    raise InputError(
+        f"no video in {sources.videos} {problem}, such as {first.path} ({first.detail or first.state}); {advice}"
+    )
