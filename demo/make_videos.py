@@ -1,38 +1,55 @@
 """Generate a small video set in the format of Kinetics, whose classes depend on correct decoding.
 
-A seed -> OUTPUT/val/<class>/<name>.mp4 (H.264, 340x256, 30 fps, 10 s) and OUTPUT/test.csv, `path label` per line.
+A seed -> OUTPUT/val/<class>/<name>.mp4 (H.264, 340x256, 30 fps, 10 s), OUTPUT/test.csv, `path label` per line, and
+OUTPUT/classes.txt, the class names for DATA.CLASS_NAMES.
 
     python -m demo.make_videos demo_data --num 32 --seed 7
 
-demo/scenes.py draws the clips.
+demo/scenes.py draws the clips. With --hard, demo/hard_scenes.py does: the demo's network is right about four of five.
 """
 
 import argparse
+import functools
 import math
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from demo.hard_scenes import make_hard_scene, render_hard
 from demo.scenes import CLASSES, HEIGHT, WIDTH, make_scene, render
 from x3d.cores import count_cores
+
+if TYPE_CHECKING:
+    import numpy as np
 
 FPS, NUM_FRAMES = 30, 300
 
 
-def write_clip(path: str, label: int, seed: Sequence[int]) -> None:
+def make_clip(label: int, seed: Sequence[int], hard: bool) -> Callable[[float], "np.ndarray"]:
+    """Return the function that draws a clip at a time in seconds: (H, W, 3) uint8, RGB."""
+    import numpy as np
+
+    random = np.random.default_rng(seed)
+    if hard:
+        return functools.partial(render_hard, make_hard_scene(label, random))
+    return functools.partial(render, make_scene(label, random))
+
+
+def write_clip(path: str, label: int, seed: Sequence[int], hard: bool = False) -> None:
     """Draw one clip and encode it."""
     import av
     import cv2
     import numpy as np
 
     cv2.setNumThreads(1)
-    scene = make_scene(label, np.random.default_rng(seed))
+    draw = make_clip(label, seed, hard)
     with av.open(path, "w", format="mp4") as container:
         stream = container.add_stream("libx264", rate=FPS, options={"preset": "superfast", "crf": "23"})
         stream.width, stream.height, stream.pix_fmt = WIDTH, HEIGHT, "yuv420p"
         stream.codec_context.thread_count = 1
         for number in range(NUM_FRAMES):
-            planes = np.asarray(cv2.cvtColor(render(scene, number / FPS), cv2.COLOR_RGB2YUV_I420), dtype=np.uint8)
+            planes = np.asarray(cv2.cvtColor(draw(number / FPS), cv2.COLOR_RGB2YUV_I420), dtype=np.uint8)
             container.mux(stream.encode(av.VideoFrame.from_ndarray(planes, format="yuv420p")))
         container.mux(stream.encode(None))
 
@@ -46,8 +63,8 @@ def clip_rows(num: int, seed: int) -> list[tuple[str, int]]:
     return [(f"{CLASSES[label]}/{seed:03d}_{number:06d}.mp4", int(label)) for number, label in enumerate(labels)]
 
 
-def make_videos(output: str, num: int, seed: int) -> None:
-    """Write `num` clips, with one process per core, and their list."""
+def make_videos(output: str, num: int, seed: int, hard: bool = False) -> None:
+    """Write `num` clips, with one process per core, their list, and the names of the classes."""
     import multiprocessing
     from concurrent.futures import ProcessPoolExecutor
 
@@ -57,12 +74,13 @@ def make_videos(output: str, num: int, seed: int) -> None:
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(count_cores(), mp_context=context) as pool:
         jobs = [
-            pool.submit(write_clip, str(Path(output) / "val" / path), label, (seed, number))
+            pool.submit(write_clip, str(Path(output) / "val" / path), label, (seed, number), hard)
             for number, (path, label) in enumerate(rows)
         ]
         for job in jobs:
             job.result()
     (Path(output) / "test.csv").write_text("".join(f"{path} {label}\n" for path, label in rows))
+    (Path(output) / "classes.txt").write_text("".join(f"{name}\n" for name in CLASSES))
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -70,10 +88,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("output", metavar="OUTPUT", help="folder for val/ and test.csv")
     parser.add_argument("--num", type=int, default=32, help="clips to make (default: 32)")
     parser.add_argument("--seed", type=int, default=0, help="seed of the clips (default: 0)")
+    parser.add_argument("--hard", action="store_true", help="clips with noise, weak contrast, slow and mixed motion")
     args = parser.parse_args(argv)
     if args.num < 1 or args.seed < 0:
         parser.error("--num must be at least 1 and --seed at least 0")
-    make_videos(args.output, args.num, args.seed)
+    make_videos(args.output, args.num, args.seed, args.hard)
     print(f"{args.num} clips of {len(CLASSES)} classes: {args.output}", file=sys.stderr)
     return 0
 

@@ -72,19 +72,21 @@ class Scene:
 
 
 def make_scene(label: int, random: "np.random.Generator") -> Scene:
-    """Draw a clip of a class: 24 things, spread over the picture, with one motion and one hue.
+    """Draw a clip of a class: 24 things, spread over the picture, with one motion and one hue."""
+    things = [make_thing(label, cell, random) for cell in range(COLUMNS * ROWS)]
+    return Scene(make_background(random), things)
 
-    Things that move along an axis are spread over the margin too, in which they reappear.
+
+def make_thing(label: int, cell: int, random: "np.random.Generator") -> Thing:
+    """Draw a thing that moves and looks as a class is named, in one of COLUMNS x ROWS cells.
+
+    The cells of things that move along an axis cover the margin too, in which they reappear.
     """
     motion, hue = MOTIONS[label // 2], HUES[label % 2]
     margin = MARGIN if motion in DIRECTIONS else 0
-    cell_width, cell_height = (WIDTH + 2 * margin) / COLUMNS, (HEIGHT + 2 * margin) / ROWS
-    things = []
-    for cell in range(COLUMNS * ROWS):
-        x = (cell % COLUMNS + random.uniform(0.2, 0.8)) * cell_width - margin
-        y = (cell // COLUMNS + random.uniform(0.2, 0.8)) * cell_height - margin
-        things.append(Thing(*make_sprite(hue, random), make_motion(motion, x, y, random)))
-    return Scene(make_background(random), things)
+    x = (cell % COLUMNS + random.uniform(0.2, 0.8)) * ((WIDTH + 2 * margin) / COLUMNS) - margin
+    y = (cell // COLUMNS + random.uniform(0.2, 0.8)) * ((HEIGHT + 2 * margin) / ROWS) - margin
+    return Thing(*make_sprite(hue, random), make_motion(motion, x, y, random))
 
 
 def make_motion(motion: str, x: float, y: float, random: "np.random.Generator") -> Callable[[float], Pose]:

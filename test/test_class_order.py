@@ -40,6 +40,10 @@ def test_orders_by_hand():
     }
 
 
+def test_a_locale_ignores_capitals():
+    assert known_orders(["push B", "push a"])[LOCALE].tolist() == [1, 0]
+
+
 def test_an_order_that_moves_no_class_is_left_out():
     assert list(known_orders(["a", "b"])) == ["class folders without 'a'"]
     assert known_orders([]) == known_orders(["a"]) == {}
@@ -122,6 +126,22 @@ def test_a_network_that_confuses_neighbours_is_not_a_wrong_order():
     assert check_class_order(confused, labels, NAMES) is None
     assert check_class_order(np.full(2000, 5), labels, NAMES) is None, "a network that predicts one class"
     assert check_class_order(np.full(200, 5), np.full(200, 6), NAMES) is None, "a list of one class"
+    assert check_class_order(np.full(1000, 11), np.arange(1000) % 10 + 1, NAMES) is None, "both, and 10 % by chance"
+    assert check_class_order(np.full(1000, 11), np.arange(1000) % 10 + 1, None) is None
+    few = np.arange(1000) % 2 + 3
+    assert check_class_order(few + 1, few, NAMES) is None, "a list of two classes"
+    assert check_class_order(few + 30, few, NAMES) is None, "a list of two classes, and predictions of two others"
+
+
+@pytest.mark.parametrize("num_classes", [4, 8, 16])
+def test_few_classes_that_a_network_confuses_are_no_wrong_order(num_classes):
+    names = NAMES[:num_classes]
+    for seed in range(100):
+        random = np.random.default_rng(seed)
+        confusions = 0.7 * random.dirichlet(np.full(num_classes, 0.3), size=num_classes) + 0.3 * np.eye(num_classes)
+        labels = random.integers(num_classes, size=400)
+        predicted = (random.random((400, 1)) > confusions[labels].cumsum(axis=1)[:, :-1]).sum(axis=1)
+        assert check_class_order(predicted, labels, names) is None, seed
 
 
 def test_an_unknown_order_is_reported_without_a_name():
@@ -130,6 +150,14 @@ def test_an_unknown_order_is_reported_without_a_name():
     assert text.startswith("list and network seem to use different class orders: top-1 of the 2000 labelled videos is ")
     assert "with the labels in an order that none of the known ones is; make the list with the class order" in text
     assert check_class_order(*run(2000, 0.7, order), None) == text, "names are not needed for it"
+
+
+def test_a_top_1_of_a_tenth_is_no_unknown_order():
+    order = np.arange(len(NAMES))
+    order[len(NAMES) // 6 :] = np.random.default_rng(1).permutation(order[len(NAMES) // 6 :])
+    predicted, labels = run(4000, 0.8, order)
+    assert 8 < 100 * (predicted == labels).mean() < 20
+    assert check_class_order(predicted, labels, NAMES) is None
 
 
 def test_few_videos_per_class_show_no_unknown_order():

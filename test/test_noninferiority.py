@@ -168,10 +168,19 @@ def test_so_many_videos_decide_and_one_less_does_not(lost, gained, num):
     assert verdict(needed) is (Verdict.PASS if decision.drop_points < MLPERF else Verdict.FAIL)
 
 
+def test_a_limit_at_the_margin_does_not_decide():
+    high = tango_interval(12, 6, 2000, 0.9)[1]
+    assert 100 * high / 100 == high
+    assert judge(12, 6, 2000, 100 * high).verdict is Verdict.UNDECIDED
+    low = tango_interval(60, 20, 2000, 0.9)[0]
+    assert 100 * low / 100 == low
+    assert judge(60, 20, 2000, 100 * low).verdict is Verdict.UNDECIDED
+
+
 def test_no_number_of_videos_decides_a_drop_at_the_margin():
     assert judge(147, 0, 20000, MLPERF).num_videos_to_decide is None
     assert judge(16, 6, 2000, 0.5).num_videos_to_decide is None
-    close = judge(147, 0, 20000, MLPERF + 1e-6)
+    close = judge(147, 0, 20000, MLPERF + 1e-4)
     assert close.verdict is Verdict.UNDECIDED
     assert close.num_videos_to_decide is None, f"more than {MAX_VIDEOS}"
 

@@ -53,5 +53,10 @@ def test_a_set_of_few_videos_has_a_point_for_each_of_them():
     assert [point.num_correct for point in points] == [1, 2, 2]
 
 
+def test_a_share_that_is_no_whole_number_of_videos_is_reached():
+    [point] = coverage_curve(np.array([0.2, 0.1, 0.3]), np.array([True, False, True]), shares=(50,))
+    assert (point.num_videos, point.coverage_percent) == (2, pytest.approx(200 / 3))
+
+
 def test_no_video_has_no_point():
     assert coverage_curve(np.zeros(0), np.zeros(0, bool)) == []

@@ -54,7 +54,7 @@ class Accuracy:
         expected_from: where the expected videos come from, such as the path of test.csv.
         conditions: what the scores were made and aggregated with.
         line: PySlowFast's final line.
-        warnings: why the accuracy may mean something else than it says.
+        warnings: why the accuracy may mean something else than it seems to.
     """
 
     num_correct: Mapping[int, int]

@@ -13,8 +13,8 @@ from x3d.errors import counted
 
 MIN_VIDEOS = 100
 MIN_STANDARD_ERRORS = 5
-MIN_CLASSES = 10
-"""Classes that the labels must cover, or half of all: with fewer, an order looks like a confusion."""
+MIN_TIMES_COMMONEST = 2
+"""How much more an order must explain than a network that predicts the commonest label of the list alone."""
 MAX_PERCENT_WITHOUT_ORDER = 5
 MIN_PERCENT_ASSIGNED = 50
 MIN_VIDEOS_PER_CLASS = 5
@@ -64,7 +64,8 @@ def _letters(name: str) -> str:
 def check_class_order(predicted: np.ndarray, labels: np.ndarray, names: Sequence[str] | None) -> str | None:
     """Check whether the labels of a list follow another class order than the network's predictions.
 
-    At least MIN_VIDEOS videos need a label, and the labels must cover MIN_CLASSES classes or half of all.
+    At least MIN_VIDEOS videos need a label. An order must explain more than MIN_TIMES_COMMONEST times the videos of the
+    commonest label: a network that predicts few classes, or a list of few, would fit one by chance.
 
     Args:
         predicted: (n,) int, the best class of each video.
@@ -76,20 +77,20 @@ def check_class_order(predicted: np.ndarray, labels: np.ndarray, names: Sequence
     names = names or ()
     labelled = labels >= 0
     predicted, labels = predicted[labelled], labels[labelled]
-    num_classes = max(len(names), 1 + int(max(predicted.max(initial=0), labels.max(initial=0))))
-    if len(labels) < MIN_VIDEOS or len(np.unique(labels)) < min(MIN_CLASSES, num_classes / 2):
+    if len(labels) < MIN_VIDEOS:
         return None
     listed = 100 * float((predicted == labels).mean())
+    chance = MIN_TIMES_COMMONEST * 100 * int(np.bincount(labels).max()) / len(labels)
     order, ordered = _find_known_order(predicted, labels, names)
-    assigned = _assign_classes(predicted, labels, num_classes) if listed < MAX_PERCENT_WITHOUT_ORDER else 0.0
+    assigned = _assign_classes(predicted, labels) if listed < MAX_PERCENT_WITHOUT_ORDER else 0.0
     videos = counted(len(labels), "labelled video")
-    if assigned > max(MIN_PERCENT_ASSIGNED, 2 * ordered):
+    if assigned > max(MIN_PERCENT_ASSIGNED, 2 * ordered, chance):
         return (
             f"list and network seem to use different class orders: top-1 of the {videos} is {listed:.1f} %, and would "
             f"be {assigned:.1f} % with the labels in an order that none of the known ones is; {ADVICE}, and check "
             "that it is the network's"
         )
-    if order:
+    if ordered > chance:
         return (
             f"the {videos} are listed in the order of {order}; with the right order top-1 would be {ordered:.1f} % "
             f"instead of {listed:.1f} %; {ADVICE}, in which class 0 is {names[0]!r}"
@@ -122,11 +123,12 @@ def _is_far_above(reordered: np.ndarray, listed: np.ndarray) -> bool:
     return difference > MIN_STANDARD_ERRORS * math.sqrt(gained + lost - difference**2 / len(listed))
 
 
-def _assign_classes(predicted: np.ndarray, labels: np.ndarray, num_classes: int) -> float:
+def _assign_classes(predicted: np.ndarray, labels: np.ndarray) -> float:
     """Compute the highest top-1, in percent, with the labels in any order; 0 if the videos are too few for that."""
     from scipy.optimize import linear_sum_assignment
 
     if len(labels) < MIN_VIDEOS_PER_CLASS * len(np.unique(labels)):
         return 0.0
+    num_classes = 1 + int(max(predicted.max(), labels.max()))
     confusions = np.bincount(labels * num_classes + predicted, minlength=num_classes**2).reshape(num_classes, -1)
     return 100 * float(confusions[linear_sum_assignment(confusions, maximize=True)].sum()) / len(labels)

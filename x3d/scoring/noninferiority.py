@@ -89,8 +89,7 @@ def _variance(lost: float, gained: float, drop: float) -> float:
     """
     linear = (2 - lost + gained) * drop - lost - gained
     product = gained * drop * (1 - drop)
-    root = math.sqrt(max(linear * linear + 8 * product, 0.0))
-    likeliest_gained = 2 * product / (root + linear) if linear > 0 else (root - linear) / 4
+    likeliest_gained = (math.sqrt(max(linear * linear + 8 * product, 0.0)) - linear) / 4
     return max(2 * likeliest_gained + drop * (1 - drop), 0.0)
 
 
