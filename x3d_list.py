@@ -98,7 +98,8 @@ def _make_list(cfg: "CfgNode", args: argparse.Namespace) -> int:
     write_list(output, data, made.ledger, origin)
     _log_list(made, names)
     keys = f"DATA.PATH_TO_DATA_DIR {shlex.quote(str(output.parent))} DATA.PATH_PREFIX {shlex.quote(args.videos)}"
-    logger.info("%s and %s; the scripts take them with %s", output, ledger_path(output).name, keys)
+    named = "" if output.name == "test.csv" else ", named test.csv"
+    logger.info("%s and %s; the scripts read it%s with %s", output, ledger_path(output).name, named, keys)
     return EXIT_INCOMPLETE if any(row.state.is_problem for row in made.ledger) else EXIT_DONE
 
 
@@ -138,7 +139,7 @@ def _make_subset(cfg: "CfgNode", args: argparse.Namespace) -> int:
     output, separator = Path(args.output), cfg.DATA.PATH_LABEL_SEPARATOR
     if os.path.realpath(args.source) == os.path.realpath(output):
         raise InputError(f"{output} is the list to choose from; give another --output")
-    videos = read_list_file(Path(args.source), ListFormat.from_cfg(cfg))
+    videos = read_list_file(Path(args.source), ListFormat.from_cfg(cfg), "give the list to choose from as --from")
     chosen = choose_subset(videos, args.subset, args.seed)
     data = format_list([(video.listed, video.label) for video in chosen], separator, output)
     write_list(output, data, [], f"{counted(len(chosen), 'video')} of {args.source}, seed {args.seed}")

@@ -348,7 +348,7 @@ def test_a_subset_is_written_with_what_it_decides(tmp_path, caplog):
         ),
         (["--from", "list.csv", "--subset", "2"], "--subset 2: the list has 1 labelled video; choose"),
         (["--from", "out/test.csv", "--subset", "2"], "out/test.csv is the list to choose from; give another --output"),
-        (["--from", "none.csv", "--subset", "2"], "none.csv does not exist; "),
+        (["--from", "none.csv", "--subset", "2"], "none.csv does not exist; give the list to choose from as --from"),
         (["--from", "other.csv", "--subset", "2"], "other.csv has bad lines: 2 of 2"),
     ],
 )
