@@ -91,4 +91,5 @@ def test_the_flips_that_pass_are_the_most(num_videos):
 def test_the_text_says_what_so_many_videos_decide(num_videos, texts):
     described = describe_power(num_videos)
     assert [text for text in texts if text not in described] == []
-    assert ("a gate takes" in described) == (366 <= num_videos < 2000)
+    assert described.endswith("; a gate takes about 2000 videos") == (366 <= num_videos < 2000)
+    assert described.endswith(" and as many gained") == (num_videos >= 2000)

@@ -136,6 +136,6 @@ def find_order(labels: Sequence[int], listed: Sequence[int], names: Sequence[str
         orders = {f"class folders without {shorten_list([repr(name) for name in absent])}": ranks} | orders
     true, found = np.array(labels), np.array(listed)
     fits = {text: order[true] == found for text, order in orders.items()}
-    best = max(fits, key=lambda text: int(fits[text].sum()), default="")
-    share = min(fits[best].mean(), fits[best][true != found].mean()) if best else 0
+    best = max(fits, key=lambda text: int(fits[text].sum()))
+    share = min(fits[best].mean(), fits[best][true != found].mean())
     return best if share >= MIN_SHARE_FITTING else ""

@@ -49,7 +49,7 @@ def choose_subset(videos: Sequence[Video], num_videos: int, seed: int) -> list[V
 
 def _draw(seed: int, text: str) -> bytes:
     """Draw a number for a text, the same with every version of Python."""
-    return hashlib.sha256(f"{seed} {text}".encode(errors="surrogateescape")).digest()
+    return hashlib.sha256(f"{seed} {text}".encode()).digest()
 
 
 def describe_power(num_videos: int) -> str:
