@@ -98,6 +98,19 @@ def scoring(results: Results) -> str:
     return table(" | files | seconds | peak memory, MB", rows, result)
 
 
+def report(results: Results) -> str:
+    """Time and memory of reports and comparisons, of both kinds of folders."""
+    result = results.get("report", {})
+    rows = []
+    for kind, name in (("evaluation", "folder of x3d_evaluate.py"), ("result_files", "result files")):
+        costs = result.get(kind, {})
+        for command in ("only_read", "report", "compare"):
+            if command in costs:
+                row = f"{name} | {command.replace('_', ' ')} | {{seconds:.1f}} | {{peak_megabytes:.0f}}"
+                rows.append(row.format(**costs[command]))
+    return table(" | act | seconds | peak memory, MB", rows, result)
+
+
 def mutation(results: Results) -> str:
     """Mutants of each module, and the share of those not equivalent that tests kill."""
     result = results.get("mutation", {})
@@ -228,6 +241,7 @@ TABLES: dict[str, Callable[[Results], str]] = {
         inference,
         preprocess,
         scoring,
+        report,
         end_to_end,
         scaling,
         lengths,

@@ -22,6 +22,7 @@ FIELDS = {
     "preprocess": ["per_video", "total", "workers"],
     "inference": ["threads", "gmac_a_view", "batches"],
     "scoring": ["files", "floor", "ours", "ours_over_floor"],
+    "report": ["threads", "evaluation", "result_files"],
     "end_to_end": ["streaming", "files", "inference_alone", "streaming_share_of_inference_alone"],
     "scaling": ["x3d_preprocess", "x3d_evaluate"],
     "manifest": ["manifest", "sync", "listing"],
@@ -57,6 +58,7 @@ def test_every_table_is_made_of_them(results):
         if name not in ("parity", "networks", "mutation"):
             assert made(read).count("|") > 20, name
     assert "| 600 |" in result_tables.scoring(read)
+    assert result_tables.report(read).count("| compare |") == 2
     assert "OpenVINO | 2 |" in result_tables.inference(read)
     read["preprocess"]["total"].pop("pyslowfast_seconds", None)
     assert "not measured yet" in result_tables.preprocess(read)

@@ -74,9 +74,10 @@ def run_command(installed: Path, command: str, *arguments: str, cwd: Path) -> su
 
 def test_the_wheel_holds_the_package_the_scripts_and_the_yaml_files(wheel: Path) -> None:
     names = set(zipfile.ZipFile(wheel).namelist())
-    modules = {path.relative_to(ROOT).as_posix() for path in (ROOT / "x3d").rglob("*.py")}
+    files = {path for path in (ROOT / "x3d").rglob("*") if path.is_file() and path.parent.name != "__pycache__"}
+    package = {path.relative_to(ROOT).as_posix() for path in files}
     yaml_files = {f"x3d/configs/{path.name}" for path in (ROOT / "configs").glob("*.yaml")}
-    expected = modules | yaml_files | {"x3d/dataset/kinetics400_names.txt"} | {f"{script}.py" for script in SCRIPTS}
+    expected = package | yaml_files | {f"{script}.py" for script in SCRIPTS}
     assert {name for name in names if ".dist-info/" not in name} == expected
 
 

@@ -126,7 +126,7 @@ def test_a_csv_that_cannot_be_written_whole_is_an_error_and_leaves_the_old_one(d
     LocalRunner(inspect).use_in("verify", monkeypatch)
     verify(settings(data), tmp_path / "verify.csv")
     before = (tmp_path / "verify.csv").read_bytes()
-    monkeypatch.setattr("x3d.pipeline.verify.write_all", fill_disk)
+    monkeypatch.setattr("x3d.storage.csv_file.write_all", fill_disk)
     with pytest.raises(OSError, match=r"No space left on device: .*verify\.csv"):
         verify(settings(data), tmp_path / "verify.csv")
     assert (tmp_path / "verify.csv").read_bytes() == before

@@ -27,7 +27,7 @@ logger = logging.getLogger(__name__)
 
 _NO_MEMORY = "not enough memory for what is configured; fewer workers, a smaller batch or a smaller network need less"
 
-EXIT_DONE, EXIT_INCOMPLETE, EXIT_USAGE = 0, 1, 2
+EXIT_DONE, EXIT_INCOMPLETE, EXIT_USAGE, EXIT_UNDECIDED = 0, 1, 2, 3
 
 DEFAULT_CFG = CONFIGS / "X3D_S.yaml"
 
@@ -161,6 +161,18 @@ def report_accuracy(accuracy: "Accuracy", folder: str) -> int:
     """
     from x3d.storage.accuracy_file import write_accuracy
 
+    log_accuracy(accuracy)
+    status = EXIT_DONE if accuracy.complete else EXIT_INCOMPLETE
+    try:
+        logger.info("counts, intervals and conditions: %s", write_accuracy(folder, accuracy.to_dict()))
+    except OSError as error:
+        status = fail(f"{error.filename} cannot be written: {error.strerror}", EXIT_INCOMPLETE)
+    print_result(json.dumps(dict(accuracy.line)))
+    return status
+
+
+def log_accuracy(accuracy: "Accuracy") -> None:
+    """Log top-1 and top-5 with both denominators, and what is to be known of them."""
     for k in accuracy.num_correct:
         logger.info("top-%d of the videos scored: %s", k, accuracy.of_scored(k))
         if not accuracy.complete:
@@ -169,10 +181,3 @@ def report_accuracy(accuracy: "Accuracy", folder: str) -> int:
         logger.warning(warning)
     if accuracy.num_unlabelled:
         logger.warning("%s without a label (-1) left out", counted(accuracy.num_unlabelled, "video"))
-    status = EXIT_DONE if accuracy.complete else EXIT_INCOMPLETE
-    try:
-        logger.info("counts, intervals and conditions: %s", write_accuracy(folder, accuracy.to_dict()))
-    except OSError as error:
-        status = fail(f"{error.filename} cannot be written: {error.strerror}", EXIT_INCOMPLETE)
-    print_result(json.dumps(dict(accuracy.line)))
-    return status

@@ -35,9 +35,19 @@ def evaluate() -> NoReturn:
     _run("x3d_evaluate")
 
 
+def compare() -> NoReturn:
+    """Run x3d_compare.py."""
+    _run("x3d_compare")
+
+
 def verify() -> NoReturn:
     """Run x3d_verify.py."""
     _run("x3d_verify")
+
+
+def report() -> NoReturn:
+    """Run x3d_report.py."""
+    _run("x3d_report")
 
 
 def _run(script: str) -> NoReturn:

@@ -1,9 +1,7 @@
 """Check a data set: the list, and every video of it."""
 
 import collections
-import csv
 import functools
-import io
 import logging
 import os
 from collections.abc import Iterator, Mapping, Sequence
@@ -20,7 +18,7 @@ from x3d.execution.progress import FailureLog, progress_bar
 from x3d.execution.requirements import NodeRequirements
 from x3d.execution.runner import Runner, RunnerSettings, open_runner
 from x3d.files import open_regular
-from x3d.storage.atomic import replace_file, write_all
+from x3d.storage.csv_file import path_cell, write_csv
 from x3d.video.inspection import Inspection, inspect_video
 from x3d.video.sampling import Sampling
 from x3d.video.transform import Transform
@@ -124,7 +122,7 @@ def verify(settings: VerifySettings, report: Path) -> Verification:
                 failures.log(inspection.reason, inspection.text)
             rows.append(_row(outcome.video, inspection))
             counts[inspection.reason] += 1
-    _write_report(report, rows)
+    write_csv(report, rows)
     return Verification(counts, settings.bad_rows, unlisted)
 
 
@@ -148,13 +146,6 @@ def _check_report(path: Path) -> None:
         raise InputError(f"{path} cannot be written in {path.absolute().parent}; run in another folder")
 
 
-def _write_report(path: Path, rows: Sequence[Sequence[str]]) -> None:
-    text = io.StringIO()
-    csv.writer(text).writerows(rows)
-    with replace_file(path) as file:
-        write_all(file.fileno(), text.getvalue().encode())
-
-
 def _inspect(runner: Runner, settings: VerifySettings) -> Iterator[Outcome[Inspection]]:
     """Inspect videos in worker processes; yield the outcomes in the order of the list."""
     videos = settings.videos
@@ -175,7 +166,7 @@ def _inspect(runner: Runner, settings: VerifySettings) -> Iterator[Outcome[Inspe
 def _row(video: Video, found: Inspection) -> list[str]:
     size = f"{found.width}x{found.height}" if found.width else ""
     values = [found.num_frames, f"{found.fps:.6g}", f"{found.duration_seconds:.6g}", found.codec, size, found.rotation]
-    return [video.listed, str(video.label), found.reason, *map(str, values)]
+    return [path_cell(video.listed), str(video.label), found.reason, *map(str, values)]
 
 
 def _find_unlisted(settings: VerifySettings) -> list[str]:

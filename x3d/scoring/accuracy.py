@@ -10,9 +10,11 @@ from x3d.dataset.annotations import UNLABELLED
 from x3d.errors import ScoringError, counted, format_problems
 from x3d.scoring.class_order import check_class_order
 from x3d.scoring.intervals import wilson_interval
+from x3d.scoring.predictions import label_ranks
 from x3d.scoring.table import ScoreTable
 
 TOP_K = (1, 5)
+WITHOUT_MISSING = "X3D_POSTPROCESS.ALLOW_MISSING True scores the others"
 
 
 @dataclass(frozen=True)
@@ -141,7 +143,8 @@ def check_problems(table: ScoreTable, allow_missing: bool = False) -> None:
     Raises:
         ScoringError: the table has problems; the text lists them.
     """
-    problems = [*table.problems, *([] if allow_missing else table.missing)]
+    missing = [] if allow_missing else [f"{text} ({WITHOUT_MISSING})" for text in table.missing]
+    problems = [*table.problems, *missing]
     if problems:
         count = counted(len(problems), "problem")
         raise ScoringError(f"{table.folder} is not scored, {count}:\n{format_problems(problems)}")
@@ -154,12 +157,7 @@ def count_top_k(scores: np.ndarray, labels: np.ndarray, k: int) -> int:
         scores: (num_videos, num_classes) float32.
         labels: (num_videos,) int.
     """
-    if not len(labels):
-        return 0
-    own = np.take_along_axis(scores, labels[:, None], axis=1)
-    classes = np.arange(scores.shape[1])
-    ahead = (scores > own) | ((scores == own) & (classes < labels[:, None]))
-    return int((ahead.sum(axis=1) < k).sum())
+    return int((label_ranks(scores, labels) <= k).sum())
 
 
 def final_line(num_correct: Mapping[int, int], num_videos: int) -> dict[str, str]:

@@ -54,7 +54,13 @@ class Calibration:
     bins: Sequence[Bin]
 
 
-def calibrate(confidences: np.ndarray, correct: np.ndarray, num_bins: int = NUM_BINS, seed: int = 0) -> Calibration:
+def calibrate(
+    confidences: np.ndarray,
+    correct: np.ndarray,
+    num_bins: int = NUM_BINS,
+    seed: int = 0,
+    groups: np.ndarray | None = None,
+) -> Calibration:
     """Compute the calibration error of a run, its null level and its interval.
 
     The interval is the basic one, 2 ECE - quantile (Davison and Hinkley 1997, 5.2), widened to contain the ECE: the
@@ -64,6 +70,8 @@ def calibrate(confidences: np.ndarray, correct: np.ndarray, num_bins: int = NUM_
     Args:
         confidences: (n,) float, probabilities of the predicted classes.
         correct: (n,) bool.
+        groups: (n,) int, numbers from 0, such as the video of each view: the interval samples whole groups, because
+            what belongs together is not independent. None: each video is its own.
     Raises:
         ValueError: there are no videos.
     """
@@ -75,7 +83,9 @@ def calibrate(confidences: np.ndarray, correct: np.ndarray, num_bins: int = NUM_
     random = np.random.default_rng(seed)
     null = _simulate_null(sorted_confidences, starts, random)
     ece = _error(sorted_confidences - hits, starts)
-    high, low = 2 * ece - np.quantile(_bootstrap(sorted_confidences - hits, starts, random), (0.025, 0.975))
+    of_group = np.arange(len(order)) if groups is None else groups[order]
+    replicates = _bootstrap(sorted_confidences - hits, starts, of_group, random)
+    high, low = 2 * ece - np.quantile(replicates, (0.025, 0.975))
     return Calibration(
         ece=100 * ece,
         null_ece=100 * float(null.mean()),
@@ -110,13 +120,15 @@ def _simulate_null(confidences: np.ndarray, starts: np.ndarray, random: np.rando
     )
 
 
-def _bootstrap(gaps: np.ndarray, starts: np.ndarray, random: np.random.Generator) -> np.ndarray:
-    """Compute the errors of NUM_REPLICATES samples of the videos, with replacement, in the same bins."""
-    bins = np.repeat(np.arange(len(starts)), np.diff([*starts, len(gaps)]))
+def _bootstrap(gaps: np.ndarray, starts: np.ndarray, groups: np.ndarray, random: np.random.Generator) -> np.ndarray:
+    """Compute the errors of NUM_REPLICATES samples of the groups, with replacement, in the same bins."""
+    num_groups, num_bins = int(groups.max()) + 1, len(starts)
+    bins = np.repeat(np.arange(num_bins), np.diff([*starts, len(gaps)]))
+    sums = np.bincount(groups * num_bins + bins, gaps, num_groups * num_bins).reshape(num_groups, num_bins)
     errors = []
     for _ in range(NUM_REPLICATES):
-        drawn = random.integers(len(gaps), size=len(gaps))
-        errors.append(np.abs(np.bincount(bins[drawn], gaps[drawn])).sum() / len(gaps))
+        weights = np.bincount(random.integers(num_groups, size=num_groups), minlength=num_groups)
+        errors.append(np.abs(weights @ sums).sum() / len(gaps))
     return np.array(errors)
 
 

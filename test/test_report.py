@@ -1,0 +1,74 @@
+"""x3d_report.py, from its command line."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+import x3d_report
+from demo.made_up_folder import write_evaluation
+from demo.made_up_run import leave_out, make_run
+from test.helpers import ROOT
+from test.test_label_check import relabel
+
+KEYS = ["MODEL.NUM_CLASSES", "8", "TEST.NUM_ENSEMBLE_VIEWS", "1"]
+TABLE = make_run(num_videos=400, num_classes=8, num_views=3)
+
+
+def report(folder: Path, *more: str) -> int:
+    cfg = ["--cfg", str(ROOT / "configs/X3D_S.yaml")]
+    return x3d_report.main([*cfg, "--results", str(folder), "--output", str(folder.parent / "report"), *more, *KEYS])
+
+
+def test_the_last_line_of_stdout_is_the_page_and_the_log_has_the_score(tmp_path, capsys, caplog):
+    write_evaluation(tmp_path / "eval", TABLE)
+    caplog.set_level("INFO")
+    assert report(tmp_path / "eval") == 0
+    page = tmp_path / "report" / "index.html"
+    assert capsys.readouterr().out.splitlines() == [str(page)]
+    assert f"open {page} in a browser" in caplog.text
+    assert "top-1 of the videos scored: " in caplog.text
+    assert page.is_file()
+
+
+def test_failed_videos_are_status_1_and_a_warning_with_both_denominators(tmp_path, caplog):
+    write_evaluation(tmp_path / "eval", leave_out(TABLE, [3, 4]))
+    assert report(tmp_path / "eval") == 1
+    warnings = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+    assert any(text.startswith("top-1 of the videos listed: ") and "of 400" in text for text in warnings)
+    assert "2 of 400 listed videos have no scores: 2 empty (the file has no bytes)." in warnings
+
+
+def test_a_planted_fault_is_named_by_its_classes_and_videos(tmp_path, caplog):
+    names = [f"name {number}" for number in range(8)]
+    (tmp_path / "names.txt").write_text("\n".join(names) + "\n")
+    table, _ = relabel(TABLE, {2: 5})
+    write_evaluation(tmp_path / "eval", table)
+    assert report(tmp_path / "eval", "DATA.CLASS_NAMES", str(tmp_path / "names.txt")) == 0
+    [warning] = [record.getMessage() for record in caplog.records if "check their labels" in record.getMessage()]
+    page = (tmp_path / "report" / "index.html").read_text()
+    content = json.loads((tmp_path / "report" / "report.json").read_text())
+    assert warning == content["findings"][0]["text"]
+    assert 'listed as "name 5" are recognised as "name 2"' in warning
+    assert "check their labels" in page
+
+
+def test_a_comparison_with_itself_is_undecided_or_passes_and_says_so(tmp_path, caplog):
+    write_evaluation(tmp_path / "eval", TABLE)
+    caplog.set_level("INFO")
+    assert report(tmp_path / "eval", "--compare", str(tmp_path / "eval")) == 0
+    assert "PASS" in caplog.text
+
+
+@pytest.mark.parametrize("folder", ["nothing", "file"])
+def test_a_folder_that_is_none_is_status_2(folder, tmp_path, caplog):
+    (tmp_path / "file").touch()
+    assert report(tmp_path / folder) == 2
+    assert folder in caplog.text
+
+
+def test_folders_are_required(capsys):
+    with pytest.raises(SystemExit) as ended:
+        x3d_report.main([])
+    assert ended.value.code == 2
+    assert "--results, --output" in capsys.readouterr().err

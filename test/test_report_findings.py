@@ -1,0 +1,129 @@
+import dataclasses
+from typing import Any
+
+import numpy as np
+import pytest
+
+from demo.made_up_run import leave_out, make_run
+from test.tables import score_table
+from test.test_label_check import relabel
+from x3d.dataset.class_names import ClassNames
+from x3d.report.document import build_report
+from x3d.scoring import measure_accuracy
+from x3d.scoring.table import Failure, ScoreTable
+
+
+def findings(table: ScoreTable) -> dict[str, list[str]]:
+    """Return the texts by kind, in order."""
+    names = ClassNames([f"n{number}" for number in range(table.num_classes)], "")
+    accuracy = measure_accuracy(table, allow_missing=True) if table.labelled.any() else None
+    found: dict[str, list[str]] = {}
+    for finding in build_report(table, accuracy, names)["findings"]:
+        found.setdefault(finding["kind"], []).append(finding["text"])
+    return found
+
+
+def predicted(labels: Any, classes: Any, num_classes: int = 4, **changes: Any) -> ScoreTable:
+    """Make a run with certain predictions, a small share of each probability for the other classes."""
+    scores = np.linspace(0.01, 0.02, num_classes, dtype=np.float32) + np.zeros((len(labels), 1), np.float32)
+    scores[np.arange(len(labels)), classes] = 0.94
+    return score_table(scores, labels, **changes)
+
+
+def test_wrong_labels_are_reported_with_both_names_and_the_number_of_videos():
+    labels = np.repeat(np.arange(4), 50)
+    classes = labels.copy()
+    classes[:15] = 2
+    assert findings(predicted(labels, classes))["labels"] == [
+        '15 of 50 videos listed as "n0" are recognised as "n2", 15 of them without any doubt: check their labels.'
+    ]
+
+
+def test_several_views_and_the_other_direction_are_part_of_the_sentence():
+    labels = np.repeat(np.arange(4), 50)
+    classes = labels.copy()
+    classes[:15], classes[100:110] = 2, 0
+    views = classes[:, None].repeat(10, axis=1)
+    [text] = findings(predicted(labels, classes, view_classes=views, means=predicted(labels, classes).scores))["labels"]
+    assert text == (
+        '15 of 50 videos listed as "n0" are recognised as "n2", 15 of them without any doubt and by at least '
+        "8 of 10 views; the other way round it is 10 of 50: check their labels."
+    )
+
+
+def test_the_planted_fault_comes_first_and_a_clean_run_has_none():
+    clean = make_run(num_videos=2000, num_classes=20, num_views=10)
+    assert "labels" not in findings(clean)
+    found = findings(relabel(clean, {3: 11})[0])
+    assert next(iter(found)) == "labels"
+    assert '"n3"' in found["labels"][0]
+    assert '"n11"' in found["labels"][0]
+
+
+def test_failed_videos_are_counted_by_their_most_frequent_reasons():
+    reasons = ["empty"] * 3 + ["damaged"] * 2 + ["", "missing", "truncated"]
+    failures = {4 + n: Failure(reason, "text") for n, reason in enumerate(reasons)}
+    table = predicted(np.arange(4), np.arange(4), listed_labels=np.zeros(12, int), failures=failures)
+    assert findings(table)["failures"] == [
+        "8 of 12 listed videos have no scores: 3 empty (the file has no bytes), 2 damaged (parts of the file cannot be "
+        "decoded), 1 incomplete (views are missing, and nothing records why), 2 for other reasons."
+    ]
+    one = leave_out(make_run(num_videos=1200, num_classes=4, num_views=2), [3])
+    assert findings(one)["failures"] == ["1 of 1,200 listed videos has no scores: 1 empty (the file has no bytes)."]
+
+
+def test_a_class_far_below_the_rest_is_named():
+    labels = np.repeat(np.arange(4), 50)
+    classes = labels.copy()
+    classes[:30] = np.arange(30) % 3 + 1
+    scores = predicted(labels, classes).scores
+    scores[:30] = 0.24 + 0.04 * np.eye(4, dtype=np.float32)[classes[:30]]
+    found = findings(score_table(scores, labels))
+    assert found["class"] == [
+        '"n0" is clearly the class with the lowest accuracy: 20 of 50 videos correct (40.0 %, 95 % interval 27.6 to '
+        '53.8); 10 are recognised as "n1".'
+    ]
+
+
+def test_equal_classes_have_no_lowest():
+    for seed in range(20):
+        assert "class" not in findings(make_run(num_videos=800, num_classes=8, num_views=2, seed=seed, signal=3.5))
+
+
+@pytest.mark.parametrize(("share_correct", "text"), [(0.5, "too high"), (1.0, "too low")])
+def test_miscalibration_is_reported_with_its_direction(share_correct, text):
+    labels = np.tile(np.arange(4), 100)
+    classes = np.where(np.arange(400) % 20 < 20 * share_correct, labels, (labels + 1) % 4)
+    table = predicted(labels, classes)
+    scores = 0.1 + 0.6 * np.eye(4, dtype=np.float32)[classes]
+    [sentence] = findings(dataclasses.replace(table, scores=scores))["calibration"]
+    assert text in sentence
+    assert f"the mean is 70.0 %, and {100 * share_correct:.1f} % of the videos are correct" in sentence
+
+
+def test_means_of_several_views_are_expected_to_be_too_low():
+    [sentence] = findings(make_run(num_videos=2000, num_classes=20, num_views=10))["calibration"]
+    assert sentence.startswith("The probabilities are too low, as means of several views are: ")
+
+
+def test_a_calibrated_run_has_no_finding():
+    random = np.random.default_rng(0)
+    confidences = random.uniform(0.5, 1, 2000).astype(np.float32)
+    labels = (random.random(2000) > confidences).astype(int)
+    assert findings(score_table(np.stack([confidences, 1 - confidences], axis=1), labels)) == {}
+
+
+def test_views_that_disagree_in_many_videos_are_a_finding():
+    labels = np.zeros(20, int)
+    views = np.zeros((20, 3), int)
+    views[:3, 1:] = [1, 2]
+    scores = np.tile(np.array([0.9, 0.05, 0.05], np.float32), (20, 1))
+    table = score_table(scores, labels, view_classes=views, means=scores)
+    assert findings(table)["views"] == [
+        "In 3 of 20 videos fewer than half of the 3 views agree with the video's class; 3 of them are correct."
+    ]
+    without = dataclasses.replace(table, labels=labels - 1, listed_labels=labels - 1)
+    [text] = findings(without)["views"]
+    assert text == "In 3 of 20 videos fewer than half of the 3 views agree with the video's class."
+    views[0] = 0
+    assert "views" not in findings(table)

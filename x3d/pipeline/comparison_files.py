@@ -1,0 +1,153 @@
+"""Write a comparison as files: JSON, csv, Markdown for a pull request, and JUnit xml for continuous integration."""
+
+import itertools
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+from x3d.errors import one_line
+from x3d.files import printable
+from x3d.pipeline.comparison_text import NO_LABELS, RUNS, describe_agreement, describe_comparison, format_share
+from x3d.scoring.noninferiority import Verdict
+from x3d.storage.atomic import replace_file, write_all, write_json
+from x3d.storage.csv_file import path_cell, text_cell, write_csv
+from x3d.storage.output_folder import open_output
+
+SCHEMA = 1
+NAMES = ("comparison.json", "flips.csv", "summary.md", "junit.xml")
+OWN_KEYS = frozenset(["reference", "candidate", "decision", "schema"])
+"""Of every comparison.json, to recognise a file of the user by."""
+MAX_ROWS = 20
+"""Rows of a table in summary.md."""
+FLIP_COLUMNS = (
+    *("path", "label", "label_name", "reference", "reference_name", "reference_probability"),
+    *("candidate", "candidate_name", "candidate_probability", "kind"),
+)
+JUNIT_TEST = "top-1 drops by less than the margin"
+FLIPS_SHOWN = ("video", "label", *RUNS, "kind")
+CLASS_COLUMNS = ("class", "videos", "lost", "gained", "drop, points", "95 % interval")
+_NOT_XML = re.compile("[\ufffe\uffff]")
+"""Characters that xml does not have, beside those that `printable` escapes."""
+
+
+def open_comparison(folder: str) -> Path:
+    """Open the folder of a comparison, and remove an earlier one from it.
+
+    Raises:
+        InputError: as open_output.
+    """
+    return open_output(folder, NAMES, OWN_KEYS)
+
+
+def write_comparison(folder: Path, content: Mapping[str, Any], flips: Iterable[Mapping[str, Any]]) -> None:
+    """Write the files of a comparison, each of them whole.
+
+    Args:
+        content: of comparison_to_dict.
+        flips: all of them.
+    Raises:
+        OSError: a file cannot be written; the error names it.
+    """
+    write_json(folder / NAMES[0], {"schema": SCHEMA, **content})
+    write_csv(folder / NAMES[1], flip_rows(flips))
+    for name, text in ((NAMES[2], format_summary(content)), (NAMES[3], format_junit(content))):
+        with replace_file(folder / name) as file:
+            write_all(file.fileno(), text.encode())
+
+
+def flip_rows(flips: Iterable[Mapping[str, Any]]) -> Iterator[Sequence[object]]:
+    """Yield the header and a row per video with two best classes."""
+    yield FLIP_COLUMNS
+    for flip in flips:
+        label = flip["label"] if flip["label_name"] else ""
+        yield [path_cell(flip["path"]), label, *(_cell(flip[column]) for column in FLIP_COLUMNS[2:])]
+
+
+def _cell(value: object) -> object:
+    if isinstance(value, float):
+        return f"{value:.6g}"
+    return text_cell(value) if isinstance(value, str) else value
+
+
+def format_summary(content: Mapping[str, Any]) -> str:
+    """Format a comparison as Markdown for a pull request; names are code, so that they cannot be markup."""
+    decision = content["decision"]
+    lines = [f"## x3d_compare: {decision['verdict']}", "", decision["text"]] if decision else [f"## {NO_LABELS}"]
+    lines += ["", *_table(("", *RUNS), _run_rows(content))]
+    lines += ["", *(f"- {text}" for text in describe_agreement(content))]
+    if content["classes"]:
+        rows = map(_class_row, content["classes"])
+        lines += ["", "### Classes", "", *_table(CLASS_COLUMNS, rows, len(content["classes"]), "comparison.json")]
+    if content["flips"]:
+        num_flips = content["num_videos"] - content["agreement"]["num_agreeing"]
+        rows = map(_flip_row, content["flips"])
+        lines += ["", "### Videos with another top-1", "", *_table(FLIPS_SHOWN, rows, num_flips, "flips.csv")]
+    for title, texts in (("Left out", content["left_out"]), ("Differences", content["differences"])):
+        if texts:
+            lines += ["", f"### {title}", "", *(f"- {_code(text)}" for text in texts)]
+    return "\n".join([*lines, ""])
+
+
+def _run_rows(content: Mapping[str, Any]) -> Iterator[Sequence[object]]:
+    runs = [content[run] for run in RUNS]
+    yield "folder", *(_code(run["folder"]) for run in runs)
+    if content["decision"]:
+        yield "top-1", *(format_share(run["top1"]) for run in runs)
+        yield "top-5", *(format_share(run["top5"]) for run in runs)
+        yield "right in this run only", content["lost"], content["gained"]
+        yield "right in this run only, five best classes", content["top5_lost"], content["top5_gained"]
+
+
+def _class_row(row: Mapping[str, Any]) -> Sequence[object]:
+    limits = f"{row['low_points']:.2f} to {row['high_points']:.2f}"
+    return _code(row["name"]), row["num_videos"], row["lost"], row["gained"], f"{row['drop_points']:.2f}", limits
+
+
+def _flip_row(flip: Mapping[str, Any]) -> Sequence[object]:
+    runs = (f"{_code(flip[f'{run}_name'])} {flip[f'{run}_probability']:.2f}" for run in RUNS)
+    return _code(flip["path"]), _code(flip["label_name"]), *runs, flip["kind"]
+
+
+def _table(columns: Sequence[str], rows: Iterable[Sequence[object]], total: int = 0, source: str = "") -> Iterator[str]:
+    """Yield the lines of a table: its first rows, and how many more of the total another file has."""
+    yield f"| {' | '.join(columns)} |"
+    yield "|---" * len(columns) + "|"
+    for row in itertools.islice(rows, MAX_ROWS):
+        yield f"| {' | '.join(map(str, row))} |"
+    if total > MAX_ROWS:
+        yield f"\n{total - MAX_ROWS} more: {source}"
+
+
+def _code(text: str) -> str:
+    """Format a name as code, in which nothing is markup, in the cell of a table too."""
+    escaped = one_line(printable(text)).replace("`", r"\x60").replace("|", r"\x7c")
+    return f"`{escaped}`" if escaped.strip() else ""
+
+
+def format_junit(content: Mapping[str, Any]) -> str:
+    """Format a comparison as a JUnit test that fails unless the verdict is PASS, and is skipped without labels.
+
+    UNDECIDED is a failure too: most servers show a build with skipped tests as passed.
+    """
+    decision = content["decision"]
+    passed = decision and decision["verdict"] == Verdict.PASS
+    failures, skipped = int(bool(decision) and not passed), int(not decision)
+    suites = ElementTree.Element("testsuites")
+    counts = {"tests": "1", "failures": str(failures), "errors": "0", "skipped": str(skipped)}
+    suite = ElementTree.SubElement(suites, "testsuite", {"name": "x3d_compare", **counts})
+    test = ElementTree.SubElement(suite, "testcase", {"classname": "x3d_compare", "name": JUNIT_TEST})
+    if failures:
+        attributes = {"type": str(decision["verdict"]), "message": decision["text"]}
+        ElementTree.SubElement(test, "failure", attributes).text = _xml_text(describe_comparison(content))
+    elif skipped:
+        ElementTree.SubElement(test, "skipped", {"message": NO_LABELS})
+    else:
+        ElementTree.SubElement(test, "system-out").text = _xml_text(describe_comparison(content))
+    ElementTree.indent(suites)
+    return ElementTree.tostring(suites, encoding="unicode") + "\n"
+
+
+def _xml_text(lines: Sequence[str]) -> str:
+    return _NOT_XML.sub("?", printable("\n".join(map(one_line, lines))))

@@ -1,0 +1,137 @@
+"""Describe a comparison in sentences: the verdict, what changed, and how the conditions of the runs differ."""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from x3d.errors import counted, shorten_list
+from x3d.report.document import flatten
+from x3d.scoring.comparison import Comparison
+from x3d.scoring.noninferiority import MAX_VIDEOS, Decision, Verdict, smallest_passing
+
+FEW_FLIPS = 0.01
+"""A share of flips, for an example of how many videos pass with them."""
+RUNS = ("reference", "candidate")
+NO_LABELS = "no compared video has a label, so there is no verdict, only agreement"
+_CONTAINERS = re.compile(r"^((provenance|views|config)\.)+")
+"""Keys of the conditions of results whose content an evaluation records without them."""
+_NOT_COMPARED = {
+    *("config_digest", "not_checked", "outfmt", "score_format", "outputs", "X3D_POSTPROCESS.SOFTMAX"),
+    *("num_classes", "num_videos", "views_per_video"),
+}
+"""Conditions that repeat others, do not change scores, or are compared when the videos are paired."""
+
+
+def describe_decision(comparison: Comparison) -> str:
+    """Describe the verdict in one sentence, and what would decide it.
+
+    Args:
+        comparison: one with a decision.
+    """
+    decision = comparison.decision
+    assert decision
+    videos, margin = counted(comparison.num_labelled, "video"), f"{decision.margin_points:g}"
+    if decision.verdict is Verdict.UNDECIDED and not (comparison.lost | comparison.gained).any():
+        enough, with_flips = (
+            number or f"more than {MAX_VIDEOS}"
+            for number in (decision.num_videos_to_decide, smallest_passing(FEW_FLIPS, decision.margin_points))
+        )
+        return (
+            f"UNDECIDED: {videos} cannot show a loss below {margin} points; {enough} without any flip would, or "
+            f"{with_flips} with 1 % of flips, as many lost as gained"
+        )
+    drop = f"{decision.drop_points:.3f} points on {videos}"
+    limits = f"one-sided 95 % limits {decision.low_points:.3f} and {decision.high_points:.3f}"
+    return f"{decision.verdict}: the drop of top-1 is {drop}, with {limits}; {_conclude(decision, margin)}"
+
+
+def _conclude(decision: Decision, margin: str) -> str:
+    if decision.verdict is Verdict.PASS:
+        return f"the upper one is below the margin of {margin}"
+    if decision.verdict is Verdict.FAIL:
+        return f"the lower one is above the margin of {margin}"
+    number = f"{decision.num_videos_to_decide} videos" if decision.num_videos_to_decide else "no number of videos"
+    return f"the margin of {margin} is between them; with the same shares of lost and gained {number} would decide"
+
+
+def describe_comparison(content: Mapping[str, Any]) -> list[str]:
+    """Describe what a reader must know, in a handful of sentences.
+
+    Args:
+        content: of comparison.json.
+    """
+    decision = content["decision"]
+    accuracy = _describe_accuracy(content) if decision else []
+    return [*accuracy, *describe_agreement(content), decision["text"] if decision else NO_LABELS]
+
+
+def _describe_accuracy(content: Mapping[str, Any]) -> list[str]:
+    runs = [
+        f"{run} {content[run]['folder']}: top-1 {format_share(content[run]['top1'])}, "
+        f"top-5 {format_share(content[run]['top5'])}"
+        for run in RUNS
+    ]
+    classes = [
+        f"{row['name']} ({row['lost']} of {row['num_videos']}, {row['gained']} gained)"
+        for row in content["classes"]
+        if row["lost"]
+    ]
+    flips = f"{_count_flips(content, 'lost')}, {_count_flips(content, 'gained')}"
+    return [
+        *runs,
+        f"{flips}; exact McNemar p {content['mcnemar_p']:.2g}; among the five best classes "
+        f"{content['top5_lost']} lost, {content['top5_gained']} gained",
+        *([f"classes that lost most: {shorten_list(classes)}"] if classes else []),
+    ]
+
+
+def format_share(share: Mapping[str, Any]) -> str:
+    """Format a share with its counts and interval."""
+    counts = f"{share['num_correct']} of {share['num_videos']}"
+    return f"{share['percent']:.2f} % ({counts}, 95 % interval {share['low']:.2f} to {share['high']:.2f})"
+
+
+def _count_flips(content: Mapping[str, Any], kind: str) -> str:
+    """Count the lost or gained videos and name the first."""
+    paths = [flip["path"] for flip in content["flips"] if flip["kind"] == kind]
+    paths += ["" for _ in range(content[kind] - len(paths))]
+    return f"{counted(content[kind], 'video')} {kind}{f' ({shorten_list(paths)})' if paths else ''}"
+
+
+def describe_agreement(content: Mapping[str, Any]) -> list[str]:
+    """Describe what needs no labels: how far the best classes and the probabilities agree."""
+    agreement, views = content["agreement"], content["views"]
+    texts = [
+        f"{agreement['percent']:.2f} % of the videos have the same top-1 in both ({agreement['num_agreeing']} of "
+        f"{agreement['num_videos']}, 95 % interval {agreement['low']:.2f} to {agreement['high']:.2f}); probabilities "
+        f"differ by up to {content['max_difference']:.2g}, {content['mean_difference']:.2g} on average; KL divergence "
+        f"{content['kl_mean']:.2g} on average, 99th percentile {content['kl_p99']:.2g}"
+    ]
+    if views:
+        flips = f"; {views['lost']} views lost, {views['gained']} gained" if views["num_labelled"] else ""
+        texts.append(f"{views['percent']:.2f} % of the {views['num_views']} views have the same best class{flips}")
+    return texts
+
+
+def list_differences(reference: Mapping[str, Any], candidate: Mapping[str, Any]) -> list[str]:
+    """List what two runs were made with that differs; keys that only one records are one text together."""
+    ours, theirs = _flatten(reference), _flatten(candidate)
+    differences = [
+        f"{key}: {ours[key]} in the reference, {theirs[key]} in the candidate"
+        for key in sorted(ours.keys() & theirs.keys())
+        if ours[key] != theirs[key]
+    ]
+    for run, one, other in zip(RUNS, (ours, theirs), (theirs, ours), strict=True):
+        if alone := sorted(one.keys() - other.keys()):
+            differences.append(f"recorded of the {run} only: {', '.join(f'{key} {one[key]}' for key in alone)}")
+    return differences
+
+
+def _flatten(conditions: Mapping[str, Any]) -> dict[str, str]:
+    """Format the innermost keys as an evaluation records them; of results they are within others, the views' deepest.
+
+    `versions.x3d` of the views yields to that of their results.
+    """
+    flat = flatten(conditions)
+    found = {_CONTAINERS.sub("", key): flat[key] for key in sorted(flat, key=len, reverse=True)}
+    return {key: value for key, value in found.items() if key not in _NOT_COMPARED and value != "null"}

@@ -1,0 +1,108 @@
+"""What stands out in a report, as sentences for somebody who knows nothing of the run, the most important first."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from x3d.scoring.label_check import SuspiciousPair, find_suspicious_pairs, min_agreeing
+from x3d.scoring.predictions import Predictions
+
+MAX_PAIRS = 2
+MAX_REASONS = 3
+MIN_CLASSES = 3
+LOW_CLASS_QUANTILE = 0.25
+"""A class is clearly below the rest if its upper limit is below this quantile of the other classes' lower limits."""
+MAX_DIVIDED_SHARE = 0.1
+"""It is a finding if in more than this share of the videos fewer than half of the views agree."""
+
+
+def find_remarkable(predictions: Predictions, report: Mapping[str, Any]) -> list[dict[str, str]]:
+    """Name what stands out, each as kind, text and the part of the page that shows it.
+
+    Args:
+        report: report.json without its findings.
+    """
+    pairs = [] if report["warnings"] else find_suspicious_pairs(predictions)[:MAX_PAIRS]
+    explained = bool(report["warnings"] or pairs)
+    texts = {
+        ("class_order", "confusions"): report["warnings"],
+        ("comparison", "comparison"): _decision(report["comparison"]),
+        ("failures", "failures"): _failures(report["run"], report["failures"]),
+        ("labels", "confusions"): [_describe_pair(pair, report) for pair in pairs],
+        ("class", "classes"): [] if explained else _lowest_class(report["classes"]),
+        ("calibration", "calibration"): _calibration(report["calibration"], report["run"]["num_views"]),
+        ("views", "views"): _divided(report["run"]["num_scored"], report["views"]["agreement"]),
+    }
+    return [{"kind": kind, "text": text, "anchor": anchor} for (kind, anchor), found in texts.items() for text in found]
+
+
+def _decision(comparison: Mapping[str, Any] | None) -> Iterator[str]:
+    if comparison and comparison["decision"]:
+        yield comparison["decision"]["text"]
+
+
+def _failures(run: Mapping[str, Any], failures: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    if not failures:
+        return
+    reasons = [f"{row['num_videos']:,} {row['reason']} ({row['meaning']})" for row in failures[:MAX_REASONS]]
+    if others := sum(row["num_videos"] for row in failures[MAX_REASONS:]):
+        reasons.append(f"{others:,} for other reasons")
+    verb = "has" if run["num_failed"] == 1 else "have"
+    yield f"{run['num_failed']:,} of {run['num_listed']:,} listed videos {verb} no scores: {', '.join(reasons)}."
+
+
+def _describe_pair(pair: SuspiciousPair, report: Mapping[str, Any]) -> str:
+    num_views = report["run"]["num_views"]
+    views = f" and by at least {min_agreeing(num_views)} of {num_views} views" if num_views > 1 else ""
+    label, predicted = (f'"{report["classes"][number]["name"]}"' for number in (pair.label, pair.predicted))
+    reverse = f"; the other way round it is {pair.num_reverse:,} of {pair.num_predicted:,}" if pair.num_reverse else ""
+    return (
+        f"{pair.num_confused:,} of {_videos(pair.num_label)} listed as {label} are recognised as {predicted}, "
+        f"{pair.num_certain:,} of them without any doubt{views}{reverse}: check their labels."
+    )
+
+
+def _lowest_class(classes: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    known = [row for row in classes if row["num_videos"]]
+    if len(known) < MIN_CLASSES:
+        return
+    lowest = min(known, key=lambda row: row["high"])
+    others = [row["low"] for row in known if row is not lowest]
+    if lowest["high"] < np.quantile(others, LOW_CLASS_QUANTILE):
+        lost = lowest["lost_to"]
+        yield (
+            f'"{lowest["name"]}" is clearly the class with the lowest accuracy: {lowest["num_correct"]:,} of '
+            f"{_videos(lowest['num_videos'])} correct ({lowest['percent']:.1f} %, 95 % interval "
+            f'{lowest["low"]:.1f} to {lowest["high"]:.1f}); {lost["count"]:,} are recognised as "{lost["name"]}".'
+        )
+
+
+def _calibration(calibration: Mapping[str, Any] | None, num_views: int) -> Iterator[str]:
+    found = calibration["videos"] if calibration else None
+    if found and found["ece_percent"] > found["null_high_percent"]:
+        confidence, accuracy = found["mean_confidence_percent"], found["accuracy_percent"]
+        direction = "high" if confidence > accuracy else "low"
+        reason = ", as means of several views are" if direction == "low" and num_views > 1 else ""
+        yield (
+            f"The probabilities are too {direction}{reason}: the mean is {confidence:.1f} %, and {accuracy:.1f} % of "
+            f"the videos are correct (calibration error {found['ece_percent']:.1f} %; a perfectly calibrated run of "
+            f"this size shows {found['null_ece_percent']:.1f} %)."
+        )
+
+
+def _divided(num_videos: int, agreement: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    num_views = len(agreement) - 1
+    divided = [row for row in agreement if 2 * row["num_agreeing"] < num_views]
+    num_divided = sum(row["num_videos"] for row in divided)
+    if num_divided > MAX_DIVIDED_SHARE * num_videos:
+        num_labelled = sum(row["num_labelled"] for row in divided)
+        correct = f"; {sum(row['num_correct'] for row in divided):,} of them are correct" if num_labelled else ""
+        yield (
+            f"In {num_divided:,} of {_videos(num_videos)} fewer than half of the {num_views} views agree with "
+            f"the video's class{correct}."
+        )
+
+
+def _videos(number: int) -> str:
+    return f"{number:,} video{'' if number == 1 else 's'}"

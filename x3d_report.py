@@ -1,0 +1,79 @@
+"""Report a run: its score, classes, confusions, calibration, failed videos and errors, as a page and as tables.
+
+A folder of x3d_evaluate.py, or results of `python -m ais_bench` or `x3d_infer.py` -> a folder with index.html, which
+needs no network, report.json with every number of the page, predictions.csv, classes.csv, confusions.csv,
+calibration.csv and scores.npy. The page's path is the last line of stdout.
+
+    python x3d_report.py --cfg configs/X3D_S.yaml --results result_bs8 --output report/
+
+The expected videos are those that x3d_postprocess.py expects. Videos without results are reported as failed; the exit
+status is 1 then. --compare adds the comparison with another run, as x3d_compare.py makes it.
+"""
+
+if __name__ == "__main__":  # Ctrl-C must not interrupt the imports with a traceback
+    import _signal  # type: ignore[import-not-found]
+
+    _signal.pthread_sigmask(_signal.SIG_BLOCK, (_signal.SIGINT, _signal.SIGTERM))
+    from x3d.commands import report
+
+    report()
+
+import argparse
+import logging
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from x3d.cli import EXIT_DONE, EXIT_INCOMPLETE, log_accuracy, script_main
+
+if TYPE_CHECKING:
+    from fvcore.common.config import CfgNode
+
+logger = logging.getLogger(__name__)
+
+READS = (
+    "DATA.PATH_TO_DATA_DIR",
+    "DATA.PATH_LABEL_SEPARATOR",
+    "DATA.CLASS_NAMES",
+    "DATA.ENSEMBLE_METHOD",
+    "TEST.NUM_ENSEMBLE_VIEWS",
+    "TEST.NUM_SPATIAL_CROPS",
+    "MODEL.NUM_CLASSES",
+    "MODEL.HEAD_ACT",
+    "X3D_POSTPROCESS.SOFTMAX",
+)
+
+FAULTS = ("failures", "labels")
+"""Kinds of findings that are logged as warnings."""
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options that name the folders."""
+    parser.add_argument("--results", required=True, metavar="DIR", help="folder of the run")
+    parser.add_argument("--output", required=True, metavar="DIR", help="folder to write the report to")
+    parser.add_argument("--compare", default="", metavar="DIR", help="folder of another run to compare this one with")
+    parser.add_argument(
+        "--common", action="store_true", help="compare what both runs have, instead of rejecting other videos"
+    )
+
+
+def run(cfg: "CfgNode", args: argparse.Namespace) -> int:
+    """Write the report, log what stands out, and print where the page is."""
+    from x3d.console import print_result
+    from x3d.dataset.class_names import ClassNames
+    from x3d.pipeline.postprocess import ScoringSettings
+    from x3d.pipeline.report import write_report
+
+    names = ClassNames.from_cfg(cfg)
+    report = write_report(args.results, args.output, ScoringSettings.from_cfg(cfg), names, args.compare, args.common)
+    if report.accuracy:
+        log_accuracy(report.accuracy)
+    for finding in report.content["findings"]:
+        if finding["kind"] != "class_order":  # the accuracy's warning
+            logger.log(logging.WARNING if finding["kind"] in FAULTS else logging.INFO, "%s", finding["text"])
+    logger.info("report: open %s in a browser", report.page)
+    print_result(str(report.page))
+    return EXIT_DONE if report.complete else EXIT_INCOMPLETE
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    return script_main(__doc__, run, argv, reads=READS, add_options=add_options)
