@@ -21,6 +21,7 @@ if __name__ == "__main__":  # Ctrl-C must not interrupt the imports with a trace
     compare()
 
 import argparse
+import contextlib
 import json
 import logging
 from collections.abc import Mapping, Sequence
@@ -70,23 +71,23 @@ def run(cfg: "CfgNode", args: argparse.Namespace) -> int:
     from x3d.pipeline.comparison_text import describe_comparison
     from x3d.pipeline.postprocess import ScoringSettings
 
-    output = open_comparison(args.output) if args.output else None
-    if not 0 < args.margin < 100:
-        raise InputError(f"--margin {args.margin:g} is no loss in points; give a number above 0 and below 100")
-    names, settings = ClassNames.from_cfg(cfg), ScoringSettings.from_cfg(cfg)
-    try:
-        comparison = compare(args.reference, args.candidate, settings, args.margin, args.common)
-    except ScoringError as error:  # its status, 1, would look like FAIL
-        raise InputError(str(error)) from error
-    content = comparison_to_dict(comparison, names)
-    _log(content, describe_comparison(content))
-    status = STATUS[content["decision"]["verdict"]] if content["decision"] else EXIT_DONE
-    if output:
+    with open_comparison(args.output) if args.output else contextlib.nullcontext() as output:
+        if not 0 < args.margin < 100:
+            raise InputError(f"--margin {args.margin:g} is no loss in points; give a number above 0 and below 100")
+        names, settings = ClassNames.from_cfg(cfg), ScoringSettings.from_cfg(cfg)
         try:
-            write_comparison(output, content, list_flips(comparison, names))
-            logger.info("files of the comparison: %s", output)
-        except OSError as error:
-            status = fail(f"{error.filename} cannot be written: {error.strerror}", EXIT_INCOMPLETE)
+            comparison = compare(args.reference, args.candidate, settings, args.margin, args.common)
+        except ScoringError as error:  # its status, 1, would look like FAIL
+            raise InputError(str(error)) from error
+        content = comparison_to_dict(comparison, names)
+        _log(content, describe_comparison(content))
+        status = STATUS[content["decision"]["verdict"]] if content["decision"] else EXIT_DONE
+        if output:
+            try:
+                write_comparison(output, content, list_flips(comparison, names))
+                logger.info("files of the comparison: %s", output)
+            except OSError as error:
+                status = fail(f"{error.filename} cannot be written: {error.strerror}", EXIT_INCOMPLETE)
     print_result(json.dumps(result_line(content)))
     return status
 

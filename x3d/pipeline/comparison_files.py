@@ -3,6 +3,7 @@
 import itertools
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -32,8 +33,8 @@ _NOT_XML = re.compile("[\ufffe\uffff]")
 """Characters that xml does not have, beside those that `printable` escapes."""
 
 
-def open_comparison(folder: str) -> Path:
-    """Open the folder of a comparison, and remove an earlier one from it.
+def open_comparison(folder: str) -> AbstractContextManager[Path]:
+    """Open the folder of a comparison until the block ends, and remove an earlier one from it.
 
     Raises:
         InputError: as open_output.
