@@ -83,8 +83,8 @@ def _calibration(calibration: Mapping[str, Any] | None, num_views: int) -> Itera
     if found and found["ece_percent"] > found["null_high_percent"]:
         yield (
             f"The probabilities are {_describe_direction(found, num_views)}: the mean is "
-            f"{found['mean_confidence_percent']:.1f} %, and {found['accuracy_percent']:.1f} % of the videos are correct "
-            f"(calibration error {found['ece_percent']:.1f} %; a perfectly calibrated run of this size shows "
+            f"{found['mean_confidence_percent']:.1f} %, and {found['accuracy_percent']:.1f} % of the videos are "
+            f"correct (calibration error {found['ece_percent']:.1f} %; a perfectly calibrated run of this size shows "
             f"{found['null_ece_percent']:.1f} %)."
         )
 
