@@ -95,6 +95,8 @@ def run(cfg: "CfgNode", args: argparse.Namespace) -> int:
 def _log(content: Mapping[str, Any], sentences: Sequence[str]) -> None:
     if content["num_left_out"]:
         logger.warning("videos not compared: %d\n%s", content["num_left_out"], format_problems(content["left_out"]))
+    for warning in content["warnings"]:
+        logger.warning(warning)
     if content["differences"]:
         logger.info("the runs differ in\n%s", format_problems(content["differences"]))
     for sentence in sentences:

@@ -24,7 +24,7 @@ from x3d.pipeline.comparison_files import (
     open_comparison,
     write_comparison,
 )
-from x3d.pipeline.comparison_text import describe_agreement
+from x3d.pipeline.comparison_text import BY_POSITION, describe_agreement
 from x3d.scoring.comparison import compare_tables
 
 HOSTILE = [
@@ -112,6 +112,8 @@ SUMMARY = """\
 
 {verdict}
 
+Warning: {warning}
+
 |  | reference | candidate |
 |---|---|---|
 | folder | `run\\x7c<b>` | `run\\x7c<b>` |
@@ -140,11 +142,11 @@ SUMMARY = """\
 def test_the_summary_is_markdown_with_the_verdict_first():
     content, _ = content_of(4, 1)
     verdict, agreement = content["decision"]["text"], describe_agreement(content)
-    assert format_summary(content) == SUMMARY.format(verdict=verdict, agreement=agreement)
+    assert format_summary(content) == SUMMARY.format(verdict=verdict, agreement=agreement, warning=BY_POSITION)
 
 
 def test_the_summary_without_labels_has_no_accuracy():
-    content, _ = content_of(4, 1, labels=-1)
+    content, _ = content_of(4, 1, labels=-1, paths=list("abcd"))
     lines = format_summary(content).splitlines()
     assert lines[0] == "## no compared video has a label, so there is no verdict, only agreement"
     assert lines[2:6] == [
@@ -153,7 +155,7 @@ def test_the_summary_without_labels_has_no_accuracy():
         r"| folder | `run\x7c<b>` | `run\x7c<b>` |",
         "",
     ]
-    assert lines[-1] == "| `video 0` |  | `class 0` 1.00 | `class 1` 1.00 | changed |"
+    assert lines[-1] == "| `a` |  | `class 0` 1.00 | `class 1` 1.00 | changed |"
 
 
 @pytest.mark.parametrize("lost", [20, 21, 250])
