@@ -71,12 +71,13 @@ def run(cfg: "CfgNode", args: argparse.Namespace) -> int:
     from x3d.pipeline.comparison_text import describe_comparison
     from x3d.pipeline.postprocess import ScoringSettings
 
-    with open_comparison(args.output) if args.output else contextlib.nullcontext() as output:
+    runs = args.reference, args.candidate
+    with open_comparison(args.output, runs) if args.output else contextlib.nullcontext() as output:
         if not 0 < args.margin < 100:
             raise InputError(f"--margin {args.margin:g} is no loss in points; give a number above 0 and below 100")
         names, settings = ClassNames.from_cfg(cfg), ScoringSettings.from_cfg(cfg)
         try:
-            comparison = compare(args.reference, args.candidate, settings, args.margin, args.common)
+            comparison = compare(*runs, settings, args.margin, args.common)
         except ScoringError as error:  # its status, 1, would look like FAIL
             raise InputError(str(error)) from error
         content = comparison_to_dict(comparison, names)

@@ -78,3 +78,15 @@ def test_an_error_of_the_block_is_not_one_of_the_folder(tmp_path):
     with pytest.raises(OSError, match="full"), open_output(str(tmp_path), NAMES, KEYS):
         raise OSError("full")
     assert os.listdir(tmp_path) == []
+
+
+@pytest.mark.parametrize("inside", [".", "report", "a/../report"])
+def test_a_folder_within_that_of_a_run_is_rejected(inside, tmp_path):
+    (tmp_path / "eval").mkdir()
+    output = str(tmp_path / "eval" / inside)
+    match = "lies in .*eval, which holds nothing but a run; give another folder"
+    with pytest.raises(InputError, match=match), open_output(output, NAMES, KEYS, ("", str(tmp_path / "eval"))):
+        pass
+    assert os.listdir(tmp_path / "eval") == []
+    with open_output(str(tmp_path / "eval2"), NAMES, KEYS, ("", str(tmp_path / "eval"))) as folder:
+        assert folder.is_dir()

@@ -33,13 +33,15 @@ _NOT_XML = re.compile("[\ufffe\uffff]")
 """Characters that xml does not have, beside those that `printable` escapes."""
 
 
-def open_comparison(folder: str) -> AbstractContextManager[Path]:
+def open_comparison(folder: str, runs: Sequence[str] = ()) -> AbstractContextManager[Path]:
     """Open the folder of a comparison until the block ends, and remove an earlier one from it.
 
+    Args:
+        runs: folders of the runs that are compared.
     Raises:
         InputError: as open_output.
     """
-    return open_output(folder, NAMES, OWN_KEYS)
+    return open_output(folder, NAMES, OWN_KEYS, runs)
 
 
 def write_comparison(folder: Path, content: Mapping[str, Any], flips: Iterable[Mapping[str, Any]]) -> None:

@@ -70,7 +70,7 @@ def write_report(
         ScoringError: views are unexpected or unusable, or no video has all its views.
         OSError: a file cannot be written; the error names it.
     """
-    with open_output(output, NAMES, OWN_KEYS) as target:
+    with open_output(output, NAMES, OWN_KEYS, (folder, compare_with)) as target:
         table = read_complete(folder, settings)
         if not len(table.videos):
             raise ScoringError(f"{folder} is not reported: no video has all its views")

@@ -11,7 +11,7 @@ from x3d.storage.atomic import check_replaceable, remove_leftovers, sync_folder,
 
 
 @contextlib.contextmanager
-def open_output(folder: str, names: Sequence[str], keys: AbstractSet[str]) -> Iterator[Path]:
+def open_output(folder: str, names: Sequence[str], keys: AbstractSet[str], runs: Sequence[str] = ()) -> Iterator[Path]:
     """Yield a folder, new or without the files of an earlier run, and hold its lock.
 
     The files are removed first, because they would look current if this run fails.
@@ -20,11 +20,15 @@ def open_output(folder: str, names: Sequence[str], keys: AbstractSet[str]) -> It
         names: of the files that will be written; the first is a JSON object by which the folder is recognised, so it
             is to be written first and is removed last.
         keys: that this object has.
+        runs: folders of the runs that are read; empty names are ignored.
     Raises:
-        InputError: the folder holds anything else than an earlier run's files, is in use, or cannot be created or
-            written.
+        InputError: the folder lies in that of a run, which must hold nothing else, holds anything else than an earlier
+            run's files, is in use, or cannot be created or written.
     """
     root = Path(folder)
+    for run in filter(None, runs):
+        if root.resolve().is_relative_to(Path(run).resolve()):
+            raise InputError(f"--output {folder} lies in {run}, which holds nothing but a run; give another folder")
     with contextlib.ExitStack() as stack:
         try:
             root.mkdir(parents=True, exist_ok=True)
