@@ -44,7 +44,7 @@ def write_evaluation(folder: Path, table: ScoreTable, **made_with: Any) -> Path:
     return folder
 
 
-def write_result_files(folder: Path, table: ScoreTable) -> None:
+def write_result_files(folder: Path, table: ScoreTable) -> Path:
     """Write a result file per view: the probabilities of its video, with the view's best class as the best one."""
     folder.mkdir(parents=True)
     for row, video in enumerate(table.videos.tolist()):
@@ -54,3 +54,4 @@ def write_result_files(folder: Path, table: ScoreTable) -> None:
             probabilities[[highest, best]] = probabilities[[best, highest]]
             name = f"{video * table.num_views + view}_{table.labels[row]}_0.bin"
             np.asarray(probabilities, np.float32).tofile(folder / name)
+    return folder
