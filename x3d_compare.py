@@ -28,6 +28,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from x3d.cli import EXIT_DONE, EXIT_INCOMPLETE, EXIT_UNDECIDED, fail, script_main
+from x3d.config.keys import SCORING_KEYS
 from x3d.console import print_result
 from x3d.errors import InputError, ScoringError, format_problems
 
@@ -36,17 +37,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-READS = (
-    "DATA.PATH_TO_DATA_DIR",
-    "DATA.PATH_LABEL_SEPARATOR",
-    "DATA.CLASS_NAMES",
-    "DATA.ENSEMBLE_METHOD",
-    "TEST.NUM_ENSEMBLE_VIEWS",
-    "TEST.NUM_SPATIAL_CROPS",
-    "MODEL.NUM_CLASSES",
-    "MODEL.HEAD_ACT",
-    "X3D_POSTPROCESS.SOFTMAX",
-)
+READS = SCORING_KEYS
 STATUS = {"PASS": EXIT_DONE, "FAIL": EXIT_INCOMPLETE, "UNDECIDED": EXIT_UNDECIDED}
 
 
