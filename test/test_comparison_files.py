@@ -104,7 +104,7 @@ def test_the_csv_has_every_flip_and_no_formula(hostile):
 def test_the_csv_leaves_a_missing_label_empty():
     _, flips = content_of(2, 1, labels=-1)
     [_, row] = flip_rows(flips)
-    assert list(row)[:3] == ["video 0", "", ""]
+    assert list(row)[:3] == ["video 0", None, None], "write_csv leaves None empty"
 
 
 SUMMARY = """\

@@ -144,7 +144,7 @@ def test_the_content_is_that_of_the_comparison():
         **{"candidate": 5, "candidate_name": "name 5", "candidate_probability": pytest.approx(0.6)},
     }
     assert [flip["kind"] for flip in content["flips"]] == ["lost", "gained", "changed"]
-    assert content["flips"][2]["label_name"] == ""
+    assert (content["flips"][2]["label"], content["flips"][2]["label_name"]) == (None, None)
 
 
 def test_the_flips_of_which_both_runs_are_confident_come_first():

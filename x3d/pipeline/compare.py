@@ -150,8 +150,8 @@ def list_flips(comparison: Comparison, names: "ClassNames") -> list[dict[str, An
         flips.append(
             {
                 "path": comparison.path(number),
-                "label": label,
-                "label_name": names.name(label) if label >= 0 else "",
+                "label": label if label >= 0 else None,
+                "label_name": names.name(label) if label >= 0 else None,
                 "reference": was,
                 "reference_name": names.name(was),
                 "reference_probability": float(ours.confidences[number]),
