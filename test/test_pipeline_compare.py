@@ -213,7 +213,7 @@ def test_a_verdict_has_its_limits_and_the_margin():
     ending = f"the same shares of lost and gained {decision.num_videos_to_decide} videos would decide"
     assert verdict(2, 1, 100).endswith(f"the margin of 0.735 is between them; with {ending}")
     assert verdict(1, 0, 100, 1.0).endswith(
-        "; with the same shares of lost and gained no number of videos would decide"
+        "; with the same shares of lost and gained no number up to 1000000000 videos would decide"
     )
 
 

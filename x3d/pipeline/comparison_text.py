@@ -54,8 +54,10 @@ def _conclude(decision: Decision, margin: str) -> str:
         return f"the upper one is below the margin of {margin}"
     if decision.verdict is Verdict.FAIL:
         return f"the lower one is above the margin of {margin}"
-    number = f"{decision.num_videos_to_decide} videos" if decision.num_videos_to_decide else "no number of videos"
-    return f"the margin of {margin} is between them; with the same shares of lost and gained {number} would decide"
+    number = decision.num_videos_to_decide or f"no number up to {MAX_VIDEOS}"
+    return (
+        f"the margin of {margin} is between them; with the same shares of lost and gained {number} videos would decide"
+    )
 
 
 def describe_comparison(content: Mapping[str, Any]) -> list[str]:
