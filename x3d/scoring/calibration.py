@@ -70,9 +70,8 @@ def calibrate(
     Args:
         confidences: (n,) float, probabilities of the predicted classes.
         correct: (n,) bool.
-        groups: (n,) int, numbers from 0, such as the video of each view. What belongs together is not independent, so
-            the bootstrap samples whole groups, the null level draws one number per group, and the limits of the bins
-            count groups. None: each video is its own.
+        groups: (n,) int, numbers from 0, such as the video of each view, whose members are not independent: bootstrap
+            and null level draw whole groups, and the limits of the bins count groups. None: each video is its own.
     Raises:
         ValueError: there are no videos.
     """
