@@ -194,6 +194,19 @@ KEYS = {f"{section}.{key.name}": key for section, keys in SECTIONS.items() for k
 OWN_KEYS = frozenset({"DATA.CLASS_NAMES"})
 """Keys of this suite in sections of PySlowFast."""
 
+SCORING_KEYS = (
+    "DATA.PATH_TO_DATA_DIR",
+    "DATA.PATH_LABEL_SEPARATOR",
+    "DATA.CLASS_NAMES",
+    "DATA.ENSEMBLE_METHOD",
+    "TEST.NUM_ENSEMBLE_VIEWS",
+    "TEST.NUM_SPATIAL_CROPS",
+    "MODEL.NUM_CLASSES",
+    "MODEL.HEAD_ACT",
+    "X3D_POSTPROCESS.SOFTMAX",
+)
+"""Keys that decide how the folder of a run is read and scored."""
+
 RENAMED = {
     "X3D_PREPROCESS.TIMEOUT": "X3D_WORKERS.TIMEOUT",
     "X3D_PREPROCESS.ON_ERROR": "X3D_WORKERS.ON_ERROR",

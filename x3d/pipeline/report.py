@@ -70,17 +70,17 @@ def write_report(
         ScoringError: views are unexpected or unusable, or no video has all its views.
         OSError: a file cannot be written; the error names it.
     """
-    target = open_output(output, NAMES, OWN_KEYS)
-    table = read_complete(folder, settings)
-    if not len(table.videos):
-        raise ScoringError(f"{folder} is not reported: no video has all its views")
-    accuracy = measure_accuracy(table, True, names.names) if table.labelled.any() else None
-    comparison = None
-    if compare_with:
-        compared = compare_tables(read_complete(compare_with, settings), table, MARGIN_POINTS, common)
-        comparison = comparison_to_dict(compared, names)
-    content = build_report(table, accuracy, names, comparison)
-    _write(target, table, content, names)
+    with open_output(output, NAMES, OWN_KEYS, (folder, compare_with)) as target:
+        table = read_complete(folder, settings)
+        if not len(table.videos):
+            raise ScoringError(f"{folder} is not reported: no video has all its views")
+        accuracy = measure_accuracy(table, True, names.names) if table.labelled.any() else None
+        comparison = None
+        if compare_with:
+            compared = compare_tables(read_complete(compare_with, settings), table, MARGIN_POINTS, common)
+            comparison = comparison_to_dict(compared, names)
+        content = build_report(table, accuracy, names, comparison)
+        _write(target, table, content, names)
     return Report(target / NAMES[-1], content, accuracy)
 
 
