@@ -27,7 +27,7 @@ import logging
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from x3d.cli import EXIT_DONE, EXIT_INCOMPLETE, EXIT_UNDECIDED, fail, script_main
+from x3d.cli import EXIT_DONE, EXIT_INCOMPLETE, EXIT_UNDECIDED, add_comparison_options, fail, script_main
 from x3d.config.keys import SCORING_KEYS
 from x3d.console import print_result
 from x3d.errors import InputError, ScoringError, format_problems
@@ -45,13 +45,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     """Add the options that name the runs and say how to compare them."""
     parser.add_argument("--reference", required=True, metavar="DIR", help="folder of the run to compare with")
     parser.add_argument("--candidate", required=True, metavar="DIR", help="folder of the run to judge")
-    parser.add_argument(
-        "--margin", type=float, default=0.735, metavar="POINTS", help="accepted loss of top-1 (default: 0.735 points)"
-    )
     parser.add_argument("--output", metavar="DIR", help="folder to write the comparison to")
-    parser.add_argument(
-        "--common", action="store_true", help="leave out what only one run lists or scored, instead of rejecting it"
-    )
+    add_comparison_options(parser)
 
 
 def run(cfg: "CfgNode", args: argparse.Namespace) -> int:
@@ -64,8 +59,6 @@ def run(cfg: "CfgNode", args: argparse.Namespace) -> int:
 
     runs = args.reference, args.candidate
     with open_comparison(args.output, runs) if args.output else contextlib.nullcontext() as output:
-        if not 0 < args.margin < 100:
-            raise InputError(f"--margin {args.margin:g} is no loss in points; give a number above 0 and below 100")
         names, settings = ClassNames.from_cfg(cfg), ScoringSettings.from_cfg(cfg)
         try:
             comparison = compare(*runs, settings, args.margin, args.common)
