@@ -54,7 +54,7 @@ def build_report(
         "conditions": flatten(table.conditions),
         "comparison": comparison,
     }
-    return {**report, "findings": find_remarkable(predictions, report)}
+    return {**report, "findings": find_remarkable(predictions, report, names)}
 
 
 def _run(table: ScoreTable, names: "ClassNames") -> dict[str, Any]:

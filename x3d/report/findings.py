@@ -1,15 +1,22 @@
 """What stands out in a report, as sentences for somebody who knows nothing of the run, the most important first."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from x3d.files import printable
+from x3d.report.folders import FolderConflict, find_folder_conflicts
 from x3d.scoring.label_check import SuspiciousPair, find_suspicious_pairs, min_agreeing
 from x3d.scoring.predictions import Predictions
 
+if TYPE_CHECKING:
+    from x3d.dataset.class_names import ClassNames
+
 MAX_PAIRS = 2
 MAX_REASONS = 3
+MIN_LOST = 5
+TOO_LOW = "too low"
 MIN_CLASSES = 3
 LOW_CLASS_QUANTILE = 0.25
 """A class is clearly below the rest if its upper limit is below this quantile of the other classes' lower limits."""
@@ -17,18 +24,23 @@ MAX_DIVIDED_SHARE = 0.1
 """It is a finding if in more than this share of the videos fewer than half of the views agree."""
 
 
-def find_remarkable(predictions: Predictions, report: Mapping[str, Any]) -> list[dict[str, str]]:
+def find_remarkable(predictions: Predictions, report: Mapping[str, Any], names: "ClassNames") -> list[dict[str, str]]:
     """Name what stands out, each as kind, text and the part of the page that shows it.
 
     Args:
         report: report.json without its findings.
     """
-    pairs = [] if report["warnings"] else find_suspicious_pairs(predictions)[:MAX_PAIRS]
-    explained = bool(report["warnings"] or pairs)
+    lost = _lost_classes(report["comparison"])
+    pairs = [] if report["warnings"] else find_suspicious_pairs(predictions)
+    pairs = [pair for pair in pairs if pair.label not in lost][:MAX_PAIRS]
+    conflicts = [] if report["warnings"] else find_folder_conflicts(predictions.table, names)
+    explained = bool(report["warnings"] or pairs or conflicts or lost)
     texts = {
         ("class_order", "confusions"): report["warnings"],
         ("comparison", "comparison"): _decision(report["comparison"]),
+        ("class_lost", "comparison"): list(lost.values())[:MAX_PAIRS],
         ("failures", "failures"): _failures(report["run"], report["failures"]),
+        ("folders", "confusions"): _describe_conflicts(conflicts, names),
         ("labels", "confusions"): [_describe_pair(pair, report) for pair in pairs],
         ("class", "classes"): [] if explained else _lowest_class(report["classes"]),
         ("calibration", "calibration"): _calibration(report["calibration"], report["run"]["num_views"]),
@@ -40,6 +52,38 @@ def find_remarkable(predictions: Predictions, report: Mapping[str, Any]) -> list
 def _decision(comparison: Mapping[str, Any] | None) -> Iterator[str]:
     if comparison and comparison["decision"]:
         yield comparison["decision"]["text"]
+
+
+def _lost_classes(comparison: Mapping[str, Any] | None) -> dict[int, str]:
+    """Describe the classes that the candidate lost, which a verdict over all classes may hide, by label.
+
+    The lower limit of the drop is above the margin, and it is at least of MIN_LOST videos: among 400 classes, a few
+    flips would come together by chance.
+    """
+    decision = comparison["decision"] if comparison else None
+    if not comparison or not decision:
+        return {}
+    return {
+        row["class"]: (
+            f'"{row["name"]}" lost {row["lost"]:,} of {_videos(row["num_videos"])} and gained {row["gained"]:,} '
+            f"against the reference: a drop of {row['drop_points']:.1f} points, 95 % interval "
+            f"{row['low_points']:.1f} to {row['high_points']:.1f}."
+        )
+        for row in comparison["classes"]
+        if row["lost"] - row["gained"] >= MIN_LOST and row["low_points"] > decision["margin_points"]
+    }
+
+
+def _describe_conflicts(conflicts: Sequence[FolderConflict], names: "ClassNames") -> Iterator[str]:
+    for conflict in conflicts[:MAX_PAIRS]:
+        verb = "lies" if conflict.num_videos == 1 else "lie"
+        yield (
+            f'{_videos(conflict.num_videos)} listed as "{names.name(conflict.label)}" {verb} in the folder of '
+            f'"{names.name(conflict.folder)}", such as {printable(conflict.path)}: check the list.'
+        )
+    if others := sum(conflict.num_videos for conflict in conflicts[MAX_PAIRS:]):
+        verb = "is" if others == 1 else "are"
+        yield f"{_videos(others)} more {verb} listed with another class than their folder's."
 
 
 def _failures(run: Mapping[str, Any], failures: Sequence[Mapping[str, Any]]) -> Iterator[str]:
@@ -59,7 +103,7 @@ def _describe_pair(pair: SuspiciousPair, report: Mapping[str, Any]) -> str:
     reverse = f"; the other way round it is {pair.num_reverse:,} of {pair.num_predicted:,}" if pair.num_reverse else ""
     return (
         f"{pair.num_confused:,} of {_videos(pair.num_label)} listed as {label} are recognised as {predicted}, "
-        f"{pair.num_certain:,} of them without any doubt{views}{reverse}: check their labels."
+        f"{pair.num_certain:,} of them as confidently as correct videos{views}{reverse}: check their labels."
     )
 
 
@@ -80,23 +124,24 @@ def _lowest_class(classes: Sequence[Mapping[str, Any]]) -> Iterator[str]:
 
 def _calibration(calibration: Mapping[str, Any] | None, num_views: int) -> Iterator[str]:
     found = calibration["videos"] if calibration else None
+    direction = _describe_direction(found) if found else ""
+    if direction == TOO_LOW and num_views > 1:  # by construction, as the mean of several views
+        return
     if found and found["ece_percent"] > found["null_high_percent"]:
         yield (
-            f"The probabilities are {_describe_direction(found, num_views)}: the mean is "
+            f"The probabilities are {direction}: the mean is "
             f"{found['mean_confidence_percent']:.1f} %, and {found['accuracy_percent']:.1f} % of the videos are "
             f"correct (calibration error {found['ece_percent']:.1f} %; a perfectly calibrated run of this size shows "
             f"{found['null_ece_percent']:.1f} %)."
         )
 
 
-def _describe_direction(found: Mapping[str, Any], num_views: int) -> str:
+def _describe_direction(found: Mapping[str, Any]) -> str:
     """Describe whether most of the calibration error has one sign, as the mean has."""
     excess = found["mean_confidence_percent"] - found["accuracy_percent"]
     if 2 * abs(excess) < found["ece_percent"]:
         return "too high for some videos and too low for others"
-    if excess > 0:
-        return "too high"
-    return "too low, as means of several views are" if num_views > 1 else "too low"
+    return "too high" if excess > 0 else TOO_LOW
 
 
 def _divided(num_videos: int, agreement: Sequence[Mapping[str, Any]]) -> Iterator[str]:
