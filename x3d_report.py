@@ -33,7 +33,7 @@ logger = logging.getLogger(__name__)
 
 READS = SCORING_KEYS
 
-FAULTS = ("failures", "labels")
+FAULTS = ("class_lost", "failures", "folders", "labels")
 """Kinds of findings that are logged as warnings."""
 
 
