@@ -26,11 +26,13 @@ import logging
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from x3d.cli import EXIT_DONE, EXIT_INCOMPLETE, EXIT_UNDECIDED, fail, script_main
+from x3d.cli import EXIT_DONE, EXIT_INCOMPLETE, EXIT_UNDECIDED, fail, folder_name, script_main
 from x3d.console import print_result
 from x3d.errors import InputError, ScoringError, format_problems
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from fvcore.common.config import CfgNode
 
 logger = logging.getLogger(__name__)
@@ -51,12 +53,16 @@ STATUS = {"PASS": EXIT_DONE, "FAIL": EXIT_INCOMPLETE, "UNDECIDED": EXIT_UNDECIDE
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Add the options that name the runs and say how to compare them."""
-    parser.add_argument("--reference", required=True, metavar="DIR", help="folder of the run to compare with")
-    parser.add_argument("--candidate", required=True, metavar="DIR", help="folder of the run to judge")
+    parser.add_argument(
+        "--reference", required=True, type=folder_name, metavar="DIR", help="folder of the run to compare with"
+    )
+    parser.add_argument(
+        "--candidate", required=True, type=folder_name, metavar="DIR", help="folder of the run to judge"
+    )
     parser.add_argument(
         "--margin", type=float, default=0.735, metavar="POINTS", help="accepted loss of top-1 (default: 0.735 points)"
     )
-    parser.add_argument("--output", metavar="DIR", help="folder to write the comparison to")
+    parser.add_argument("--output", type=folder_name, metavar="DIR", help="folder to write the comparison to")
     parser.add_argument(
         "--common", action="store_true", help="leave out what only one run lists or scored, instead of rejecting it"
     )
@@ -64,13 +70,21 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 def run(cfg: "CfgNode", args: argparse.Namespace) -> int:
     """Compare the folders and report the verdict."""
+    from x3d.pipeline.comparison_files import open_comparison
+
+    if args.output is None:
+        return _compare(cfg, args, None)
+    with open_comparison(args.output, [args.reference, args.candidate]) as output:
+        return _compare(cfg, args, output)
+
+
+def _compare(cfg: "CfgNode", args: argparse.Namespace, output: "Path | None") -> int:
     from x3d.dataset.class_names import ClassNames
     from x3d.pipeline.compare import compare, comparison_to_dict, list_flips
-    from x3d.pipeline.comparison_files import open_comparison, write_comparison
+    from x3d.pipeline.comparison_files import write_comparison
     from x3d.pipeline.comparison_text import describe_comparison
     from x3d.pipeline.postprocess import ScoringSettings
 
-    output = open_comparison(args.output) if args.output else None
     if not 0 < args.margin < 100:
         raise InputError(f"--margin {args.margin:g} is no loss in points; give a number above 0 and below 100")
     names, settings = ClassNames.from_cfg(cfg), ScoringSettings.from_cfg(cfg)

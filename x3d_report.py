@@ -23,7 +23,7 @@ import logging
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from x3d.cli import EXIT_DONE, EXIT_INCOMPLETE, log_accuracy, script_main
+from x3d.cli import EXIT_DONE, EXIT_INCOMPLETE, folder_name, log_accuracy, script_main
 
 if TYPE_CHECKING:
     from fvcore.common.config import CfgNode
@@ -48,9 +48,13 @@ FAULTS = ("failures", "labels")
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Add the options that name the folders."""
-    parser.add_argument("--results", required=True, metavar="DIR", help="folder of the run")
-    parser.add_argument("--output", required=True, metavar="DIR", help="folder to write the report to")
-    parser.add_argument("--compare", default="", metavar="DIR", help="folder of another run to compare this one with")
+    parser.add_argument("--results", required=True, type=folder_name, metavar="DIR", help="folder of the run")
+    parser.add_argument(
+        "--output", required=True, type=folder_name, metavar="DIR", help="folder to write the report to"
+    )
+    parser.add_argument(
+        "--compare", type=folder_name, metavar="DIR", help="folder of another run to compare this one with"
+    )
     parser.add_argument(
         "--common", action="store_true", help="compare what both runs have, instead of rejecting other videos"
     )

@@ -150,3 +150,18 @@ def test_class_names_are_read(run, reference, tmp_path):
     more = ["--output", str(tmp_path / "out"), "DATA.CLASS_NAMES", str(tmp_path / "names.txt")]
     assert compare(reference, candidate, *more) == 1
     assert "| `move " in (tmp_path / "out" / "summary.md").read_text()
+
+
+@pytest.mark.parametrize("option", ["--reference", "--candidate", "--output"])
+def test_an_empty_folder_such_as_of_an_unset_variable_is_status_2(option, reference, capsys):
+    with pytest.raises(SystemExit) as ended:
+        compare(reference, reference, option, "")
+    assert ended.value.code == 2
+    assert f"argument {option}: is empty; give a folder, or leave the option out" in capsys.readouterr().err
+
+
+def test_the_output_does_not_lie_within_a_compared_folder(reference, caplog):
+    before = sorted(reference.iterdir())
+    assert compare(reference, reference, "--output", str(reference / "compared")) == 2
+    assert "f32, a folder of a run; give another folder" in caplog.text
+    assert sorted(reference.iterdir()) == before

@@ -58,7 +58,8 @@ def hostile() -> tuple[dict[str, Any], list[dict[str, Any]]]:
 def test_all_files_are_written_and_replaced(tmp_path):
     for lost in (5, 0):
         content, flips = content_of(400, lost)
-        write_comparison(open_comparison(str(tmp_path / "out")), content, flips)
+        with open_comparison(str(tmp_path / "out"), []) as folder:
+            write_comparison(folder, content, flips)
         assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [
             *("comparison.json", "flips.csv", "junit.xml", "summary.md")
         ]
@@ -69,14 +70,15 @@ def test_all_files_are_written_and_replaced(tmp_path):
         assert len((tmp_path / "out" / "flips.csv").read_text().splitlines()) == 1 + lost
         assert saved.keys() | {"schema"} >= OWN_KEYS
     assert "PASS" in (tmp_path / "out" / "summary.md").read_text()
-    assert open_comparison(str(tmp_path / "out"))
+    with open_comparison(str(tmp_path / "out"), []):
+        pass
     assert list((tmp_path / "out").iterdir()) == []
 
 
 def test_a_folder_with_other_files_is_rejected(tmp_path):
     (tmp_path / "manifest.rows").touch()
     with pytest.raises(InputError, match=r"holds manifest\.rows and no comparison\.json; give another folder"):
-        open_comparison(str(tmp_path))
+        open_comparison(str(tmp_path), []).__enter__()
 
 
 def test_the_csv_has_every_flip_and_no_formula(hostile):

@@ -72,3 +72,22 @@ def test_folders_are_required(capsys):
         x3d_report.main([])
     assert ended.value.code == 2
     assert "--results, --output" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("option", ["--results", "--output", "--compare"])
+def test_an_empty_folder_such_as_of_an_unset_variable_is_status_2(option, tmp_path, capsys):
+    with pytest.raises(SystemExit) as ended:
+        report(tmp_path / "eval", option, "")
+    assert ended.value.code == 2
+    assert f"argument {option}: is empty; give a folder, or leave the option out" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("run", ["eval", "other"])
+def test_the_output_does_not_lie_within_the_folder_of_a_run(run, tmp_path, caplog):
+    for name in ("eval", "other"):
+        write_evaluation(TABLE, tmp_path / name)
+    before = sorted((tmp_path / run).iterdir())
+    output = ["--output", str(tmp_path / run / "report"), "--compare", str(tmp_path / "other")]
+    assert report(tmp_path / "eval", *output) == 2
+    assert f"{run}, a folder of a run; give another folder" in caplog.text
+    assert sorted((tmp_path / run).iterdir()) == before

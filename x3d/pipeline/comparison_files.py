@@ -3,6 +3,7 @@
 import itertools
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -32,13 +33,15 @@ _NOT_XML = re.compile("[\ufffe\uffff]")
 """Characters that xml does not have, beside those that `printable` escapes."""
 
 
-def open_comparison(folder: str) -> Path:
+def open_comparison(folder: str, inputs: Sequence[str]) -> AbstractContextManager[Path]:
     """Open the folder of a comparison, and remove an earlier one from it.
 
+    Args:
+        inputs: the compared folders.
     Raises:
         InputError: as open_output.
     """
-    return open_output(folder, NAMES, OWN_KEYS)
+    return open_output(folder, NAMES, OWN_KEYS, inputs)
 
 
 def write_comparison(folder: Path, content: Mapping[str, Any], flips: Iterable[Mapping[str, Any]]) -> None:

@@ -56,7 +56,7 @@ def write_report(
     output: str,
     settings: ScoringSettings = DEFAULTS,
     names: ClassNames = NO_NAMES,
-    compare_with: str = "",
+    compare_with: str | None = None,
     common: bool = False,
 ) -> Report:
     """Report a folder of results, or of rows of x3d_evaluate.py.
@@ -70,7 +70,14 @@ def write_report(
         ScoringError: views are unexpected or unusable, or no video has all its views.
         OSError: a file cannot be written; the error names it.
     """
-    target = open_output(output, NAMES, OWN_KEYS)
+    inputs = [folder, *([compare_with] if compare_with else [])]
+    with open_output(output, NAMES, OWN_KEYS, inputs) as target:
+        return _write_report(target, folder, settings, names, compare_with, common)
+
+
+def _write_report(
+    target: Path, folder: str, settings: ScoringSettings, names: ClassNames, compare_with: str | None, common: bool
+) -> Report:
     table = read_complete(folder, settings)
     if not len(table.videos):
         raise ScoringError(f"{folder} is not reported: no video has all its views")
