@@ -106,6 +106,8 @@ def _compare(cfg: "CfgNode", args: argparse.Namespace, output: "Path | None") ->
 
 
 def _log(content: Mapping[str, Any], sentences: Sequence[str]) -> None:
+    for warning in content["warnings"]:
+        logger.warning(warning)
     if content["num_left_out"]:
         logger.warning("videos not compared: %d\n%s", content["num_left_out"], format_problems(content["left_out"]))
     if content["differences"]:

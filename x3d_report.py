@@ -71,6 +71,8 @@ def run(cfg: "CfgNode", args: argparse.Namespace) -> int:
     report = write_report(args.results, args.output, ScoringSettings.from_cfg(cfg), names, args.compare, args.common)
     if report.accuracy:
         log_accuracy(report.accuracy)
+    for warning in (report.content["comparison"] or {}).get("warnings", ()):
+        logger.warning(warning)
     for finding in report.content["findings"]:
         if finding["kind"] != "class_order":  # the accuracy's warning
             logger.log(logging.WARNING if finding["kind"] in FAULTS else logging.INFO, "%s", finding["text"])

@@ -165,3 +165,10 @@ def test_the_output_does_not_lie_within_a_compared_folder(reference, caplog):
     assert compare(reference, reference, "--output", str(reference / "compared")) == 2
     assert "f32, a folder of a run; give another folder" in caplog.text
     assert sorted(reference.iterdir()) == before
+
+
+def test_a_run_compared_with_itself_is_a_warning(reference, tmp_path, caplog):
+    (tmp_path / "link").symlink_to(reference)
+    assert compare(reference, tmp_path / "link") == 0
+    [warning] = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+    assert warning == f"{reference} is compared with itself, so this says nothing of another run"

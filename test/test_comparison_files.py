@@ -41,9 +41,12 @@ def content_of(
 ) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     """Compare two runs whose first videos are lost: from class 0 to class 1."""
     best = np.zeros(num_videos, int), np.arange(num_videos) < lost
-    given: dict[str, Any] = {"listed_paths": paths or [], "folder": "run|<b>"}
+    listed = paths or [f"video {video}" for video in range(num_videos)]
     reference, candidate = (
-        score_table(np.eye(5, dtype=np.float32)[row.astype(int)], [labels] * num_videos, **given) for row in best
+        score_table(
+            np.eye(5, dtype=np.float32)[row.astype(int)], [labels] * num_videos, listed_paths=listed, folder=run
+        )
+        for run, row in zip(("run|<b>", "run|<i>"), best, strict=True)
     )
     comparison = compare_tables(reference, candidate, 0.735)
     class_names = ClassNames(names, "file")
@@ -111,7 +114,7 @@ SUMMARY = """\
 
 |  | reference | candidate |
 |---|---|---|
-| folder | `run\\x7c<b>` | `run\\x7c<b>` |
+| folder | `run\\x7c<b>` | `run\\x7c<i>` |
 | top-1 | 100.00 % (4 of 4, 95 % interval 51.01 to 100.00) | 75.00 % (3 of 4, 95 % interval 30.06 to 95.44) |
 | top-5 | 100.00 % (4 of 4, 95 % interval 51.01 to 100.00) | 100.00 % (4 of 4, 95 % interval 51.01 to 100.00) |
 | right in this run only | 1 | 0 |
@@ -147,7 +150,7 @@ def test_the_summary_without_labels_has_no_accuracy():
     assert lines[2:6] == [
         "|  | reference | candidate |",
         "|---|---|---|",
-        r"| folder | `run\x7c<b>` | `run\x7c<b>` |",
+        r"| folder | `run\x7c<b>` | `run\x7c<i>` |",
         "",
     ]
     assert lines[-1] == "| `video 0` |  | `class 0` 1.00 | `class 1` 1.00 | changed |"
@@ -223,3 +226,12 @@ def test_hostile_names_leave_the_xml_well_formed(hostile):
     paths = ["\x1b[31m\ufffe&\u2028", *HOSTILE[:2]]
     _, result, _ = junit(content_of(3, 3, paths=paths)[0])
     assert "(\\x1b[31m?&\\u2028, " in result.text
+
+
+def test_warnings_are_in_the_summary_and_in_the_test_report():
+    content, _ = content_of(400, 0)
+    warning = "a `b` <c> &\n[WARNING] d"
+    content["warnings"] = [warning]
+    assert r"- `a \x60b\x60 <c> &\n[WARNING] d`" in format_summary(content).split("### Warnings")[1].split("|")[0]
+    [output] = ElementTree.fromstring(format_junit(content)).iter("system-out")
+    assert (output.text or "").startswith(r"a `b` <c> &\n[WARNING] d")

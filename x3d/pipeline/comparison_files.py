@@ -78,6 +78,8 @@ def format_summary(content: Mapping[str, Any]) -> str:
     """Format a comparison as Markdown for a pull request; names are code, so that they cannot be markup."""
     decision = content["decision"]
     lines = [f"## x3d_compare: {decision['verdict']}", "", decision["text"]] if decision else [f"## {NO_LABELS}"]
+    if content["warnings"]:
+        lines += ["", "### Warnings", "", *(f"- {_code(text)}" for text in content["warnings"])]
     lines += ["", *_table(("", *RUNS), _run_rows(content))]
     lines += ["", *(f"- {text}" for text in describe_agreement(content))]
     if content["classes"]:
@@ -143,11 +145,15 @@ def format_junit(content: Mapping[str, Any]) -> str:
     test = ElementTree.SubElement(suite, "testcase", {"classname": "x3d_compare", "name": JUNIT_TEST})
     if failures:
         attributes = {"type": str(decision["verdict"]), "message": decision["text"]}
-        ElementTree.SubElement(test, "failure", attributes).text = _xml_text(describe_comparison(content))
+        ElementTree.SubElement(test, "failure", attributes).text = _xml_text(
+            [*content["warnings"], *describe_comparison(content)]
+        )
     elif skipped:
         ElementTree.SubElement(test, "skipped", {"message": NO_LABELS})
     else:
-        ElementTree.SubElement(test, "system-out").text = _xml_text(describe_comparison(content))
+        ElementTree.SubElement(test, "system-out").text = _xml_text(
+            [*content["warnings"], *describe_comparison(content)]
+        )
     ElementTree.indent(suites)
     return ElementTree.tostring(suites, encoding="unicode") + "\n"
 

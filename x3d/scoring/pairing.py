@@ -24,12 +24,14 @@ class Pairs:
         reference, candidate: (m,) int64, their rows in the table of each run.
         num_left_out: listed videos that are not compared.
         left_out: which these are, a text per cause.
+        unlisted: folders of the runs of which no list is known, so that videos of two lists may be paired.
     """
 
     reference: np.ndarray
     candidate: np.ndarray
     num_left_out: int
     left_out: Sequence[str]
+    unlisted: Sequence[str]
 
 
 def pair_videos(reference: ScoreTable, candidate: ScoreTable, common: bool = False) -> Pairs:
@@ -135,7 +137,11 @@ class _Lists:
         neither = self._describe((ours == NONE) & (theirs == NONE) & ~self.other_labels, "scored by neither run")
         left_out = [*self._listed_once(), *self._describe_labels(), *self._scored_once(), *neither]
         num_listed = len(self.reference.listed_labels) + len(self.candidate.listed_labels) - len(self.both)
-        return Pairs(ours[paired], theirs[paired], num_listed - int(paired.sum()), left_out)
+        return Pairs(ours[paired], theirs[paired], num_listed - int(paired.sum()), left_out, self._unlisted())
+
+    def _unlisted(self) -> list[str]:
+        runs = (self.reference, self.candidate)
+        return [] if self.have_paths else [run.folder for run in runs if not (_list_digest(run) or run.listed_paths)]
 
     def _listed_once(self) -> list[str]:
         """Describe the videos that only one run lists."""
