@@ -171,4 +171,4 @@ def test_a_run_compared_with_itself_is_a_warning(reference, tmp_path, caplog):
     (tmp_path / "link").symlink_to(reference)
     assert compare(reference, tmp_path / "link") == 0
     [warning] = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
-    assert warning == f"{reference} is compared with itself, so this says nothing of another run"
+    assert warning == f"{reference} is compared with itself, which decides nothing about another run"

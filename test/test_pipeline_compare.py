@@ -90,7 +90,11 @@ def test_results_that_miss_views_are_compared_as_far_as_they_are_complete(tmp_pa
     for name in ("a", "b"):
         write_results(tmp_path / name, LABELS)
         (tmp_path / name / "5_5_0.bin").unlink()
-    comparison = compare(str(tmp_path / "a"), str(tmp_path / "b"), SETTINGS)
+    folders = str(tmp_path / "a"), str(tmp_path / "b")
+    match = r"b are not finished: 1 video is scored by neither run, and nothing records why \(video 1\); score the rest"
+    with pytest.raises(InputError, match=match):
+        compare(*folders, SETTINGS)
+    comparison = compare(*folders, SETTINGS, common=True)
     assert comparison.num_videos == 2
     assert comparison.pairs.left_out == ["1 video is scored by neither run (video 1)"]
 

@@ -96,6 +96,6 @@ def test_the_output_does_not_lie_within_the_folder_of_a_run(run, tmp_path, caplo
 def test_the_warnings_of_a_comparison_are_logged_and_in_the_page(tmp_path, caplog):
     write_evaluation(TABLE, tmp_path / "eval")
     assert report(tmp_path / "eval", "--compare", str(tmp_path / "eval")) == 0
-    warning = "eval is compared with itself, so this says nothing of another run"
+    warning = "eval is compared with itself, which decides nothing about another run"
     assert warning in caplog.text
     assert warning in (tmp_path / "report" / "index.html").read_text()

@@ -92,7 +92,7 @@ def _find_warnings(comparison: Comparison, names: "ClassNames") -> Iterator[str]
     """Find what makes a verdict meaningless: one run twice, other videos, labels that fit no run."""
     folders = comparison.reference.folder, comparison.candidate.folder
     if len(set(map(os.path.realpath, folders))) == 1:
-        yield f"{folders[0]} is compared with itself, so this says nothing of another run"
+        yield f"{folders[0]} is compared with itself, which decides nothing about another run"
     if comparison.pairs.unlisted:
         yield (
             f"the list of {' and of '.join(comparison.pairs.unlisted)} is not known, so videos are paired by position; "

@@ -139,21 +139,18 @@ def format_junit(content: Mapping[str, Any]) -> str:
     decision = content["decision"]
     passed = decision and decision["verdict"] == Verdict.PASS
     failures, skipped = int(bool(decision) and not passed), int(not decision)
+    text = _xml_text([*content["warnings"], *describe_comparison(content)])
     suites = ElementTree.Element("testsuites")
     counts = {"tests": "1", "failures": str(failures), "errors": "0", "skipped": str(skipped)}
     suite = ElementTree.SubElement(suites, "testsuite", {"name": "x3d_compare", **counts})
     test = ElementTree.SubElement(suite, "testcase", {"classname": "x3d_compare", "name": JUNIT_TEST})
     if failures:
         attributes = {"type": str(decision["verdict"]), "message": decision["text"]}
-        ElementTree.SubElement(test, "failure", attributes).text = _xml_text(
-            [*content["warnings"], *describe_comparison(content)]
-        )
+        ElementTree.SubElement(test, "failure", attributes).text = text
     elif skipped:
         ElementTree.SubElement(test, "skipped", {"message": NO_LABELS})
     else:
-        ElementTree.SubElement(test, "system-out").text = _xml_text(
-            [*content["warnings"], *describe_comparison(content)]
-        )
+        ElementTree.SubElement(test, "system-out").text = text
     ElementTree.indent(suites)
     return ElementTree.tostring(suites, encoding="unicode") + "\n"
 

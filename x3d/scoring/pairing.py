@@ -37,14 +37,14 @@ class Pairs:
 def pair_videos(reference: ScoreTable, candidate: ScoreTable, common: bool = False) -> Pairs:
     """Pair the scored videos of two runs that have one list, or what two lists have in common.
 
-    A path that is listed several times is paired by occurrence. A video that neither run scored is left out.
+    A path that is listed several times is paired by occurrence. A video that failed in both runs is left out.
 
     Args:
-        common: leave out what only one run lists or scores, and what both list with another label; accept another
-            order and another number of views.
+        common: leave out what only one run lists or scores, what both list with another label, and what neither has
+            reached; accept another order and another number of views.
     Raises:
         InputError: the runs have other numbers of classes, no video in common, or other lists of which the paths are
-            unknown; or, unless `common`, other lists, labels, numbers of views or scored videos.
+            unknown; or, unless `common`, other lists, labels, numbers of views or scored videos, or unfinished runs.
     """
     if reference.num_classes != candidate.num_classes:
         numbers = f"{reference.num_classes} classes, {candidate.folder} of {candidate.num_classes}"
@@ -129,6 +129,8 @@ class _Lists:
             raise InputError(f"{names} have {numbers}; score both with the same number, or {COMMON}")
         if scored := self._scored_once():
             raise InputError(f"{names} scored other videos: {'; '.join(scored)}; score the rest, or {COMMON}")
+        if unfinished := self._describe(self._unfinished(), "scored by neither run, and nothing records why"):
+            raise InputError(f"{names} are not finished: {unfinished[0]}; score the rest, or {COMMON}")
 
     def pair(self) -> Pairs:
         """Pair what both runs scored with one label, and describe the rest."""
@@ -138,6 +140,17 @@ class _Lists:
         left_out = [*self._listed_once(), *self._describe_labels(), *self._scored_once(), *neither]
         num_listed = len(self.reference.listed_labels) + len(self.candidate.listed_labels) - len(self.both)
         return Pairs(ours[paired], theirs[paired], num_listed - int(paired.sum()), left_out, self._unlisted())
+
+    def _unfinished(self) -> np.ndarray:
+        """Which of `both` no run scored or recorded as failed, as of evaluations that are running or stopped: bool."""
+        ours, theirs = self.rows
+        open_ones = np.asarray((ours == NONE) & (theirs == NONE))
+        for place in np.flatnonzero(open_ones).tolist():
+            position = int(self.both[place])
+            open_ones[place] = not (
+                self.reference.reason(position) or self.candidate.reason(int(self.partners[position]))
+            )
+        return open_ones
 
     def _unlisted(self) -> list[str]:
         runs = (self.reference, self.candidate)
