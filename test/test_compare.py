@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 import x3d_compare
+from demo.made_up_folder import write_evaluation
 from demo.made_up_run import degrade, leave_out, make_run
 from demo.small import SMALL
-from test.evaluations import write_evaluation
 from test.helpers import line_of, with_keys
 from test.results import LABELS, write_results
 from test.tables import score_table

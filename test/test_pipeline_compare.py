@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from demo.made_up_folder import write_evaluation
 from demo.made_up_run import degrade, leave_out, make_run
-from test.evaluations import write_evaluation
 from test.results import LABELS, write_results
 from test.tables import score_table
 from x3d.dataset.class_names import ClassNames, kinetics400_names

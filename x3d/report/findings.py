@@ -85,9 +85,9 @@ def _calibration(calibration: Mapping[str, Any] | None, num_views: int) -> Itera
         direction = "high" if confidence > accuracy else "low"
         reason = ", as means of several views are" if direction == "low" and num_views > 1 else ""
         yield (
-            f"The probabilities are too {direction}{reason}: the mean is {confidence:.1f} %, and {accuracy:.1f} % of the "
-            f"videos are correct (calibration error {found['ece_percent']:.1f} %; a perfectly calibrated run of this "
-            f"size shows {found['null_ece_percent']:.1f} %)."
+            f"The probabilities are too {direction}{reason}: the mean is {confidence:.1f} %, and {accuracy:.1f} % of "
+            f"the videos are correct (calibration error {found['ece_percent']:.1f} %; a perfectly calibrated run of "
+            f"this size shows {found['null_ece_percent']:.1f} %)."
         )
 
 
