@@ -85,7 +85,7 @@ def test_an_empty_folder_such_as_of_an_unset_variable_is_status_2(option, tmp_pa
 @pytest.mark.parametrize("run", ["eval", "other"])
 def test_the_output_does_not_lie_within_the_folder_of_a_run(run, tmp_path, caplog):
     for name in ("eval", "other"):
-        write_evaluation(TABLE, tmp_path / name)
+        write_evaluation(tmp_path / name, TABLE)
     before = sorted((tmp_path / run).iterdir())
     output = ["--output", str(tmp_path / run / "report"), "--compare", str(tmp_path / "other")]
     assert report(tmp_path / "eval", *output) == 2
@@ -94,7 +94,7 @@ def test_the_output_does_not_lie_within_the_folder_of_a_run(run, tmp_path, caplo
 
 
 def test_the_warnings_of_a_comparison_are_logged_and_in_the_page(tmp_path, caplog):
-    write_evaluation(TABLE, tmp_path / "eval")
+    write_evaluation(tmp_path / "eval", TABLE)
     assert report(tmp_path / "eval", "--compare", str(tmp_path / "eval")) == 0
     warning = "eval is compared with itself, which decides nothing about another run"
     assert warning in caplog.text
