@@ -24,6 +24,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from x3d.cli import EXIT_DONE, EXIT_INCOMPLETE, folder_name, log_accuracy, script_main
+from x3d.errors import InputError
 
 if TYPE_CHECKING:
     from fvcore.common.config import CfgNode
@@ -67,6 +68,8 @@ def run(cfg: "CfgNode", args: argparse.Namespace) -> int:
     from x3d.pipeline.postprocess import ScoringSettings
     from x3d.pipeline.report import write_report
 
+    if args.common and not args.compare:
+        raise InputError("--common says how to compare; give the other run's folder with --compare too")
     names = ClassNames.from_cfg(cfg)
     report = write_report(args.results, args.output, ScoringSettings.from_cfg(cfg), names, args.compare, args.common)
     if report.accuracy:

@@ -99,3 +99,10 @@ def test_the_warnings_of_a_comparison_are_logged_and_in_the_page(tmp_path, caplo
     warning = "eval is compared with itself, which decides nothing about another run"
     assert warning in caplog.text
     assert warning in (tmp_path / "report" / "index.html").read_text()
+
+
+def test_common_without_a_run_to_compare_is_status_2(tmp_path, caplog):
+    write_evaluation(tmp_path / "eval", TABLE)
+    assert report(tmp_path / "eval", "--common") == 2
+    assert "--common says how to compare; give the other run's folder with --compare too" in caplog.text
+    assert not (tmp_path / "report").exists()
