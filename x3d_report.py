@@ -23,7 +23,8 @@ import logging
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from x3d.cli import EXIT_DONE, EXIT_INCOMPLETE, folder_name, log_accuracy, script_main
+from x3d.cli import EXIT_DONE, EXIT_INCOMPLETE, add_comparison_options, folder_name, log_accuracy, script_main
+from x3d.config.keys import SCORING_KEYS
 from x3d.errors import InputError
 
 if TYPE_CHECKING:
@@ -31,17 +32,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-READS = (
-    "DATA.PATH_TO_DATA_DIR",
-    "DATA.PATH_LABEL_SEPARATOR",
-    "DATA.CLASS_NAMES",
-    "DATA.ENSEMBLE_METHOD",
-    "TEST.NUM_ENSEMBLE_VIEWS",
-    "TEST.NUM_SPATIAL_CROPS",
-    "MODEL.NUM_CLASSES",
-    "MODEL.HEAD_ACT",
-    "X3D_POSTPROCESS.SOFTMAX",
-)
+READS = SCORING_KEYS
 
 FAULTS = ("failures", "labels")
 """Kinds of findings that are logged as warnings."""
@@ -50,15 +41,9 @@ FAULTS = ("failures", "labels")
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Add the options that name the folders."""
     parser.add_argument("--results", required=True, type=folder_name, metavar="DIR", help="folder of the run")
-    parser.add_argument(
-        "--output", required=True, type=folder_name, metavar="DIR", help="folder to write the report to"
-    )
-    parser.add_argument(
-        "--compare", type=folder_name, metavar="DIR", help="folder of another run to compare this one with"
-    )
-    parser.add_argument(
-        "--common", action="store_true", help="compare what both runs have, instead of rejecting other videos"
-    )
+    parser.add_argument("--output", required=True, type=folder_name, metavar="DIR", help="folder of the report")
+    parser.add_argument("--compare", type=folder_name, metavar="DIR", help="folder of another run to compare with")
+    add_comparison_options(parser)
 
 
 def run(cfg: "CfgNode", args: argparse.Namespace) -> int:
@@ -69,9 +54,10 @@ def run(cfg: "CfgNode", args: argparse.Namespace) -> int:
     from x3d.pipeline.report import write_report
 
     if args.common and not args.compare:
-        raise InputError("--common says how to compare; give the other run's folder with --compare too")
+        raise InputError("--common is about a comparison; give the folder of another run with --compare too")
     names = ClassNames.from_cfg(cfg)
-    report = write_report(args.results, args.output, ScoringSettings.from_cfg(cfg), names, args.compare, args.common)
+    settings = ScoringSettings.from_cfg(cfg)
+    report = write_report(args.results, args.output, settings, names, args.compare or "", args.margin, args.common)
     if report.accuracy:
         log_accuracy(report.accuracy)
     for warning in (report.content["comparison"] or {}).get("warnings", ()):

@@ -62,13 +62,14 @@ def test_the_scores_are_the_probabilities_with_nan_for_failed_videos(folder, tmp
     assert (scores[kept] == TABLE.probabilities[kept]).all()
 
 
-def test_result_files_give_the_same_predictions_as_an_evaluation(folder, tmp_path):
+def test_result_files_give_the_same_views_and_failures_as_an_evaluation(folder, tmp_path):
     write_result_files(tmp_path / "res", leave_out(TABLE, [5]))
     ours = write(folder, tmp_path / "a").content
     theirs = write(str(tmp_path / "res"), tmp_path / "b").content
     assert theirs["run"]["num_scored"] == ours["run"]["num_scored"] == 59
     assert theirs["run"]["num_failed"] == 1
     assert theirs["run"]["num_listed"] == 60
+    assert theirs["views"]["top1"] == ours["views"]["top1"]
 
 
 def test_another_run_is_the_reference_of_the_comparison(folder, tmp_path):

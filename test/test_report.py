@@ -89,14 +89,14 @@ def test_the_output_does_not_lie_within_the_folder_of_a_run(run, tmp_path, caplo
     before = sorted((tmp_path / run).iterdir())
     output = ["--output", str(tmp_path / run / "report"), "--compare", str(tmp_path / "other")]
     assert report(tmp_path / "eval", *output) == 2
-    assert f"{run}, a folder of a run; give another folder" in caplog.text
+    assert f"{run}, which holds nothing but a run; give another folder" in caplog.text
     assert sorted((tmp_path / run).iterdir()) == before
 
 
 def test_the_warnings_of_a_comparison_are_logged_and_in_the_page(tmp_path, caplog):
     write_evaluation(tmp_path / "eval", TABLE)
     assert report(tmp_path / "eval", "--compare", str(tmp_path / "eval")) == 0
-    warning = "eval is compared with itself, which decides nothing about another run"
+    warning = "is compared with itself, which decides nothing about another run"
     assert warning in caplog.text
     assert warning in (tmp_path / "report" / "index.html").read_text()
 
@@ -104,5 +104,5 @@ def test_the_warnings_of_a_comparison_are_logged_and_in_the_page(tmp_path, caplo
 def test_common_without_a_run_to_compare_is_status_2(tmp_path, caplog):
     write_evaluation(tmp_path / "eval", TABLE)
     assert report(tmp_path / "eval", "--common") == 2
-    assert "--common says how to compare; give the other run's folder with --compare too" in caplog.text
+    assert "--common is about a comparison; give the folder of another run with --compare too" in caplog.text
     assert not (tmp_path / "report").exists()

@@ -60,17 +60,15 @@ FAULTS = (
     Fault("a run compared with itself", nothing, compare("eval_foreign"), 3, ["WARNING.*compared with itself"]),
     Fault("a folder of views, compared", nothing, compare("prep"), 2, ["prep holds no results"]),
     Fault("a margin that is no number", nothing, compare("eval", "--margin", "nan"), 2, ["--margin nan"]),
-    Fault(
-        "a report within its run", nothing, report("eval/new"), 2, ["eval/new lies within eval"], absent=["eval/new"]
-    ),
-    Fault("a report in its run", nothing, report("eval"), 2, ["--output eval holds"], present=[LIST, ROWS]),
+    Fault("a report within its run", nothing, report("eval/new"), 2, ["eval/new lies in eval"], absent=["eval/new"]),
+    Fault("a report in its run", nothing, report("eval"), 2, ["--output eval lies in eval"], present=[LIST, ROWS]),
     Fault("a report in a folder of the user", nothing, report("data"), 2, ["--output data"], present=["data/test.csv"]),
     Fault(
         "a comparison within a compared run",
         nothing,
         compare("eval", "--output", "eval/new"),
         2,
-        ["eval/new lies within eval"],
+        ["eval/new lies in eval"],
         absent=["eval/new"],
     ),
     Fault(
@@ -78,7 +76,7 @@ FAULTS = (
         lambda: os.symlink("eval", "link"),
         report("link/new"),
         2,
-        ["link/new lies within eval"],
+        ["link/new lies in eval"],
         absent=["eval/new"],
     ),
     Fault(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from x3d.errors import InputError
-from x3d.pipeline.comparison_text import describe_decision, list_differences
+from x3d.pipeline.comparison_text import BY_POSITION, describe_decision, list_differences
 from x3d.pipeline.postprocess import DEFAULTS, ScoringSettings, read_table
 from x3d.report.shares import share
 from x3d.scoring import ScoreTable, check_problems
@@ -70,8 +70,8 @@ def comparison_to_dict(comparison: Comparison, names: "ClassNames") -> dict[str,
         "num_labelled": comparison.num_labelled,
         "num_left_out": comparison.pairs.num_left_out,
         "left_out": list(comparison.pairs.left_out),
-        "common": comparison.common,
         "warnings": list(_find_warnings(comparison, names)),
+        "common": comparison.common,
         "num_views_reference": comparison.reference.num_views,
         "num_views_candidate": comparison.candidate.num_views,
         "differences": list_differences(comparison.reference.conditions, comparison.candidate.conditions),
@@ -93,11 +93,8 @@ def _find_warnings(comparison: Comparison, names: "ClassNames") -> Iterator[str]
     folders = comparison.reference.folder, comparison.candidate.folder
     if len(set(map(os.path.realpath, folders))) == 1:
         yield f"{folders[0]} is compared with itself, which decides nothing about another run"
-    if comparison.pairs.unlisted:
-        yield (
-            f"the list of {' and of '.join(comparison.pairs.unlisted)} is not known, so videos are paired by position; "
-            "set DATA.PATH_TO_DATA_DIR to the folder of the list"
-        )
+    if comparison.pairs.by_position:
+        yield BY_POSITION
     for folder, predictions in zip(folders, (comparison.of_reference, comparison.of_candidate), strict=True):
         if warning := check_class_order(predictions.classes, comparison.labels, names.names):
             yield f"{folder}: {warning}"
@@ -167,8 +164,8 @@ def list_flips(comparison: Comparison, names: "ClassNames") -> list[dict[str, An
         flips.append(
             {
                 "path": comparison.path(number),
-                "label": label,
-                "label_name": names.name(label) if label >= 0 else "",
+                "label": label if label >= 0 else None,
+                "label_name": names.name(label) if label >= 0 else None,
                 "reference": was,
                 "reference_name": names.name(was),
                 "reference_probability": float(ours.confidences[number]),

@@ -13,7 +13,7 @@ from x3d.files import printable
 from x3d.pipeline.comparison_text import NO_LABELS, RUNS, describe_agreement, describe_comparison, format_share
 from x3d.scoring.noninferiority import Verdict
 from x3d.storage.atomic import replace_file, write_all, write_json
-from x3d.storage.csv_file import path_cell, text_cell, write_csv
+from x3d.storage.csv_file import path_cell, value_cell, write_csv
 from x3d.storage.output_folder import open_output
 
 SCHEMA = 1
@@ -33,15 +33,15 @@ _NOT_XML = re.compile("[\ufffe\uffff]")
 """Characters that xml does not have, beside those that `printable` escapes."""
 
 
-def open_comparison(folder: str, inputs: Sequence[str]) -> AbstractContextManager[Path]:
-    """Open the folder of a comparison, and remove an earlier one from it.
+def open_comparison(folder: str, runs: Sequence[str] = ()) -> AbstractContextManager[Path]:
+    """Open the folder of a comparison until the block ends, and remove an earlier one from it.
 
     Args:
-        inputs: the compared folders.
+        runs: folders of the runs that are compared.
     Raises:
         InputError: as open_output.
     """
-    return open_output(folder, NAMES, OWN_KEYS, inputs)
+    return open_output(folder, NAMES, OWN_KEYS, runs)
 
 
 def write_comparison(folder: Path, content: Mapping[str, Any], flips: Iterable[Mapping[str, Any]]) -> None:
@@ -64,22 +64,14 @@ def flip_rows(flips: Iterable[Mapping[str, Any]]) -> Iterator[Sequence[object]]:
     """Yield the header and a row per video with two best classes."""
     yield FLIP_COLUMNS
     for flip in flips:
-        label = flip["label"] if flip["label_name"] else ""
-        yield [path_cell(flip["path"]), label, *(_cell(flip[column]) for column in FLIP_COLUMNS[2:])]
-
-
-def _cell(value: object) -> object:
-    if isinstance(value, float):
-        return f"{value:.6g}"
-    return text_cell(value) if isinstance(value, str) else value
+        yield [path_cell(flip["path"]), *(value_cell(flip[column]) for column in FLIP_COLUMNS[1:])]
 
 
 def format_summary(content: Mapping[str, Any]) -> str:
     """Format a comparison as Markdown for a pull request; names are code, so that they cannot be markup."""
     decision = content["decision"]
     lines = [f"## x3d_compare: {decision['verdict']}", "", decision["text"]] if decision else [f"## {NO_LABELS}"]
-    if content["warnings"]:
-        lines += ["", "### Warnings", "", *(f"- {_code(text)}" for text in content["warnings"])]
+    lines += [f"\nWarning: {_code(text)}" for text in content["warnings"]]
     lines += ["", *_table(("", *RUNS), _run_rows(content))]
     lines += ["", *(f"- {text}" for text in describe_agreement(content))]
     if content["classes"]:
@@ -112,7 +104,7 @@ def _class_row(row: Mapping[str, Any]) -> Sequence[object]:
 
 def _flip_row(flip: Mapping[str, Any]) -> Sequence[object]:
     runs = (f"{_code(flip[f'{run}_name'])} {flip[f'{run}_probability']:.2f}" for run in RUNS)
-    return _code(flip["path"]), _code(flip["label_name"]), *runs, flip["kind"]
+    return _code(flip["path"]), _code(flip["label_name"] or ""), *runs, flip["kind"]
 
 
 def _table(columns: Sequence[str], rows: Iterable[Sequence[object]], total: int = 0, source: str = "") -> Iterator[str]:
@@ -139,18 +131,17 @@ def format_junit(content: Mapping[str, Any]) -> str:
     decision = content["decision"]
     passed = decision and decision["verdict"] == Verdict.PASS
     failures, skipped = int(bool(decision) and not passed), int(not decision)
-    text = _xml_text([*content["warnings"], *describe_comparison(content)])
     suites = ElementTree.Element("testsuites")
     counts = {"tests": "1", "failures": str(failures), "errors": "0", "skipped": str(skipped)}
     suite = ElementTree.SubElement(suites, "testsuite", {"name": "x3d_compare", **counts})
     test = ElementTree.SubElement(suite, "testcase", {"classname": "x3d_compare", "name": JUNIT_TEST})
     if failures:
         attributes = {"type": str(decision["verdict"]), "message": decision["text"]}
-        ElementTree.SubElement(test, "failure", attributes).text = text
+        ElementTree.SubElement(test, "failure", attributes).text = _xml_text(describe_comparison(content))
     elif skipped:
         ElementTree.SubElement(test, "skipped", {"message": NO_LABELS})
     else:
-        ElementTree.SubElement(test, "system-out").text = text
+        ElementTree.SubElement(test, "system-out").text = _xml_text(describe_comparison(content))
     ElementTree.indent(suites)
     return ElementTree.tostring(suites, encoding="unicode") + "\n"
 

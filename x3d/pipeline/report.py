@@ -56,7 +56,8 @@ def write_report(
     output: str,
     settings: ScoringSettings = DEFAULTS,
     names: ClassNames = NO_NAMES,
-    compare_with: str | None = None,
+    compare_with: str = "",
+    margin_points: float = MARGIN_POINTS,
     common: bool = False,
 ) -> Report:
     """Report a folder of results, or of rows of x3d_evaluate.py.
@@ -64,31 +65,25 @@ def write_report(
     Args:
         output: the report's folder: new, empty, or of an earlier report, which is replaced.
         compare_with: the folder of another run, the reference of a comparison.
+        margin_points: the loss of top-1 that is accepted, in points.
         common: compare what both runs have.
     Raises:
         InputError: a folder cannot be used, contradicts the settings, or the runs cannot be compared.
         ScoringError: views are unexpected or unusable, or no video has all its views.
         OSError: a file cannot be written; the error names it.
     """
-    inputs = [folder, *([compare_with] if compare_with else [])]
-    with open_output(output, NAMES, OWN_KEYS, inputs) as target:
-        return _write_report(target, folder, settings, names, compare_with, common)
-
-
-def _write_report(
-    target: Path, folder: str, settings: ScoringSettings, names: ClassNames, compare_with: str | None, common: bool
-) -> Report:
-    table = read_complete(folder, settings)
-    if not len(table.videos):
-        texts = [failure.text for failure in table.failures.values()]
-        raise ScoringError(f"{folder} is not reported, no video has all its views:\n{format_problems(texts)}")
-    accuracy = measure_accuracy(table, True, names.names) if table.labelled.any() else None
-    comparison = None
-    if compare_with:
-        compared = compare_tables(read_complete(compare_with, settings), table, MARGIN_POINTS, common)
-        comparison = comparison_to_dict(compared, names)
-    content = build_report(table, accuracy, names, comparison)
-    _write(target, table, content, names)
+    with open_output(output, NAMES, OWN_KEYS, (folder, compare_with)) as target:
+        table = read_complete(folder, settings)
+        if not len(table.videos):
+            texts = [failure.text for failure in table.failures.values()]
+            raise ScoringError(f"{folder} is not reported, no video has all its views:\n{format_problems(texts)}")
+        accuracy = measure_accuracy(table, True, names.names) if table.labelled.any() else None
+        comparison = None
+        if compare_with:
+            compared = compare_tables(read_complete(compare_with, settings), table, margin_points, common)
+            comparison = comparison_to_dict(compared, names)
+        content = build_report(table, accuracy, names, comparison)
+        _write(target, table, content, names)
     return Report(target / NAMES[-1], content, accuracy)
 
 

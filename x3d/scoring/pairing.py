@@ -24,14 +24,14 @@ class Pairs:
         reference, candidate: (m,) int64, their rows in the table of each run.
         num_left_out: listed videos that are not compared.
         left_out: which these are, a text per cause.
-        unlisted: folders of the runs of which no list is known, so that videos of two lists may be paired.
+        by_position: whether nothing but positions and labels shows that the pairs are of one video.
     """
 
     reference: np.ndarray
     candidate: np.ndarray
     num_left_out: int
     left_out: Sequence[str]
-    unlisted: Sequence[str]
+    by_position: bool
 
 
 def pair_videos(reference: ScoreTable, candidate: ScoreTable, common: bool = False) -> Pairs:
@@ -40,11 +40,11 @@ def pair_videos(reference: ScoreTable, candidate: ScoreTable, common: bool = Fal
     A path that is listed several times is paired by occurrence. A video that failed in both runs is left out.
 
     Args:
-        common: leave out what only one run lists or scores, what both list with another label, and what neither has
-            reached; accept another order and another number of views.
+        common: leave out what only one run lists or scores, and what both list with another label; accept another
+            order and another number of views.
     Raises:
         InputError: the runs have other numbers of classes, no video in common, or other lists of which the paths are
-            unknown; or, unless `common`, other lists, labels, numbers of views or scored videos, or unfinished runs.
+            unknown; or, unless `common`, other lists, labels, numbers of views or scored videos.
     """
     if reference.num_classes != candidate.num_classes:
         numbers = f"{reference.num_classes} classes, {candidate.folder} of {candidate.num_classes}"
@@ -105,10 +105,14 @@ class _Lists:
         """The row of each of `both` in the tables of the runs, NONE if it is not scored."""
         return _rows_of(self.reference, self.both), _rows_of(self.candidate, self.partners[self.both])
 
+    @cached_property
+    def digests(self) -> Sequence[object]:
+        """The digests of both lists, None if unknown."""
+        return [_list_digest(run) for run in (self.reference, self.candidate)]
+
     def check_digests(self) -> None:
         """Reject two lists that are known to differ and not in what: their videos cannot be paired."""
-        digests = [_list_digest(run) for run in (self.reference, self.candidate)]
-        if all(digests) and digests[0] != digests[1] and not self.have_paths:
+        if all(self.digests) and self.digests[0] != self.digests[1] and not self.have_paths:
             names = f"{self.reference.folder} and {self.candidate.folder}"
             raise InputError(f"{names} were made from other lists, whose paths are not recorded; give runs of one list")
 
@@ -132,6 +136,15 @@ class _Lists:
         if unfinished := self._describe(self._unfinished(), "scored by neither run, and nothing records why"):
             raise InputError(f"{names} are not finished: {unfinished[0]}; score the rest, or {COMMON}")
 
+    def _unfinished(self) -> np.ndarray:
+        """Which of `both` no run scored or recorded as failed, as of evaluations that are running or stopped: bool."""
+        ours, theirs = self.rows
+        open_ones = np.asarray((ours == NONE) & (theirs == NONE))
+        for place in np.flatnonzero(open_ones).tolist():
+            one, other = int(self.both[place]), int(self.partners[self.both[place]])
+            open_ones[place] = not (self.reference.reason(one) or self.candidate.reason(other))
+        return open_ones
+
     def pair(self) -> Pairs:
         """Pair what both runs scored with one label, and describe the rest."""
         ours, theirs = self.rows
@@ -139,22 +152,8 @@ class _Lists:
         neither = self._describe((ours == NONE) & (theirs == NONE) & ~self.other_labels, "scored by neither run")
         left_out = [*self._listed_once(), *self._describe_labels(), *self._scored_once(), *neither]
         num_listed = len(self.reference.listed_labels) + len(self.candidate.listed_labels) - len(self.both)
-        return Pairs(ours[paired], theirs[paired], num_listed - int(paired.sum()), left_out, self._unlisted())
-
-    def _unfinished(self) -> np.ndarray:
-        """Which of `both` no run scored or recorded as failed, as of evaluations that are running or stopped: bool."""
-        ours, theirs = self.rows
-        open_ones = np.asarray((ours == NONE) & (theirs == NONE))
-        for place in np.flatnonzero(open_ones).tolist():
-            position = int(self.both[place])
-            open_ones[place] = not (
-                self.reference.reason(position) or self.candidate.reason(int(self.partners[position]))
-            )
-        return open_ones
-
-    def _unlisted(self) -> list[str]:
-        runs = (self.reference, self.candidate)
-        return [] if self.have_paths else [run.folder for run in runs if not (_list_digest(run) or run.listed_paths)]
+        by_position = not self.have_paths and not all(self.digests)
+        return Pairs(ours[paired], theirs[paired], num_listed - int(paired.sum()), left_out, by_position)
 
     def _listed_once(self) -> list[str]:
         """Describe the videos that only one run lists."""

@@ -11,61 +11,58 @@ from x3d.storage.atomic import check_replaceable, remove_leftovers, sync_folder,
 
 
 @contextlib.contextmanager
-def open_output(folder: str, names: Sequence[str], keys: AbstractSet[str], inputs: Sequence[str]) -> Iterator[Path]:
-    """Create a folder, or remove the files of an earlier run from it, which would look current if this one fails.
+def open_output(folder: str, names: Sequence[str], keys: AbstractSet[str], runs: Sequence[str] = ()) -> Iterator[Path]:
+    """Yield a folder, new or without the files of an earlier run, and hold its lock.
 
-    It is locked for the block: the files of two runs would be mixed.
+    The files are removed first, because they would look current if this run fails.
 
     Args:
         names: of the files that will be written; the first is a JSON object by which the folder is recognised, so it
             is to be written first and is removed last.
         keys: that this object has.
-        inputs: folders of runs, which must stay as they are.
+        runs: folders of the runs that are read; empty names are ignored.
     Raises:
-        InputError: the folder is in use, lies within an input, holds anything else than an earlier run's files, or
-            cannot be created or written.
+        InputError: the folder lies in that of a run, which must hold nothing else, holds anything else than an earlier
+            run's files, is in use, or cannot be created or written.
     """
-    root, lock = Path(folder), Path(folder, f".{names[0]}.lock")
-    _check_outside(folder, inputs)
-    try:
-        root.mkdir(parents=True, exist_ok=True)
-        _check_own(root, names[0], keys)
-        descriptor = take_lock(lock)
+    root = Path(folder)
+    for run in filter(None, runs):
+        if root.resolve().is_relative_to(Path(run).resolve()):
+            raise InputError(f"--output {folder} lies in {run}, which holds nothing but a run; give another folder")
+    with contextlib.ExitStack() as stack:
         try:
-            _remove_files(root, names)
-        except BaseException:
-            _release(lock, descriptor)
-            raise
-    except OSError as error:
-        raise InputError(f"--output {error.filename or folder}: {error.strerror}; give another folder") from error
-    try:
+            root.mkdir(parents=True, exist_ok=True)
+            stack.enter_context(_held_lock(root / f".{names[0]}.lock"))
+            _remove_earlier(root, names, keys)
+        except OSError as error:
+            raise InputError(f"--output {error.filename or folder}: {error.strerror}; give another folder") from error
         yield root
+
+
+@contextlib.contextmanager
+def _held_lock(path: Path) -> Iterator[None]:
+    descriptor = take_lock(path)
+    try:
+        yield
     finally:
-        _release(lock, descriptor)
+        with contextlib.suppress(OSError):
+            os.unlink(path)
+        os.close(descriptor)
 
 
-def _check_outside(folder: str, inputs: Sequence[str]) -> None:
-    """Reject a folder within a run's, which other scripts would reject for it."""
-    for given in inputs:
-        if Path(os.path.realpath(given)) in Path(os.path.realpath(folder)).parents:
-            raise InputError(f"--output {folder} lies within {given}, a folder of a run; give another folder")
+def _remove_earlier(root: Path, names: Sequence[str], keys: AbstractSet[str]) -> None:
+    """Remove the files of an earlier run from a locked folder.
 
-
-def _check_own(root: Path, first: str, keys: AbstractSet[str]) -> None:
+    Raises:
+        InputError: it holds anything else.
+        OSError: it cannot be read, or a file not removed.
+    """
+    first = root / names[0]
     foreign = sorted(name for name in os.listdir(root) if not name.startswith("."))
-    if foreign and not os.path.lexists(root / first):
-        raise InputError(f"--output {root} holds {one_line(foreign[0])} and no {first}; give another folder")
-    check_replaceable(root / first, keys)
-
-
-def _remove_files(root: Path, names: Sequence[str]) -> None:
+    if foreign and not os.path.lexists(first):
+        raise InputError(f"--output {root} holds {one_line(foreign[0])} and no {names[0]}; give another folder")
+    check_replaceable(first, keys)
     for name in reversed(names):
         remove_leftovers(root / name)
         (root / name).unlink(missing_ok=True)
     sync_folder(root)
-
-
-def _release(lock: Path, descriptor: int) -> None:
-    with contextlib.suppress(OSError):
-        os.unlink(lock)
-    os.close(descriptor)
