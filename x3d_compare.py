@@ -27,7 +27,7 @@ import logging
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from x3d.cli import EXIT_DONE, EXIT_INCOMPLETE, EXIT_UNDECIDED, add_comparison_options, fail, script_main
+from x3d.cli import EXIT_DONE, EXIT_INCOMPLETE, EXIT_UNDECIDED, add_comparison_options, fail, folder_name, script_main
 from x3d.config.keys import SCORING_KEYS
 from x3d.console import print_result
 from x3d.errors import InputError, ScoringError, format_problems
@@ -43,9 +43,9 @@ STATUS = {"PASS": EXIT_DONE, "FAIL": EXIT_INCOMPLETE, "UNDECIDED": EXIT_UNDECIDE
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Add the options that name the runs and say how to compare them."""
-    parser.add_argument("--reference", required=True, metavar="DIR", help="folder of the run to compare with")
-    parser.add_argument("--candidate", required=True, metavar="DIR", help="folder of the run to judge")
-    parser.add_argument("--output", metavar="DIR", help="folder to write the comparison to")
+    parser.add_argument("--reference", required=True, type=folder_name, metavar="DIR", help="the run to compare with")
+    parser.add_argument("--candidate", required=True, type=folder_name, metavar="DIR", help="the run to judge")
+    parser.add_argument("--output", type=folder_name, metavar="DIR", help="folder to write the comparison to")
     add_comparison_options(parser)
 
 

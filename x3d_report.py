@@ -23,8 +23,9 @@ import logging
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from x3d.cli import EXIT_DONE, EXIT_INCOMPLETE, add_comparison_options, log_accuracy, script_main
+from x3d.cli import EXIT_DONE, EXIT_INCOMPLETE, add_comparison_options, folder_name, log_accuracy, script_main
 from x3d.config.keys import SCORING_KEYS
+from x3d.errors import InputError
 
 if TYPE_CHECKING:
     from fvcore.common.config import CfgNode
@@ -39,9 +40,9 @@ FAULTS = ("class_lost", "failures", "folders", "labels")
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Add the options that name the folders."""
-    parser.add_argument("--results", required=True, metavar="DIR", help="folder of the run")
-    parser.add_argument("--output", required=True, metavar="DIR", help="folder to write the report to")
-    parser.add_argument("--compare", default="", metavar="DIR", help="folder of another run to compare this one with")
+    parser.add_argument("--results", required=True, type=folder_name, metavar="DIR", help="folder of the run")
+    parser.add_argument("--output", required=True, type=folder_name, metavar="DIR", help="folder of the report")
+    parser.add_argument("--compare", type=folder_name, metavar="DIR", help="folder of another run to compare with")
     add_comparison_options(parser)
 
 
@@ -52,11 +53,15 @@ def run(cfg: "CfgNode", args: argparse.Namespace) -> int:
     from x3d.pipeline.postprocess import ScoringSettings
     from x3d.pipeline.report import write_report
 
+    if args.common and not args.compare:
+        raise InputError("--common is about a comparison; give the folder of another run with --compare too")
     names = ClassNames.from_cfg(cfg)
     settings = ScoringSettings.from_cfg(cfg)
-    report = write_report(args.results, args.output, settings, names, args.compare, args.margin, args.common)
+    report = write_report(args.results, args.output, settings, names, args.compare or "", args.margin, args.common)
     if report.accuracy:
         log_accuracy(report.accuracy)
+    for warning in (report.content["comparison"] or {}).get("warnings", ()):
+        logger.warning(warning)
     for finding in report.content["findings"]:
         if finding["kind"] != "class_order":  # the accuracy's warning
             logger.log(logging.WARNING if finding["kind"] in FAULTS else logging.INFO, "%s", finding["text"])

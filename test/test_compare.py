@@ -55,7 +55,7 @@ def test_a_run_without_a_list_is_paired_by_position_with_a_warning(run, referenc
     write_result_files(tmp_path / "res", run)
     compare(reference, tmp_path / "res", "--output", str(tmp_path / "out"))
     assert "paired by their position in the list" in caplog.text
-    assert "Warning: the videos are paired by their position" in (tmp_path / "out" / "summary.md").read_text()
+    assert "Warning: `the videos are paired by their position" in (tmp_path / "out" / "summary.md").read_text()
     caplog.clear()
     assert compare(reference, reference) == 0
     assert "position" not in caplog.text
@@ -160,3 +160,25 @@ def test_class_names_are_read(run, reference, tmp_path):
     more = ["--output", str(tmp_path / "out"), "DATA.CLASS_NAMES", str(tmp_path / "names.txt")]
     assert compare(reference, candidate, *more) == 1
     assert "| `move " in (tmp_path / "out" / "summary.md").read_text()
+
+
+@pytest.mark.parametrize("option", ["--reference", "--candidate", "--output"])
+def test_an_empty_folder_such_as_of_an_unset_variable_is_status_2(option, reference, capsys):
+    with pytest.raises(SystemExit) as ended:
+        compare(reference, reference, option, "")
+    assert ended.value.code == 2
+    assert f"argument {option}: is empty; give a folder, or leave the option out" in capsys.readouterr().err
+
+
+def test_the_output_does_not_lie_within_a_compared_folder(reference, caplog):
+    before = sorted(reference.iterdir())
+    assert compare(reference, reference, "--output", str(reference / "compared")) == 2
+    assert "f32, which holds nothing but a run; give another folder" in caplog.text
+    assert sorted(reference.iterdir()) == before
+
+
+def test_a_run_compared_with_itself_is_a_warning(reference, tmp_path, caplog):
+    (tmp_path / "link").symlink_to(reference)
+    assert compare(reference, tmp_path / "link") == 0
+    [warning] = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+    assert warning == f"{reference} is compared with itself, which decides nothing about another run"

@@ -41,9 +41,10 @@ def content_of(
 ) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     """Compare two runs whose first videos are lost: from class 0 to class 1."""
     best = np.zeros(num_videos, int), np.arange(num_videos) < lost
-    given: dict[str, Any] = {"listed_paths": paths or [], "folder": "run|<b>"}
+    scores = [np.eye(5, dtype=np.float32)[row.astype(int)] for row in best]
     reference, candidate = (
-        score_table(np.eye(5, dtype=np.float32)[row.astype(int)], [labels] * num_videos, **given) for row in best
+        score_table(rows, [labels] * num_videos, listed_paths=paths or [], folder=folder)
+        for folder, rows in zip(("run|<b>", "run|<i>"), scores, strict=True)
     )
     comparison = compare_tables(reference, candidate, 0.735)
     class_names = ClassNames(names, "file")
@@ -116,7 +117,7 @@ Warning: {warning}
 
 |  | reference | candidate |
 |---|---|---|
-| folder | `run\\x7c<b>` | `run\\x7c<b>` |
+| folder | `run\\x7c<b>` | `run\\x7c<i>` |
 | top-1 | 100.00 % (4 of 4, 95 % interval 51.01 to 100.00) | 75.00 % (3 of 4, 95 % interval 30.06 to 95.44) |
 | top-5 | 100.00 % (4 of 4, 95 % interval 51.01 to 100.00) | 100.00 % (4 of 4, 95 % interval 51.01 to 100.00) |
 | right in this run only | 1 | 0 |
@@ -142,7 +143,7 @@ Warning: {warning}
 def test_the_summary_is_markdown_with_the_verdict_first():
     content, _ = content_of(4, 1)
     verdict, agreement = content["decision"]["text"], describe_agreement(content)
-    assert format_summary(content) == SUMMARY.format(verdict=verdict, agreement=agreement, warning=BY_POSITION)
+    assert format_summary(content) == SUMMARY.format(verdict=verdict, agreement=agreement, warning=f"`{BY_POSITION}`")
 
 
 def test_the_summary_without_labels_has_no_accuracy():
@@ -152,7 +153,7 @@ def test_the_summary_without_labels_has_no_accuracy():
     assert lines[2:6] == [
         "|  | reference | candidate |",
         "|---|---|---|",
-        r"| folder | `run\x7c<b>` | `run\x7c<b>` |",
+        r"| folder | `run\x7c<b>` | `run\x7c<i>` |",
         "",
     ]
     assert lines[-1] == "| `a` |  | `class 0` 1.00 | `class 1` 1.00 | changed |"
@@ -228,3 +229,9 @@ def test_hostile_names_leave_the_xml_well_formed(hostile):
     paths = ["\x1b[31m\ufffe&\u2028", *HOSTILE[:2]]
     _, result, _ = junit(content_of(3, 3, paths=paths)[0])
     assert "(\\x1b[31m?&\\u2028, " in result.text
+
+
+def test_warnings_are_no_markup():
+    content, _ = content_of(400, 0)
+    content["warnings"] = ["a `b` <c>\n# d"]
+    assert r"Warning: `a \x60b\x60 <c>\n# d`" in format_summary(content).splitlines()

@@ -38,8 +38,9 @@ def test_an_equal_list_is_left_as_it_is(tmp_path):
     assert (tmp_path / "test.csv").stat().st_ino == before
 
 
-def test_a_folder_without_a_list_has_none_and_a_changed_one_is_rejected(tmp_path):
+def test_a_folder_without_a_list_has_none_and_a_changed_one_is_rejected(tmp_path, caplog):
     assert read_list_copy(tmp_path, DIGEST) is None
+    assert f"{tmp_path / 'test.csv'} does not exist, so the paths of the videos are unknown; restore it" in caplog.text
     write_list_copy(tmp_path, VIDEOS, ())
     content = (tmp_path / "test.csv").read_text()
     (tmp_path / "test.csv").write_text(content.replace("399", "398"))
@@ -47,4 +48,11 @@ def test_a_folder_without_a_list_has_none_and_a_changed_one_is_rejected(tmp_path
         read_list_copy(tmp_path, DIGEST)
     (tmp_path / "test.csv").write_bytes(b"\xff 1\n")
     with pytest.raises(ValueError, match="is damaged"):
+        read_list_copy(tmp_path, DIGEST)
+
+
+@pytest.mark.parametrize("target", ["nowhere", "test.csv"])
+def test_a_broken_link_is_no_missing_list(target, tmp_path):
+    (tmp_path / "test.csv").symlink_to(target)
+    with pytest.raises(ValueError, match=r"test\.csv cannot be read: .*; make it readable, or remove it"):
         read_list_copy(tmp_path, DIGEST)

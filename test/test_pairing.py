@@ -8,17 +8,30 @@ import pytest
 from test.tables import score_table
 from x3d.errors import InputError
 from x3d.scoring.pairing import pair_videos
-from x3d.scoring.table import UNKNOWN_LABEL, ScoreTable
+from x3d.scoring.table import UNKNOWN_LABEL, Failure, ScoreTable
 
 NUM_CLASSES = 9
 
 
-def run(paths: str, labels: Any, scored: Any = None, folder: str = "ref", **changes: Any) -> ScoreTable:
-    """Make a run of a list with a one-letter path per video; without paths only positions and labels are known."""
+def run(
+    paths: str, labels: Any, scored: Any = None, folder: str = "ref", reason: str = "damaged", **changes: Any
+) -> ScoreTable:
+    """Make a run of a list with a one-letter path per video; without paths only positions and labels are known.
+
+    Args:
+        reason: why the other videos are not scored.
+    """
     listed = np.array(labels)
     videos = np.arange(len(listed)) if scored is None else np.array(scored, dtype=np.int64)
     scores = np.eye(NUM_CLASSES, dtype=np.float32)[videos % NUM_CLASSES]
-    more = {"folder": folder, "videos": videos, "listed_labels": listed, "listed_paths": list(paths)}
+    failures = {video: Failure(reason, "") for video in np.setdiff1d(np.arange(len(listed)), videos).tolist()}
+    more = {
+        "folder": folder,
+        "failures": failures,
+        "videos": videos,
+        "listed_labels": listed,
+        "listed_paths": list(paths),
+    }
     return score_table(scores, listed[videos], **more | changes)
 
 
@@ -31,6 +44,18 @@ def pair(
 
 def test_runs_of_one_list_are_paired_in_its_order():
     assert pair(run("abc", [0, 1, 2]), run("abc", [0, 1, 2])) == ([0, 1, 2], [0, 1, 2], 0, [])
+
+
+def test_runs_that_are_not_finished_are_rejected():
+    open_run = run("abcd", [0, 1, 2, 3], [0, 2], reason="")
+    match = (
+        r"^ref and ref are not finished: 2 videos are scored by neither run, and nothing records why \(b, d\); score"
+    )
+    with pytest.raises(InputError, match=match):
+        pair(open_run, open_run)
+    failed_in_one = run("abcd", [0, 1, 2, 3], [0, 2])
+    assert pair(open_run, failed_in_one)[2] == pair(failed_in_one, open_run)[2] == 2
+    assert pair(open_run, run("dcba", [3, 2, 1, 0], [1, 3], reason=""), common=True)[0] == [0, 1]
 
 
 def test_a_video_that_neither_run_scored_is_left_out():

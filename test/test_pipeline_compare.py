@@ -12,14 +12,16 @@ from demo.made_up_folder import write_evaluation
 from demo.made_up_run import degrade, leave_out, make_run
 from test.results import LABELS, write_results
 from test.tables import score_table
-from x3d.dataset.class_names import ClassNames
+from x3d.dataset.class_names import ClassNames, kinetics400_names
 from x3d.errors import InputError, ScoringError
 from x3d.pipeline.compare import MARGIN_POINTS, MAX_FLIPS, compare, comparison_to_dict, list_flips
-from x3d.pipeline.comparison_text import describe_comparison, list_differences
+from x3d.pipeline.comparison_text import BY_POSITION, describe_comparison, list_differences
 from x3d.pipeline.postprocess import ScoringSettings
+from x3d.scoring.class_order import known_orders
 from x3d.scoring.comparison import Comparison, compare_tables
 from x3d.scoring.noninferiority import judge
 from x3d.scoring.table import ScoreTable
+from x3d.storage.expected_list import ExpectedList
 
 SETTINGS = ScoringSettings(num_classes=9, num_clips=2, num_crops=2)
 NAMES = ClassNames([f"name {label}" for label in range(9)], "names.txt")
@@ -88,7 +90,11 @@ def test_results_that_miss_views_are_compared_as_far_as_they_are_complete(tmp_pa
     for name in ("a", "b"):
         write_results(tmp_path / name, LABELS)
         (tmp_path / name / "5_5_0.bin").unlink()
-    comparison = compare(str(tmp_path / "a"), str(tmp_path / "b"), SETTINGS)
+    folders = str(tmp_path / "a"), str(tmp_path / "b")
+    match = r"b are not finished: 1 video is scored by neither run, and nothing records why \(video 1\); score the rest"
+    with pytest.raises(InputError, match=match):
+        compare(*folders, SETTINGS)
+    comparison = compare(*folders, SETTINGS, common=True)
     assert comparison.num_videos == 2
     assert comparison.pairs.left_out == ["1 video is scored by neither run (video 1)"]
 
@@ -258,3 +264,31 @@ def test_a_comparison_names_a_video_by_its_path_in_the_folder(run, tmp_path):
     content = comparison_to_dict(compare(*map(str, folders), SETTINGS), NAMES)
     assert {flip["path"] for flip in content["flips"]} <= set(run.listed_paths)
     assert Path(content["reference"]["folder"]) == folders[0]
+
+
+def test_videos_of_unknown_lists_are_paired_by_position_with_a_warning(tmp_path):
+    for name in ("a", "b"):
+        write_results(tmp_path / name, LABELS)
+    a, b = str(tmp_path / "a"), str(tmp_path / "b")
+    assert comparison_to_dict(compare(a, b, SETTINGS), NAMES)["warnings"] == [BY_POSITION]
+    listed = ExpectedList(LABELS, [f"{label}.mp4" for label in LABELS], "test.csv", "")
+    settings = dataclasses.replace(SETTINGS, listed=listed)
+    assert comparison_to_dict(compare(a, b, settings), NAMES)["warnings"] == []
+
+
+def test_two_runs_of_a_list_in_another_class_order_pass_with_a_warning():
+    classes = np.random.default_rng(0).permutation(400)[:380]
+    names = ClassNames(kinetics400_names(), "Kinetics-400")
+    order = known_orders(kinetics400_names())["names sorted with the quotes of a csv file"]
+    listed = [f"{video}.mp4" for video in range(380)]
+    scores = np.full((380, 400), 0.001, np.float32)
+    scores[np.arange(380), classes] = 0.6
+    runs = [score_table(scores, order[classes], folder=name, listed_paths=listed) for name in ("f32", "om")]
+    content = comparison_to_dict(compared(*runs), names)
+    assert content["decision"]["verdict"] == "PASS"
+    assert content["reference"]["top1"]["percent"] < 5
+    assert [warning.split(" are listed in the order of")[0] for warning in content["warnings"]] == [
+        *("f32: the 380 labelled videos", "om: the 380 labelled videos")
+    ]
+    right = [score_table(scores, classes, folder=name, listed_paths=listed) for name in ("f32", "om")]
+    assert comparison_to_dict(compared(*right), names)["warnings"] == []

@@ -130,7 +130,7 @@ def test_a_run_without_any_scores_is_an_error_that_says_so(tmp_path):
     failures = {0: Failure("empty", "0.mp4: the file has no bytes")}
     table = score_table(np.zeros((0, 8)), [], failures=failures, listed_labels=np.array([3]))
     write_evaluation(tmp_path / "eval", table)
-    with pytest.raises(ScoringError, match="is not reported: no video has all its views"):
+    with pytest.raises(ScoringError, match=r"is not reported, no video has all its views:\nvideo 0: 0\.mp4"):
         write_report(str(tmp_path / "eval"), str(tmp_path / "report"), SETTINGS)
 
 

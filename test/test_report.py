@@ -72,3 +72,37 @@ def test_folders_are_required(capsys):
         x3d_report.main([])
     assert ended.value.code == 2
     assert "--results, --output" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("option", ["--results", "--output", "--compare"])
+def test_an_empty_folder_such_as_of_an_unset_variable_is_status_2(option, tmp_path, capsys):
+    with pytest.raises(SystemExit) as ended:
+        report(tmp_path / "eval", option, "")
+    assert ended.value.code == 2
+    assert f"argument {option}: is empty; give a folder, or leave the option out" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("run", ["eval", "other"])
+def test_the_output_does_not_lie_within_the_folder_of_a_run(run, tmp_path, caplog):
+    for name in ("eval", "other"):
+        write_evaluation(tmp_path / name, TABLE)
+    before = sorted((tmp_path / run).iterdir())
+    output = ["--output", str(tmp_path / run / "report"), "--compare", str(tmp_path / "other")]
+    assert report(tmp_path / "eval", *output) == 2
+    assert f"{run}, which holds nothing but a run; give another folder" in caplog.text
+    assert sorted((tmp_path / run).iterdir()) == before
+
+
+def test_the_warnings_of_a_comparison_are_logged_and_in_the_page(tmp_path, caplog):
+    write_evaluation(tmp_path / "eval", TABLE)
+    assert report(tmp_path / "eval", "--compare", str(tmp_path / "eval")) == 0
+    warning = "is compared with itself, which decides nothing about another run"
+    assert warning in caplog.text
+    assert warning in (tmp_path / "report" / "index.html").read_text()
+
+
+def test_common_without_a_run_to_compare_is_status_2(tmp_path, caplog):
+    write_evaluation(tmp_path / "eval", TABLE)
+    assert report(tmp_path / "eval", "--common") == 2
+    assert "--common is about a comparison; give the folder of another run with --compare too" in caplog.text
+    assert not (tmp_path / "report").exists()

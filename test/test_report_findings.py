@@ -69,7 +69,7 @@ def test_failed_videos_are_counted_by_their_most_frequent_reasons():
     table = predicted(np.arange(4), np.arange(4), listed_labels=np.zeros(12, int), failures=failures)
     assert findings(table)["failures"] == [
         "8 of 12 listed videos have no scores: 3 empty (the file has no bytes), 2 damaged (parts of the file cannot be "
-        "decoded), 1 incomplete (views are missing, and nothing records why), 2 for other reasons."
+        "decoded), 1 incomplete (not scored yet, or views are missing, and nothing records why), 2 for other reasons."
     ]
     one = leave_out(make_run(num_videos=1200, num_classes=4, num_views=2), [3])
     assert findings(one)["failures"] == ["1 of 1,200 listed videos has no scores: 1 empty (the file has no bytes)."]

@@ -87,6 +87,14 @@ def evaluate(model: str, folder: str, *more: str) -> Ran:
     return run_script("x3d_evaluate", [*CFG, *DATA, *paths, "X3D_WORKERS.NUM", "1", *more])
 
 
+def report(folder: str, output: str, *more: str) -> Ran:
+    return run_script("x3d_report", [*CFG, "--results", folder, "--output", output, *more])
+
+
+def compare(reference: str, candidate: str, *more: str) -> Ran:
+    return run_script("x3d_compare", [*CFG, "--reference", reference, "--candidate", candidate, *more])
+
+
 def export(checkpoint: str, model: str) -> Ran:
     keys = ["TEST.CHECKPOINT_FILE_PATH", checkpoint, "X3D_PTH2ONNX.ONNX_OUTPUT_PATH", model]
     return run_script("x3d_pth2onnx", [*CFG, *keys])

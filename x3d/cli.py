@@ -51,6 +51,17 @@ def build_parser(description: str | None, with_shards: bool, reads: Sequence[str
     return parser
 
 
+def folder_name(text: str) -> str:
+    """Parse an option that names a folder: an empty one, as of an unset variable, is a mistake.
+
+    Raises:
+        ArgumentTypeError: it is empty.
+    """
+    if not text:
+        raise argparse.ArgumentTypeError("is empty; give a folder, or leave the option out")
+    return text
+
+
 def add_comparison_options(parser: argparse.ArgumentParser) -> None:
     """Add the options of a comparison of two runs."""
     parser.add_argument(

@@ -205,6 +205,14 @@ KINDS: dict[str, Kind] = {
     ),
     "rows": Kind(["cfg.yaml", "data", "eval", "small.onnx"], ["eval/*.rows"], routes.evaluation),
     "rows_resumed": Kind(["cfg.yaml", "data", "eval", "small.onnx"], ["eval/*.rows"], routes.resumed_evaluation),
+    "rows_reported": Kind(["cfg.yaml", "eval", "eval_foreign"], ["eval/manifest.json", "eval/*.rows"], routes.reported),
+    "list_copy": Kind(
+        ["cfg.yaml", "eval", "eval_foreign"],
+        ["eval/test.csv"],
+        routes.reported,
+        [*text_edits.TEXT, *BYTES],
+        note="the list in the folder of an evaluation, from which it is reported and compared",
+    ),
     "summary": Kind(
         ["cfg.yaml", "prep", "res", "res_summary.json", "ais", "ais_summary.json"],
         ["res_summary.json", "ais_summary.json"],

@@ -69,7 +69,7 @@ def completed(*all_ran: Ran, statuses: Iterable[int] = (0,)) -> str:
         ScriptError: one ended with another status than these.
     """
     for ran in all_ran:
-        if TRACEBACK.search(ran.err) or "internal_error" in ran.err or ran.status not in (0, 1, 2):
+        if TRACEBACK.search(ran.err) or "internal_error" in ran.err or ran.status not in (0, 1, 2, 3):
             raise TracebackError(ran)
         if ran.status not in statuses:
             raise ScriptError(ran)

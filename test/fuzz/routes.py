@@ -168,6 +168,17 @@ def evaluation(target: str) -> Made:
     return _all(scored("eval"), evaluated("small.onnx", "eval"))
 
 
+def reported(target: str) -> Made:
+    """Report an evaluation, and compare it with one of another model."""
+    compared = world.compare("eval_foreign", "eval", "--output", "compared")
+    logged = completed(world.report("eval", "report"), compared, statuses=(0, 3))
+    files = {
+        **digests("report", ".json", ".csv", ".npy", ".html"),
+        **digests("compared", ".json", ".csv", ".md", ".xml"),
+    }
+    return {**files, "line of the comparison": compared.out.splitlines()[-1]}, logged
+
+
 def resumed_evaluation(target: str) -> Made:
     """Resume an evaluation whose files changed."""
     return evaluated("small.onnx", "eval")

@@ -71,7 +71,7 @@ def format_summary(content: Mapping[str, Any]) -> str:
     """Format a comparison as Markdown for a pull request; names are code, so that they cannot be markup."""
     decision = content["decision"]
     lines = [f"## x3d_compare: {decision['verdict']}", "", decision["text"]] if decision else [f"## {NO_LABELS}"]
-    lines += [f"\nWarning: {text}" for text in content["warnings"]]
+    lines += [f"\nWarning: {_code(text)}" for text in content["warnings"]]
     lines += ["", *_table(("", *RUNS), _run_rows(content))]
     lines += ["", *(f"- {text}" for text in describe_agreement(content))]
     if content["classes"]:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from x3d.dataset.class_names import ClassNames
-from x3d.errors import ScoringError
+from x3d.errors import ScoringError, format_problems
 from x3d.pipeline.compare import MARGIN_POINTS, comparison_to_dict, read_complete
 from x3d.pipeline.postprocess import DEFAULTS, ScoringSettings
 from x3d.report.classes import confusion_rows
@@ -75,7 +75,8 @@ def write_report(
     with open_output(output, NAMES, OWN_KEYS, (folder, compare_with)) as target:
         table = read_complete(folder, settings)
         if not len(table.videos):
-            raise ScoringError(f"{folder} is not reported: no video has all its views")
+            texts = [failure.text for failure in table.failures.values()]
+            raise ScoringError(f"{folder} is not reported, no video has all its views:\n{format_problems(texts)}")
         accuracy = measure_accuracy(table, True, names.names) if table.labelled.any() else None
         comparison = None
         if compare_with:

@@ -25,7 +25,7 @@ def failure_rows(table: ScoreTable) -> list[dict[str, Any]]:
     return [
         {
             "reason": reason or "incomplete",
-            "meaning": REASONS.get(reason, "views are missing, and nothing records why"),
+            "meaning": REASONS.get(reason, "not scored yet, or views are missing, and nothing records why"),
             "num_videos": len(found),
             "examples": found[:MAX_EXAMPLES],
         }

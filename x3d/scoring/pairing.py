@@ -37,7 +37,7 @@ class Pairs:
 def pair_videos(reference: ScoreTable, candidate: ScoreTable, common: bool = False) -> Pairs:
     """Pair the scored videos of two runs that have one list, or what two lists have in common.
 
-    A path that is listed several times is paired by occurrence. A video that neither run scored is left out.
+    A path that is listed several times is paired by occurrence. A video that failed in both runs is left out.
 
     Args:
         common: leave out what only one run lists or scores, and what both list with another label; accept another
@@ -133,6 +133,17 @@ class _Lists:
             raise InputError(f"{names} have {numbers}; score both with the same number, or {COMMON}")
         if scored := self._scored_once():
             raise InputError(f"{names} scored other videos: {'; '.join(scored)}; score the rest, or {COMMON}")
+        if unfinished := self._describe(self._unfinished(), "scored by neither run, and nothing records why"):
+            raise InputError(f"{names} are not finished: {unfinished[0]}; score the rest, or {COMMON}")
+
+    def _unfinished(self) -> np.ndarray:
+        """Which of `both` no run scored or recorded as failed, as of evaluations that are running or stopped: bool."""
+        ours, theirs = self.rows
+        open_ones = np.asarray((ours == NONE) & (theirs == NONE))
+        for place in np.flatnonzero(open_ones).tolist():
+            one, other = int(self.both[place]), int(self.partners[self.both[place]])
+            open_ones[place] = not (self.reference.reason(one) or self.candidate.reason(other))
+        return open_ones
 
     def pair(self) -> Pairs:
         """Pair what both runs scored with one label, and describe the rest."""

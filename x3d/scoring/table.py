@@ -100,6 +100,10 @@ class ScoreTable:
         """What is missing of each incomplete video."""
         return [self.failures[video].text for video in self.incomplete]
 
+    def reason(self, video: int) -> str:
+        """Why a listed video has no scores, empty if none is recorded."""
+        return self.failures[video].reason if video in self.failures else ""
+
     def path(self, video: int) -> str:
         """Name a listed video by its path, or by its number if nothing records the path."""
         return (self.listed_paths[video] if len(self.listed_paths) else "") or f"video {video}"

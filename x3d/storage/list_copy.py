@@ -4,6 +4,8 @@ It has a line per video, `path label`, in the order of the list, whatever separa
 provenance.
 """
 
+import logging
+import os
 from collections.abc import Collection, Sequence
 from pathlib import Path
 
@@ -15,6 +17,8 @@ from x3d.storage.expected_list import ExpectedList
 from x3d.storage.provenance import list_digest
 
 LIST_NAME = "test.csv"
+
+logger = logging.getLogger(__name__)
 
 
 def write_list_copy(folder: Path, videos: Sequence[Video], replaceable: Collection[str]) -> None:
@@ -39,7 +43,7 @@ def write_list_copy(folder: Path, videos: Sequence[Video], replaceable: Collecti
 
 
 def read_list_copy(folder: Path, digest: object) -> ExpectedList | None:
-    """Read the list of an evaluation from its folder, None if the folder has none.
+    """Read the list of an evaluation from its folder, None with a warning if the folder has none.
 
     Args:
         digest: of that list, as the provenance has it.
@@ -47,7 +51,12 @@ def read_list_copy(folder: Path, digest: object) -> ExpectedList | None:
         InputError: it is damaged or another list.
     """
     path = folder / LIST_NAME
-    if not path.exists():
+    if not os.path.lexists(path):
+        logger.warning(
+            "%s does not exist, so the paths of the videos are unknown; restore it, or set DATA.PATH_TO_DATA_DIR to "
+            "the folder of the list",
+            path,
+        )
         return None
     listed = _parse(path)
     if not listed or listed.digest != digest:
