@@ -106,3 +106,11 @@ def test_common_without_a_run_to_compare_is_status_2(tmp_path, caplog):
     assert report(tmp_path / "eval", "--common") == 2
     assert "--common is about a comparison; give the folder of another run with --compare too" in caplog.text
     assert not (tmp_path / "report").exists()
+
+
+def test_a_list_that_is_rejected_leaves_no_earlier_report(tmp_path, caplog):
+    write_evaluation(tmp_path / "eval", TABLE)
+    assert report(tmp_path / "eval") == 0
+    assert report(tmp_path / "eval", "DATA.PATH_TO_DATA_DIR", str(tmp_path / "none")) == 2
+    assert list((tmp_path / "report").iterdir()) == []
+    assert "test.csv does not exist" in caplog.text

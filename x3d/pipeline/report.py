@@ -1,6 +1,6 @@
 """Write a report of a run: report.json, csv files, the scores and the page that shows them."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -49,6 +49,18 @@ class Report:
     def complete(self) -> bool:
         """Check whether every listed video has scores."""
         return not self.content["run"]["num_failed"]
+
+
+def remove_report(output: str, runs: Sequence[str]) -> None:
+    """Remove the files of an earlier report, which would look current if this one is rejected.
+
+    Args:
+        runs: folders of the runs that will be read.
+    Raises:
+        InputError: the folder cannot be used.
+    """
+    with open_output(output, NAMES, OWN_KEYS, runs):
+        pass
 
 
 def write_report(
