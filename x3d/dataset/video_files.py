@@ -1,0 +1,135 @@
+"""Find the video files of a folder, whatever its layout, without opening one."""
+
+import os
+import re
+import stat
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from x3d.errors import InputError
+
+VIDEO_SUFFIXES = frozenset(
+    ".3gp .asf .avi .flv .m2ts .m4v .mkv .mov .mp4 .mpeg .mpg .mts .mxf .ogv .ts .vob .webm .wmv".split()
+)
+_VIDEO_ID = re.compile(r"[A-Za-z0-9_-]{11}(?![A-Za-z0-9])")
+
+Folder = tuple[int, int]
+"""Device and inode."""
+
+
+@dataclass(frozen=True)
+class VideoFile:
+    """A file with the suffix of a video.
+
+    Attributes:
+        path: relative to the folder that was searched, with slashes.
+        folder: the name of the folder it lies in.
+        reason: a code of REASONS if it cannot be read; empty: it can.
+        detail: why it cannot.
+    """
+
+    path: str
+    folder: str
+    reason: str = ""
+    detail: str = ""
+
+
+@dataclass(frozen=True)
+class FoundFiles:
+    """What a folder holds.
+
+    Attributes:
+        videos: sorted by path.
+        num_others: of the other files, by suffix.
+    """
+
+    videos: Sequence[VideoFile]
+    num_others: Mapping[str, int]
+
+
+def is_video(path: str) -> bool:
+    """Check whether a path has the suffix of a video."""
+    return os.path.splitext(path)[1].lower() in VIDEO_SUFFIXES
+
+
+def video_id(path: str) -> str:
+    """Return what identifies a video in every copy: the first 11 characters of its name, the id of YouTube.
+
+    It is `-_a-bcdefgh` of `folding napkins/-_a-bcdefgh_000044_000054.mp4`. A name that does not begin with an id, such
+    as `made_up_video_1.mp4`, is its own: without the suffix of a video.
+    """
+    name = os.path.basename(path)
+    match = _VIDEO_ID.match(name)
+    if match:
+        return match[0]
+    return os.path.splitext(name)[0] if is_video(name) else name
+
+
+def find_videos(root: str, left_out: str = "") -> FoundFiles:
+    """Find the video files in a folder and the folders in it; links are followed, hidden files and folders are not.
+
+    Args:
+        left_out: a folder that is not searched, such as that of the replacements.
+    Raises:
+        InputError: a folder cannot be read.
+    """
+    videos: list[VideoFile] = []
+    others: Counter[str] = Counter()
+    skipped = _identify(os.stat(left_out)) if left_out else None
+    for entry, path, folder in _walk(root, skipped):
+        if is_video(entry.name) and not entry.name.startswith("."):
+            videos.append(VideoFile(path, folder, *_find_fault(entry)))
+        else:
+            others[".*" if entry.name.startswith(".") else "*" + os.path.splitext(entry.name)[1].lower()] += 1
+    return FoundFiles(sorted(videos, key=lambda video: video.path), others)
+
+
+def _walk(root: str, skipped: Folder | None) -> Iterator[tuple["os.DirEntry[str]", str, str]]:
+    """Yield each file with its path and the name of its folder; a link to a folder above it is not followed."""
+    name = Path(os.path.abspath(root)).name
+    pending: list[tuple[str, str, str, tuple[Folder, ...]]] = [(root, "", name, ())]
+    while pending:
+        folder, prefix, name, above = pending.pop()
+        identity, entries = _read_folder(folder)
+        if identity == skipped or identity in above:
+            continue
+        for entry in entries:
+            if not _is_folder(entry):
+                yield entry, prefix + entry.name, name
+            elif not entry.name.startswith("."):
+                pending.append((entry.path, f"{prefix}{entry.name}/", entry.name, (*above, identity)))
+
+
+def _read_folder(path: str) -> tuple[Folder, Sequence["os.DirEntry[str]"]]:
+    try:
+        with os.scandir(path) as entries:
+            return _identify(os.stat(path)), list(entries)
+    except (OSError, ValueError) as error:
+        cause = error.strerror if isinstance(error, OSError) else str(error)
+        raise InputError(f"{path} cannot be read: {cause}; give a folder of videos that you can read") from error
+
+
+def _identify(status: os.stat_result) -> Folder:
+    return status.st_dev, status.st_ino
+
+
+def _is_folder(entry: "os.DirEntry[str]") -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # such as a link to itself
+        return False
+
+
+def _find_fault(entry: "os.DirEntry[str]") -> tuple[str, str]:
+    """Return reason code and detail if a file is empty or cannot be read."""
+    try:
+        status = entry.stat()
+    except OSError as error:
+        return "unreadable", f"{error.strerror}, a broken link" if entry.is_symlink() else f"{error.strerror}"
+    if not stat.S_ISREG(status.st_mode):
+        return "unreadable", "not a regular file"
+    if not status.st_size:
+        return "empty", ""
+    return ("", "") if os.access(entry.path, os.R_OK) else ("unreadable", "no permission to read it")
