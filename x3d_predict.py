@@ -9,10 +9,10 @@ table has the mean probability of each class over these views, and how many of t
 --input takes a file, a folder with all its subfolders, or several with commas between them. Names are Kinetics-400's
 if the model has 400 classes; --names gives those of another data set, a name per line in the order of the labels.
 
---every SECONDS is for long videos: it cuts the video into windows of this length and names the best class of each;
-neighbouring windows with the same class are one segment. A window has its share of NUM_ENSEMBLE_VIEWS clips per 10 s,
-at least one, with all crops. Their centres lie in the window, evenly; a clip is longer than a short window, so it
-also sees what comes before and after: 2 to 10 s are sensible. The video is decoded once.
+--every SECONDS is for long videos. It names the class at every step of this length, and merges neighbouring steps of
+the same class into a segment. A step is decided by a window of 10 s around it, with NUM_ENSEMBLE_VIEWS clips per 10 s
+and all crops, as in an evaluation of a video of Kinetics: what lasts less than about 5 s is not found. Probability
+and views in the table are those of the segment alone. The video is decoded once.
 
     python x3d_predict.py --cfg configs/X3D_S.yaml --model x3d_s.onnx --input long.mp4 --every 2 --output long.csv
 
@@ -76,7 +76,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--model", required=True, metavar="FILE", help="the .onnx, .xml or .om to run")
     parser.add_argument("--input", required=True, metavar="PATHS", help="videos: file, folder, or file,folder,...")
     parser.add_argument("--names", default="", metavar="FILE", help="class names, instead of DATA.CLASS_NAMES")
-    parser.add_argument("--every", type=float, metavar="SECONDS", help="name each window of this length")
+    parser.add_argument("--every", type=float, metavar="SECONDS", help="name the class every SECONDS, such as 2")
     parser.add_argument("--top", type=int, default=5, metavar="K", help="classes of a whole video (default: 5)")
     parser.add_argument("--output", default="", metavar="FILE", help="write a .csv or .json too")
 
@@ -97,7 +97,9 @@ def run(cfg: "CfgNode", args: argparse.Namespace) -> int:
     settings = PredictSettings.from_cfg(
         cfg, list_videos(args.input), args.model, args.names, args.top, args.every or 0.0
     )
-    predictions = []
+    if settings.names.names is None:
+        logger.warning("the names of the %d classes are not known; give them with --names", cfg.MODEL.NUM_CLASSES)
+    predictions: list[Prediction] = []
     for prediction in predict_each(settings):
         _show(prediction, bool(args.every), is_first=not predictions)
         predictions.append(prediction)
@@ -107,7 +109,7 @@ def run(cfg: "CfgNode", args: argparse.Namespace) -> int:
     return _report(predictions, len(settings.evaluation.videos))
 
 
-def _show(prediction: "Prediction", in_windows: bool, is_first: bool) -> None:
+def _show(prediction: "Prediction", in_steps: bool, is_first: bool) -> None:
     """Log the warnings of a video and print its table, after a blank line; a failure has been logged."""
     from x3d.console import print_result
     from x3d.execution.progress import above_bar
@@ -116,7 +118,7 @@ def _show(prediction: "Prediction", in_windows: bool, is_first: bool) -> None:
     for warning in prediction.warnings:
         logger.warning("%s: %s", prediction.path, warning)
     if prediction.segments:
-        table = format_prediction(prediction, in_windows, getattr(sys.stdout, "encoding", None) or "ascii")
+        table = format_prediction(prediction, in_steps, getattr(sys.stdout, "encoding", None) or "ascii")
         with above_bar():
             print_result(table if is_first else f"\n{table}")
 

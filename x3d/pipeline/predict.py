@@ -34,13 +34,13 @@ class PredictSettings:
     Attributes:
         evaluation: how an evaluation of the videos scores them.
         num_best: classes of a whole video.
-        window_seconds: length of the windows that a video is cut into; 0: the whole video at once.
+        step_seconds: name the class of each step of this length; 0: of the whole video.
     """
 
     evaluation: EvaluateSettings
     names: ClassNames
     num_best: int = 5
-    window_seconds: float = 0
+    step_seconds: float = 0
 
     @classmethod
     def from_cfg(
@@ -50,7 +50,7 @@ class PredictSettings:
         model: str = "",
         names: str = "",
         num_best: int = 5,
-        window_seconds: float = 0,
+        step_seconds: float = 0,
     ) -> "PredictSettings":
         """Read the keys that decide the scores of a video.
 
@@ -64,7 +64,7 @@ class PredictSettings:
         cfg.defrost()
         cfg.X3D_EVALUATE.MODEL_PATH = model or cfg.X3D_EVALUATE.MODEL_PATH
         cfg.DATA.CLASS_NAMES = names or cfg.DATA.CLASS_NAMES
-        return cls(EvaluateSettings.from_cfg(cfg, videos), ClassNames.from_cfg(cfg), num_best, window_seconds)
+        return cls(EvaluateSettings.from_cfg(cfg, videos), ClassNames.from_cfg(cfg), num_best, step_seconds)
 
 
 def predict(settings: PredictSettings) -> list[Prediction]:
@@ -94,7 +94,7 @@ def predict_each(settings: PredictSettings) -> Iterator[Prediction]:
     del engine
     where = runner_settings.ray_address or counted(runner_settings.num_workers, "worker")
     logger.info("%s, %s, class names: %s", counted(len(evaluation.videos), "video"), where, settings.names.source)
-    predictor = VideoPredictor(scorer, settings.names, settings.num_best, settings.window_seconds)
+    predictor = VideoPredictor(scorer, settings.names, settings.num_best, settings.step_seconds)
     with open_runner(runner_settings, requirements, resources) as runner:
         outcomes = runner.run(predictor, evaluation.videos)
         shown = with_progress(outcomes, len(evaluation.videos), evaluation.stop_at_first_failure)

@@ -33,7 +33,8 @@ def check_output(path: Path) -> None:
         check_replaceable(path, OWN_KEYS)
         check_writable(path, remedy)
     else:
-        raise InputError(f"--output {path} has the suffix {path.suffix or 'of no format'}; give .csv or .json")
+        suffix = f"the suffix {path.suffix}" if path.suffix else "no suffix"
+        raise InputError(f"--output {path} has {suffix}; give .csv or .json")
 
 
 def write_predictions(path: Path, predictions: Sequence[Prediction]) -> None:

@@ -11,8 +11,8 @@ BLOCKS = "█▏▎▍▌▋▊▉"
 """A whole block, and eighths of one."""
 
 
-def format_prediction(prediction: Prediction, in_windows: bool, encoding: str = "utf-8") -> str:
-    """Format a video as a block: its path, then a line per class or, of windows, a line per segment.
+def format_prediction(prediction: Prediction, in_steps: bool, encoding: str = "utf-8") -> str:
+    """Format a video as a block: its path, then a line per class or, of a video in steps, per segment.
 
     Args:
         encoding: of the terminal; bars are made of `#` where it has no blocks.
@@ -22,7 +22,7 @@ def format_prediction(prediction: Prediction, in_windows: bool, encoding: str = 
     title = f"{one_line(printable(prediction.path))} ({end:.1f} s, {counted(num_views, 'view')})"
     rows = []
     for segment in prediction.segments:
-        span = f"{_clock(segment.start_seconds, end)} to {_clock(segment.end_seconds, end)}  " if in_windows else ""
+        span = f"{_clock(segment.start_seconds, end)} to {_clock(segment.end_seconds, end)}  " if in_steps else ""
         for found in segment.classes:
             agreeing = f"{found.num_agreeing} of {counted(segment.num_views, 'view')}"
             rows.append((span, found.name, found.probability, agreeing))

@@ -1,4 +1,4 @@
-"""Predict the classes of one video: of the whole video as an evaluation does, or of its windows of time."""
+"""Predict the classes of one video: of the whole video as an evaluation does, or step by step."""
 
 import itertools
 import math
@@ -15,7 +15,7 @@ from x3d.pipeline.video_scorer import VideoScorer
 from x3d.scoring.aggregate import aggregate_views, best_of_views, mean_of_views
 from x3d.scoring.predictions import best_classes
 from x3d.video.reader import VideoReader
-from x3d.video.windows import Timeline, WindowClips, cut_windows
+from x3d.video.windows import SlidingClips, Timeline, cut_steps
 
 MIN_FPS = 10
 
@@ -60,7 +60,7 @@ class Prediction:
     """What a video shows, or why that is not known.
 
     Attributes:
-        segments: one, which is the whole video; or those of its windows.
+        segments: one, which is the whole video; or its parts, each with its best class alone.
         warnings: what is unusual about the video.
         reason: a code out of x3d.errors.REASONS if it failed, else empty.
         text: of the failure; names the video.
@@ -79,13 +79,13 @@ class VideoPredictor:
 
     Attributes:
         num_best: classes of a whole video.
-        window_seconds: length of the windows; 0: the whole video at once.
+        step_seconds: name the class of each step of this length; 0: of the whole video.
     """
 
     scorer: VideoScorer
     names: ClassNames
     num_best: int
-    window_seconds: float
+    step_seconds: float
 
     def __call__(self, video: Video) -> Prediction:
         """Predict the classes of a video.
@@ -95,34 +95,35 @@ class VideoPredictor:
         """
         with self.scorer.opened(video.path) as (reader, engine):
             timeline = Timeline.from_reader(reader)
-            if self.window_seconds:
-                segments = list(self._windows(reader, engine, timeline))
+            if self.step_seconds:
+                segments = list(self._slide(reader, engine, timeline))
             else:
                 views = self.scorer.view_probabilities(reader, engine, self.scorer.sampling)
-                segments = [self._segment(0.0, timeline.seconds, views, self.num_best)]
+                best = best_classes(aggregate_views(views, self.scorer.ensemble_method)[None], self.num_best)[0]
+                segments = [self._segment(0.0, timeline.seconds, views, best.tolist())]
             return Prediction(video.path, segments, self._warnings(reader, timeline))
 
-    def _windows(self, reader: VideoReader, engine: Engine, timeline: Timeline) -> Iterator[Segment]:
-        """Score each window, and merge neighbours with one best class."""
-        edges = cut_windows(timeline, self.window_seconds)
-        clips = WindowClips.of_windows(edges, timeline, self.scorer.sampling)
+    def _slide(self, reader: VideoReader, engine: Engine, timeline: Timeline) -> Iterator[Segment]:
+        """Find the best class in the window of each step, and merge neighbouring steps with one class."""
+        edges = cut_steps(timeline, self.step_seconds)
+        clips = SlidingClips.of_steps(edges, timeline, self.scorer.sampling)
         views = self.scorer.view_probabilities(reader, engine, clips)
-        windows = np.split(views, len(edges) - 1)
+        by_clip = views.reshape(clips.num_clips, -1, views.shape[1])
+        windows = (np.concatenate(by_clip[first:stop]) for first, stop in clips.windows())
         labels = [int(aggregate_views(window, self.scorer.ensemble_method).argmax()) for window in windows]
+        steps = np.split(views, len(labels))
         start = 0
-        for _, same in itertools.groupby(labels):
+        for label, same in itertools.groupby(labels):
             stop = start + len(list(same))
-            yield self._segment(edges[start], edges[stop], np.concatenate(windows[start:stop]), 1)
+            yield self._segment(edges[start], edges[stop], np.concatenate(steps[start:stop]), [label])
             start = stop
 
-    def _segment(self, start: float, end: float, views: np.ndarray, num_best: int) -> Segment:
-        """Rank the classes by the aggregated scores of some views: (V, C) float32."""
-        scores = aggregate_views(views, self.scorer.ensemble_method)
+    def _segment(self, start: float, end: float, views: np.ndarray, labels: Sequence[int]) -> Segment:
+        """Describe classes by the views of a part of the video: (V, C) float32."""
         means = mean_of_views(views)
-        num_agreeing = np.bincount(best_of_views(views)[0], minlength=len(scores))
+        num_agreeing = np.bincount(best_of_views(views)[0], minlength=len(means))
         classes = [
-            ClassScore(label, self.names.name(label), float(means[label]), int(num_agreeing[label]))
-            for label in best_classes(scores[None], num_best)[0].tolist()
+            ClassScore(label, self.names.name(label), float(means[label]), int(num_agreeing[label])) for label in labels
         ]
         return Segment(float(start), float(end), len(views), classes)
 
@@ -131,7 +132,7 @@ class VideoPredictor:
         sampling = self.scorer.sampling
         texts = []
         if timeline.num_frames < math.floor(sampling.clip_size(timeline.fps)):
-            length = f"{timeline.seconds:.1f} s, shorter than a clip of {sampling.clip_size(1):.1f} s"
+            length = f"{timeline.seconds:.2f} s, shorter than a clip of {sampling.clip_size(1):.2f} s"
             texts.append(f"{counted(timeline.num_frames, 'frame')}, {length}; its frames repeat")
         if timeline.fps < MIN_FPS:
             texts.append(f"{timeline.fps:.3g} frames per second, under {MIN_FPS}; the network does not see fast motion")

@@ -1,7 +1,7 @@
-"""Cut a long video into windows of time, each with clips of its own.
+"""Slide over a long video: steps of time with clips of their own, and a window of 10 s around each step.
 
-K clips, the number that an evaluation takes of a video of 10 s, are taken in every 10 s, evenly: each window has its
-share of them, at least one. The centre of a clip lies in its window; its frames may reach into the next ones.
+An evaluation takes K clips of a video of 10 s; here K are taken in every 10 s, evenly, so that each step has its share
+of them, at least one. The class of a step is decided by all clips of its window, about as many as in an evaluation.
 """
 
 import math
@@ -16,7 +16,8 @@ from x3d.video.reader import VideoReader
 from x3d.video.sampling import Header, Plan, Sampling, frames_in_window, spread_frames
 
 KINETICS_SECONDS = 10
-"""Length of Kinetics' videos, over which an evaluation spreads its clips."""
+"""Length of Kinetics' videos, over which an evaluation spreads its clips, and of a window."""
+ROUNDING_SECONDS = 1e-6
 
 
 @dataclass(frozen=True)
@@ -53,57 +54,67 @@ class Timeline:
         return cls(pts[0], pts[-1], len(pts), seconds, unit, fps)
 
 
-def cut_windows(timeline: Timeline, window_seconds: float) -> np.ndarray:
-    """Cut a video into windows; the last one is longer or shorter by up to a half. None is shorter than a frame.
+def cut_steps(timeline: Timeline, step_seconds: float) -> np.ndarray:
+    """Cut a video into steps; the last one is longer or shorter by up to a half. None is shorter than a frame.
 
     Returns:
-        (n + 1,) float64: where each of the n windows starts and the last ends, in seconds from the first frame.
+        (n + 1,) float64: where each of the n steps starts and the last ends, in seconds from the first frame.
     """
-    length = min(max(window_seconds, timeline.seconds / timeline.num_frames), timeline.seconds)
-    edges = np.arange(max(1, math.floor(timeline.seconds / length + 0.5)) + 1) * length
+    length = min(max(step_seconds, timeline.seconds / timeline.num_frames), timeline.seconds)
+    edges = np.arange(max(1, math.floor(timeline.seconds / length + 0.5)) + 1, dtype=np.float64) * length
     edges[-1] = timeline.seconds
     return edges
 
 
 @dataclass(frozen=True)
-class WindowClips:
-    """The clips of all windows of a video, in order.
+class SlidingClips:
+    """The clips of all steps of a video, in order.
 
     Attributes:
         sampling: length of a clip, and frames taken of it.
+        edges: of the steps, as cut_steps returns them.
+        num_per_step: clips of each step.
         spans: first and last pts of each clip.
-        num_per_window: clips of each window.
     """
 
     sampling: Sampling
+    edges: np.ndarray
+    num_per_step: int
     spans: Sequence[tuple[int, int]]
-    num_per_window: int
 
     @classmethod
-    def of_windows(cls, edges: np.ndarray, timeline: Timeline, sampling: Sampling) -> Self:
-        """Place the clips: evenly in each window, and none over the ends of the video if it is long enough.
+    def of_steps(cls, edges: np.ndarray, timeline: Timeline, sampling: Sampling) -> Self:
+        """Place the clips: evenly in each step, and none over the ends of the video if it is long enough.
 
         Args:
-            edges: (n + 1,) float64, as cut_windows returns them.
+            edges: (n + 1,) float64, as cut_steps returns them.
         """
-        num_windows, clip_seconds = len(edges) - 1, sampling.clip_size(1)
+        clip_seconds = sampling.clip_size(1)
         share = round((edges[1] - edges[0]) * sampling.num_clips / KINETICS_SECONDS)
-        num_per_window = max(1, min(share, timeline.num_frames // num_windows))
-        centres = edges[:-1, None] + np.diff(edges)[:, None] * (np.arange(num_per_window) + 0.5) / num_per_window
-        starts = np.clip(centres.ravel() - clip_seconds / 2, 0, max(0, timeline.seconds - clip_seconds))
+        num_per_step = max(1, min(share, timeline.num_frames // (len(edges) - 1)))
+        starts = _centres(edges, num_per_step) - clip_seconds / 2
+        starts = np.clip(starts, 0, max(0, timeline.seconds - clip_seconds))
         first = np.minimum(timeline.first + (starts / timeline.seconds_per_pts).astype(np.int64), timeline.last)
         length = int((clip_seconds - 1 / timeline.fps) / timeline.seconds_per_pts)
-        return cls(sampling, [(start, start + length) for start in first.tolist()], num_per_window)
+        return cls(sampling, edges, num_per_step, [(start, start + length) for start in first.tolist()])
 
     @property
     def num_clips(self) -> int:
-        """Clips of all windows."""
+        """Clips of all steps."""
         return len(self.spans)
 
     @property
     def num_frames(self) -> int:
         """Frames per clip, T."""
         return self.sampling.num_frames
+
+    def windows(self) -> list[tuple[int, int]]:
+        """Find the clips of the window around each step: the first, and the one after the last."""
+        middles = (self.edges[1:] + self.edges[:-1]) / 2
+        half = np.maximum(np.diff(self.edges), KINETICS_SECONDS) / 2 + ROUNDING_SECONDS
+        centres = _centres(self.edges, self.num_per_step)
+        first, stop = np.searchsorted(centres, middles - half), np.searchsorted(centres, middles + half)
+        return list(zip(first.tolist(), stop.tolist(), strict=True))
 
     def plan(self, pts: Sequence[int], header: Header) -> Plan:
         """Choose the frames of every clip as an evaluation does of a clip with this span.
@@ -120,3 +131,10 @@ class WindowClips:
                 raise ValueError(f"clip {clip} of {self.num_clips} has no frames: the video ends before it")
             positions[clip] = spread_frames(kept, 0, self.sampling.clip_size(header.fps), self.num_frames)
         return Plan(positions, num_frames_needed)
+
+
+def _centres(edges: np.ndarray, num_per_step: int) -> np.ndarray:
+    """Divide each step evenly: (n * num_per_step,) float64, in seconds."""
+    shares = (np.arange(num_per_step) + 0.5) / num_per_step
+    centres: np.ndarray = (edges[:-1, None] + np.diff(edges)[:, None] * shares).ravel()
+    return centres
