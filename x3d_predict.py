@@ -16,8 +16,8 @@ and views in the table are those of the segment alone. The video is decoded once
 
     python x3d_predict.py --cfg configs/X3D_S.yaml --model x3d_s.onnx --input long.mp4 --every 2 --output long.csv
 
-Warnings name videos shorter than a clip, under 10 frames per second, with rotation metadata or damaged frames. A
-video may take X3D_WORKERS.TIMEOUT, and as much again for each MB of the largest. The exit status is 1 if a video
+Warnings name videos shorter than a clip, under 10 frames per second, with rotation metadata or damaged frames. The time
+limit of a video, X3D_WORKERS.TIMEOUT, is multiplied by the MB of the largest file. The exit status is 1 if a video
 failed.
 """
 

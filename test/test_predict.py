@@ -133,9 +133,12 @@ def test_unusual_videos_are_predicted_with_a_warning(small_onnx, tmp_path, local
     monkeypatch.setattr(VideoReader, "num_corrupt_frames", num_corrupt, raising=False)
     write_video(tmp_path / "e-usual.mp4", 12, rate=10)
     write_video(tmp_path / "f-long-enough.mp4", 12)
+    write_video(tmp_path / "g-long.mp4", 200, rate=5)
     assert script(small_onnx, tmp_path, "--names", str(names)) == 0
     warned = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
-    short, slow, turned, damaged = warned
+    short, slow, turned, damaged, long, long_and_slow = warned
+    assert long == f"{tmp_path}/g-long.mp4: 40 s, scored by 10 clips spread over it; --every names its parts"
+    assert long_and_slow.startswith(f"{tmp_path}/g-long.mp4: 5 frames per second, under 10")
     assert short == f"{tmp_path}/a-short.mp4: 11 frames, 0.37 s, shorter than a clip of 0.40 s; its frames repeat"
     assert slow == f"{tmp_path}/b-slow.mp4: 8 frames per second, under 10; the network does not see fast motion"
     assert turned.startswith(f"{tmp_path}/c-turned.mp4: rotation metadata of")
@@ -193,6 +196,13 @@ def test_no_more_workers_than_videos_start_and_large_files_get_more_time(data, s
         next(predict_each(chosen))
         opened = local.opened_with[0]
         assert (opened.num_workers, opened.timeout_seconds) == (num_workers, seconds)
+        requirements = local.opened_with[1]()
+        assert (requirements.model_path, requirements.model_digest) == (
+            str(small_onnx),
+            local.function.scorer.model_digest,
+        )
+        assert [path for path, _ in requirements.sources] == [str(path) for path in videos]
+        assert local.opened_with[2] == {"CPU": 1.0}
 
 
 def test_every_stop_at_the_first_failure_is_incomplete(data, small_onnx, tmp_path, local, caplog):

@@ -18,6 +18,8 @@ from x3d.video.reader import VideoReader
 from x3d.video.windows import SlidingClips, Timeline, cut_steps
 
 MIN_FPS = 10
+LONG_SECONDS = 30
+"""Of a video that may show more than one thing."""
 
 
 @dataclass(frozen=True)
@@ -134,6 +136,9 @@ class VideoPredictor:
         if timeline.num_frames < math.floor(sampling.clip_size(timeline.fps)):
             length = f"{timeline.seconds:.2f} s, shorter than a clip of {sampling.clip_size(1):.2f} s"
             texts.append(f"{counted(timeline.num_frames, 'frame')}, {length}; its frames repeat")
+        if timeline.seconds > LONG_SECONDS and not self.step_seconds:
+            clips = counted(sampling.num_clips, "clip")
+            texts.append(f"{timeline.seconds:.0f} s, scored by {clips} spread over it; --every names its parts")
         if timeline.fps < MIN_FPS:
             texts.append(f"{timeline.fps:.3g} frames per second, under {MIN_FPS}; the network does not see fast motion")
         if reader.rotation:
