@@ -21,12 +21,14 @@ if __name__ == "__main__":  # Ctrl-C must not interrupt the imports with a trace
     compare()
 
 import argparse
+import contextlib
 import json
 import logging
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from x3d.cli import EXIT_DONE, EXIT_INCOMPLETE, EXIT_UNDECIDED, fail, script_main
+from x3d.cli import EXIT_DONE, EXIT_INCOMPLETE, EXIT_UNDECIDED, add_comparison_options, fail, script_main
+from x3d.config.keys import SCORING_KEYS
 from x3d.console import print_result
 from x3d.errors import InputError, ScoringError, format_problems
 
@@ -35,17 +37,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-READS = (
-    "DATA.PATH_TO_DATA_DIR",
-    "DATA.PATH_LABEL_SEPARATOR",
-    "DATA.CLASS_NAMES",
-    "DATA.ENSEMBLE_METHOD",
-    "TEST.NUM_ENSEMBLE_VIEWS",
-    "TEST.NUM_SPATIAL_CROPS",
-    "MODEL.NUM_CLASSES",
-    "MODEL.HEAD_ACT",
-    "X3D_POSTPROCESS.SOFTMAX",
-)
+READS = SCORING_KEYS
 STATUS = {"PASS": EXIT_DONE, "FAIL": EXIT_INCOMPLETE, "UNDECIDED": EXIT_UNDECIDED}
 
 
@@ -53,13 +45,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     """Add the options that name the runs and say how to compare them."""
     parser.add_argument("--reference", required=True, metavar="DIR", help="folder of the run to compare with")
     parser.add_argument("--candidate", required=True, metavar="DIR", help="folder of the run to judge")
-    parser.add_argument(
-        "--margin", type=float, default=0.735, metavar="POINTS", help="accepted loss of top-1 (default: 0.735 points)"
-    )
     parser.add_argument("--output", metavar="DIR", help="folder to write the comparison to")
-    parser.add_argument(
-        "--common", action="store_true", help="leave out what only one run lists or scored, instead of rejecting it"
-    )
+    add_comparison_options(parser)
 
 
 def run(cfg: "CfgNode", args: argparse.Namespace) -> int:
@@ -70,23 +57,22 @@ def run(cfg: "CfgNode", args: argparse.Namespace) -> int:
     from x3d.pipeline.comparison_text import describe_comparison
     from x3d.pipeline.postprocess import ScoringSettings
 
-    output = open_comparison(args.output) if args.output else None
-    if not 0 < args.margin < 100:
-        raise InputError(f"--margin {args.margin:g} is no loss in points; give a number above 0 and below 100")
-    names, settings = ClassNames.from_cfg(cfg), ScoringSettings.from_cfg(cfg)
-    try:
-        comparison = compare(args.reference, args.candidate, settings, args.margin, args.common)
-    except ScoringError as error:  # its status, 1, would look like FAIL
-        raise InputError(str(error)) from error
-    content = comparison_to_dict(comparison, names)
-    _log(content, describe_comparison(content))
-    status = STATUS[content["decision"]["verdict"]] if content["decision"] else EXIT_DONE
-    if output:
+    runs = args.reference, args.candidate
+    with open_comparison(args.output, runs) if args.output else contextlib.nullcontext() as output:
+        names, settings = ClassNames.from_cfg(cfg), ScoringSettings.from_cfg(cfg)
         try:
-            write_comparison(output, content, list_flips(comparison, names))
-            logger.info("files of the comparison: %s", output)
-        except OSError as error:
-            status = fail(f"{error.filename} cannot be written: {error.strerror}", EXIT_INCOMPLETE)
+            comparison = compare(*runs, settings, args.margin, args.common)
+        except ScoringError as error:  # its status, 1, would look like FAIL
+            raise InputError(str(error)) from error
+        content = comparison_to_dict(comparison, names)
+        _log(content, describe_comparison(content))
+        status = STATUS[content["decision"]["verdict"]] if content["decision"] else EXIT_DONE
+        if output:
+            try:
+                write_comparison(output, content, list_flips(comparison, names))
+                logger.info("files of the comparison: %s", output)
+            except OSError as error:
+                status = fail(f"{error.filename} cannot be written: {error.strerror}", EXIT_INCOMPLETE)
     print_result(json.dumps(result_line(content)))
     return status
 
@@ -94,6 +80,8 @@ def run(cfg: "CfgNode", args: argparse.Namespace) -> int:
 def _log(content: Mapping[str, Any], sentences: Sequence[str]) -> None:
     if content["num_left_out"]:
         logger.warning("videos not compared: %d\n%s", content["num_left_out"], format_problems(content["left_out"]))
+    for warning in content["warnings"]:
+        logger.warning(warning)
     if content["differences"]:
         logger.info("the runs differ in\n%s", format_problems(content["differences"]))
     for sentence in sentences:

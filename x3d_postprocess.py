@@ -24,23 +24,14 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from x3d.cli import EXIT_DONE, report_accuracy, script_main
+from x3d.config.keys import SCORING_KEYS
 
 if TYPE_CHECKING:
     from fvcore.common.config import CfgNode
 
 logger = logging.getLogger(__name__)
 
-READS = (
-    "DATA.PATH_TO_DATA_DIR",
-    "DATA.PATH_LABEL_SEPARATOR",
-    "DATA.CLASS_NAMES",
-    "DATA.ENSEMBLE_METHOD",
-    "TEST.NUM_ENSEMBLE_VIEWS",
-    "TEST.NUM_SPATIAL_CROPS",
-    "MODEL.NUM_CLASSES",
-    "MODEL.HEAD_ACT",
-    "X3D_POSTPROCESS",
-)
+READS = (*SCORING_KEYS, "X3D_POSTPROCESS")
 
 
 def run(cfg: "CfgNode", args: argparse.Namespace) -> int:

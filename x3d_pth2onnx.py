@@ -1,7 +1,7 @@
 """Export an X3D checkpoint to ONNX and compare the file's outputs with the checkpoint's.
 
-A .pyth of PySlowFast's model zoo -> an .onnx with input `image` (N, 3, T, C, C) float32 and output `class`
-(N, NUM_CLASSES) float32 probabilities.
+A checkpoint of PySlowFast, pytorchvideo or mmaction2 -> an .onnx with input `image` (N, 3, T, C, C) float32 and output
+`class` (N, NUM_CLASSES) float32 probabilities.
 
     python x3d_pth2onnx.py --cfg configs/X3D_S.yaml TEST.CHECKPOINT_FILE_PATH x3d_s.pyth \\
         X3D_PTH2ONNX.ONNX_OUTPUT_PATH x3d_s.onnx

@@ -23,24 +23,15 @@ import logging
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from x3d.cli import EXIT_DONE, EXIT_INCOMPLETE, log_accuracy, script_main
+from x3d.cli import EXIT_DONE, EXIT_INCOMPLETE, add_comparison_options, log_accuracy, script_main
+from x3d.config.keys import SCORING_KEYS
 
 if TYPE_CHECKING:
     from fvcore.common.config import CfgNode
 
 logger = logging.getLogger(__name__)
 
-READS = (
-    "DATA.PATH_TO_DATA_DIR",
-    "DATA.PATH_LABEL_SEPARATOR",
-    "DATA.CLASS_NAMES",
-    "DATA.ENSEMBLE_METHOD",
-    "TEST.NUM_ENSEMBLE_VIEWS",
-    "TEST.NUM_SPATIAL_CROPS",
-    "MODEL.NUM_CLASSES",
-    "MODEL.HEAD_ACT",
-    "X3D_POSTPROCESS.SOFTMAX",
-)
+READS = SCORING_KEYS
 
 FAULTS = ("failures", "labels")
 """Kinds of findings that are logged as warnings."""
@@ -51,9 +42,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--results", required=True, metavar="DIR", help="folder of the run")
     parser.add_argument("--output", required=True, metavar="DIR", help="folder to write the report to")
     parser.add_argument("--compare", default="", metavar="DIR", help="folder of another run to compare this one with")
-    parser.add_argument(
-        "--common", action="store_true", help="compare what both runs have, instead of rejecting other videos"
-    )
+    add_comparison_options(parser)
 
 
 def run(cfg: "CfgNode", args: argparse.Namespace) -> int:
@@ -64,7 +53,8 @@ def run(cfg: "CfgNode", args: argparse.Namespace) -> int:
     from x3d.pipeline.report import write_report
 
     names = ClassNames.from_cfg(cfg)
-    report = write_report(args.results, args.output, ScoringSettings.from_cfg(cfg), names, args.compare, args.common)
+    settings = ScoringSettings.from_cfg(cfg)
+    report = write_report(args.results, args.output, settings, names, args.compare, args.margin, args.common)
     if report.accuracy:
         log_accuracy(report.accuracy)
     for finding in report.content["findings"]:

@@ -1,4 +1,4 @@
-"""Make the tables of reliability.md as Markdown, as result_tables.py makes those of the other documents."""
+"""Make the tables of reliability.md, and that of mutants, as Markdown, as result_tables.py makes the others."""
 
 from collections.abc import Callable
 
@@ -44,4 +44,20 @@ def records(results: Results) -> str:
     return table("question | measured", rows, result)
 
 
-TABLES: dict[str, Callable[[Results], str]] = {make.__name__: make for make in (reliability, signals, records)}
+def mutation(results: Results) -> str:
+    """Mutants of each module, and the share of those not equivalent that tests kill."""
+    result = results.get("mutation", {})
+    by_module = {**result.get("modules", {}), "all": result["total"]} if result else {}
+    rows = [
+        f"{name} | {{tried}} | {{killed}} | {{equivalent}} | {{survived}} | {{share:.0f}}%".format(
+            **counts, share=100 * counts["killed"] / max(1, counts["tried"] - counts["equivalent"])
+        )
+        for name, counts in by_module.items()
+    ]
+    rows += [f"{name} | {reason}: not tried |  |  |  | " for name, reason in result.get("excluded", {}).items()]
+    return table("module | tried | killed | equivalent | survived | killed of those not equivalent", rows, result)
+
+
+TABLES: dict[str, Callable[[Results], str]] = {
+    make.__name__: make for make in (reliability, signals, records, mutation)
+}

@@ -50,8 +50,8 @@ def measure(scratch: Path, num_videos: int, rounds: int) -> dict[str, Any]:
     reference = degrade(candidate, NOISE)
     folders: dict[str, Any] = {}
     for kind, write in (("evaluation", write_evaluation), ("result_files", write_result_files)):
-        write(reference, scratch / kind / "reference")
-        write(candidate, scratch / kind / "candidate")
+        write(scratch / kind / "reference", reference)
+        write(scratch / kind / "candidate", candidate)
         commands = build_commands(scratch / kind / "reference", scratch / kind / "candidate", scratch / kind)
         if kind == "result_files":
             commands["only_read"] = [sys.executable, "-c", READ_ALL, str(scratch / kind / "candidate")]

@@ -111,20 +111,6 @@ def report(results: Results) -> str:
     return table(" | act | seconds | peak memory, MB", rows, result)
 
 
-def mutation(results: Results) -> str:
-    """Mutants of each module, and the share of those not equivalent that tests kill."""
-    result = results.get("mutation", {})
-    by_module = {**result.get("modules", {}), "all": result["total"]} if result else {}
-    rows = [
-        f"{name} | {{tried}} | {{killed}} | {{equivalent}} | {{survived}} | {{share:.0f}}%".format(
-            **counts, share=100 * counts["killed"] / max(1, counts["tried"] - counts["equivalent"])
-        )
-        for name, counts in by_module.items()
-    ]
-    rows += [f"{name} | {reason}: not tried |  |  |  | " for name, reason in result.get("excluded", {}).items()]
-    return table("module | tried | killed | equivalent | survived | killed of those not equivalent", rows, result)
-
-
 def end_to_end(results: Results) -> str:
     """Rates from videos to accuracy, by route."""
     result = results.get("end_to_end", {})
@@ -248,6 +234,5 @@ TABLES: dict[str, Callable[[Results], str]] = {
         overview,
         parity,
         networks,
-        mutation,
     )
 }

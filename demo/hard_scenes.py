@@ -13,6 +13,8 @@ from demo.scenes import CLASSES, COLUMNS, HEIGHT, ROWS, WIDTH, Scene, make_backg
 if TYPE_CHECKING:
     import numpy as np
 
+MAX_DIFFICULTY = 0.85
+"""With 1 the demo's network classifies 7 of 10 clips correctly, with this 8 of 10."""
 MIN_SPEED = 0.4
 """Of the slowest clip, as a share of the easy ones' speed."""
 MIN_CONTRAST = 0.5
@@ -47,7 +49,8 @@ def make_hard_scene(label: int, random: "np.random.Generator") -> HardScene:
     """Draw a clip of a class with a random difficulty."""
     import numpy as np
 
-    slow, faint, noisy, mixed = (random.uniform() * random.uniform(0.5, 1.0, size=4)).tolist()
+    difficulty = random.uniform(0, MAX_DIFFICULTY)
+    slow, faint, noisy, mixed = (difficulty * random.uniform(0.5, 1.0, size=4)).tolist()
     num_others = round(mixed * MAX_OTHERS)
     other = (label + int(random.integers(1, len(CLASSES)))) % len(CLASSES)
     things = [

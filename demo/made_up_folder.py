@@ -1,6 +1,7 @@
 """Write the scores of a made-up run as x3d_evaluate.py and ais_bench would leave them, to try scripts on."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -14,8 +15,12 @@ from x3d.storage.score_rows import VideoScores
 from x3d.video.source import Source
 
 
-def write_evaluation(table: ScoreTable, folder: Path) -> None:
-    """Write a folder of x3d_evaluate.py: a row per video, and the failures in the manifest."""
+def write_evaluation(folder: Path, table: ScoreTable, **made_with: Any) -> Path:
+    """Write a folder of x3d_evaluate.py: a row per video, and the failures in the manifest.
+
+    Args:
+        made_with: more of the provenance, such as model_digest.
+    """
     labels = table.listed_labels.tolist()
     videos = [Video(index, table.path(index), table.path(index), label) for index, label in enumerate(labels)]
     provenance = {
@@ -26,6 +31,7 @@ def write_evaluation(table: ScoreTable, folder: Path) -> None:
         "list_digest": list_digest(videos),
         "score_format": SCORE_FORMAT,
         "engine": "made up",
+        **made_with,
     }
     manifest, rows = open_shard(str(folder), WHOLE, provenance, videos)
     with rows, manifest.saved_on_exit():
@@ -35,9 +41,10 @@ def write_evaluation(table: ScoreTable, folder: Path) -> None:
             rows.append(videos[video], scores)
         for video, failure in table.failures.items():
             manifest.record_failed(videos[video], failure.reason, failure.text)
+    return folder
 
 
-def write_result_files(table: ScoreTable, folder: Path) -> None:
+def write_result_files(folder: Path, table: ScoreTable) -> Path:
     """Write a result file per view: the probabilities of its video, with the view's best class as the best one."""
     folder.mkdir(parents=True)
     for row, video in enumerate(table.videos.tolist()):
@@ -47,3 +54,4 @@ def write_result_files(table: ScoreTable, folder: Path) -> None:
             probabilities[[highest, best]] = probabilities[[best, highest]]
             name = f"{video * table.num_views + view}_{table.labels[row]}_0.bin"
             np.asarray(probabilities, np.float32).tofile(folder / name)
+    return folder

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from x3d.scoring.calibration import calibrate, split_bins
-from x3d.scoring.intervals import wilson_interval
+from x3d.scoring.intervals import wilson_interval, wilson_intervals
 
 
 def simulate(num_videos: int, seed: int, power: float = 1.0) -> tuple[np.ndarray, np.ndarray]:
@@ -111,3 +111,36 @@ def test_a_whole_validation_set_takes_little_memory():
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert peak < 10_000_000
+
+
+def test_views_that_repeat_their_video_are_worth_one_video():
+    confidences, correct = simulate(300, 0)
+    views = [values.repeat(20) for values in (confidences, correct, np.arange(300))]
+    of_videos, of_views = calibrate(confidences, correct), calibrate(*views[:2], groups=views[2])
+    as_independent = calibrate(*views[:2])
+    assert of_views.null_ece == pytest.approx(of_videos.null_ece, rel=0.1)
+    assert of_views.null_high > 3 * as_independent.null_high
+    for view, video in zip(of_views.bins, of_videos.bins, strict=True):
+        assert (view.accuracy_low, view.accuracy_high) == pytest.approx((video.accuracy_low, video.accuracy_high))
+
+
+def test_a_calibrated_run_whose_views_are_right_together_is_rarely_above_its_null_level():
+    num_videos, num_views, above = 300, 10, 0
+    groups = np.arange(num_videos).repeat(num_views)
+    for seed in range(60):
+        random = np.random.default_rng(seed)
+        spread = random.normal(0, 0.05, (num_videos, num_views))
+        confidences = (random.beta(2.5, 0.9, num_videos)[:, None] + spread).clip(0, 1).ravel()
+        correct = random.random(num_videos)[groups] < confidences
+        found = calibrate(confidences, correct, groups=groups)
+        above += found.ece > found.null_high
+    assert above <= 8
+
+
+def test_the_limits_of_a_bin_count_its_unequal_groups():
+    confidences, correct = np.full(6, 0.5), np.array([True, True, True, True, False, False])
+    (found,) = calibrate(confidences, correct, groups=np.array([0, 0, 0, 0, 1, 2])).bins
+    effective = 6**2 / (4**2 + 1 + 1)
+    expected = wilson_intervals(np.array([4 / 6 * effective]), np.array([effective]))[0]
+    assert (found.accuracy_low, found.accuracy_high) == pytest.approx(expected)
+    assert found.num_videos == 6

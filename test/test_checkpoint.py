@@ -1,14 +1,20 @@
-"""A checkpoint has every entry of the network and no other, each a plain tensor of finite values."""
+"""A checkpoint has every entry of the network and no other, in one of three layouts, each a plain finite tensor."""
 
 import pytest
 import torch
 from torch import nn
 
 from demo.synthetic import synthetic_state
-from x3d.network.checkpoint import load_checkpoint, state_problems
+from test.checkpoint_layouts import ALL, CLASSIFIER, build, layout_state
+from test.helpers import ROOT, SMALL, with_keys
+from x3d.config.loading import load_cfg
+from x3d.network.checkpoint import load_weights, open_checkpoint, state_problems
+from x3d.network.checkpoint_cfg import compared_config
+from x3d.network.layouts import LAYOUTS
 from x3d.network.model import X3D, Architecture
 
 NAME = "head.projection.weight"
+S = str(ROOT / "configs/X3D_S.yaml")
 
 
 @pytest.fixture
@@ -16,9 +22,9 @@ def model(small_cfg):
     return X3D(Architecture.from_cfg(small_cfg))
 
 
-def load(model, state, tmp_path):
+def load(model, state, tmp_path, layout="auto"):
     torch.save({"model_state": state}, tmp_path / "x.pyth")
-    load_checkpoint(model, str(tmp_path / "x.pyth"))
+    load_weights(model, open_checkpoint(str(tmp_path / "x.pyth"), layout))
 
 
 def test_a_checkpoint_must_fit_entry_by_entry(model, tmp_path):
@@ -78,10 +84,8 @@ def test_floats_of_another_width_are_converted(dtype, model, tmp_path):
 @pytest.mark.parametrize(
     ("rename", "cause"),
     [
-        ("module.{}", "its names start with 'module.', as DistributedDataParallel adds it; save the state_dict"),
-        ("_orig_mod.{}", "its names start with '_orig_mod.', as torch.compile adds it"),
         ("net.model.{}", "its names start with 'net.model.'; save the state_dict of the network within"),
-        ("blocks.0.conv.conv_t.{}", "its names start with 'blocks.0.conv.conv_t.'"),
+        ("net.module.{}", "its names start with 'net.module.'"),
         ("{}x", "does not fit the configured network; entries"),
     ],
 )
@@ -97,17 +101,136 @@ def test_a_prefix_is_named_and_both_kinds_of_names_are_listed(rename, cause, mod
 @pytest.mark.parametrize(
     ("name", "writer"),
     [
-        ("blocks.0.conv.conv_t.weight", "PyTorchVideo"),
-        ("blocks.1.res_blocks.0.branch1_conv.weight", "PyTorchVideo"),
-        ("module.backbone.conv1_s.conv.weight", "MMAction2"),
         ("s1.pathway1_stem.conv.weight", "a two-pathway network of PySlowFast"),
         ("patch_embed.proj.weight", "a vision transformer"),
         ("layer1.0.conv1.weight", "a ResNet of torchvision's kind"),
     ],
 )
-def test_the_names_of_another_library_or_network_are_recognised(name, writer, model, tmp_path):
-    with pytest.raises(ValueError, match=f": its names are those of {writer}; give a checkpoint of PySlowFast's X3D"):
+def test_the_names_of_another_network_are_recognised(name, writer, model, tmp_path):
+    with pytest.raises(ValueError, match=f": its names are those of {writer}; give a checkpoint of X3D; entries"):
         load(model, {name: torch.zeros(1)}, tmp_path)
+
+
+@pytest.mark.parametrize("name", ALL)
+@pytest.mark.parametrize("wrapper", ["", "module.", "_orig_mod.", "model.", "module._orig_mod.model."])
+def test_each_layout_fills_every_weight_through_its_wrappers(name, wrapper, small_cfg, tmp_path, caplog):
+    caplog.set_level("INFO")
+    state = layout_state(small_cfg, name)
+    model = build(small_cfg, LAYOUTS[name])
+    load(model, {f"{wrapper}{entry}": value for entry, value in state.items()}, tmp_path)
+    filled = LAYOUTS[name].to_entries(model.state_dict())
+    assert filled.keys() == state.keys()
+    assert all(torch.equal(filled[entry], value) for entry, value in state.items())
+    named = f"model_state, names without {wrapper!r}," if wrapper else "model_state"
+    counters = sum("num_batches" in entry for entry in state)
+    assert caplog.messages[0] == (
+        f"{tmp_path}/x.pyth: {named} in the layout of {LAYOUTS[name].library}, 1, 2, 5, 3 blocks; ignored: {counters} "
+        "num_batches_tracked"
+    )
+
+
+@pytest.mark.parametrize("name", ALL)
+@pytest.mark.parametrize("index", [0, 1, 40, -1])
+def test_an_entry_removed_renamed_or_reshaped_is_rejected_with_both_sides(name, index, small_cfg, tmp_path):
+    state, layout = layout_state(small_cfg, name), LAYOUTS[name]
+    model = build(small_cfg, layout)
+    own = next(own for own in model.state_dict() if layout.entry_name(own) == list(state)[index])
+    entry = layout.entry_name(own)
+    shown = entry if own == entry else f"{entry} (the network's {own})"
+    shape, value = tuple(state[entry].shape), state.pop(entry)
+    with pytest.raises(ValueError, match="entries that differ: 1\n") as raised:
+        load(model, state, tmp_path)
+    assert str(raised.value).splitlines()[1:] == [f"missing: {shown} {shape}"]
+    with pytest.raises(ValueError, match="entries that differ: 2\n") as raised:
+        load(model, state | {f"{entry}s": value}, tmp_path)
+    assert str(raised.value).splitlines()[1:] == [f"missing: {shown} {shape}", f"unexpected: {entry}s {shape}"]
+    with pytest.raises(ValueError, match="entries that differ: 1\n") as raised:
+        load(model, state | {entry: value[None]}, tmp_path)
+    assert str(raised.value).splitlines()[1:] == [f"shape: {shown} is {(1, *shape)}, the network needs {shape}"]
+
+
+def test_two_entries_that_change_places_are_rejected_where_their_shapes_differ(small_cfg, tmp_path):
+    state = layout_state(small_cfg, "pytorchvideo")
+    first, second = "blocks.0.conv.conv_t.weight", "blocks.0.conv.conv_xy.weight"
+    state[first], state[second] = state[second], state[first]
+    with pytest.raises(ValueError, match="entries that differ: 2"):
+        load(build(small_cfg, LAYOUTS["pytorchvideo"]), state, tmp_path)
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_counters_of_batch_norm_may_be_missing_all_together(name, small_cfg, tmp_path, caplog):
+    caplog.set_level("INFO")
+    state = layout_state(small_cfg, name)
+    counters = [entry for entry in state if entry.endswith("num_batches_tracked")]
+    model = build(small_cfg, LAYOUTS[name])
+    load(model, {entry: value for entry, value in state.items() if entry not in counters}, tmp_path)
+    assert "ignored: nothing" in caplog.text
+    filled = LAYOUTS[name].to_entries(model.state_dict())
+    assert all(torch.equal(filled[entry], value) for entry, value in state.items() if entry not in counters)
+    del state[counters[3]]
+    with pytest.raises(ValueError, match=f"entries that differ: 1\nmissing: {counters[3]}"):
+        load(model, state, tmp_path)
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_another_number_of_classes_is_a_matter_of_its_key(name, small_cfg, tmp_path):
+    state = layout_state(load_cfg(S, with_keys(SMALL, "MODEL.NUM_CLASSES", "5")), name)
+    with pytest.raises(ValueError, match=r"is of 5 classes, MODEL.NUM_CLASSES is 9: set MODEL.NUM_CLASSES 5$"):
+        load(build(small_cfg, LAYOUTS[name]), state, tmp_path)
+    state[f"{CLASSIFIER[name]}.bias"] = torch.zeros(6)
+    with pytest.raises(ValueError, match="entries that differ: 2"):
+        load(build(small_cfg, LAYOUTS[name]), state, tmp_path)
+
+
+@pytest.mark.parametrize(("given", "found"), [("pyslowfast", "mmaction2"), ("mmaction2", "pytorchvideo")])
+def test_a_wrong_layout_is_rejected_with_the_right_one(given, found, small_cfg, tmp_path):
+    advice = f": its names are those of {found}; set X3D_PTH2ONNX.LAYOUT auto or {found}; entries that differ"
+    with pytest.raises(ValueError, match=advice):
+        load(build(small_cfg, LAYOUTS[given]), layout_state(small_cfg, found), tmp_path, given)
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_a_given_layout_is_taken(name, small_cfg, tmp_path):
+    load(build(small_cfg, LAYOUTS[name]), layout_state(small_cfg, name), tmp_path, name)
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_other_depths_are_named(name, tmp_path):
+    shallow, deep = (
+        load_cfg(S, with_keys(SMALL, "X3D.WIDTH_FACTOR", "0.1", "X3D.DEPTH_FACTOR", factor))
+        for factor in ("2.2", "5.0")
+    )
+    with pytest.raises(ValueError, match=": it is X3D-L, --cfg configures X3D-XS, X3D-S or X3D-M; entries"):
+        load(build(shallow, LAYOUTS[name]), layout_state(deep, name), tmp_path)
+
+
+def test_statistics_of_sub_batches_are_rejected(model, tmp_path):
+    state = synthetic_state(model, 0) | {"s1.pathway0_stem.bn.split_bn.running_mean": torch.zeros(24)}
+    advice = r"has the statistics of sub-batches \(s1\.pathway0_stem\.bn\.split_bn.*save_checkpoint after "
+    with pytest.raises(ValueError, match=advice):
+        load(model, state, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("std", "is_logged"), [("[0.225,0.225,0.225]", True), ("[0.2250196,0.2250196,0.2250196]", False)]
+)
+@pytest.mark.parametrize("name", ALL)
+def test_mmaction2s_standard_deviation_is_logged_where_it_differs(name, std, is_logged, tmp_path, caplog):
+    caplog.set_level("INFO")
+    cfg = load_cfg(S, [*SMALL, "DATA.STD", std])
+    torch.save(layout_state(cfg, name), tmp_path / "x.pyth")
+    load_weights(build(cfg, LAYOUTS[name]), open_checkpoint(str(tmp_path / "x.pyth")), compared_config(cfg))
+    text = "mmaction2 standardises with DATA.STD [0.2250196, 0.2250196, 0.2250196]; with [0.225, 0.225, 0.225] a view"
+    assert (text in caplog.text) == (is_logged and name == "mmaction2")
+
+
+def test_an_entry_can_be_chosen(small_cfg, tmp_path):
+    first, second = (layout_state(small_cfg, "pytorchvideo", seed) for seed in (1, 2))
+    torch.save({"model_state": first, "ema_state": second}, tmp_path / "x.pyth")
+    for entry, expected in (("", first), ("ema_state", second)):
+        model = build(small_cfg, LAYOUTS["pytorchvideo"])
+        load_weights(model, open_checkpoint(str(tmp_path / "x.pyth"), entry=entry))
+        assert torch.equal(model.state_dict()["head.projection.bias"], expected["blocks.5.proj.bias"])
 
 
 def test_the_first_problems_are_of_every_kind():

@@ -74,6 +74,11 @@ def test_one_key_suffices(section, key, value):
         check_trained_cfg("x.pyth", text("X3D_S", **{section: {key: value}}), compared_config(cfg("X3D_S")))
 
 
+def test_pytorchvideos_network_within_pyslowfast_is_the_same(caplog):
+    check_trained_cfg("x.pyth", text("X3D_S", MODEL={"MODEL_NAME": "PTVX3D"}), compared_config(cfg("X3D_S")))
+    assert caplog.text == ""
+
+
 def test_other_views_are_a_warning(caplog):
     check_trained_cfg("x.pyth", text("X3D_S", DATA={"SAMPLING_RATE": 2}), compared_config(cfg("X3D_S")))
     assert "x.pyth was trained with DATA.SAMPLING_RATE 2 (--cfg has 6); score it on such views" in caplog.text

@@ -7,7 +7,7 @@ import pytest
 
 from x3d.config.loading import get_cfg
 from x3d.dataset import class_names
-from x3d.dataset.class_names import ClassNames, kinetics400_names, read_names
+from x3d.dataset.class_names import ClassNames, kinetics400_names, normalise, read_names
 from x3d.errors import InputError
 
 
@@ -90,3 +90,45 @@ def test_a_wrong_file_is_an_error_that_names_it_and_the_key(content, problem, tm
 def test_a_folder_is_an_error_that_names_the_key(tmp_path):
     with pytest.raises(InputError, match=r"^DATA\.CLASS_NAMES .* cannot be read: Is a directory$"):
         read_names(str(tmp_path), 3)
+
+
+@pytest.mark.parametrize(
+    "spelling",
+    [
+        "hurling (sport)",
+        "hurling_(sport)",
+        "hurling_-sport-",
+        "hurling sport",
+        '"hurling (sport)"',
+        "Hurling (Sport)",
+        " hurling  (sport)\t",
+        "hurling__sport_",
+    ],
+)
+def test_a_class_is_found_by_every_spelling(spelling):
+    assert names_of("", 400).find(spelling) == kinetics400_names().index("hurling (sport)")
+
+
+def test_every_name_of_kinetics_is_found_in_its_normalised_form():
+    names = kinetics400_names()
+    forms = [normalise(name) for name in names]
+    assert len(set(forms)) == 400
+    assert [names_of("", 400).find(form) for form in forms] == list(range(400))
+    assert all(re.fullmatch("[a-z0-9]+", form) for form in forms)
+
+
+@pytest.mark.parametrize("name", ["", "val_256", "hurling", "hurling (sport) 2", "舞", "..."])
+def test_another_name_is_none_of_the_classes(name):
+    assert names_of("", 400).find(name) is None
+
+
+def test_names_that_are_equal_when_normalised_are_found_as_they_are(tmp_path):
+    path = tmp_path / "classes.txt"
+    path.write_text("push up\npush-up\n跳舞\n唱歌\nsit up\n", encoding="utf-8")
+    names = names_of(path, 5)
+    assert [names.find(name) for name in ("push up", "push-up", "跳舞", "唱歌", "Sit_Up")] == [0, 1, 2, 3, 4]
+    assert [names.find(name) for name in ("pushup", "")] == [None, None]
+
+
+def test_without_names_nothing_is_found():
+    assert names_of("", 16).find("abseiling") is None

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 import x3d_compare
+from demo.made_up_folder import write_evaluation, write_result_files
 from demo.made_up_run import degrade, leave_out, make_run
 from demo.small import SMALL
-from test.evaluations import write_evaluation
 from test.helpers import line_of, with_keys
 from test.results import LABELS, write_results
 from test.tables import score_table
@@ -49,6 +49,16 @@ def test_a_run_passes_against_itself(reference, capsys, caplog):
     }
     assert -0.735 < line["low_points"] < 0 < line["high_points"] < 0.735
     assert "PASS: the drop of top-1 is 0.000 points on 400 videos" in caplog.records[-1].getMessage()
+
+
+def test_a_run_without_a_list_is_paired_by_position_with_a_warning(run, reference, tmp_path, caplog):
+    write_result_files(tmp_path / "res", run)
+    compare(reference, tmp_path / "res", "--output", str(tmp_path / "out"))
+    assert "paired by their position in the list" in caplog.text
+    assert "Warning: the videos are paired by their position" in (tmp_path / "out" / "summary.md").read_text()
+    caplog.clear()
+    assert compare(reference, reference) == 0
+    assert "position" not in caplog.text
 
 
 @pytest.mark.parametrize(
@@ -130,7 +140,7 @@ def test_wrong_usage_and_wrong_folders_are_status_2(reference, tmp_path, caplog)
         assert ended.value.code == 2
     assert compare(reference, tmp_path / "nowhere") == 2
     assert compare(reference, reference, "--output", str(reference)) == 2
-    assert "f32 holds manifest.json and no comparison.json; give another folder" in caplog.text
+    assert "f32 lies in" in caplog.text
     assert compare(reference, reference, "MODEL.NUM_CLASSES", "5") == 2
 
 

@@ -24,7 +24,7 @@ from x3d.pipeline.comparison_files import (
     open_comparison,
     write_comparison,
 )
-from x3d.pipeline.comparison_text import describe_agreement
+from x3d.pipeline.comparison_text import BY_POSITION, describe_agreement
 from x3d.scoring.comparison import compare_tables
 
 HOSTILE = [
@@ -58,7 +58,8 @@ def hostile() -> tuple[dict[str, Any], list[dict[str, Any]]]:
 def test_all_files_are_written_and_replaced(tmp_path):
     for lost in (5, 0):
         content, flips = content_of(400, lost)
-        write_comparison(open_comparison(str(tmp_path / "out")), content, flips)
+        with open_comparison(str(tmp_path / "out")) as folder:
+            write_comparison(folder, content, flips)
         assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [
             *("comparison.json", "flips.csv", "junit.xml", "summary.md")
         ]
@@ -69,14 +70,18 @@ def test_all_files_are_written_and_replaced(tmp_path):
         assert len((tmp_path / "out" / "flips.csv").read_text().splitlines()) == 1 + lost
         assert saved.keys() | {"schema"} >= OWN_KEYS
     assert "PASS" in (tmp_path / "out" / "summary.md").read_text()
-    assert open_comparison(str(tmp_path / "out"))
+    with open_comparison(str(tmp_path / "out")):
+        pass
     assert list((tmp_path / "out").iterdir()) == []
 
 
 def test_a_folder_with_other_files_is_rejected(tmp_path):
     (tmp_path / "manifest.rows").touch()
-    with pytest.raises(InputError, match=r"holds manifest\.rows and no comparison\.json; give another folder"):
-        open_comparison(str(tmp_path))
+    with (
+        pytest.raises(InputError, match=r"holds manifest\.rows and no comparison\.json; give another folder"),
+        open_comparison(str(tmp_path)),
+    ):
+        pass
 
 
 def test_the_csv_has_every_flip_and_no_formula(hostile):
@@ -99,13 +104,15 @@ def test_the_csv_has_every_flip_and_no_formula(hostile):
 def test_the_csv_leaves_a_missing_label_empty():
     _, flips = content_of(2, 1, labels=-1)
     [_, row] = flip_rows(flips)
-    assert list(row)[:3] == ["video 0", "", ""]
+    assert list(row)[:3] == ["video 0", None, None], "write_csv leaves None empty"
 
 
 SUMMARY = """\
 ## x3d_compare: UNDECIDED
 
 {verdict}
+
+Warning: {warning}
 
 |  | reference | candidate |
 |---|---|---|
@@ -135,11 +142,11 @@ SUMMARY = """\
 def test_the_summary_is_markdown_with_the_verdict_first():
     content, _ = content_of(4, 1)
     verdict, agreement = content["decision"]["text"], describe_agreement(content)
-    assert format_summary(content) == SUMMARY.format(verdict=verdict, agreement=agreement)
+    assert format_summary(content) == SUMMARY.format(verdict=verdict, agreement=agreement, warning=BY_POSITION)
 
 
 def test_the_summary_without_labels_has_no_accuracy():
-    content, _ = content_of(4, 1, labels=-1)
+    content, _ = content_of(4, 1, labels=-1, paths=list("abcd"))
     lines = format_summary(content).splitlines()
     assert lines[0] == "## no compared video has a label, so there is no verdict, only agreement"
     assert lines[2:6] == [
@@ -148,7 +155,7 @@ def test_the_summary_without_labels_has_no_accuracy():
         r"| folder | `run\x7c<b>` | `run\x7c<b>` |",
         "",
     ]
-    assert lines[-1] == "| `video 0` |  | `class 0` 1.00 | `class 1` 1.00 | changed |"
+    assert lines[-1] == "| `a` |  | `class 0` 1.00 | `class 1` 1.00 | changed |"
 
 
 @pytest.mark.parametrize("lost", [20, 21, 250])

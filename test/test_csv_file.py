@@ -4,13 +4,18 @@ from pathlib import Path
 import pytest
 
 from x3d.errors import InputError
-from x3d.storage.csv_file import check_csv, path_cell, text_cell, write_csv
+from x3d.storage.csv_file import check_csv, path_cell, text_cell, value_cell, write_csv
 
 
 @pytest.mark.parametrize("start", ["=", "+", "-", "@"])
 def test_no_cell_is_a_formula(start):
     assert text_cell(f"{start}1+1") == f"'{start}1+1"
     assert path_cell(f"{start}1+1.mp4") == f"./{start}1+1.mp4"
+
+
+def test_numbers_have_six_digits_and_texts_are_no_formula():
+    values = (1 / 3, 123456789, "=1", None, True)
+    assert [value_cell(value) for value in values] == ["0.333333", 123456789, "'=1", None, True]
 
 
 def test_other_texts_stay():

@@ -10,7 +10,17 @@ import pytest
 
 import x3d_evaluate
 import x3d_pth2onnx
-from demo.hard_scenes import MAX_NOISE, MAX_OTHERS, HardScene, cells_by_distance, make_hard_scene, render_hard
+from demo.hard_scenes import (
+    MAX_DIFFICULTY,
+    MAX_NOISE,
+    MAX_OTHERS,
+    MIN_CONTRAST,
+    MIN_SPEED,
+    HardScene,
+    cells_by_distance,
+    make_hard_scene,
+    render_hard,
+)
 from demo.make_videos import clip_rows, main
 from demo.scenes import CLASSES, DIRECTIONS, HEIGHT, WIDTH, Scene, Thing, render
 from test.helpers import ROOT
@@ -78,16 +88,16 @@ def test_the_others_are_around_one_point():
 
 
 def test_clips_are_of_all_difficulties(scenes):
-    for values, low, high in (
-        ([hard.speed for hard in scenes], 0.4, 1),
-        ([hard.contrast for hard in scenes], 0.5, 1),
-        ([hard.noise.std() for hard in scenes], 0, MAX_NOISE),
-        ([hard.num_others for hard in scenes], 0, MAX_OTHERS),
+    for shares in (
+        [(1 - hard.speed) / (1 - MIN_SPEED) for hard in scenes],
+        [(1 - hard.contrast) / (1 - MIN_CONTRAST) for hard in scenes],
+        [hard.noise.std() / MAX_NOISE for hard in scenes],
+        [hard.num_others / MAX_OTHERS for hard in scenes],
     ):
-        spread = (np.sort(values) - low) / (high - low)
-        assert 0 <= spread[0] < 0.25
-        assert 0.75 < spread[-1] <= 1.01
-        assert 0.2 < spread[16] < 0.8
+        ordered = np.sort(shares) / MAX_DIFFICULTY
+        assert 0 <= ordered[0] < 0.25
+        assert 0.7 < ordered[-1] <= 1.06
+        assert 0.2 < ordered[16] < 0.8
 
 
 def test_a_frame_is_drawn_slower_fainter_and_with_noise(scenes):

@@ -13,7 +13,8 @@ KEYS = frozenset(["schema", "run"])
 
 
 def test_a_new_folder_is_created(tmp_path):
-    assert open_output(str(tmp_path / "a" / "b"), NAMES, KEYS) == tmp_path / "a" / "b"
+    with open_output(str(tmp_path / "a" / "b"), NAMES, KEYS) as folder:
+        assert folder == tmp_path / "a" / "b"
     assert list((tmp_path / "a" / "b").iterdir()) == []
 
 
@@ -21,13 +22,15 @@ def test_the_files_of_an_earlier_run_are_removed_and_no_others(tmp_path):
     (tmp_path / "own.json").write_text(json.dumps({"schema": 1, "run": 2, "more": 3}))
     for name in ("table.csv", "notes.txt", ".table.csv.0123456789abcdef", ".hidden"):
         (tmp_path / name).touch()
-    open_output(str(tmp_path), NAMES, KEYS)
+    with open_output(str(tmp_path), NAMES, KEYS):
+        pass
     assert sorted(os.listdir(tmp_path)) == [".hidden", "notes.txt"]
 
 
 def test_a_folder_with_hidden_files_only_counts_as_empty(tmp_path):
     (tmp_path / ".own.json.0123456789abcdef").touch()
-    open_output(str(tmp_path), NAMES, KEYS)
+    with open_output(str(tmp_path), NAMES, KEYS):
+        pass
     assert os.listdir(tmp_path) == []
 
 
@@ -37,20 +40,53 @@ def test_a_folder_of_the_user_stays_as_it_is(content, tmp_path):
     if content is not None:
         (tmp_path / "own.json").write_text(content)
     match = "holds table.csv and no own.json; give" if content is None else "own.json is no file of this suite"
-    with pytest.raises(InputError, match=match):
-        open_output(str(tmp_path), NAMES, KEYS)
+    with pytest.raises(InputError, match=match), open_output(str(tmp_path), NAMES, KEYS):
+        pass
     assert (tmp_path / "table.csv").read_text() == "mine"
 
 
 def test_the_file_that_marks_the_folder_is_removed_last(tmp_path, monkeypatch):
     (tmp_path / "own.json").write_text('{"schema": 1, "run": 2}')
     (tmp_path / "table.csv").mkdir()
-    with pytest.raises(InputError, match=r"^--output .*: .*; give another folder"):
-        open_output(str(tmp_path), NAMES, KEYS)
+    with (
+        pytest.raises(InputError, match=r"^--output .*: .*; give another folder"),
+        open_output(str(tmp_path), NAMES, KEYS),
+    ):
+        pass
     assert (tmp_path / "own.json").exists()
 
 
 def test_a_file_is_no_folder(tmp_path):
     (tmp_path / "file").touch()
-    with pytest.raises(InputError, match=r"^--output \S+file: File exists; give another folder"):
-        open_output(str(tmp_path / "file"), NAMES, KEYS)
+    with (
+        pytest.raises(InputError, match=r"^--output \S+file: File exists; give another folder"),
+        open_output(str(tmp_path / "file"), NAMES, KEYS),
+    ):
+        pass
+
+
+def test_two_runs_do_not_write_to_one_folder(tmp_path):
+    with open_output(str(tmp_path), NAMES, KEYS):
+        (tmp_path / "table.csv").write_text("of the first")
+        with pytest.raises(InputError, match="is in use by another run; wait for it, or give another folder"):
+            open_output(str(tmp_path), NAMES, KEYS).__enter__()
+        assert (tmp_path / "table.csv").read_text() == "of the first"
+    assert os.listdir(tmp_path) == ["table.csv"]
+
+
+def test_an_error_of_the_block_is_not_one_of_the_folder(tmp_path):
+    with pytest.raises(OSError, match="full"), open_output(str(tmp_path), NAMES, KEYS):
+        raise OSError("full")
+    assert os.listdir(tmp_path) == []
+
+
+@pytest.mark.parametrize("inside", [".", "report", "a/../report"])
+def test_a_folder_within_that_of_a_run_is_rejected(inside, tmp_path):
+    (tmp_path / "eval").mkdir()
+    output = str(tmp_path / "eval" / inside)
+    match = "lies in .*eval, which holds nothing but a run; give another folder"
+    with pytest.raises(InputError, match=match), open_output(output, NAMES, KEYS, ("", str(tmp_path / "eval"))):
+        pass
+    assert os.listdir(tmp_path / "eval") == []
+    with open_output(str(tmp_path / "eval2"), NAMES, KEYS, ("", str(tmp_path / "eval"))) as folder:
+        assert folder.is_dir()

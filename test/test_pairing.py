@@ -124,6 +124,22 @@ def test_without_paths_position_and_label_decide():
         pair_videos(run("abc", [0, 1, 2]), run("", [0, 1, 2], listed_paths=["x", "", "c"]))
 
 
+@pytest.mark.parametrize(
+    ("paths", "digests", "by_position"),
+    [
+        (("ab", "ab"), ("", ""), False),
+        (("", "ab"), ("", ""), True),
+        (("", "ab"), ("a", ""), True),
+        (("", "ab"), ("a", "a"), False),
+    ],
+)
+def test_pairs_are_known_to_be_right_by_the_paths_or_the_list(paths, digests, by_position):
+    runs = [
+        run(names, [0, 1], conditions={"list_digest": digest}) for names, digest in zip(paths, digests, strict=True)
+    ]
+    assert pair_videos(*runs).by_position is by_position
+
+
 def test_a_label_that_nothing_records_is_no_other_label():
     reference = run("", [0, UNKNOWN_LABEL, 2], [0, 2])
     assert pair(reference, run("", [0, 5, 2], [0, 2]))[:3] == ([0, 1], [0, 1], 1)

@@ -5,16 +5,21 @@ import math
 import os
 from pathlib import Path
 
+import numpy as np
+import onnx
 import pytest
 import torch
 from torch import nn
 
+from test.checkpoint_layouts import OTHERS, layout_state
 from test.helpers import ROOT, SMALL, with_keys
 from x3d.config.loading import load_cfg
 from x3d.errors import InputError, RunError
 from x3d.network.checkpoint_cfg import compared_config
-from x3d.network.export import Difference
+from x3d.network.engine import open_engine
+from x3d.network.export import ATC_OPERATORS, Difference
 from x3d.network.model import Architecture
+from x3d.network.model_file import read_model
 from x3d.pipeline import export as module
 from x3d.pipeline.export import ExportResult, ExportSettings, export_checkpoint
 
@@ -73,6 +78,8 @@ def test_settings_are_read_from_their_keys():
     more = "X3D_PTH2ONNX.OPSET 13 X3D_PTH2ONNX.BATCH_SIZE 4 X3D_PTH2ONNX.TOLERANCE 0.5".split()
     found = settings("x.onnx", *more, "X3D_PTH2ONNX.CHECKPOINT_FILE_PATH", "own.pyth")
     assert (found.checkpoint, found.opset, found.batch_size, found.tolerance) == ("own.pyth", 13, 4, 0.5)
+    found = settings("x.onnx", "X3D_PTH2ONNX.LAYOUT", "mmaction2", "X3D_PTH2ONNX.WEIGHTS", "ema_state")
+    assert (found.layout, found.weights) == ("mmaction2", "ema_state")
     cfg = load_cfg(S, [*SMALL, "X3D_PTH2ONNX.BACKEND", "slowfast"])
     assert ExportSettings.from_cfg(cfg).slowfast_cfg is cfg
 
@@ -80,6 +87,7 @@ def test_settings_are_read_from_their_keys():
 def test_the_defaults_are_atcs_opset_and_a_dynamic_batch():
     found = ExportSettings("x.pyth", "x.onnx", Architecture.from_cfg(load_cfg(S, SMALL)), VIEW)
     assert (found.opset, found.batch_size, found.tolerance, found.slowfast_cfg) == (11, 0, 1e-5, None)
+    assert (found.layout, found.weights) == ("auto", "")
 
 
 @pytest.mark.parametrize(
@@ -235,6 +243,27 @@ def test_the_checkpoint_is_loaded_into_the_network_in_eval_mode(small_checkpoint
     assert torch.equal(model.state_dict()["head.projection.bias"], expected)
 
 
+@pytest.mark.parametrize("name", OTHERS)
+def test_a_checkpoint_of_another_library_is_exported_with_its_head(name, small_cfg, tmp_path):
+    torch.save({"state_dict": layout_state(small_cfg, name)}, tmp_path / "x.pyth")
+    result = export_checkpoint(settings(tmp_path / "x.onnx", "TEST.CHECKPOINT_FILE_PATH", str(tmp_path / "x.pyth")))
+    assert result.passed
+    operators = [node.op_type for node in onnx.load(tmp_path / "x.onnx").graph.node]
+    assert set(operators) <= ATC_OPERATORS
+    assert operators.count("AveragePool") == (name == "pytorchvideo")
+    batch = np.random.RandomState(0).standard_normal((2, *VIEW)).astype(np.float32)
+    found = open_engine(read_model(str(tmp_path / "x.onnx")), "onnxruntime").infer(batch)
+    np.testing.assert_allclose(found.sum(1), 1, atol=1e-5)
+
+
+def test_layout_and_entry_reach_the_checkpoint(small_cfg, tmp_path):
+    torch.save({"net": layout_state(small_cfg, "mmaction2")}, tmp_path / "x.pyth")
+    keys = ["TEST.CHECKPOINT_FILE_PATH", f"{tmp_path}/x.pyth", "X3D_PTH2ONNX.WEIGHTS", "net"]
+    assert module._load_model(settings("x.onnx", *keys)).head.avg_pool.output_size == 1
+    with pytest.raises(InputError, match=r"its names are those of mmaction2; set X3D_PTH2ONNX\.LAYOUT auto"):
+        module._load_model(settings("x.onnx", *keys, "X3D_PTH2ONNX.LAYOUT", "pytorchvideo"))
+
+
 def test_pyslowfast_builds_the_network_where_wanted(monkeypatch):
     given = []
     monkeypatch.setattr("x3d.slowfast.load_reference_model", lambda *more: given.append(more) or "theirs")
@@ -250,7 +279,7 @@ def test_pyslowfast_builds_the_network_where_wanted(monkeypatch):
         ["X3D.DIM_C1", "2147483647", "X3D.WIDTH_FACTOR", "2147483647"],
     ],
 )
-def test_a_network_that_cannot_be_built_is_a_matter_of_its_keys(keys, tmp_path):
+def test_a_network_that_cannot_be_built_is_a_matter_of_its_keys(keys, small_checkpoint, tmp_path):
     advice = "the configured network cannot be built: .*; check the keys of MODEL, X3D and RESNET$"
     with pytest.raises(InputError, match=advice):
-        export_checkpoint(settings(tmp_path / "x.onnx", *keys))
+        export_checkpoint(settings(tmp_path / "x.onnx", *keys, "TEST.CHECKPOINT_FILE_PATH", str(small_checkpoint)))

@@ -18,8 +18,8 @@ from x3d.storage.accuracy_file import write_accuracy
 from x3d.storage.ais_bench_summary import Summary
 from x3d.storage.entries import WrittenViews
 from x3d.storage.manifest import Manifest
+from x3d.storage.record_reader import read_record
 from x3d.storage.result_folder import MAX_NAME_BYTES, check_result_name
-from x3d.storage.result_record import read_record
 from x3d.video.source import Source
 
 VIEW = (3, 1, 2, 2)

@@ -27,7 +27,7 @@ TABLE = make_run(num_videos=60, num_classes=8, num_views=3)
 
 @pytest.fixture
 def folder(tmp_path: Path) -> str:
-    write_evaluation(leave_out(TABLE, [5]), tmp_path / "eval")
+    write_evaluation(tmp_path / "eval", leave_out(TABLE, [5]))
     return str(tmp_path / "eval")
 
 
@@ -62,24 +62,25 @@ def test_the_scores_are_the_probabilities_with_nan_for_failed_videos(folder, tmp
     assert (scores[kept] == TABLE.probabilities[kept]).all()
 
 
-def test_result_files_give_the_same_predictions_as_an_evaluation(folder, tmp_path):
-    write_result_files(leave_out(TABLE, [5]), tmp_path / "res")
+def test_result_files_give_the_same_views_and_failures_as_an_evaluation(folder, tmp_path):
+    write_result_files(tmp_path / "res", leave_out(TABLE, [5]))
     ours = write(folder, tmp_path / "a").content
     theirs = write(str(tmp_path / "res"), tmp_path / "b").content
     assert theirs["run"]["num_scored"] == ours["run"]["num_scored"] == 59
     assert theirs["run"]["num_failed"] == 1
     assert theirs["run"]["num_listed"] == 60
+    assert theirs["views"]["top1"] == ours["views"]["top1"]
 
 
 def test_another_run_is_the_reference_of_the_comparison(folder, tmp_path):
-    write_evaluation(degrade(leave_out(TABLE, [5]), 1.0), tmp_path / "other")
+    write_evaluation(tmp_path / "other", degrade(leave_out(TABLE, [5]), 1.0))
     comparison = write(folder, tmp_path / "report", compare_with=str(tmp_path / "other")).content["comparison"]
     assert (comparison["reference"]["folder"], comparison["candidate"]["folder"]) == (str(tmp_path / "other"), folder)
     assert comparison["num_videos"] == 59
 
 
 def test_a_run_with_other_videos_is_compared_on_request_only(folder, tmp_path):
-    write_evaluation(TABLE, tmp_path / "other")
+    write_evaluation(tmp_path / "other", TABLE)
     with pytest.raises(InputError, match="--common"):
         write(folder, tmp_path / "report", compare_with=str(tmp_path / "other"))
     assert os.listdir(tmp_path / "report") == []
@@ -128,14 +129,14 @@ def test_a_stop_while_writing_leaves_no_page_and_the_next_report_replaces_the_re
 def test_a_run_without_any_scores_is_an_error_that_says_so(tmp_path):
     failures = {0: Failure("empty", "0.mp4: the file has no bytes")}
     table = score_table(np.zeros((0, 8)), [], failures=failures, listed_labels=np.array([3]))
-    write_evaluation(table, tmp_path / "eval")
+    write_evaluation(tmp_path / "eval", table)
     with pytest.raises(ScoringError, match="is not reported: no video has all its views"):
         write_report(str(tmp_path / "eval"), str(tmp_path / "report"), SETTINGS)
 
 
 def test_without_labels_the_other_figures_are_reported(tmp_path):
     scores = np.random.default_rng(0).dirichlet(np.ones(8), 20)
-    write_evaluation(score_table(scores, [-1] * 20), tmp_path / "eval")
+    write_evaluation(tmp_path / "eval", score_table(scores, [-1] * 20))
     settings = ScoringSettings(num_classes=8, num_clips=1, num_crops=1)
     written = write_report(str(tmp_path / "eval"), str(tmp_path / "report"), settings)
     assert (written.accuracy, written.content["accuracy"], written.complete) == (None, None, True)

@@ -13,9 +13,10 @@ from test.local_runner import LocalRunner
 from x3d.config.loading import load_cfg
 from x3d.dataset.annotations import Video
 from x3d.dataset.bad_rows import BadRow
+from x3d.dataset.known_sets import KNOWN_SETS
 from x3d.errors import VideoError
 from x3d.execution.runner import RunnerSettings
-from x3d.pipeline.verify import KNOWN_SETS, Verification, VerifySettings, verify
+from x3d.pipeline.verify import Verification, VerifySettings, verify
 from x3d.video.inspection import Inspection, inspect_video
 from x3d.video.sampling import Sampling
 from x3d.video.transform import Transform
@@ -201,12 +202,6 @@ def test_a_copy_of_the_validation_set_is_known_by_its_number_of_videos(known, da
         monkeypatch.setitem(KNOWN_SETS, 4, "the copy of four")
     verify(settings(data), tmp_path / "verify.csv")
     assert f"4 videos listed: {'the copy of four' if known else 'no known copy of the validation set'}" in caplog.text
-
-
-def test_the_known_copies_are_those_of_the_literature():
-    assert sorted(KNOWN_SETS) == [19404, 19761, 19796, 19881]
-    assert KNOWN_SETS[19881].startswith("CVDF")
-    assert KNOWN_SETS[19404].startswith("GluonCV")
 
 
 @pytest.mark.parametrize(

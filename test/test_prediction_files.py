@@ -31,9 +31,9 @@ def test_a_csv_has_a_row_per_class_of_each_segment_and_no_formula(tmp_path):
     header, *rows = csv.reader(path.read_text().splitlines())
     assert tuple(header) == COLUMNS
     assert rows == [
-        ["./=a.mp4", "0.000", "4.000", "1", "3", r"'@yoga\n", "0.500000", "4", "6"],
-        ["./=a.mp4", "0.000", "4.000", "2", "0", "tai chi", "0.250000", "2", "6"],
-        ["./=a.mp4", "4.000", "6.100", "1", "1", "dancing", "1.000000", "3", "3"],
+        ["./=a.mp4", "0", "4", "1", "3", r"'@yoga\n", "0.5", "4", "6"],
+        ["./=a.mp4", "0", "4", "2", "0", "tai chi", "0.25", "2", "6"],
+        ["./=a.mp4", "4", "6.1", "1", "1", "dancing", "1", "3", "3"],
     ]
 
 

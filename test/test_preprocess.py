@@ -20,8 +20,8 @@ import x3d_verify
 from test.faults import write_corpus
 from test.helpers import Dataset, content, finish, kill, preprocess_keys, start, states, wait_until
 from test.videos import write_video
+from x3d.dataset.known_sets import KNOWN_SETS
 from x3d.errors import counted
-from x3d.pipeline.verify import KNOWN_SETS
 from x3d.storage.atomic import take_lock
 from x3d.storage.manifest import Manifest
 

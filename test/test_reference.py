@@ -30,10 +30,11 @@ from x3d.config.keys import defaults as default_values
 from x3d.config.loading import load_cfg
 from x3d.dataset.annotations import Video
 from x3d.errors import VideoError
+from x3d.network.checkpoint import open_checkpoint
 from x3d.network.engine import open_engine
 from x3d.network.model import X3D, Architecture
 from x3d.network.model_file import read_model
-from x3d.slowfast import COMMIT, _load_views, check_reference
+from x3d.slowfast import COMMIT, _load_views, check_own_layout, check_reference
 from x3d.storage.provenance import REFERENCE_DECODING, view_provenance
 from x3d.video.source import read_source
 from x3d.video.transform import view_shape
@@ -310,6 +311,29 @@ def test_networks_agree(size, slowfast_env, tmp_path):
     )
     assert ours.max() > 2 / cfg.MODEL.NUM_CLASSES
     assert largest_difference(ours, theirs) <= TOLERANCE
+
+
+@pytest.mark.parametrize(
+    ("content", "found"),
+    [
+        ({"model_state": {"blocks.0.norm.weight": 1}}, "has model_state in the layout of pytorchvideo; "),
+        ({"state_dict": {"backbone.conv5.bn.weight": 1}}, "has state_dict in the layout of mmaction2; "),
+        ({"state_dict": {"head.x": 1}}, "has state_dict in the layout of PySlowFast; "),
+        (
+            {"model_state": {"module.head.x": 1}},
+            "has model_state, names without 'module.', in the layout of PySlowFast",
+        ),
+        ({"model_state": {"head.x": 1}}, ""),
+    ],
+)
+def test_pyslowfasts_code_gets_checkpoints_as_it_writes_them_only(content, found, tmp_path):
+    torch.save(content, tmp_path / "x.pyth")
+    opened = open_checkpoint(str(tmp_path / "x.pyth"))
+    if not found:
+        check_own_layout(opened)
+        return
+    with pytest.raises(ValueError, match=f"{found}.*PySlowFast only: set X3D_PTH2ONNX.BACKEND native$"):
+        check_own_layout(opened)
 
 
 def test_a_checkpoint_that_does_not_fit_is_rejected_by_both(slowfast_env, small_cfg: CfgNode, tmp_path, caplog):

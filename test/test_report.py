@@ -21,7 +21,7 @@ def report(folder: Path, *more: str) -> int:
 
 
 def test_the_last_line_of_stdout_is_the_page_and_the_log_has_the_score(tmp_path, capsys, caplog):
-    write_evaluation(TABLE, tmp_path / "eval")
+    write_evaluation(tmp_path / "eval", TABLE)
     caplog.set_level("INFO")
     assert report(tmp_path / "eval") == 0
     page = tmp_path / "report" / "index.html"
@@ -32,7 +32,7 @@ def test_the_last_line_of_stdout_is_the_page_and_the_log_has_the_score(tmp_path,
 
 
 def test_failed_videos_are_status_1_and_a_warning_with_both_denominators(tmp_path, caplog):
-    write_evaluation(leave_out(TABLE, [3, 4]), tmp_path / "eval")
+    write_evaluation(tmp_path / "eval", leave_out(TABLE, [3, 4]))
     assert report(tmp_path / "eval") == 1
     warnings = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
     assert any(text.startswith("top-1 of the videos listed: ") and "of 400" in text for text in warnings)
@@ -43,7 +43,7 @@ def test_a_planted_fault_is_named_by_its_classes_and_videos(tmp_path, caplog):
     names = [f"name {number}" for number in range(8)]
     (tmp_path / "names.txt").write_text("\n".join(names) + "\n")
     table, _ = relabel(TABLE, {2: 5})
-    write_evaluation(table, tmp_path / "eval")
+    write_evaluation(tmp_path / "eval", table)
     assert report(tmp_path / "eval", "DATA.CLASS_NAMES", str(tmp_path / "names.txt")) == 0
     [warning] = [record.getMessage() for record in caplog.records if "check their labels" in record.getMessage()]
     page = (tmp_path / "report" / "index.html").read_text()
@@ -54,7 +54,7 @@ def test_a_planted_fault_is_named_by_its_classes_and_videos(tmp_path, caplog):
 
 
 def test_a_comparison_with_itself_is_undecided_or_passes_and_says_so(tmp_path, caplog):
-    write_evaluation(TABLE, tmp_path / "eval")
+    write_evaluation(tmp_path / "eval", TABLE)
     caplog.set_level("INFO")
     assert report(tmp_path / "eval", "--compare", str(tmp_path / "eval")) == 0
     assert "PASS" in caplog.text

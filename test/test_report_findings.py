@@ -101,6 +101,17 @@ def test_miscalibration_is_reported_with_its_direction(share_correct, text):
     assert f"the mean is 70.0 %, and {100 * share_correct:.1f} % of the videos are correct" in sentence
 
 
+def test_errors_of_both_signs_have_no_direction():
+    labels = np.tile(np.arange(4), 100)
+    confident = np.arange(400) < 200
+    classes = np.where(np.arange(400) % 10 < 7, labels, (labels + 1) % 4)
+    scores = np.where(confident, 0.91, 0.49)[:, None] * np.eye(4, dtype=np.float32)[classes] + np.float32(0.02)
+    [sentence] = findings(score_table(scores.astype(np.float32), labels))["calibration"]
+    assert sentence.startswith(
+        "The probabilities are too high for some videos and too low for others: the mean is 72.0"
+    )
+
+
 def test_means_of_several_views_are_expected_to_be_too_low():
     [sentence] = findings(make_run(num_videos=2000, num_classes=20, num_views=10))["calibration"]
     assert sentence.startswith("The probabilities are too low, as means of several views are: ")

@@ -133,7 +133,7 @@ def spoil(how: str, folder: Path) -> None:
 
 
 FAULTS = {
-    "missing": "video 1 misses views: 37 ",
+    "missing": "video 1 misses views: 37",
     "duplicate": "view 37 has more than one result",
     "not finite": "37_3_0.bin holds scores that are not finite",
     "wrong label": "view 37 has label 4, its video 1 has label 3",
@@ -170,7 +170,7 @@ def test_allow_missing_scores_the_complete_videos_and_reports_both_accuracies(re
     assert line_of(capsys)
     details = json.loads((tmp_path / "res_accuracy.json").read_text())
     assert (details["videos_scored"], details["videos_listed"], details["incomplete_videos"]) == (3, 4, [1])
-    assert details["missing"][0].startswith("video 1 misses views: 37 ")
+    assert details["missing"][0].startswith("video 1 misses views: 37")
     assert float(details["of_listed"]["top5_acc"]) == 25 * details["correct"]["top5"]
     assert "of 3, 95 %" in caplog.text
     assert "of 4, 95 %" in caplog.text

@@ -51,6 +51,16 @@ def build_parser(description: str | None, with_shards: bool, reads: Sequence[str
     return parser
 
 
+def add_comparison_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options of a comparison of two runs."""
+    parser.add_argument(
+        "--margin", type=float, default=0.735, metavar="POINTS", help="accepted loss of top-1 (default: 0.735 points)"
+    )
+    parser.add_argument(
+        "--common", action="store_true", help="leave out what only one run lists or scored, instead of rejecting it"
+    )
+
+
 def script_main(
     description: str | None,
     run: Callable[["CfgNode", argparse.Namespace], int],

@@ -5,6 +5,11 @@ from typing import NoReturn
 from x3d.signals import begin_script
 
 
+def list() -> NoReturn:
+    """Run x3d_list.py."""
+    _run("x3d_list")
+
+
 def preprocess() -> NoReturn:
     """Run x3d_preprocess.py."""
     _run("x3d_preprocess")

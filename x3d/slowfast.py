@@ -24,8 +24,9 @@ from x3d.config.keys import SECTIONS
 from x3d.dataset.annotations import Video
 from x3d.dataset.naming import views_per_video
 from x3d.errors import InputError, VideoError
-from x3d.network.checkpoint import load_checkpoint
+from x3d.network.checkpoint import Checkpoint, load_weights, open_checkpoint
 from x3d.network.checkpoint_cfg import compared_config
+from x3d.network.layouts import PYSLOWFAST
 from x3d.storage.entries import WrittenViews
 from x3d.storage.provenance import digest
 from x3d.storage.view_writer import ViewWriter
@@ -187,15 +188,31 @@ def load_reference_model(cfg: CfgNode, checkpoint: str) -> nn.Module:
     PySlowFast ignores the entries of a checkpoint that do not fit the network; here they are an error.
 
     Raises:
-        InputError: as check_reference and load_checkpoint.
+        InputError: as check_reference, open_checkpoint and load_weights; or it is not as PySlowFast writes it.
     """
     check_reference(cfg)
+    opened = open_checkpoint(checkpoint, cfg.X3D_PTH2ONNX.LAYOUT, cfg.X3D_PTH2ONNX.WEIGHTS)
+    check_own_layout(opened)
     slowfast_cfg = reference_cfg(cfg)
     slowfast_cfg.TEST.CHECKPOINT_FILE_PATH = checkpoint
     network: nn.Module = _import("slowfast.models").build_model(slowfast_cfg)
-    load_checkpoint(network, checkpoint, compared_config(cfg))
+    load_weights(network, opened, compared_config(cfg))
     _import("slowfast.utils.checkpoint").load_test_checkpoint(slowfast_cfg, network)
     return SinglePathway(network).eval()
+
+
+def check_own_layout(checkpoint: Checkpoint) -> None:
+    """Check that PySlowFast's code would read the same weights of a checkpoint: it ignores names that it does not know.
+
+    Raises:
+        InputError: they have another library's names, a wrapper, or are not in model_state.
+    """
+    weights, layout = checkpoint.weights, checkpoint.layout
+    if layout != PYSLOWFAST or weights.entry != "model_state" or weights.wrapper:
+        raise InputError(
+            f"checkpoint {weights.path} has {weights} in the layout of {layout.library}; X3D_PTH2ONNX.BACKEND slowfast "
+            "reads model_state in the layout of PySlowFast only: set X3D_PTH2ONNX.BACKEND native"
+        )
 
 
 class ReferenceMeter:

@@ -66,8 +66,13 @@ FAULTS = (
     _fault("an empty file", write("small.pyth", ""), "empty"),
     _fault("half a file", edit("small.pyth", lambda data: data[: len(data) // 2])),
     _fault("a flipped bit in a weight", edit("small.pyth", _flip_weight), "data/"),
-    _fault("a state dict alone", _saved(lambda state: state), "model_state"),
-    _fault("names with module.", _saved(lambda s: {"model_state": {f"module.{k}": v for k, v in s.items()}}), "module"),
+    _fault("weights in an unknown entry", _saved(lambda state: {"net": state}), "X3D_PTH2ONNX.WEIGHTS"),
+    _fault("names with net.", _saved(lambda s: {"model_state": {f"net.{k}": v for k, v in s.items()}}), "'net.'"),
+    _fault("sub-batch statistics", _saved(lambda s: s | {"s1.bn.split_bn.running_var": torch.ones(2)}), "sub-batches"),
+    _fault("names of pytorchvideo, some", _saved(lambda s: {"blocks.0.norm.bias": torch.ones(24)}), "missing: blocks"),
+    _fault(
+        "fewer classes", _saved(lambda s: {k: v[:4] if "head.proj" in k else v for k, v in s.items()}), "NUM_CLASSES 4"
+    ),
     _fault(
         "integers in place of tensors", _each(lambda value: 0 if value.dim() == 0 else value), "num_batches_tracked"
     ),

@@ -149,6 +149,13 @@ SECTIONS: dict[str, tuple[Key, ...]] = {
         Key("ENABLE", True, "False: log it and exit"),
         Key("ONNX_OUTPUT_PATH", "", "the .onnx to write"),
         Key("CHECKPOINT_FILE_PATH", "", "overrides TEST.CHECKPOINT_FILE_PATH"),
+        Key(
+            "LAYOUT",
+            "auto",
+            "library whose names the checkpoint's tensors have; auto: recognised",
+            allowed=("auto", "pyslowfast", "pytorchvideo", "mmaction2"),
+        ),
+        Key("WEIGHTS", "", "the checkpoint's entry to export, such as ema_state; empty: model_state or state_dict"),
         Key("BACKEND", "native", "slowfast: the stage as PySlowFast does it", allowed=_BACKENDS),
         Key("OPSET", 11, "ONNX operator set; 11 is what ATC of CANN 6.0 reads", allowed=tuple(range(11, 18))),
         Key("BATCH_SIZE", 0, "0: dynamic batch size; else fixed", minimum=0),
@@ -186,6 +193,19 @@ KEYS = {f"{section}.{key.name}": key for section, keys in SECTIONS.items() for k
 
 OWN_KEYS = frozenset({"DATA.CLASS_NAMES"})
 """Keys of this suite in sections of PySlowFast."""
+
+SCORING_KEYS = (
+    "DATA.PATH_TO_DATA_DIR",
+    "DATA.PATH_LABEL_SEPARATOR",
+    "DATA.CLASS_NAMES",
+    "DATA.ENSEMBLE_METHOD",
+    "TEST.NUM_ENSEMBLE_VIEWS",
+    "TEST.NUM_SPATIAL_CROPS",
+    "MODEL.NUM_CLASSES",
+    "MODEL.HEAD_ACT",
+    "X3D_POSTPROCESS.SOFTMAX",
+)
+"""Keys that decide how the folder of a run is read and scored."""
 
 RENAMED = {
     "X3D_PREPROCESS.TIMEOUT": "X3D_WORKERS.TIMEOUT",

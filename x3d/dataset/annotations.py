@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 UNLABELLED = -1
+REMEDY = "set DATA.PATH_TO_DATA_DIR to the folder that holds test.csv"
 _LABEL = re.compile(r"-?[0-9]{1,9}")
 _PATH = re.compile(r"(?!\".*\"$).*[^\s,;|]")
 
@@ -79,9 +80,19 @@ def read_list(cfg: "CfgNode") -> list[Video]:
     Raises:
         InputError: the list does not exist or is empty, or rows are not a path and a label; every cause is named.
     """
-    path = list_path(cfg)
-    rows = _read_rows(path)
-    videos, bad_rows = _parse_rows(rows, ListFormat.from_cfg(cfg), path)
+    return read_list_file(list_path(cfg), ListFormat.from_cfg(cfg))
+
+
+def read_list_file(path: Path, form: ListFormat, remedy: str = REMEDY) -> list[Video]:
+    """Read a list as read_list does.
+
+    Args:
+        remedy: what to do if it does not exist.
+    Raises:
+        InputError: as read_list.
+    """
+    rows = _read_rows(path, remedy)
+    videos, bad_rows = _parse_rows(rows, form, path)
     if bad_rows:
         raise InputError(f"{path} has bad lines: {len(bad_rows)} of {len(rows)}\n" + format_bad_rows(bad_rows))
     return videos
@@ -137,8 +148,8 @@ def count_unlabelled(videos: Iterable[Video]) -> int:
     return sum(video.label == UNLABELLED for video in videos)
 
 
-def _read_rows(path: Path) -> list[str]:
-    rows = read_lines(path, "videos", "set DATA.PATH_TO_DATA_DIR to the folder that holds test.csv")
+def _read_rows(path: Path, remedy: str = REMEDY) -> list[str]:
+    rows = read_lines(path, "videos", remedy)
     if not rows:
         raise InputError(f"{path} is empty; each line holds the path and the label of a video")
     return rows

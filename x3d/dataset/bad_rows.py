@@ -91,7 +91,7 @@ def decode_list(data: bytes, path: Path, content: str) -> str:
         if data.startswith(mark):
             raise InputError(f"{path} is {encoding}, not UTF-8; convert it: {_iconv(encoding, path)}")
     if b"\0" in data:
-        if data.count(b"\0") > len(content) // 3:
+        if data.count(b"\0") > len(data) // 3:
             encoding = "UTF-16LE" if data[1:2] == b"\0" else "UTF-16BE"
             raise InputError(f"{path} is {encoding}, not UTF-8; convert it: {_iconv(encoding, path)}")
         line = data[: data.index(b"\0")].count(b"\n") + 1

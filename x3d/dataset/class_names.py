@@ -3,8 +3,11 @@
 Kinetics-400's labels are positions in the names sorted by code point, which is the order of `kinetics400_names.txt`.
 """
 
+import functools
 import hashlib
-from collections.abc import Sequence
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -46,6 +49,28 @@ class ClassNames:
     def name(self, label: int) -> str:
         """Format the name of a class for people, with control characters escaped; `class 7` if it is not known."""
         return f"class {label}" if self.names is None else printable(self.names[label])
+
+    def find(self, name: str) -> int | None:
+        """Return the label of a class by its name in any spelling, None if no class has it.
+
+        Copies of Kinetics spell `hurling (sport)` as `hurling_(sport)`, `hurling_-sport-` or `"hurling (sport)"`.
+        """
+        label = self._labels.get(name)
+        return self._labels.get(normalise(name)) if label is None else label
+
+    @functools.cached_property
+    def _labels(self) -> Mapping[str, int]:
+        """Labels by name, and by normalised name where only one class has it."""
+        names = self.names or ()
+        num_classes = Counter(map(normalise, names))
+        spelled = {normalise(name): label for label, name in enumerate(names) if num_classes[normalise(name)] == 1}
+        spelled.pop("", None)
+        return spelled | {name: label for label, name in enumerate(names)}
+
+
+def normalise(name: str) -> str:
+    """Reduce the name of a class to what all spellings have in common: a-z and 0-9, in lower case."""
+    return re.sub("[^a-z0-9]", "", name.lower())
 
 
 def read_names(path: str, num_classes: int) -> list[str]:

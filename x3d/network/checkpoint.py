@@ -1,21 +1,27 @@
-"""Load a PySlowFast checkpoint strictly."""
+"""Load a checkpoint of PySlowFast, pytorchvideo or mmaction2 strictly."""
 
 import itertools
+import logging
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import nn
 
-from x3d.errors import MAX_LISTED_PROBLEMS, InputError, format_problems
+from x3d.errors import MAX_LISTED_PROBLEMS, InputError, format_problems, shorten_list
 from x3d.network.checkpoint_cfg import check_trained_cfg
 from x3d.network.checkpoint_file import read_checkpoint
+from x3d.network.checkpoint_weights import Weights, find_weights
+from x3d.network.layouts import LAYOUTS, PYSLOWFAST, Layout, describe_depths, recognise_layout
 
-_WRAPPERS = {"module.": "DistributedDataParallel", "_orig_mod.": "torch.compile"}
+logger = logging.getLogger(__name__)
+
+AUTO = "auto"
+_COUNTER = ".num_batches_tracked"
+"""End of the names of what only a training reads."""
 _OTHER_NETWORKS = {
-    r"blocks\.\d+\..*(conv_t|res_blocks|proj\.weight)|blocks\.\d+\.proj": "PyTorchVideo",
-    r"(backbone|cls_head)\.": "MMAction2",
     r"s\d_fuse\.|s\d\.pathway1": "a two-pathway network of PySlowFast",
     r"patch_embed\.|cls_token": "a vision transformer",
     r"layer1\.0\.": "a ResNet of torchvision's kind",
@@ -23,35 +29,112 @@ _OTHER_NETWORKS = {
 """Names of entries -> what writes them."""
 
 
-def load_checkpoint(model: nn.Module, path: str, config: Mapping[str, Any] | None = None) -> None:
-    """Load a checkpoint's `model_state` into a model; it must have every entry of the model and no other.
+@dataclass(frozen=True)
+class Checkpoint:
+    """The weights of a checkpoint file, and whose names they have."""
+
+    weights: Weights
+    layout: Layout
+
+
+def open_checkpoint(path: str, layout: str = AUTO, entry: str = "") -> Checkpoint:
+    """Read a checkpoint's weights and recognise their layout.
 
     Args:
+        layout: a name of LAYOUTS, or auto; names that no layout has are taken for PySlowFast's.
+        entry: of the checkpoint that contains the weights; empty: as find_weights chooses.
+    Raises:
+        InputError: as read_checkpoint and find_weights; or it has BatchNorm layers of sub-batches.
+    """
+    weights = find_weights(path, read_checkpoint(path), entry)
+    split = [name for name in weights.state if ".split_bn." in name]
+    if split:
+        raise InputError(
+            f"checkpoint {path} has the statistics of sub-batches ({shorten_list(split)}), which PySlowFast averages "
+            "before it evaluates; save it with slowfast.utils.checkpoint.save_checkpoint after "
+            "slowfast.utils.misc.aggregate_sub_bn_stats"
+        )
+    found = recognise_layout(weights.state) or PYSLOWFAST
+    return Checkpoint(weights, found if layout == AUTO else LAYOUTS[layout])
+
+
+def load_weights(model: nn.Module, checkpoint: Checkpoint, config: Mapping[str, Any] | None = None) -> None:
+    """Fill a model with a checkpoint's weights; each entry fills one of the model's, and each of the model's is filled.
+
+    The counters of BatchNorm, which an evaluation does not read, may be missing if all of them are.
+
+    Args:
+        model: built for the checkpoint's layout (Layout.adapt).
         config: as x3d.network.checkpoint_cfg.compared_config returns it, to compare with the checkpoint's own.
     Raises:
-        InputError: as read_checkpoint; trained with another configuration; or entries missing, unexpected, of another
-            shape or unusable, all listed.
+        InputError: another number of classes; trained with another configuration; or entries missing, unexpected, of
+            another shape or unusable, all listed.
     """
-    content = read_checkpoint(path)
-    check_trained_cfg(path, content.get("cfg"), config or {})
-    state = content["model_state"]
-    expected = model.state_dict()
-    problems = state_problems(expected, state)
+    weights, layout, own = checkpoint.weights, checkpoint.layout, model.state_dict()
+    expected = layout.to_entries(own)
+    _check_classes(checkpoint, expected)
+    check_trained_cfg(weights.path, weights.cfg, config or {})
+    counters = [name for name in expected if name.endswith(_COUNTER)]
+    has_counters = any(_COUNTER in name for name in weights.state)
+    needed = expected if has_counters else {name: expected[name] for name in expected if name not in counters}
+    problems = state_problems(needed, weights.state, {layout.entry_name(name): name for name in own})
     if problems:
-        cause = _cause(list(expected), [str(name) for name in state])
         raise InputError(
-            f"checkpoint {path} does not fit the configured network{cause}; entries that differ: {len(problems)}\n"
-            + format_problems(problems)
+            f"checkpoint {weights.path} does not fit the configured network{_cause(needed, checkpoint)}; "
+            f"entries that differ: {len(problems)}\n{format_problems(problems)}"
         )
-    model.load_state_dict(state)
+    model.load_state_dict(layout.from_entries(weights.state, own))
+    _log(checkpoint, len(counters) if has_counters else 0, config or {})
 
 
-def state_problems(expected: Mapping[str, torch.Tensor], state: Mapping[str, Any]) -> list[str]:
-    """List the entries in which a state differs from a model's, of every kind of difference some among the first."""
-    missing = [f"missing: {name} {tuple(expected[name].shape)}" for name in expected if name not in state]
+def _log(checkpoint: Checkpoint, num_counters: int, config: Mapping[str, Any]) -> None:
+    """Log layout, variant, what is ignored, and what else the published accuracy depends on."""
+    weights, layout = checkpoint.weights, checkpoint.layout
+    variant = describe_depths(layout.depths(weights.state))
+    ignored = ", ".join([*weights.ignored, *([f"{num_counters} {_COUNTER[1:]}"] if num_counters else [])])
+    logger.info(
+        "%s: %s in the layout of %s, %s; ignored: %s",
+        *(weights.path, weights, layout.library, variant, ignored or "nothing"),
+    )
+    std = config.get("DATA.STD", [])
+    if layout.std and any(abs(value - layout.std) > 1e-6 for value in std):
+        logger.info(
+            "%s standardises with DATA.STD %s; with %s a view differs by less than 0.0003",
+            *(layout.library, [round(layout.std, 7)] * len(std), std),
+        )
+
+
+def _check_classes(checkpoint: Checkpoint, expected: Mapping[str, torch.Tensor]) -> None:
+    """Compare the number of classes, with which only the last layer varies."""
+    names = [checkpoint.layout.entry_name(f"head.projection.{leaf}") for leaf in ("weight", "bias")]
+    weight, bias = (checkpoint.weights.state.get(name) for name in names)
+    if weight is None or bias is None or not (_is_plain(weight) and _is_plain(bias)):
+        return
+    num_classes, (configured, width) = bias.numel(), expected[names[0]].shape
+    if weight.shape == (num_classes, width) and num_classes != configured:
+        raise InputError(
+            f"checkpoint {checkpoint.weights.path} is of {num_classes} classes, MODEL.NUM_CLASSES is {configured}: set "
+            f"MODEL.NUM_CLASSES {num_classes}"
+        )
+
+
+def state_problems(
+    expected: Mapping[str, torch.Tensor], state: Mapping[str, Any], own_names: Mapping[str, str] | None = None
+) -> list[str]:
+    """List the entries in which a state differs from a model's, of every kind of difference some among the first.
+
+    Args:
+        own_names: an expected name -> the model's own, shown beside it where they differ.
+    """
+
+    def shown(name: str) -> str:
+        own = (own_names or {}).get(name, name)
+        return name if own == name else f"{name} (the network's {own})"
+
+    missing = [f"missing: {shown(name)} {tuple(expected[name].shape)}" for name in expected if name not in state]
     unexpected = [f"unexpected: {name} {_described(state[name])}" for name in state if name not in expected]
     others = [
-        f"{problem[0]}: {name} {problem[1]}"
+        f"{problem[0]}: {shown(name)} {problem[1]}"
         for name in expected
         if name in state and (problem := _entry_problem(expected[name], state[name]))
     ]
@@ -95,13 +178,19 @@ def _dtype(tensor: torch.Tensor) -> str:
     return str(tensor.dtype).removeprefix("torch.")
 
 
-def _cause(expected: Sequence[str], found: Sequence[str]) -> str:
-    """Name the prefix of the entries, or the network or library that they are of, empty if neither is known."""
+def _cause(expected: Mapping[str, torch.Tensor], checkpoint: Checkpoint) -> str:
+    """Name the prefix of the entries, the layout, network or depths that they are of, empty if none is known."""
+    found, layout = checkpoint.weights.state, checkpoint.layout
     prefix = next((name.removesuffix(end) for end in expected for name in found if name.endswith(f".{end}")), "")
     if prefix:
-        wrapper = f", as {_WRAPPERS[prefix]} adds it" if prefix in _WRAPPERS else ""
-        return f": its names start with {prefix!r}{wrapper}; save the state_dict of the network within"
+        return f": its names start with {prefix!r}; save the state_dict of the network within"
     for pattern, writer in _OTHER_NETWORKS.items():
-        if any(re.match(pattern, name.removeprefix("module.")) for name in found):
-            return f": its names are those of {writer}; give a checkpoint of PySlowFast's X3D"
+        if any(re.match(pattern, name) for name in found):
+            return f": its names are those of {writer}; give a checkpoint of X3D"
+    recognised = recognise_layout(found)
+    if recognised and recognised != layout:
+        return f": its names are those of {recognised.library}; set X3D_PTH2ONNX.LAYOUT {AUTO} or {recognised.name}"
+    depths, wanted = layout.depths(found), layout.depths(expected)
+    if depths != wanted:
+        return f": it is {describe_depths(depths)}, --cfg configures {describe_depths(wanted)}"
     return ""

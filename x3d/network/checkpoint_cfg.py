@@ -35,6 +35,8 @@ NETWORK_KEYS = (
 """Keys that decide the network; several networks have the same tensors. The size of the test crops may differ."""
 VIEW_KEYS = ("DATA.SAMPLING_RATE", "DATA.TARGET_FPS", "DATA.MEAN", "DATA.STD", "DATA.REVERSE_INPUT_CHANNEL")
 """Keys that decide what the network gets to see; an export does not depend on them."""
+_SAME_NETWORK = {"PTVX3D": "X3D"}
+"""MODEL.MODEL_NAME of pytorchvideo's X3D within PySlowFast -> of the configuration that it is compared with."""
 _MULTIGRID_KEYS = ("DATA.NUM_FRAMES", "DATA.TRAIN_CROP_SIZE")
 """Keys that vary during a training with MULTIGRID.LONG_CYCLE."""
 
@@ -74,6 +76,7 @@ def _read_trained(path: str, text: object) -> dict[str, Any]:
         logger.warning("the cfg entry of checkpoint %s is not compared: %s", path, cause_of(error))
         return {}
     found = {name: _value(content, name) for name in (*NETWORK_KEYS, *VIEW_KEYS)}
+    found["MODEL.MODEL_NAME"] = _SAME_NETWORK.get(str(found["MODEL.MODEL_NAME"]), found["MODEL.MODEL_NAME"])
     varying = _MULTIGRID_KEYS if _value(content, "MULTIGRID.LONG_CYCLE") else ()
     return {name: value for name, value in found.items() if value is not None and name not in varying}
 

@@ -10,10 +10,10 @@ from typing import Any
 
 import torch
 
-from x3d.errors import InputError, cause_of, is_out_of_memory, one_line
+from x3d.errors import InputError, cause_of, is_out_of_memory
 from x3d.files import HEAD_BYTES, describe_content, read_regular
 
-EXPECTED = "a dict with model_state, as PySlowFast writes it"
+EXPECTED = "model_state, state_dict or tensors alone, as PySlowFast, pytorchvideo and mmaction2 write them"
 _SAVE_ALONE = (
     'where the file was written, save the tensors alone: torch.save({"model_state": network.state_dict()}, "x.pyth")'
 )
@@ -26,13 +26,11 @@ _OBJECT = re.compile(r"(?:GLOBAL|class|function) ([\w.]+)")
 def read_checkpoint(path: str) -> Mapping[str, Any]:
     """Read a checkpoint's dict; only tensors and plain values are unpickled (`weights_only`).
 
-    Returns:
-        The dict, whose `model_state` is a mapping of names.
     Raises:
         InputError: no such file, damaged, or not a checkpoint; the text names the file and what it is.
     """
     if not path:
-        raise InputError("no checkpoint given; set TEST.CHECKPOINT_FILE_PATH to a .pyth of PySlowFast's model zoo")
+        raise InputError("no checkpoint given; set TEST.CHECKPOINT_FILE_PATH to a .pyth, as of PySlowFast's model zoo")
     try:
         content = read_regular(path)
     except OSError as error:
@@ -40,7 +38,10 @@ def read_checkpoint(path: str) -> Mapping[str, Any]:
     _check_kind(path, content[:HEAD_BYTES])
     if content.startswith(b"PK"):
         _check_sums(path, content)
-    return _with_model_state(path, _unpickle(path, content))
+    loaded = _unpickle(path, content)
+    if not isinstance(loaded, Mapping):
+        raise InputError(f"checkpoint {path} holds {type(loaded).__name__}; expected {EXPECTED}")
+    return loaded
 
 
 def _check_kind(path: str, head: bytes) -> None:
@@ -83,17 +84,3 @@ def _unpickle(path: str, content: bytes) -> Any:
         if "weights_only" in detail or not detail or not is_sentence:
             detail = "it is not what torch.save writes"
         raise InputError(f"checkpoint {path} cannot be read as tensors: {detail}") from error
-
-
-def _with_model_state(path: str, content: Any) -> Mapping[str, Any]:
-    if not isinstance(content, Mapping):
-        raise InputError(f"checkpoint {path} holds {type(content).__name__}; expected {EXPECTED}")
-    if isinstance(content.get("model_state"), Mapping):
-        return content
-    names = [str(name) for name in content]
-    if content and all(isinstance(value, torch.Tensor) for value in content.values()):
-        raise InputError(
-            f"checkpoint {path} holds tensors without model_state ({one_line(', '.join(names[:3]))}, ...); save it "
-            'again as torch.save({"model_state": <those tensors>}, "x.pyth")'
-        )
-    raise InputError(f"checkpoint {path} holds keys {sorted(names)[:8]}; expected {EXPECTED}")

@@ -20,7 +20,12 @@ STAGE_DEPTHS = (1, 2, 5, 3)
 
 @dataclass(frozen=True)
 class Architecture:
-    """Widths, depths and head of an X3D, in the terms of PySlowFast's keys."""
+    """Widths, depths and head of an X3D, in the terms of PySlowFast's keys.
+
+    Attributes:
+        global_pool: pool over the whole map in the head, as mmaction2 does, instead of with the training crop's kernel.
+        norms_same_width: normalise a projected shortcut whose width does not change; pytorchvideo does not.
+    """
 
     num_frames: int
     train_crop_size: int
@@ -35,6 +40,8 @@ class Architecture:
     scale_res2: bool
     bn_lin5: bool
     channelwise: bool
+    global_pool: bool = False
+    norms_same_width: bool = True
 
     @classmethod
     def from_cfg(cls, cfg: "CfgNode") -> "Architecture":
@@ -118,12 +125,22 @@ class Bottleneck(nn.Module):
 class Block(nn.Module):
     """A bottleneck and its shortcut, which is projected where width or stride changes."""
 
-    def __init__(self, width_in: int, inner: int, width_out: int, stride: int, groups: int, gated: bool) -> None:
+    def __init__(
+        self,
+        width_in: int,
+        inner: int,
+        width_out: int,
+        stride: int,
+        groups: int,
+        gated: bool,
+        norms_same_width: bool = True,
+    ) -> None:
         super().__init__()
         self.projects = width_in != width_out or stride != 1
         if self.projects:
             self.branch1 = nn.Conv3d(width_in, width_out, 1, stride=(1, stride, stride), bias=False)
-            self.branch1_bn = nn.BatchNorm3d(width_out)
+            normed = norms_same_width or width_in != width_out
+            self.branch1_bn = nn.BatchNorm3d(width_out) if normed else nn.Identity()
         self.branch2 = Bottleneck(width_in, inner, width_out, stride, groups, gated)
         self.relu = nn.ReLU()
 
@@ -152,7 +169,8 @@ class Head(nn.Module):
     """Pool with a fixed kernel and classify each remaining position; the mean of their probabilities is the result.
 
     In training mode the result is the mean of their logits.
-    The kernel fits the training crop, so larger crops leave several positions (182 pixels: 2x2).
+    The kernel fits the training crop, so larger crops leave several positions (182 pixels: 2x2). Without a kernel the
+    whole map is pooled, and one position remains.
     """
 
     def __init__(
@@ -161,14 +179,14 @@ class Head(nn.Module):
         inner: int,
         width_out: int,
         num_classes: int,
-        pool: tuple[int, int, int],
+        pool: tuple[int, int, int] | None,
         bn_lin5: bool,
         activation: str,
     ) -> None:
         super().__init__()
         self.conv_5 = nn.Conv3d(width_in, inner, 1, bias=False)
         self.conv_5_bn = nn.BatchNorm3d(inner)
-        self.avg_pool = nn.AvgPool3d(pool, stride=1)
+        self.avg_pool = nn.AvgPool3d(pool, stride=1) if pool else nn.AdaptiveAvgPool3d(1)
         self.lin_5 = nn.Conv3d(inner, width_out, 1, bias=False)
         self.lin_5_bn = nn.BatchNorm3d(width_out) if bn_lin5 else nn.Identity()
         self.projection = nn.Linear(width_out, num_classes)
@@ -198,7 +216,13 @@ class X3D(nn.Module):
             for number in range(math.ceil(STAGE_DEPTHS[stage] * architecture.depth_factor)):
                 first = number == 0
                 blocks[f"pathway0_res{number}"] = Block(
-                    width_in if first else width_out, inner, width_out, 2 if first else 1, groups, number % 2 == 0
+                    width_in if first else width_out,
+                    inner,
+                    width_out,
+                    stride=2 if first else 1,
+                    groups=groups,
+                    gated=number % 2 == 0,
+                    norms_same_width=architecture.norms_same_width,
                 )
             self.add_module(f"s{stage + 2}", blocks)
         pool_side = math.ceil(architecture.train_crop_size / 32)
@@ -207,7 +231,7 @@ class X3D(nn.Module):
             inner,
             architecture.dim_c5,
             architecture.num_classes,
-            pool=(architecture.num_frames, pool_side, pool_side),
+            pool=None if architecture.global_pool else (architecture.num_frames, pool_side, pool_side),
             bn_lin5=architecture.bn_lin5,
             activation=architecture.head_act,
         )

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from x3d.errors import InputError
-from x3d.pipeline.comparison_text import describe_decision, list_differences
+from x3d.pipeline.comparison_text import BY_POSITION, describe_decision, list_differences
 from x3d.pipeline.postprocess import DEFAULTS, ScoringSettings, read_table
 from x3d.report.shares import share
 from x3d.scoring import ScoreTable, check_problems
@@ -68,6 +68,7 @@ def comparison_to_dict(comparison: Comparison, names: "ClassNames") -> dict[str,
         "num_labelled": comparison.num_labelled,
         "num_left_out": comparison.pairs.num_left_out,
         "left_out": list(comparison.pairs.left_out),
+        "warnings": [BY_POSITION] if comparison.pairs.by_position else [],
         "common": comparison.common,
         "num_views_reference": comparison.reference.num_views,
         "num_views_candidate": comparison.candidate.num_views,
@@ -149,8 +150,8 @@ def list_flips(comparison: Comparison, names: "ClassNames") -> list[dict[str, An
         flips.append(
             {
                 "path": comparison.path(number),
-                "label": label,
-                "label_name": names.name(label) if label >= 0 else "",
+                "label": label if label >= 0 else None,
+                "label_name": names.name(label) if label >= 0 else None,
                 "reference": was,
                 "reference_name": names.name(was),
                 "reference_probability": float(ours.confidences[number]),

@@ -3,6 +3,7 @@
 import itertools
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -12,7 +13,7 @@ from x3d.files import printable
 from x3d.pipeline.comparison_text import NO_LABELS, RUNS, describe_agreement, describe_comparison, format_share
 from x3d.scoring.noninferiority import Verdict
 from x3d.storage.atomic import replace_file, write_all, write_json
-from x3d.storage.csv_file import path_cell, text_cell, write_csv
+from x3d.storage.csv_file import path_cell, value_cell, write_csv
 from x3d.storage.output_folder import open_output
 
 SCHEMA = 1
@@ -32,13 +33,15 @@ _NOT_XML = re.compile("[\ufffe\uffff]")
 """Characters that xml does not have, beside those that `printable` escapes."""
 
 
-def open_comparison(folder: str) -> Path:
-    """Open the folder of a comparison, and remove an earlier one from it.
+def open_comparison(folder: str, runs: Sequence[str] = ()) -> AbstractContextManager[Path]:
+    """Open the folder of a comparison until the block ends, and remove an earlier one from it.
 
+    Args:
+        runs: folders of the runs that are compared.
     Raises:
         InputError: as open_output.
     """
-    return open_output(folder, NAMES, OWN_KEYS)
+    return open_output(folder, NAMES, OWN_KEYS, runs)
 
 
 def write_comparison(folder: Path, content: Mapping[str, Any], flips: Iterable[Mapping[str, Any]]) -> None:
@@ -61,20 +64,14 @@ def flip_rows(flips: Iterable[Mapping[str, Any]]) -> Iterator[Sequence[object]]:
     """Yield the header and a row per video with two best classes."""
     yield FLIP_COLUMNS
     for flip in flips:
-        label = flip["label"] if flip["label_name"] else ""
-        yield [path_cell(flip["path"]), label, *(_cell(flip[column]) for column in FLIP_COLUMNS[2:])]
-
-
-def _cell(value: object) -> object:
-    if isinstance(value, float):
-        return f"{value:.6g}"
-    return text_cell(value) if isinstance(value, str) else value
+        yield [path_cell(flip["path"]), *(value_cell(flip[column]) for column in FLIP_COLUMNS[1:])]
 
 
 def format_summary(content: Mapping[str, Any]) -> str:
     """Format a comparison as Markdown for a pull request; names are code, so that they cannot be markup."""
     decision = content["decision"]
     lines = [f"## x3d_compare: {decision['verdict']}", "", decision["text"]] if decision else [f"## {NO_LABELS}"]
+    lines += [f"\nWarning: {text}" for text in content["warnings"]]
     lines += ["", *_table(("", *RUNS), _run_rows(content))]
     lines += ["", *(f"- {text}" for text in describe_agreement(content))]
     if content["classes"]:
@@ -107,7 +104,7 @@ def _class_row(row: Mapping[str, Any]) -> Sequence[object]:
 
 def _flip_row(flip: Mapping[str, Any]) -> Sequence[object]:
     runs = (f"{_code(flip[f'{run}_name'])} {flip[f'{run}_probability']:.2f}" for run in RUNS)
-    return _code(flip["path"]), _code(flip["label_name"]), *runs, flip["kind"]
+    return _code(flip["path"]), _code(flip["label_name"] or ""), *runs, flip["kind"]
 
 
 def _table(columns: Sequence[str], rows: Iterable[Sequence[object]], total: int = 0, source: str = "") -> Iterator[str]:

@@ -13,6 +13,10 @@ FEW_FLIPS = 0.01
 """A share of flips, for an example of how many videos pass with them."""
 RUNS = ("reference", "candidate")
 NO_LABELS = "no compared video has a label, so there is no verdict, only agreement"
+BY_POSITION = (
+    "the videos are paired by their position in the list, because one run records neither its list nor the paths: make "
+    "sure that both were made from one list, or set DATA.PATH_TO_DATA_DIR"
+)
 _CONTAINERS = re.compile(r"^((provenance|views|config)\.)+")
 """Keys of the conditions of results whose content an evaluation records without them."""
 _NOT_COMPARED = {
@@ -50,8 +54,10 @@ def _conclude(decision: Decision, margin: str) -> str:
         return f"the upper one is below the margin of {margin}"
     if decision.verdict is Verdict.FAIL:
         return f"the lower one is above the margin of {margin}"
-    number = f"{decision.num_videos_to_decide} videos" if decision.num_videos_to_decide else "no number of videos"
-    return f"the margin of {margin} is between them; with the same shares of lost and gained {number} would decide"
+    number = decision.num_videos_to_decide or f"no number up to {MAX_VIDEOS}"
+    return (
+        f"the margin of {margin} is between them; with the same shares of lost and gained {number} videos would decide"
+    )
 
 
 def describe_comparison(content: Mapping[str, Any]) -> list[str]:

@@ -12,7 +12,7 @@ from torch import nn
 
 from x3d.errors import InputError, RunError, cause_of, is_out_of_memory
 from x3d.files import HEAD_BYTES, open_regular
-from x3d.network.checkpoint import load_checkpoint
+from x3d.network.checkpoint import AUTO, load_weights, open_checkpoint
 from x3d.network.checkpoint_cfg import compared_config
 from x3d.network.export import Difference, check_parity, export_onnx, fold_batch_norm, is_exported
 from x3d.network.model import X3D, Architecture
@@ -36,6 +36,8 @@ class ExportSettings:
         tolerance: largest absolute difference from the checkpoint's outputs that passes.
         slowfast_cfg: build the network with PySlowFast, which takes its whole configuration.
         compared_config: keys to compare with the checkpoint's own configuration, with their values.
+        layout: whose names the tensors have; auto: recognised.
+        weights: entry of the checkpoint that contains them; empty: chosen.
     """
 
     checkpoint: str
@@ -47,6 +49,8 @@ class ExportSettings:
     tolerance: float = 1e-5
     slowfast_cfg: "CfgNode | None" = None
     compared_config: Mapping[str, Any] = field(default_factory=dict)
+    layout: str = AUTO
+    weights: str = ""
 
     @classmethod
     def from_cfg(cls, cfg: "CfgNode") -> "ExportSettings":
@@ -62,6 +66,8 @@ class ExportSettings:
             tolerance=options.TOLERANCE,
             slowfast_cfg=cfg if options.BACKEND == "slowfast" else None,
             compared_config=compared_config(cfg),
+            layout=options.LAYOUT,
+            weights=options.WEIGHTS,
         )
 
 
@@ -160,8 +166,9 @@ def _load_model(settings: ExportSettings) -> nn.Module:
         from x3d.slowfast import load_reference_model
 
         return load_reference_model(settings.slowfast_cfg, settings.checkpoint)
-    model = _build(settings.architecture)
-    load_checkpoint(model, settings.checkpoint, settings.compared_config)
+    checkpoint = open_checkpoint(settings.checkpoint, settings.layout, settings.weights)
+    model = _build(checkpoint.layout.adapt(settings.architecture))
+    load_weights(model, checkpoint, settings.compared_config)
     return model
 
 

@@ -20,7 +20,7 @@ from x3d.scoring.outputs import Outputs
 from x3d.storage.evaluation_folder import is_eval_folder
 from x3d.storage.evaluation_rows import read_rows
 from x3d.storage.expected_list import ExpectedList
-from x3d.storage.result_record import read_record
+from x3d.storage.record_reader import read_record
 
 if TYPE_CHECKING:
     from fvcore.common.config import CfgNode

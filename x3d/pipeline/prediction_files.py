@@ -9,7 +9,7 @@ from x3d import __version__
 from x3d.errors import InputError
 from x3d.pipeline.video_predictor import Prediction
 from x3d.storage.atomic import check_replaceable, check_writable, write_json
-from x3d.storage.csv_file import check_csv, path_cell, text_cell, write_csv
+from x3d.storage.csv_file import check_csv, path_cell, value_cell, write_csv
 
 COLUMNS = (
     *("path", "start_seconds", "end_seconds", "rank", "label", "name"),
@@ -52,11 +52,11 @@ def write_predictions(path: Path, predictions: Sequence[Prediction]) -> None:
 def _rows(predictions: Sequence[Prediction]) -> Iterator[Sequence[object]]:
     for prediction in predictions:
         for segment in prediction.segments:
-            span = f"{segment.start_seconds:.3f}", f"{segment.end_seconds:.3f}"
             for rank, found in enumerate(segment.classes, 1):
-                named = rank, found.label, text_cell(found.name)
-                scored = f"{found.probability:.6f}", found.num_agreeing, segment.num_views
-                yield path_cell(prediction.path), *span, *named, *scored
+                span = segment.start_seconds, segment.end_seconds
+                scored = found.probability, found.num_agreeing, segment.num_views
+                values = *span, rank, found.label, found.name, *scored
+                yield path_cell(prediction.path), *map(value_cell, values)
 
 
 def _to_dict(predictions: Sequence[Prediction]) -> dict[str, Any]:

@@ -57,6 +57,7 @@ def write_report(
     settings: ScoringSettings = DEFAULTS,
     names: ClassNames = NO_NAMES,
     compare_with: str = "",
+    margin_points: float = MARGIN_POINTS,
     common: bool = False,
 ) -> Report:
     """Report a folder of results, or of rows of x3d_evaluate.py.
@@ -64,23 +65,24 @@ def write_report(
     Args:
         output: the report's folder: new, empty, or of an earlier report, which is replaced.
         compare_with: the folder of another run, the reference of a comparison.
+        margin_points: the loss of top-1 that is accepted, in points.
         common: compare what both runs have.
     Raises:
         InputError: a folder cannot be used, contradicts the settings, or the runs cannot be compared.
         ScoringError: views are unexpected or unusable, or no video has all its views.
         OSError: a file cannot be written; the error names it.
     """
-    target = open_output(output, NAMES, OWN_KEYS)
-    table = read_complete(folder, settings)
-    if not len(table.videos):
-        raise ScoringError(f"{folder} is not reported: no video has all its views")
-    accuracy = measure_accuracy(table, True, names.names) if table.labelled.any() else None
-    comparison = None
-    if compare_with:
-        compared = compare_tables(read_complete(compare_with, settings), table, MARGIN_POINTS, common)
-        comparison = comparison_to_dict(compared, names)
-    content = build_report(table, accuracy, names, comparison)
-    _write(target, table, content, names)
+    with open_output(output, NAMES, OWN_KEYS, (folder, compare_with)) as target:
+        table = read_complete(folder, settings)
+        if not len(table.videos):
+            raise ScoringError(f"{folder} is not reported: no video has all its views")
+        accuracy = measure_accuracy(table, True, names.names) if table.labelled.any() else None
+        comparison = None
+        if compare_with:
+            compared = compare_tables(read_complete(compare_with, settings), table, margin_points, common)
+            comparison = comparison_to_dict(compared, names)
+        content = build_report(table, accuracy, names, comparison)
+        _write(target, table, content, names)
     return Report(target / NAMES[-1], content, accuracy)
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from x3d.dataset.annotations import Video, check_videos, list_path, scan_list
 from x3d.dataset.bad_rows import BadRow
+from x3d.dataset.known_sets import describe_count
 from x3d.errors import counted
 from x3d.execution.outcome import Outcome, in_order
 from x3d.execution.progress import FailureLog, progress_bar
@@ -27,13 +28,6 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 COLUMNS = ("path", "label", "reason", "frames", "fps", "duration", "codec", "size", "rotation")
-
-KNOWN_SETS = {
-    19761: "Non-local networks' and PaddleVideo's copy",
-    19796: "mmaction2's copy",
-    19881: "CVDF's copy",
-    19404: "GluonCV's copy",
-}
 
 
 @dataclass(frozen=True)
@@ -114,8 +108,7 @@ def verify(settings: VerifySettings, report: Path) -> Verification:
     """
     check_csv(report, COLUMNS, "check", "run in another folder")
     videos = settings.videos
-    known = KNOWN_SETS.get(len(videos), "no known copy of the validation set")
-    logger.info("%s listed: %s", counted(len(videos), "video"), known)
+    logger.info("%s listed: %s", counted(len(videos), "video"), describe_count(len(videos)))
     unlisted = _find_unlisted(settings)
     counts: collections.Counter[str] = collections.Counter()
     rows = [list(COLUMNS)]

@@ -81,14 +81,22 @@ def _lowest_class(classes: Sequence[Mapping[str, Any]]) -> Iterator[str]:
 def _calibration(calibration: Mapping[str, Any] | None, num_views: int) -> Iterator[str]:
     found = calibration["videos"] if calibration else None
     if found and found["ece_percent"] > found["null_high_percent"]:
-        confidence, accuracy = found["mean_confidence_percent"], found["accuracy_percent"]
-        direction = "high" if confidence > accuracy else "low"
-        reason = ", as means of several views are" if direction == "low" and num_views > 1 else ""
         yield (
-            f"The probabilities are too {direction}{reason}: the mean is {confidence:.1f} %, and {accuracy:.1f} % of the "
-            f"videos are correct (calibration error {found['ece_percent']:.1f} %; a perfectly calibrated run of this "
-            f"size shows {found['null_ece_percent']:.1f} %)."
+            f"The probabilities are {_describe_direction(found, num_views)}: the mean is "
+            f"{found['mean_confidence_percent']:.1f} %, and {found['accuracy_percent']:.1f} % of the videos are "
+            f"correct (calibration error {found['ece_percent']:.1f} %; a perfectly calibrated run of this size shows "
+            f"{found['null_ece_percent']:.1f} %)."
         )
+
+
+def _describe_direction(found: Mapping[str, Any], num_views: int) -> str:
+    """Describe whether most of the calibration error has one sign, as the mean has."""
+    excess = found["mean_confidence_percent"] - found["accuracy_percent"]
+    if 2 * abs(excess) < found["ece_percent"]:
+        return "too high for some videos and too low for others"
+    if excess > 0:
+        return "too high"
+    return "too low, as means of several views are" if num_views > 1 else "too low"
 
 
 def _divided(num_videos: int, agreement: Sequence[Mapping[str, Any]]) -> Iterator[str]:

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from x3d.scoring.predictions import NUM_BEST, Predictions
-from x3d.storage.csv_file import path_cell, text_cell
+from x3d.storage.csv_file import path_cell, text_cell, value_cell
 
 if TYPE_CHECKING:
     from x3d.dataset.class_names import ClassNames
@@ -84,10 +84,4 @@ def calibration_table(calibration: Mapping[str, Any] | None) -> Iterator[Sequenc
 
 
 def _cells(row: Mapping[str, Any], columns: Sequence[str]) -> list[object]:
-    return [_cell(row.get(column)) for column in columns]
-
-
-def _cell(value: object) -> object:
-    if isinstance(value, float):
-        return f"{value:.6g}"
-    return text_cell(value) if isinstance(value, str) else value
+    return [value_cell(row.get(column)) for column in columns]

@@ -23,7 +23,7 @@ class Bin:
     Attributes:
         low, high: lowest and highest confidence.
         confidence: mean confidence.
-        accuracy_low, accuracy_high: 95 % Wilson interval of the accuracy.
+        accuracy_low, accuracy_high: 95 % Wilson interval of the accuracy; of groups, that of an effective number.
     """
 
     low: float
@@ -41,8 +41,8 @@ class Calibration:
 
     Attributes:
         null_ece, null_high: mean and 95 % quantile of the ECE if the confidences are right: if each video is right with
-            the probability that its confidence is.
-        ece_low, ece_high: 95 % bootstrap interval over the videos.
+            the probability that its confidence is, and the members of a group are right together as far as they can.
+        ece_low, ece_high: 95 % bootstrap interval over the videos or groups.
         bins: by increasing confidence.
     """
 
@@ -70,8 +70,8 @@ def calibrate(
     Args:
         confidences: (n,) float, probabilities of the predicted classes.
         correct: (n,) bool.
-        groups: (n,) int, numbers from 0, such as the video of each view: the interval samples whole groups, because
-            what belongs together is not independent. None: each video is its own.
+        groups: (n,) int, numbers from 0, such as the video of each view, whose members are not independent: bootstrap
+            and null level draw whole groups, and the limits of the bins count groups. None: each video is its own.
     Raises:
         ValueError: there are no videos.
     """
@@ -80,10 +80,10 @@ def calibrate(
     order = np.argsort(confidences, kind="stable")
     sorted_confidences, hits = confidences[order].astype(np.float64).clip(0, 1), correct[order].astype(np.float64)
     starts = split_bins(sorted_confidences, num_bins)
-    random = np.random.default_rng(seed)
-    null = _simulate_null(sorted_confidences, starts, random)
-    ece = _error(sorted_confidences - hits, starts)
     of_group = np.arange(len(order)) if groups is None else groups[order]
+    random = np.random.default_rng(seed)
+    null = _simulate_null(sorted_confidences, starts, of_group, random)
+    ece = _error(sorted_confidences - hits, starts)
     replicates = _bootstrap(sorted_confidences - hits, starts, of_group, random)
     high, low = 2 * ece - np.quantile(replicates, (0.025, 0.975))
     return Calibration(
@@ -92,7 +92,7 @@ def calibrate(
         null_high=100 * float(np.quantile(null, 0.95)),
         ece_low=100 * min(max(float(low), 0.0), ece),
         ece_high=100 * max(float(high), ece),
-        bins=_describe_bins(sorted_confidences, hits, starts),
+        bins=_describe_bins(sorted_confidences, hits, starts, of_group),
     )
 
 
@@ -113,18 +113,20 @@ def _error(gaps: np.ndarray, starts: np.ndarray) -> float:
     return float(np.abs(np.add.reduceat(gaps, starts)).sum() / len(gaps))
 
 
-def _simulate_null(confidences: np.ndarray, starts: np.ndarray, random: np.random.Generator) -> np.ndarray:
+def _simulate_null(
+    confidences: np.ndarray, starts: np.ndarray, groups: np.ndarray, random: np.random.Generator
+) -> np.ndarray:
     """Compute the errors of NUM_REPLICATES runs whose videos are right as often as their confidences are."""
+    num_groups = int(groups.max()) + 1
     return np.array(
-        [_error(confidences - (random.random(len(confidences)) < confidences), starts) for _ in range(NUM_REPLICATES)]
+        [_error(confidences - (random.random(num_groups)[groups] < confidences), starts) for _ in range(NUM_REPLICATES)]
     )
 
 
 def _bootstrap(gaps: np.ndarray, starts: np.ndarray, groups: np.ndarray, random: np.random.Generator) -> np.ndarray:
     """Compute the errors of NUM_REPLICATES samples of the groups, with replacement, in the same bins."""
-    num_groups, num_bins = int(groups.max()) + 1, len(starts)
-    bins = np.repeat(np.arange(num_bins), np.diff([*starts, len(gaps)]))
-    sums = np.bincount(groups * num_bins + bins, gaps, num_groups * num_bins).reshape(num_groups, num_bins)
+    sums = _sum_groups(gaps, starts, groups)
+    num_groups = len(sums)
     errors = []
     for _ in range(NUM_REPLICATES):
         weights = np.bincount(random.integers(num_groups, size=num_groups), minlength=num_groups)
@@ -132,16 +134,34 @@ def _bootstrap(gaps: np.ndarray, starts: np.ndarray, groups: np.ndarray, random:
     return np.array(errors)
 
 
-def _describe_bins(confidences: np.ndarray, hits: np.ndarray, starts: np.ndarray) -> list[Bin]:
+def _sum_groups(values: np.ndarray, starts: np.ndarray, groups: np.ndarray) -> np.ndarray:
+    """Add the values of each group in each bin: (number of groups, number of bins) float64."""
+    num_groups, num_bins = int(groups.max()) + 1, len(starts)
+    bins = np.repeat(np.arange(num_bins), np.diff([*starts, len(values)]))
+    return np.bincount(groups * num_bins + bins, values, num_groups * num_bins).reshape(num_groups, num_bins)
+
+
+def _describe_bins(confidences: np.ndarray, hits: np.ndarray, starts: np.ndarray, groups: np.ndarray) -> list[Bin]:
     ends = np.array([*starts[1:], len(hits)])
     sizes = ends - starts
     num_correct = np.add.reduceat(hits, starts)
+    effective = _effective_sizes(starts, groups)
     columns = (
         100 * confidences[starts],
         100 * confidences[ends - 1],
         sizes,
         100 * np.add.reduceat(confidences, starts) / sizes,
         100 * num_correct / sizes,
-        *wilson_intervals(num_correct, sizes).T,
+        *wilson_intervals(num_correct * (effective / sizes), effective).T,
     )
     return [Bin(*row) for row in zip(*(column.tolist() for column in columns), strict=True)]
+
+
+def _effective_sizes(starts: np.ndarray, groups: np.ndarray) -> np.ndarray:
+    """Count how many independent videos each bin is worth if the members of a group are right together.
+
+    It is size^2 / sum of (members of a group in the bin)^2 (Kish 1965, Survey Sampling): 600 views of 20 videos, 30 of
+    each, are worth 20.
+    """
+    members = _sum_groups(np.ones(len(groups)), starts, groups)
+    return np.asarray(members.sum(axis=0) ** 2 / (members**2).sum(axis=0))

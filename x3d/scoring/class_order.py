@@ -32,6 +32,7 @@ def known_orders(names: Sequence[str]) -> Mapping[str, np.ndarray]:
     orders = {
         "names sorted with the quotes of a csv file": _sorted_by(names, _csv_cell),
         "names sorted by a locale that ignores spaces and punctuation": _sorted_by(names, _letters),
+        "names sorted without their parentheses": _sorted_by(names, _without_parentheses),
     }
     for missing, name in enumerate(names):
         labels = np.arange(len(names)) - (np.arange(len(names)) > missing)
@@ -50,6 +51,10 @@ def _sorted_by(names: Sequence[str], key: Callable[[str], str]) -> np.ndarray:
 
 def _csv_cell(name: str) -> str:
     return f'"{name}"' if " " in name else name
+
+
+def _without_parentheses(name: str) -> str:
+    return name.replace("(", "").replace(")", "")
 
 
 def _letters(name: str) -> str:

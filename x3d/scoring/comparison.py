@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from x3d.errors import InputError
 from x3d.scoring.noninferiority import Decision, judge, mcnemar_p_value, tango_interval
 from x3d.scoring.pairing import Pairs, pair_videos
 from x3d.scoring.predictions import MIN_PROBABILITY, NUM_BEST, Predictions
@@ -158,8 +159,10 @@ def compare_tables(
         margin_points: the loss of top-1 that is accepted, in points.
         common: compare what both runs have, as pair_videos does.
     Raises:
-        InputError: the runs cannot be paired.
+        InputError: the margin is not above 0 and below 100, or the runs cannot be paired.
     """
+    if not 0 < margin_points < 100:
+        raise InputError(f"--margin {margin_points:g} is no loss in points; give a number above 0 and below 100")
     pairs = pair_videos(reference, candidate, common)
     labels = reference.labels[pairs.reference].astype(np.int64)
     ours = PairedPredictions.of_rows(reference, pairs.reference)

@@ -25,7 +25,7 @@ def wilson_intervals(num: np.ndarray, total: np.ndarray, confidence: float = CON
     """Compute the Wilson score intervals of many shares, as `wilson_interval` does for one.
 
     Args:
-        num, total: (k,) int.
+        num, total: (k,) int, or float: an effective number of videos.
     Returns:
         (k, 2) float64, lower and upper limits in percent.
     """

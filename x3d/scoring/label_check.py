@@ -4,7 +4,6 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import stats
 
 from x3d.scoring.predictions import Predictions
 
@@ -92,10 +91,12 @@ def _is_suspicious(label: int, predicted: int, certain: np.ndarray, num_videos: 
         certain: (C, C) int, certain errors by label and predicted class.
         num_videos: (C,) int, of each label.
     """
+    from scipy.stats import hypergeom
+
     number, reverse = int(certain[label, predicted]), int(certain[predicted, label])
     num_classes = int((num_videos > 0).sum())
     if num_classes < MIN_CLASSES or (number, predicted) < (reverse, label) or 2 * number <= certain[:, predicted].sum():
         return False
     elsewhere = int(certain.sum() - certain[label].sum()) - reverse
-    chance = stats.hypergeom.sf(number - 1, int(num_videos.sum()), elsewhere + number, int(num_videos[label]))
+    chance = hypergeom.sf(number - 1, int(num_videos.sum()), elsewhere + number, int(num_videos[label]))
     return bool(chance < SIGNIFICANCE / num_classes)

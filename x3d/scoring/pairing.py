@@ -24,12 +24,14 @@ class Pairs:
         reference, candidate: (m,) int64, their rows in the table of each run.
         num_left_out: listed videos that are not compared.
         left_out: which these are, a text per cause.
+        by_position: whether nothing but positions and labels shows that the pairs are of one video.
     """
 
     reference: np.ndarray
     candidate: np.ndarray
     num_left_out: int
     left_out: Sequence[str]
+    by_position: bool
 
 
 def pair_videos(reference: ScoreTable, candidate: ScoreTable, common: bool = False) -> Pairs:
@@ -103,10 +105,14 @@ class _Lists:
         """The row of each of `both` in the tables of the runs, NONE if it is not scored."""
         return _rows_of(self.reference, self.both), _rows_of(self.candidate, self.partners[self.both])
 
+    @cached_property
+    def digests(self) -> Sequence[object]:
+        """The digests of both lists, None if unknown."""
+        return [_list_digest(run) for run in (self.reference, self.candidate)]
+
     def check_digests(self) -> None:
         """Reject two lists that are known to differ and not in what: their videos cannot be paired."""
-        digests = [_list_digest(run) for run in (self.reference, self.candidate)]
-        if all(digests) and digests[0] != digests[1] and not self.have_paths:
+        if all(self.digests) and self.digests[0] != self.digests[1] and not self.have_paths:
             names = f"{self.reference.folder} and {self.candidate.folder}"
             raise InputError(f"{names} were made from other lists, whose paths are not recorded; give runs of one list")
 
@@ -135,7 +141,8 @@ class _Lists:
         neither = self._describe((ours == NONE) & (theirs == NONE) & ~self.other_labels, "scored by neither run")
         left_out = [*self._listed_once(), *self._describe_labels(), *self._scored_once(), *neither]
         num_listed = len(self.reference.listed_labels) + len(self.candidate.listed_labels) - len(self.both)
-        return Pairs(ours[paired], theirs[paired], num_listed - int(paired.sum()), left_out)
+        by_position = not self.have_paths and not all(self.digests)
+        return Pairs(ours[paired], theirs[paired], num_listed - int(paired.sum()), left_out, by_position)
 
     def _listed_once(self) -> list[str]:
         """Describe the videos that only one run lists."""

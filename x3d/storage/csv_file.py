@@ -53,6 +53,13 @@ def text_cell(text: str) -> str:
     return f"'{cell}" if cell.startswith(FORMULA_STARTS) else cell
 
 
+def value_cell(value: object) -> object:
+    """Format a number with six digits, and a text as `text_cell` does; other values stay."""
+    if isinstance(value, float):
+        return f"{value:.6g}"
+    return text_cell(value) if isinstance(value, str) else value
+
+
 def path_cell(path: str) -> str:
     """Escape control characters and newlines, and put `./` before what looks like a formula: the path stays usable."""
     cell = one_line(printable(path))

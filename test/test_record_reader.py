@@ -13,7 +13,8 @@ from x3d.storage.ais_bench_summary import Summary
 from x3d.storage.entries import WrittenViews
 from x3d.storage.expected_list import ExpectedList
 from x3d.storage.manifest import Manifest
-from x3d.storage.result_record import ResultRecord, read_record, read_summary
+from x3d.storage.record_reader import read_record, read_summary
+from x3d.storage.result_record import ResultRecord
 from x3d.video.source import Source
 
 VIEWS = {
