@@ -185,6 +185,13 @@ def test_a_result_that_cannot_be_printed_is_an_error(shell, text):
     assert (ran.returncode, ran.stdout, ran.stderr) == (1, "", f"[ERROR] {text}\n")
 
 
+def test_characters_that_stdout_does_not_have_are_escaped():
+    ran = run_code(
+        "sys.stdout.reconfigure(encoding='ascii')\nconsole.print_result(chr(0xe9) + chr(0x2588) + chr(0xdcff))"
+    )
+    assert (ran.returncode, ran.stdout) == (0, "\\xe9\\u2588\\udcff\n")
+
+
 def test_a_result_that_cannot_be_printed_is_one_error_of_a_console_command_too():
     code = "import sys, time\nfrom x3d import cli, console\ntime.sleep(0.3)\n"
     code += "sys.exit(cli.guarded(lambda: console.print_result('result')))"

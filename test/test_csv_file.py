@@ -3,7 +3,8 @@ from pathlib import Path
 
 import pytest
 
-from x3d.storage.csv_file import path_cell, text_cell, value_cell, write_csv
+from x3d.errors import InputError
+from x3d.storage.csv_file import check_csv, path_cell, text_cell, value_cell, write_csv
 
 
 @pytest.mark.parametrize("start", ["=", "+", "-", "@"])
@@ -45,3 +46,17 @@ def test_a_file_that_cannot_be_written_whole_leaves_the_old_one(tmp_path: Path, 
         write_csv(tmp_path / "a.csv", [["new"]])
     assert raised.value.filename == str(tmp_path / "a.csv")
     assert [path.read_text() for path in tmp_path.iterdir()] == ["old\n"]
+
+
+def test_a_csv_is_replaced_only_by_one_with_the_same_columns(tmp_path):
+    path, columns = tmp_path / "a.csv", ("path", "label")
+    check_csv(path, columns, "check", "run elsewhere")
+    write_csv(path, [columns, ["a.mp4", 1]])
+    check_csv(path, columns, "check", "run elsewhere")
+    for others in (("path", "n"), ("label",)):
+        with pytest.raises(
+            InputError, match=r"a\.csv is another file than the csv of an earlier check; move it, or run e"
+        ):
+            check_csv(path, others, "check", "run elsewhere")
+    with pytest.raises(InputError, match=r"b\.csv cannot be written in .*none; run elsewhere"):
+        check_csv(tmp_path / "none" / "b.csv", columns, "check", "run elsewhere")

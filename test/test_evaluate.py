@@ -176,7 +176,7 @@ def test_each_view_gets_the_scores_of_its_file(engine, data, small_cfg, model_fo
     sampling, transform = Sampling.from_cfg(small_cfg), Transform.from_cfg(small_cfg)
     work = VideoScorer(model, "digest", opened.name, "", 1, 8, sampling, transform, "sum")
     with VideoReader(str(data.val / "class 1/4.mp4")) as reader:
-        scores = work.view_scores(reader, opened)
+        scores = work.view_scores(reader, opened, work.sampling)
     for view in range(30):
         single = infer_padded(opened, np.load(views_for(()) / f"{120 + view}_4.npy"))[0]
         assert np.abs(scores[view] - single).max() < 1e-6

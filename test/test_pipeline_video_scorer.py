@@ -22,7 +22,7 @@ from x3d.video.transform import Transform
 VIDEO = Video(0, "a.mp4", "a.mp4", 0)
 NUM_VIEWS = 6
 SOURCE = Source(1, 2, 3)
-READER: Any = types.SimpleNamespace(source=SOURCE, rotation=90, num_corrupt_frames=6)
+READER: Any = types.SimpleNamespace(path="a.mp4", source=SOURCE, rotation=90, num_corrupt_frames=6)
 
 
 class Engine:
@@ -72,7 +72,8 @@ def scorer(small_cfg, batch_size: int = 4, method: str = "sum") -> VideoScorer:
 )
 def test_each_view_has_its_own_scores_whatever_the_batch(batch_size, fixed, sizes, small_cfg, views):
     engine = Engine(fixed)
-    scores = scorer(small_cfg, batch_size).view_scores(READER, engine)
+    score = scorer(small_cfg, batch_size)
+    scores = score.view_scores(READER, engine, score.sampling)
     assert engine.sizes == sizes
     assert scores.dtype == np.float32
     expected = [[number / 10, 1 - number / 10] for number in range(NUM_VIEWS)]

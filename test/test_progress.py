@@ -8,7 +8,7 @@ import pytest
 from x3d.dataset.annotations import Video
 from x3d.errors import REASONS
 from x3d.execution.outcome import Outcome
-from x3d.execution.progress import log_failures, progress_bar, with_progress
+from x3d.execution.progress import above_bar, log_failures, progress_bar, with_progress
 
 
 def outcomes(*reasons: str) -> list[Outcome[int]]:
@@ -65,6 +65,19 @@ def test_a_log_line_has_a_line_of_its_own_above_the_bar(capsys):
         root.handlers = others
     [line] = [line for line in capsys.readouterr().err.replace("\r", "\n").splitlines() if "a warning" in line]
     assert line == "a warning"
+
+
+def test_the_bar_is_away_while_something_is_printed(capsys):
+    with progress_bar(3) as bar:
+        bar.update()
+        capsys.readouterr()
+        with above_bar():
+            cleared = capsys.readouterr().err
+            print("a table")
+            assert capsys.readouterr() == ("a table\n", "")
+        assert "videos:  33%" in capsys.readouterr().err
+    assert cleared.strip("\r ") == ""
+    assert len(cleared) > 20
 
 
 def test_a_slow_rate_is_shown_in_videos_per_second():

@@ -15,6 +15,7 @@ import x3d_evaluate
 import x3d_infer
 import x3d_list
 import x3d_postprocess
+import x3d_predict
 import x3d_preprocess
 import x3d_pth2onnx
 import x3d_verify
@@ -29,7 +30,10 @@ from x3d.pipeline.summary import RunSummary
 from x3d.pipeline.verify import Verification
 from x3d.scoring import Accuracy, measure_accuracy
 
-CONFIGURED = [x3d_compare, x3d_evaluate, x3d_list, x3d_postprocess, x3d_preprocess, x3d_pth2onnx, x3d_verify]
+CONFIGURED = (
+    *(x3d_compare, x3d_evaluate, x3d_list, x3d_postprocess, x3d_predict),
+    *(x3d_preprocess, x3d_pth2onnx, x3d_verify),
+)
 
 
 @pytest.fixture(autouse=True)

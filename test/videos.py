@@ -1,5 +1,6 @@
 """Write lossless videos for the tests: the grey of a frame's upper and lower half encodes its number."""
 
+import struct
 from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
@@ -183,3 +184,32 @@ def flip_bits(path: Path, start: float, stop: float, num_bits: int = 6, seed: in
         content[place] ^= 1 << random.randint(8)
     path.write_bytes(content)
     return path
+
+
+def rotate(path: Path) -> Path:
+    """Mark an mp4 file as turned by a quarter, as phones do: in the matrix of its track."""
+    content = bytearray(path.read_bytes())
+    start = content.index(b"tkhd") + 44
+    content[start : start + 36] = struct.pack(">9i", 0, 1 << 16, 0, -1 << 16, 0, 0, 0, 0, 1 << 30)
+    path.write_bytes(content)
+    return path
+
+
+def concatenate(paths: Sequence[Path], target: Path, rate: int = 30) -> Path:
+    """Decode videos of one size and encode their frames as one video."""
+    with av.open(str(target), "w") as container:
+        stream = container.add_stream("libx264", rate=rate, options={"preset": "superfast", "crf": "23"})
+        assert isinstance(stream, av.VideoStream)
+        stream.pix_fmt, stream.codec_context.time_base = "yuv420p", Fraction(1, rate)
+        number = 0
+        for path in paths:
+            with av.open(str(path)) as reader:
+                for decoded in reader.decode(video=0):
+                    if not number:
+                        stream.width, stream.height = decoded.width, decoded.height
+                    frame = av.VideoFrame.from_ndarray(decoded.to_ndarray(), format="yuv420p")
+                    frame.pts, frame.time_base = number, stream.codec_context.time_base
+                    container.mux(stream.encode(frame))
+                    number += 1
+        container.mux(stream.encode(None))
+    return target

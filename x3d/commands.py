@@ -40,6 +40,11 @@ def compare() -> NoReturn:
     _run("x3d_compare")
 
 
+def predict() -> NoReturn:
+    """Run x3d_predict.py."""
+    _run("x3d_predict")
+
+
 def verify() -> NoReturn:
     """Run x3d_verify.py."""
     _run("x3d_verify")

@@ -61,15 +61,16 @@ def _open_streams() -> None:
 
 
 def print_result(text: str) -> None:
-    """Print to stdout at once.
+    """Print to stdout at once; characters that its encoding does not have are escaped.
 
     Raises:
         RunError: stdout is closed, or cannot be written.
     """
     if sys.stdout is None:
         raise RunError("the result cannot be printed: stdout is closed")
+    encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
     try:
-        print(text, flush=True)
+        print(text.encode(encoding, "backslashreplace").decode(encoding), flush=True)
     except OSError as error:
         _discard_stdout()
         raise RunError(f"the result cannot be printed to stdout: {describe_os_error(error)}") from error

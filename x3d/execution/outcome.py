@@ -1,5 +1,6 @@
 """The result of one video in a run: a value, or a failure reason."""
 
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
@@ -16,3 +17,15 @@ class Outcome(Generic[T]):
     value: T | None = None
     reason: str = ""
     text: str = ""
+
+
+def in_order(outcomes: Iterable[Outcome[T]], videos: Sequence[Video]) -> Iterator[Outcome[T]]:
+    """Yield outcomes in the order of their videos, each as soon as all before it have ended."""
+    early: dict[int, Outcome[T]] = {}
+    order = iter([video.index for video in videos])
+    wanted = next(order, None)
+    for outcome in outcomes:
+        early[outcome.video.index] = outcome
+        while wanted in early:
+            yield early.pop(wanted)
+            wanted = next(order, None)

@@ -2,6 +2,7 @@
 
 import collections
 import logging
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, TypeVar
@@ -28,6 +29,13 @@ def progress_bar(num_videos: int, num_done: int = 0) -> Iterator["tqdm[Any]"]:
     bar = tqdm(total=num_videos, initial=num_done, desc="videos", unit=" videos", smoothing=0.05, bar_format=bar_format)
     with bar, logging_redirect_tqdm():
         yield bar
+
+
+@contextmanager
+def above_bar() -> Iterator[None]:
+    """Take the bar away while the block prints to stdout."""
+    with tqdm.external_write_mode(file=sys.stdout):
+        yield
 
 
 class FailureLog:

@@ -84,14 +84,16 @@ class EvaluateSettings:
     outputs: Outputs
 
     @classmethod
-    def from_cfg(cls, cfg: "CfgNode") -> "EvaluateSettings":
+    def from_cfg(cls, cfg: "CfgNode", videos: Sequence[Video] | None = None) -> "EvaluateSettings":
         """Read the list and the keys that decide an evaluation.
 
+        Args:
+            videos: score these instead of those of the list, into no folder.
         Raises:
             InputError: the list cannot be read, folder or model is not given, or PySlowFast is asked for.
         """
         options = cfg.X3D_EVALUATE
-        if not options.OUTPUT_PATH:
+        if videos is None and not options.OUTPUT_PATH:
             raise InputError("X3D_EVALUATE.OUTPUT_PATH is empty; give the folder for the scores")
         if not options.MODEL_PATH:
             raise InputError("X3D_EVALUATE.MODEL_PATH is empty; give the .onnx, .xml or .om to run")
@@ -101,7 +103,7 @@ class EvaluateSettings:
                     f"{node}.BACKEND {cfg[node].BACKEND}: PySlowFast's code needs files; set {node}.BACKEND native"
                 )
         return cls(
-            videos=read_videos(cfg),
+            videos=read_videos(cfg) if videos is None else videos,
             path_prefix=cfg.DATA.PATH_PREFIX,
             sampling=Sampling.from_cfg(cfg),
             transform=Transform.from_cfg(cfg),
@@ -132,18 +134,15 @@ def evaluate(settings: EvaluateSettings, shard: Shard = WHOLE) -> RunSummary:
     """
     remove_accuracy(settings.output_path)
     videos = shard.select(settings.videos)
-    model = read_model(settings.model_path)
-    engine = open_engine(model, settings.engine, settings.device)
-    _check_model(settings, engine)
-    check_runs(engine)
-    scorer = plan_scorer(settings, engine, model.digest)
+    engine, model_digest = load_engine(settings)
+    scorer = plan_scorer(settings, engine, model_digest)
     provenance = _collect_provenance(settings, engine, scorer)
     paths = [settings.path_prefix]
     requirements = functools.partial(
         NodeRequirements.from_here, paths, engine.packages, scorer.model_path, scorer.model_digest, videos
     )
     resources, num_workers = task_resources(engine.device), count_workers(settings.runner, engine.device)
-    del engine, model
+    del engine
     runner_settings = dataclasses.replace(settings.runner, num_workers=num_workers)
     with contextlib.ExitStack() as stack:
         runner = stack.enter_context(open_runner(runner_settings, requirements, resources))
@@ -178,6 +177,21 @@ def _collect_provenance(settings: EvaluateSettings, engine: Engine, scorer: Vide
         scorer.model_digest,
         scorer.batch_size,
     )
+
+
+def load_engine(settings: EvaluateSettings) -> tuple[Engine, str]:
+    """Open the model, check it against the configuration and run it once.
+
+    Returns:
+        The engine, and the digest of the model.
+    Raises:
+        InputError: the model cannot be read or run, or is not the configured one.
+    """
+    model = read_model(settings.model_path)
+    engine = open_engine(model, settings.engine, settings.device)
+    _check_model(settings, engine)
+    check_runs(engine)
+    return engine, model.digest
 
 
 def _check_model(settings: EvaluateSettings, engine: Engine) -> None:

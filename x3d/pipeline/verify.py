@@ -12,13 +12,12 @@ from typing import TYPE_CHECKING
 from x3d.dataset.annotations import Video, check_videos, list_path, scan_list
 from x3d.dataset.bad_rows import BadRow
 from x3d.dataset.known_sets import describe_count
-from x3d.errors import InputError, counted
-from x3d.execution.outcome import Outcome
+from x3d.errors import counted
+from x3d.execution.outcome import Outcome, in_order
 from x3d.execution.progress import FailureLog, progress_bar
 from x3d.execution.requirements import NodeRequirements
 from x3d.execution.runner import Runner, RunnerSettings, open_runner
-from x3d.files import open_regular
-from x3d.storage.csv_file import path_cell, write_csv
+from x3d.storage.csv_file import check_csv, path_cell, write_csv
 from x3d.video.inspection import Inspection, inspect_video
 from x3d.video.sampling import Sampling
 from x3d.video.transform import Transform
@@ -107,7 +106,7 @@ def verify(settings: VerifySettings, report: Path) -> Verification:
         InputError: the csv would replace another file, or the Ray cluster cannot do the work; nothing is decoded.
         OSError: the csv cannot be written.
     """
-    _check_report(report)
+    check_csv(report, COLUMNS, "check", "run in another folder")
     videos = settings.videos
     logger.info("%s listed: %s", counted(len(videos), "video"), describe_count(len(videos)))
     unlisted = _find_unlisted(settings)
@@ -126,41 +125,18 @@ def verify(settings: VerifySettings, report: Path) -> Verification:
     return Verification(counts, settings.bad_rows, unlisted)
 
 
-def _check_report(path: Path) -> None:
-    """Check that a csv can be written, and is not in place of a file that is none of ours.
-
-    Raises:
-        InputError: it cannot.
-    """
-    header = ",".join(COLUMNS)
-    try:
-        with open_regular(path) as file:
-            is_ours = file.read(len(header)) == header.encode()
-    except FileNotFoundError:
-        is_ours = True
-    except OSError:
-        is_ours = False
-    if not is_ours:
-        raise InputError(f"{path} is another file than the csv of an earlier check; move it, or run in another folder")
-    if not os.access(path.absolute().parent, os.W_OK):
-        raise InputError(f"{path} cannot be written in {path.absolute().parent}; run in another folder")
-
-
 def _inspect(runner: Runner, settings: VerifySettings) -> Iterator[Outcome[Inspection]]:
     """Inspect videos in worker processes; yield the outcomes in the order of the list."""
     videos = settings.videos
     function = functools.partial(inspect_video, sampling=settings.sampling, transform=settings.transform)
-    outcomes = runner.run(function, videos)
-    early: dict[int, Outcome[Inspection]] = {}
-    order = iter([video.index for video in videos])
-    wanted = next(order, None)
     with progress_bar(len(videos)) as progress:
-        for outcome in outcomes:
-            progress.update()
-            early[outcome.video.index] = outcome
-            while wanted in early:
-                yield early.pop(wanted)
-                wanted = next(order, None)
+
+        def counted_outcomes() -> Iterator[Outcome[Inspection]]:
+            for outcome in runner.run(function, videos):
+                progress.update()
+                yield outcome
+
+        yield from in_order(counted_outcomes(), videos)
 
 
 def _row(video: Video, found: Inspection) -> list[str]:

@@ -1,6 +1,8 @@
 """Score one video: decode, run the model on its views, aggregate; no view touches the disk."""
 
+import contextlib
 import functools
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,7 +15,7 @@ from x3d.scoring.aggregate import SUM, aggregate_views, best_of_views, mean_of_v
 from x3d.scoring.outputs import Outputs, explain_unusable, find_unusable, to_probabilities
 from x3d.storage.score_rows import VideoScores
 from x3d.video.reader import VideoReader
-from x3d.video.sampling import Sampling
+from x3d.video.sampling import Clips, Sampling
 from x3d.video.transform import Transform
 from x3d.video.views import video_views
 
@@ -50,47 +52,67 @@ class VideoScorer:
             RunError: the file at model_path is not the model that the run started with.
             ScoringError: the model returns something else than `outputs`.
         """
+        with self.opened(video.path) as (reader, engine):
+            views = self.view_probabilities(reader, engine, self.sampling)
+            view_classes, view_probabilities = best_of_views(views)
+            return VideoScores(
+                scores=aggregate_views(views, self.ensemble_method),
+                view_classes=view_classes,
+                view_probabilities=view_probabilities,
+                means=None if self.ensemble_method == SUM else mean_of_views(views),
+                source=reader.source,
+                rotation=reader.rotation,
+                corrupt_frames=reader.num_corrupt_frames,
+            )
+
+    @contextlib.contextmanager
+    def opened(self, path: str) -> Iterator[tuple[VideoReader, Engine]]:
+        """Open a video and the engine, which stays open for the next video unless it fails.
+
+        Raises:
+            EngineError, RunError, VideoError: as a call.
+        """
         try:
             engine = _open_once(self.model_path, self.model_digest, self.engine, self.device, self.num_threads)
-            with VideoReader(video.path) as reader:
-                rows = self.view_scores(reader, engine)
-                self._check(rows, video)
-                views = to_probabilities(rows, self.outputs)
-                view_classes, view_probabilities = best_of_views(views)
-                return VideoScores(
-                    scores=aggregate_views(views, self.ensemble_method),
-                    view_classes=view_classes,
-                    view_probabilities=view_probabilities,
-                    means=None if self.ensemble_method == SUM else mean_of_views(views),
-                    source=reader.source,
-                    rotation=reader.rotation,
-                    corrupt_frames=reader.num_corrupt_frames,
-                )
+            with VideoReader(path) as reader:
+                yield reader, engine
         except EngineError:
             _open_once.cache_clear()
             raise
 
-    def _check(self, rows: np.ndarray, video: Video) -> None:
+    def view_probabilities(self, reader: VideoReader, engine: Engine, clips: Clips) -> np.ndarray:
+        """Run every view of the clips of a video, and check the outputs.
+
+        Returns:
+            (V, num_classes) float32, probabilities, in order of the views.
+        Raises:
+            EngineError, ScoringError, VideoError: as a call.
+        """
+        rows = self.view_scores(reader, engine, clips)
+        self._check(rows, reader.path)
+        return to_probabilities(rows, self.outputs)
+
+    def _check(self, rows: np.ndarray, path: str) -> None:
         """Raise an error of the video if scores are not finite, and one that ends the run if they are unusable."""
         overflown = np.flatnonzero(~np.isfinite(rows).all(axis=1))
         if len(overflown):
-            raise VideoError("not_finite", video.path, f"view {overflown[0]}")
+            raise VideoError("not_finite", path, f"view {overflown[0]}")
         unusable = np.flatnonzero(find_unusable(rows, self.outputs))
         if len(unusable):
             cause = explain_unusable(rows[unusable[0]], self.outputs)
-            raise ScoringError(f"the output of model {self.model_path} for {video.path}, view {unusable[0]}, {cause}")
+            raise ScoringError(f"the output of model {self.model_path} for {path}, view {unusable[0]}, {cause}")
 
-    def view_scores(self, reader: VideoReader, engine: Engine) -> np.ndarray:
-        """Run every view of a video.
+    def view_scores(self, reader: VideoReader, engine: Engine, clips: Clips) -> np.ndarray:
+        """Run every view of the clips of a video.
 
         Returns:
             (V, num_classes) float32, in order of the views.
         """
-        num_views = self.sampling.num_clips * len(self.transform.crops())
+        num_views = clips.num_clips * len(self.transform.crops())
         scores = np.zeros((num_views, engine.num_classes), dtype=np.float32)
         batch = np.empty((self.batch_size, *engine.view_shape), dtype=np.float32)
         numbers: list[int] = []
-        for number, view in video_views(reader, self.sampling, self.transform):
+        for number, view in video_views(reader, clips, self.transform):
             batch[len(numbers)] = view[0]
             numbers.append(number)
             if len(numbers) == self.batch_size or number == num_views - 1:

@@ -100,6 +100,17 @@ def check_replaceable(path: Path, keys: AbstractSet[str]) -> None:
         raise InputError(f"{path} is no file of this suite and would be replaced; move it elsewhere")
 
 
+def check_writable(path: Path, remedy: str) -> None:
+    """Check that a file can be written into its folder.
+
+    Raises:
+        InputError: it cannot.
+    """
+    folder = path.absolute().parent
+    if not os.access(folder, os.W_OK):
+        raise InputError(f"{path} cannot be written in {folder}; {remedy}")
+
+
 def write_all(descriptor: int, data: bytes | memoryview) -> None:
     """Write all bytes to a file; a single os.write may write fewer, such as on a disk that is nearly full.
 

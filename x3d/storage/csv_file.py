@@ -5,9 +5,9 @@ import io
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from x3d.errors import one_line
-from x3d.files import printable
-from x3d.storage.atomic import replace_file, write_all
+from x3d.errors import InputError, one_line
+from x3d.files import open_regular, printable
+from x3d.storage.atomic import check_writable, replace_file, write_all
 
 FORMULA_STARTS = ("=", "+", "-", "@")
 """A spreadsheet takes a cell that begins with one of these for a formula."""
@@ -23,6 +23,28 @@ def write_csv(path: Path, rows: Iterable[Sequence[object]]) -> None:
     csv.writer(text).writerows(rows)
     with replace_file(path) as file:
         write_all(file.fileno(), text.getvalue().encode())
+
+
+def check_csv(path: Path, columns: Sequence[str], act: str, remedy: str) -> None:
+    """Check that a csv can be written, and that it replaces no other file than one with the same columns.
+
+    Args:
+        act: that writes the file, such as a check.
+        remedy: what else to do than to move the other file.
+    Raises:
+        InputError: it cannot be written, or would replace another file.
+    """
+    header = ",".join(columns)
+    try:
+        with open_regular(path) as file:
+            is_ours = file.read(len(header)) == header.encode()
+    except FileNotFoundError:
+        is_ours = True
+    except OSError:
+        is_ours = False
+    if not is_ours:
+        raise InputError(f"{path} is another file than the csv of an earlier {act}; move it, or {remedy}")
+    check_writable(path, remedy)
 
 
 def text_cell(text: str) -> str:

@@ -9,7 +9,7 @@ import numpy as np
 
 from x3d.errors import VideoError
 from x3d.video.reader import VideoReader
-from x3d.video.sampling import Plan, Sampling, plan_clips
+from x3d.video.sampling import Clips, Plan
 
 T = TypeVar("T")
 
@@ -23,7 +23,7 @@ class _MispredictedOrderError(Exception):
 
 
 def decode_clips(
-    reader: VideoReader, sampling: Sampling, prepare: Callable[[np.ndarray], T]
+    reader: VideoReader, clips: Clips, prepare: Callable[[np.ndarray], T]
 ) -> Iterator[tuple[int, list[T]]]:
     """Yield each clip of a video once, in order, as soon as no frame still to be decoded can change it.
 
@@ -33,7 +33,7 @@ def decode_clips(
     on the number of frames decoded, so the frames of all clips (K * T at most) are held until the end.
 
     Args:
-        sampling: which frames the clips take.
+        clips: which frames each of them takes.
         prepare: applied once to each frame taken, an (H, W, 3) uint8 RGB array.
     Yields:
         Number of the clip, and its T prepared frames.
@@ -42,13 +42,13 @@ def decode_clips(
     """
     num_yielded = 0
     try:
-        for clip in _decode_predicted(reader, sampling, prepare):
+        for clip in _decode_predicted(reader, clips, prepare):
             yield clip
             num_yielded += 1
         return
     except _MispredictedOrderError as mispredicted:
         observed_pts = mispredicted.observed_pts
-    plan = _plan_observed(reader, observed_pts, sampling)
+    plan = _plan_observed(reader, observed_pts, clips)
     try:
         yield from _decode_plan(reader, plan, observed_pts, prepare, num_yielded)
     except _MispredictedOrderError as error:
@@ -56,22 +56,22 @@ def decode_clips(
 
 
 def _decode_predicted(
-    reader: VideoReader, sampling: Sampling, prepare: Callable[[np.ndarray], T]
+    reader: VideoReader, clips: Clips, prepare: Callable[[np.ndarray], T]
 ) -> Iterator[tuple[int, list[T]]]:
     """Yield clips planned on the predicted order; without such a plan, only observe the order."""
     expected_pts = reader.expected_pts()
     try:
-        plan = plan_clips(expected_pts, reader.stream.header, sampling)
+        plan = clips.plan(expected_pts, reader.stream.header)
     except ValueError:
         raise _MispredictedOrderError(_observe(reader.frames(), [])) from None
     yield from _decode_plan(reader, plan, expected_pts, prepare)
 
 
-def _plan_observed(reader: VideoReader, observed_pts: Sequence[int], sampling: Sampling) -> Plan:
+def _plan_observed(reader: VideoReader, observed_pts: Sequence[int], clips: Clips) -> Plan:
     if not observed_pts:
         raise VideoError("no_frames", reader.path)
     try:
-        return plan_clips(observed_pts, reader.stream.header, sampling)
+        return clips.plan(observed_pts, reader.stream.header)
     except ValueError as error:
         raise VideoError("truncated", reader.path, str(error)) from error
 

@@ -189,6 +189,11 @@ class VideoReader:
             logger.debug("%s: no frame count in the header; counted %d packets instead", self.path, len(pts))
         return pts
 
+    @property
+    def seconds_per_pts(self) -> float:
+        """The unit of pts in seconds."""
+        return float(self._stream.time_base or 0)
+
     def seconds_read(self) -> float:
         """Compute the time from 0 to the end of the last frame in the file."""
         return float(self._end_pts * (self._stream.time_base or 0))

@@ -7,7 +7,7 @@ over the file. Letters: K clips per video, T frames per clip, n frames in the he
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -37,6 +37,10 @@ class Sampling:
         """Compute the length of a clip in frames of the video: 6 * 13 / 30 * fps is 78 at 30 fps."""
         return self.sampling_rate * self.num_frames / self.target_fps * fps
 
+    def plan(self, pts: Sequence[int], header: "Header") -> "Plan":
+        """Choose the frames of every clip, as plan_clips does."""
+        return plan_clips(pts, header, self)
+
 
 @dataclass(frozen=True)
 class Header:
@@ -59,6 +63,19 @@ class Plan:
 
     positions: np.ndarray
     num_frames_needed: np.ndarray
+
+
+class Clips(Protocol):
+    """Clips of T frames: a Sampling, or those of x3d.video.windows."""
+
+    @property
+    def num_clips(self) -> int: ...
+
+    @property
+    def num_frames(self) -> int: ...
+
+    def plan(self, pts: Sequence[int], header: Header) -> Plan:
+        """Choose the frames of every clip, as plan_clips does."""
 
 
 def plan_clips(pts: Sequence[int], header: Header, sampling: Sampling) -> Plan:
@@ -85,16 +102,29 @@ def plan_clips(pts: Sequence[int], header: Header, sampling: Sampling) -> Plan:
             kept = _by_pts(np.flatnonzero(times >= 0), times)
             start, _ = clip_span(len(kept), clip_size, clip, sampling)
         else:
-            in_window, stop = _frames_in_window(times, *clip_window(header, len(times), clip, sampling))
+            kept, stop = frames_in_window(times, *clip_window(header, len(times), clip, sampling))
             if header.num_frames:
                 num_frames_needed[clip] = stop
-            kept = _by_pts(in_window, times)
             start, _ = clip_span(len(kept), clip_size, 0, sampling, num_clips=1)
         if not len(kept):
             raise ValueError(f"clip {clip} of {sampling.num_clips} has no frames: the video ends before it")
-        chosen = linspace_float32(start, start + clip_size - 1, sampling.num_frames)
-        positions[clip] = kept[np.clip(chosen, 0, len(kept) - 1).astype(np.int64)]
+        positions[clip] = spread_frames(kept, start, clip_size, sampling.num_frames)
     return Plan(positions, num_frames_needed)
+
+
+def spread_frames(kept: np.ndarray, start: float, clip_size: float, num_frames: int) -> np.ndarray:
+    """Take T frames of a clip in equal steps; where it has fewer frames, they repeat.
+
+    Args:
+        kept: (m,) int64, the positions of its frames in order of pts.
+        start: the first of them that is taken, not rounded.
+        clip_size: in frames of the video.
+    Returns:
+        (T,) int64, positions.
+    """
+    chosen = linspace_float32(start, start + clip_size - 1, num_frames)
+    positions: np.ndarray = kept[np.clip(chosen, 0, len(kept) - 1).astype(np.int64)]
+    return positions
 
 
 def clip_span(
@@ -126,15 +156,17 @@ def clip_window(header: Header, num_decoded: int, clip: int, sampling: Sampling)
     return int(first * pts_per_frame), int(last * pts_per_frame)
 
 
-def _frames_in_window(times: np.ndarray, start: int, end: int) -> tuple[np.ndarray, int]:
-    """Select the positions with pts >= start, up to and including the first whose pts is past the end.
+def frames_in_window(times: np.ndarray, start: int, end: int) -> tuple[np.ndarray, int]:
+    """Select the frames with pts >= start, up to and including the first whose pts is past the end.
 
+    Args:
+        times: (n,) int64, the pts of every frame, in the decoder's output order.
     Returns:
-        The positions, and the number of frames that decide them.
+        Their positions in order of pts, (m,) int64, and the number of frames that decide them.
     """
     past = np.flatnonzero((times >= start) & (times > end))
     stop = int(past[0]) + 1 if len(past) else len(times)
-    return np.flatnonzero(times[:stop] >= start), stop
+    return _by_pts(np.flatnonzero(times[:stop] >= start), times), stop
 
 
 def _by_pts(kept: np.ndarray, times: np.ndarray) -> np.ndarray:

@@ -7,7 +7,7 @@ import numpy as np
 from x3d.errors import VideoError
 from x3d.video.clips import decode_clips
 from x3d.video.reader import VideoReader
-from x3d.video.sampling import Sampling
+from x3d.video.sampling import Clips
 from x3d.video.transform import Transform, assemble_view, crop_offsets, prepare_frame, resized_size
 
 MAX_SIDE = 32766
@@ -16,7 +16,7 @@ LONG_FRAME = 4
 """Sides of a crop in the long side of a frame, from which on only its crops are held."""
 
 
-def video_views(reader: VideoReader, sampling: Sampling, transform: Transform) -> Iterator[tuple[int, np.ndarray]]:
+def video_views(reader: VideoReader, clips: Clips, transform: Transform) -> Iterator[tuple[int, np.ndarray]]:
     """Yield every view of a video once, in order.
 
     Yields:
@@ -31,8 +31,8 @@ def video_views(reader: VideoReader, sampling: Sampling, transform: Transform) -
         check_frame_size(reader.path, frame.shape[1], frame.shape[0], transform)
         return _keep_crops(prepare_frame(frame, transform), transform)
 
-    view = np.empty((1, 3, sampling.num_frames, transform.crop_size, transform.crop_size), dtype=np.float32)
-    for clip, frames in decode_clips(reader, sampling, prepare):
+    view = np.empty((1, 3, clips.num_frames, transform.crop_size, transform.crop_size), dtype=np.float32)
+    for clip, frames in decode_clips(reader, clips, prepare):
         for place, crop in enumerate(crops):
             assemble_view(frames, crop, view)
             yield clip * len(crops) + place, view
