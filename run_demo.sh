@@ -32,7 +32,7 @@ python x3d_infer.py --model $run/x3d.onnx --input $run/prep_data/ --output $run/
 python x3d_postprocess.py --cfg $cfg DATA.PATH_TO_DATA_DIR $data/ $names \
     X3D_POSTPROCESS.OM_OUTPUT_PATH $run/result_bs8
 python x3d_evaluate.py --cfg $cfg DATA.PATH_TO_DATA_DIR $data/ DATA.PATH_PREFIX $data/val/ $names \
-    X3D_EVALUATE.MODEL_PATH $run/x3d.onnx X3D_EVALUATE.OUTPUT_PATH $run/eval/
+    X3D_EVALUATE.MODEL_PATH $run/x3d.onnx X3D_EVALUATE.OUTPUT_PATH $run/eval/ >$run/line.json
 status=0
 python x3d_compare.py --cfg $cfg --reference $run/result_bs8 --candidate $run/eval DATA.PATH_TO_DATA_DIR $data/ $names \
     >&2 || status=$?
@@ -43,5 +43,6 @@ if [[ " $verdicts " != *" $status "* ]]; then
     echo "x3d_compare.py ended with status $status instead of ${verdicts/ / or }; its log is above" >&2
     exit 1
 fi
+cat $run/line.json
 echo "expected: $expected" >&2
 echo "report: $PWD/$run/report/index.html" >&2
