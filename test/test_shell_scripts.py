@@ -56,7 +56,7 @@ def test_the_demo_replaces_its_own_folder(clone):
     assert run(clone / "run_demo.sh", clone).returncode == 0
     (clone / "demo_run" / "left").touch()
     assert run(clone / "run_demo.sh", clone).returncode == 0
-    assert [path.name for path in (clone / "demo_run").iterdir()] == [MARKER]
+    assert not (clone / "demo_run" / "left").exists()
 
 
 @pytest.mark.parametrize("link", [False, True])
