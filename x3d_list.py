@@ -8,9 +8,10 @@ opened. With --from and --subset, as many videos of each class as of the others 
     python x3d_list.py --from Kinetics-400/test.csv --subset 400 --output smoke/test.csv
 
 Annotations are the official csv or json, or a list of mmaction2, PaddleVideo, GluonCV, PySlowFast or TimeSformer,
-recognised by content. Videos are matched with them by id, the first 11 characters of the file name. Several files may
-be given. Without any, the folder of a video names its class, with spaces or underscores. A number that contradicts the
-name of the folder or of another file is an error that names the order of the classes it follows.
+recognised by content. Videos are matched with them by id, the first 11 characters of the file name; names that begin
+with no id are matched whole, with their folder if several folders have the same. Several files may be given. Without
+any, the folder of a video names its class, with spaces or underscores. A number that contradicts the name of the folder
+or of another file is an error that names the order of the classes it follows.
 
 Paths are relative to --videos: set DATA.PATH_PREFIX to that folder, for replacements too, whose paths begin with `../`
 if they lie beside it. Keep the two folders where they are, relative to each other.

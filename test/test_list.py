@@ -197,9 +197,21 @@ def test_without_annotations_a_folder_that_is_no_class_is_reported(tmp_path, cap
 def test_a_video_in_folders_of_two_classes_is_a_conflict(tmp_path, caplog):
     folder = LAYOUTS["mmaction2"].write(tmp_path, [*CLIPS[:2], Clip(CLIPS[0].video_id, 0, 9)])
     assert make_list(folder, tmp_path / "test.csv") == 1
-    assert "conflict: 1" in caplog.text
-    assert "(folder 'abseiling'; folder 'auctioning')" in caplog.text
+    assert "conflict: 2" in caplog.text
+    assert caplog.text.count("(folder 'abseiling'; folder 'auctioning')") == 2
     assert labels_of(tmp_path / "test.csv") == {CLIPS[1].video_id: 1}
+
+
+def test_videos_numbered_in_each_class_are_different_videos(tmp_path):
+    expected = "air drumming/1.mp4 1\narchery/1.mp4 5\narchery/2.mp4 5\n"
+    for path in ("air drumming/1.mp4", "archery/1.mp4", "archery/2.mp4"):
+        (tmp_path / "val" / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "val" / path).write_bytes(b"x")
+    given = tmp_path / "val.list"
+    given.write_text(expected.replace("air drumming", "val/air_drumming"))
+    for number, annotations in enumerate(([], [given])):
+        assert make_list(tmp_path / "val", tmp_path / f"{number}/test.csv", *annotations) == 0
+        assert (tmp_path / f"{number}/test.csv").read_text() == expected
 
 
 def test_a_list_without_labels_has_those_of_the_folders_or_none(tmp_path, caplog):

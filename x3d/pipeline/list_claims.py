@@ -2,7 +2,7 @@
 
 import difflib
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -37,9 +37,16 @@ Claims = Mapping[str, Sequence[Claim]]
 """The claims about each video id, those of annotation files first."""
 
 
-def collect_claims(files: Sequence[AnnotationFile], videos: Sequence[VideoFile], names: ClassNames) -> Claims:
+def collect_claims(
+    files: Sequence[AnnotationFile],
+    videos: Sequence[VideoFile],
+    names: ClassNames,
+    identify: Callable[[str], str] = video_id,
+) -> Claims:
     """Collect the claims about every video.
 
+    Args:
+        identify: returns what identifies a video by its path.
     Raises:
         InputError: a name is none of the classes, or a number outside of them.
     """
@@ -51,7 +58,7 @@ def collect_claims(files: Sequence[AnnotationFile], videos: Sequence[VideoFile],
     for video in videos:
         label = names.find(video.folder)
         if label is not None:
-            claims[video_id(video.path)].append(Claim(label, "", f"folder {video.folder!r}"))
+            claims[identify(video.path)].append(Claim(label, "", f"folder {video.folder!r}"))
     return {key: found for key, found in claims.items() if found}
 
 
