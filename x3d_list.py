@@ -107,10 +107,12 @@ def _make_list(cfg: "CfgNode", args: argparse.Namespace) -> int:
 def _log_list(made: "VideoList", names: "ClassNames") -> None:
     """Log the counts of the ledger, with the first rows of what is wrong."""
     from x3d.dataset.annotations import UNLABELLED
+    from x3d.dataset.class_names import KINETICS400_SOURCE
     from x3d.dataset.known_sets import describe_count
 
     for file in made.files:
-        logger.info("%s: %s, %s", file.path, file.form, counted(len(file.rows), "row"))
+        left_out = f" of the validation set, {file.num_left_out} of other splits left out" if file.num_left_out else ""
+        logger.info("%s: %s, %s%s", file.path, file.form, counted(len(file.rows), "row"), left_out)
     for path in made.unconfirmed:
         logger.warning("%s has numbers that no name confirms; give the official csv too to check their order", path)
     for state, rows in itertools.groupby(made.ledger, key=lambda row: row.state):
@@ -128,7 +130,8 @@ def _log_list(made: "VideoList", names: "ClassNames") -> None:
     if empty:
         logger.warning("classes without a video: %d of %d: %s", len(empty), len(names.names or ()), shorten_list(empty))
     for text, number in (("listed", made.num_listed), ("in the list", len(made.rows))):
-        logger.info("videos %s: %d, %s", text, number, describe_count(number))
+        known = f", {describe_count(number)}" if names.source == KINETICS400_SOURCE else ""
+        logger.info("videos %s: %d%s", text, number, known)
 
 
 def _make_subset(cfg: "CfgNode", args: argparse.Namespace) -> int:

@@ -281,7 +281,7 @@ def test_a_name_that_no_list_can_hold_is_an_error(name, tmp_path, caplog):
     assert not (tmp_path / "test.csv").exists()
 
 
-def test_another_data_set_has_its_own_names_and_separator(tmp_path):
+def test_another_data_set_has_its_own_names_and_separator(tmp_path, caplog):
     (tmp_path / "names.txt").write_text("wave\nbow (deep)\njump\n")
     for path in ("bow_deep/clip number one.mp4", "bow_deep/made_up_video_1.mp4", "wave/made_up_video_2.mp4"):
         (tmp_path / "val" / path).parent.mkdir(parents=True, exist_ok=True)
@@ -291,6 +291,14 @@ def test_another_data_set_has_its_own_names_and_separator(tmp_path):
     assert (tmp_path / "test.csv").read_text() == (
         "bow_deep/clip number one.mp4,1\nbow_deep/made_up_video_1.mp4,1\nwave/made_up_video_2.mp4,0\n"
     )
+    assert "videos in the list: 3" in caplog.messages
+
+
+def test_rows_of_other_splits_are_counted(tmp_path, caplog):
+    given = official_csv(tmp_path, CLIPS[:3])
+    given.write_text(given.read_text().replace("validate", "train", 1))
+    assert make_list(LAYOUTS["mmaction2"].write(tmp_path, CLIPS[1:3]), tmp_path / "test.csv", given) == 0
+    assert f"{given}: official csv, 2 rows of the validation set, 1 of other splits left out" in caplog.messages
 
 
 def test_a_list_of_another_origin_stays_and_one_of_ours_is_replaced(tmp_path, caplog):
