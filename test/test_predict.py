@@ -19,7 +19,7 @@ from test.helpers import ROOT, SMALL, Dataset, evaluate_keys, finish, start, wit
 from test.local_runner import LocalRunner
 from test.videos import concatenate, rotate, write_video
 from x3d.config.loading import load_cfg
-from x3d.dataset.input_videos import list_videos
+from x3d.dataset.input_videos import find_input_videos
 from x3d.pipeline.postprocess import ScoringSettings, read_table
 from x3d.pipeline.predict import PredictSettings, predict, predict_each
 from x3d.video.reader import VideoReader
@@ -50,7 +50,7 @@ def local(monkeypatch: pytest.MonkeyPatch) -> LocalRunner:
 
 def settings(videos: str, model: Path, *keys: str, num_best: int = 5, step_seconds: float = 0) -> PredictSettings:
     cfg = load_cfg(CFG, [*SMALL, *keys])
-    return PredictSettings.from_cfg(cfg, list_videos(videos), str(model), "", num_best, step_seconds)
+    return PredictSettings.from_cfg(cfg, find_input_videos(videos), str(model), "", num_best, step_seconds)
 
 
 def script(model: Path, videos: object, *more: str) -> int:

@@ -55,7 +55,7 @@ class PredictSettings:
         """Read the keys that decide the scores of a video.
 
         Args:
-            videos: as x3d.dataset.input_videos.list_videos returns them.
+            videos: as x3d.dataset.input_videos.find_input_videos returns them.
             model, names: paths, instead of X3D_EVALUATE.MODEL_PATH and DATA.CLASS_NAMES.
         Raises:
             InputError: there is no model, names cannot be read, or PySlowFast is asked for.
