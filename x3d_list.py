@@ -125,7 +125,7 @@ def _log_list(made: "VideoList", names: "ClassNames") -> None:
     labels = [label for _, label in made.rows]
     used = set(labels)
     if UNLABELLED in used:
-        logger.warning("%d of %s have no label (-1)", labels.count(UNLABELLED), counted(len(labels), "video"))
+        logger.warning("without a label (-1): %d of %s", labels.count(UNLABELLED), counted(len(labels), "video"))
     empty = [name for label, name in enumerate(names.names or ()) if label not in used]
     if empty:
         logger.warning("classes without a video: %d of %d: %s", len(empty), len(names.names or ()), shorten_list(empty))

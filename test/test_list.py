@@ -219,7 +219,7 @@ def test_a_list_without_labels_has_those_of_the_folders_or_none(tmp_path, caplog
     flat = LAYOUTS["CVDF, flat"].write(tmp_path / "flat", CLIPS)
     assert make_list(flat, tmp_path / "flat/test.csv", given) == 0
     assert set(labels_of(tmp_path / "flat/test.csv").values()) == {-1}
-    assert "400 of 400 videos have no label (-1)" in caplog.text
+    assert "without a label (-1): 400 of 400 videos" in caplog.text
     folder = LAYOUTS["mmaction2"].write(tmp_path, CLIPS)
     assert make_list(folder, tmp_path / "out/test.csv", given) == 0
     assert labels_of(tmp_path / "out/test.csv") == EXPECTED
