@@ -114,7 +114,7 @@ def _log_list(made: "VideoList", names: "ClassNames") -> None:
         left_out = f" of the validation set, {file.num_left_out} of other splits left out" if file.num_left_out else ""
         logger.info("%s: %s, %s%s", file.path, file.form, counted(len(file.rows), "row"), left_out)
     for path in made.unconfirmed:
-        logger.warning("%s has numbers that no name confirms; give the official csv too to check their order", path)
+        logger.warning("no name confirms most numbers of %s; give the official csv too, to check their order", path)
     for state, rows in itertools.groupby(made.ledger, key=lambda row: row.state):
         texts = [f"{row.path} ({row.detail})" if row.detail else row.path for row in rows]
         if state.is_problem:

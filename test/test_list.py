@@ -230,7 +230,7 @@ def test_numbers_that_no_name_confirms_are_taken_with_a_warning(tmp_path, caplog
     given = list_of(lambda clip: f"{clip.video_id} {clip.label}")(tmp_path, CLIPS)
     assert make_list(flat, tmp_path / "test.csv", given) == 0
     assert labels_of(tmp_path / "test.csv") == EXPECTED
-    assert f"{given} has numbers that no name confirms; give the official csv too" in caplog.text
+    assert f"no name confirms most numbers of {given}; give the official csv too, to check their order" in caplog.text
 
 
 def test_a_line_that_repeats_a_video_is_reported(tmp_path, caplog):

@@ -40,7 +40,7 @@ class VideoList:
         rows: path and label, sorted by path; the path is relative to the folder of the videos.
         ledger: a row per video and file, by state and path; files that are no videos have a row per suffix.
         files: the annotation files.
-        unconfirmed: annotation files whose numbers no name confirms.
+        unconfirmed: annotation files most of whose numbers no name confirms.
         num_listed: videos of the annotation files, or in folders of classes.
     """
 
