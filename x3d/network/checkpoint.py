@@ -58,6 +58,20 @@ def open_checkpoint(path: str, layout: str = AUTO, entry: str = "") -> Checkpoin
     return Checkpoint(weights, found if layout == AUTO else LAYOUTS[layout])
 
 
+def check_own_layout(checkpoint: Checkpoint) -> None:
+    """Check that PySlowFast's code would read the same weights of a checkpoint: it ignores names that it does not know.
+
+    Raises:
+        InputError: they have another library's names, a wrapper, or are not in model_state.
+    """
+    weights, layout = checkpoint.weights, checkpoint.layout
+    if layout != PYSLOWFAST or weights.entry != "model_state" or weights.wrapper:
+        raise InputError(
+            f"checkpoint {weights.path} has {weights} in the layout of {layout.library}; X3D_PTH2ONNX.BACKEND slowfast "
+            "reads model_state in the layout of PySlowFast only: set X3D_PTH2ONNX.BACKEND native"
+        )
+
+
 def load_weights(model: nn.Module, checkpoint: Checkpoint, config: Mapping[str, Any] | None = None) -> None:
     """Fill a model with a checkpoint's weights; each entry fills one of the model's, and each of the model's is filled.
 
