@@ -172,7 +172,11 @@ def test_a_model_that_returns_logits_stops_the_run_with_the_key(data, small_onnx
         (["--top", "0"], "--top 0 leaves no class; give a number of at least 1"),
         (["--input", "none.mp4"], "--input none.mp4 does not exist"),
         (["--model", "none.onnx"], "none.onnx"),
-        (["--names", "none.txt"], "none.txt does not exist; give a file with a name per line"),
+        (["--names", "none.txt"], "--names none.txt does not exist; give a file with a name per line"),
+        (
+            ["--names", str(ROOT / "x3d/dataset/kinetics400_names.txt")],
+            "names.txt has 400 lines and MODEL.NUM_CLASSES is",
+        ),
         (["--output", "out.xlsx"], "--output out.xlsx has the suffix .xlsx; give .csv or .json"),
         (["DATA.NUM_FRAMES", "5"], "takes views of"),
         (["X3D_PREPROCESS.BACKEND", "slowfast"], "set X3D_PREPROCESS.BACKEND native"),

@@ -74,17 +74,19 @@ def normalise(name: str) -> str:
     return re.sub("[^a-z0-9]", "", name.lower())
 
 
-def read_names(path: str, num_classes: int) -> list[str]:
+def read_names(path: str, num_classes: int, option: str = "DATA.CLASS_NAMES") -> list[str]:
     """Read a file with one name per line, in the order of the labels; spaces around a name do not belong to it.
 
+    Args:
+        option: with which the file is given, for messages.
     Raises:
         InputError: it cannot be read, has more or fewer names than classes, a blank line, or a name twice.
     """
     try:
         names = [line.strip() for line in read_lines(Path(path), "class names", "give a file with a name per line")]
     except InputError as error:
-        raise InputError(f"DATA.CLASS_NAMES {error}") from error
-    source = f"DATA.CLASS_NAMES {path}"
+        raise InputError(f"{option} {error}") from error
+    source = f"{option} {path}"
     if len(names) != num_classes:
         raise InputError(
             f"{source} has {counted(len(names), 'line')} and MODEL.NUM_CLASSES is {num_classes}; give one name per "
