@@ -8,9 +8,10 @@ opened. With --from and --subset, as many videos of each class as of the others 
     python x3d_list.py --from Kinetics-400/test.csv --subset 400 --output smoke/test.csv
 
 Annotations are the official csv or json, or a list of mmaction2, PaddleVideo, GluonCV, PySlowFast or TimeSformer,
-recognised by content. Videos are matched with them by id, the first 11 characters of the file name. Several files may
-be given. Without any, the folder of a video names its class, with spaces or underscores. A number that contradicts the
-name of the folder or of another file is an error that names the order of the classes it follows.
+recognised by content. Videos are matched with them by id, the first 11 characters of the file name; names that begin
+with no id are matched whole, with their folder if several folders have the same. Several files may be given. Without
+any, the folder of a video names its class, with spaces or underscores. A number that contradicts the name of the folder
+or of another file is an error that names the order of the classes it follows.
 
 Paths are relative to --videos: set DATA.PATH_PREFIX to that folder, for replacements too, whose paths begin with `../`
 if they lie beside it. Keep the two folders where they are, relative to each other.
@@ -106,12 +107,14 @@ def _make_list(cfg: "CfgNode", args: argparse.Namespace) -> int:
 def _log_list(made: "VideoList", names: "ClassNames") -> None:
     """Log the counts of the ledger, with the first rows of what is wrong."""
     from x3d.dataset.annotations import UNLABELLED
+    from x3d.dataset.class_names import KINETICS400_SOURCE
     from x3d.dataset.known_sets import describe_count
 
     for file in made.files:
-        logger.info("%s: %s, %s", file.path, file.form, counted(len(file.rows), "row"))
+        left_out = f" of the validation set, {file.num_left_out} of other splits left out" if file.num_left_out else ""
+        logger.info("%s: %s, %s%s", file.path, file.form, counted(len(file.rows), "row"), left_out)
     for path in made.unconfirmed:
-        logger.warning("%s has numbers that no name confirms; give the official csv too to check their order", path)
+        logger.warning("no name confirms most numbers of %s; give the official csv too, to check their order", path)
     for state, rows in itertools.groupby(made.ledger, key=lambda row: row.state):
         texts = [f"{row.path} ({row.detail})" if row.detail else row.path for row in rows]
         if state.is_problem:
@@ -122,12 +125,13 @@ def _log_list(made: "VideoList", names: "ClassNames") -> None:
     labels = [label for _, label in made.rows]
     used = set(labels)
     if UNLABELLED in used:
-        logger.warning("%d of %s have no label (-1)", labels.count(UNLABELLED), counted(len(labels), "video"))
+        logger.warning("without a label (-1): %d of %s", labels.count(UNLABELLED), counted(len(labels), "video"))
     empty = [name for label, name in enumerate(names.names or ()) if label not in used]
     if empty:
         logger.warning("classes without a video: %d of %d: %s", len(empty), len(names.names or ()), shorten_list(empty))
     for text, number in (("listed", made.num_listed), ("in the list", len(made.rows))):
-        logger.info("videos %s: %d, %s", text, number, describe_count(number))
+        known = f", {describe_count(number)}" if names.source == KINETICS400_SOURCE else ""
+        logger.info("videos %s: %d%s", text, number, known)
 
 
 def _make_subset(cfg: "CfgNode", args: argparse.Namespace) -> int:

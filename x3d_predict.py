@@ -83,7 +83,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 def run(cfg: "CfgNode", args: argparse.Namespace) -> int:
     """Predict every video and print its table, then write the output."""
-    from x3d.dataset.input_videos import list_videos
+    from x3d.dataset.input_videos import find_input_videos
     from x3d.pipeline.predict import PredictSettings, predict_each
     from x3d.pipeline.prediction_files import check_output, write_predictions
 
@@ -95,7 +95,7 @@ def run(cfg: "CfgNode", args: argparse.Namespace) -> int:
     if output:
         check_output(output)
     settings = PredictSettings.from_cfg(
-        cfg, list_videos(args.input), args.model, args.names, args.top, args.every or 0.0
+        cfg, find_input_videos(args.input), args.model, args.names, args.top, args.every or 0.0
     )
     if settings.names.names is None:
         logger.warning("the names of the %d classes are not known; give them with --names", cfg.MODEL.NUM_CLASSES)

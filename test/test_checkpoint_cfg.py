@@ -96,6 +96,26 @@ def test_an_entry_without_the_keys_is_nothing_to_compare(entry, caplog):
 
 
 @pytest.mark.parametrize(
+    ("path", "given", "fitting"),
+    [
+        ("zoo/X3D_M.pyth", "X3D_S", "X3D_M"),
+        ("x3d_s_facebook_13x6x1_kinetics400_rgb_20201027-623825a0.pth", "X3D_XS", "X3D_S"),
+        ("x3d_xs.pyth", "X3D_S", "X3D_XS"),
+        ("X3D_M.pyth", "X3D_M", ""),
+        ("x3d_m/mine.pyth", "X3D_S", ""),
+        ("x3d_small.pyth", "X3D_XS", ""),
+    ],
+)
+def test_a_name_of_another_network_with_the_same_tensors_is_a_warning(path, given, fitting, caplog):
+    check_trained_cfg(path, None, compared_config(cfg(given)))
+    assert caplog.text.endswith(f"if it is one, give --cfg configs/{fitting}.yaml\n" if fitting else caplog.text)
+    assert bool(caplog.messages) == bool(fitting)
+    caplog.clear()
+    check_trained_cfg(path, text(given), compared_config(cfg(given)))
+    assert caplog.text == ""
+
+
+@pytest.mark.parametrize(
     "entry", ["a: [", "text", "- 1", "a: !!python/object:os.system {}", "[" * 2000, 7, "a: 2020-99-99"]
 )
 def test_an_entry_that_cannot_be_read_is_a_warning(entry, caplog):

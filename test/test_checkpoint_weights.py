@@ -103,6 +103,13 @@ def test_mmengines_state_dict_has_the_averaged_weights(caplog):
     assert (list(other.state), other.wrapper, other.ignored[-1]) == (["a.b"], "module.", "steps")
 
 
+@pytest.mark.parametrize("name", ["ema_state_dict", "state_dict_ema"])
+def test_averaged_weights_that_mmengine_did_not_swap_are_a_warning(name, caplog):
+    found = find_weights("x.pyth", {"state_dict": ONE, name: TWO})
+    assert (found.state, found.ignored) == (ONE, [name])
+    assert f"those of state_dict are exported; for the others set X3D_PTH2ONNX.WEIGHTS {name}" in caplog.text
+
+
 @pytest.mark.parametrize("counter", ["steps", "n_averaged"])
 def test_a_counter_of_averaged_models_is_ignored_if_it_is_a_number(counter):
     found = find_weights("x.pyth", {"model_ema": {"module.a": ONE["a.b"], counter: torch.tensor(3)}})

@@ -88,7 +88,9 @@ def test_a_wrong_file_is_an_error_that_names_it_and_the_key(content, problem, tm
 
 
 def test_a_folder_is_an_error_that_names_the_key(tmp_path):
-    with pytest.raises(InputError, match=r"^DATA\.CLASS_NAMES .* cannot be read: Is a directory$"):
+    with pytest.raises(
+        InputError, match=r"^DATA\.CLASS_NAMES .* cannot be read: Is a directory; give a file that you can read$"
+    ):
         read_names(str(tmp_path), 3)
 
 

@@ -5,7 +5,7 @@ import os
 import pytest
 
 from x3d.dataset.annotations import UNLABELLED, Video
-from x3d.dataset.input_videos import list_videos
+from x3d.dataset.input_videos import find_input_videos
 from x3d.errors import InputError
 
 
@@ -34,14 +34,14 @@ def folder(tmp_path, monkeypatch):
     ],
 )
 def test_files_folders_and_lists_of_them_give_each_video_once(text, paths, folder):
-    assert list_videos(text) == [Video(index, path, path, UNLABELLED) for index, path in enumerate(paths)]
+    assert find_input_videos(text) == [Video(index, path, path, UNLABELLED) for index, path in enumerate(paths)]
 
 
 def test_a_file_that_is_named_like_a_list_is_preferred(folder):
     (folder / "a.mp4,b.mp4").write_bytes(b"content")
-    assert [video.path for video in list_videos("a.mp4,b.mp4")] == ["a.mp4,b.mp4"]
+    assert [video.path for video in find_input_videos("a.mp4,b.mp4")] == ["a.mp4,b.mp4"]
     os.unlink("a.mp4,b.mp4")
-    assert [video.path for video in list_videos("a.mp4,b.mp4")] == ["a.mp4", "b.mp4"]
+    assert [video.path for video in find_input_videos("a.mp4,b.mp4")] == ["a.mp4", "b.mp4"]
 
 
 @pytest.mark.parametrize(
@@ -57,4 +57,4 @@ def test_a_file_that_is_named_like_a_list_is_preferred(folder):
 def test_what_does_not_exist_is_named(text, message, folder):
     (folder / "empty").mkdir()
     with pytest.raises(InputError, match=message):
-        list_videos(text)
+        find_input_videos(text)

@@ -197,9 +197,21 @@ def test_without_annotations_a_folder_that_is_no_class_is_reported(tmp_path, cap
 def test_a_video_in_folders_of_two_classes_is_a_conflict(tmp_path, caplog):
     folder = LAYOUTS["mmaction2"].write(tmp_path, [*CLIPS[:2], Clip(CLIPS[0].video_id, 0, 9)])
     assert make_list(folder, tmp_path / "test.csv") == 1
-    assert "conflict: 1" in caplog.text
-    assert "(folder 'abseiling'; folder 'auctioning')" in caplog.text
+    assert "conflict: 2" in caplog.text
+    assert caplog.text.count("(folder 'abseiling'; folder 'auctioning')") == 2
     assert labels_of(tmp_path / "test.csv") == {CLIPS[1].video_id: 1}
+
+
+def test_videos_numbered_in_each_class_are_different_videos(tmp_path):
+    expected = "air drumming/1.mp4 1\narchery/1.mp4 5\narchery/2.mp4 5\n"
+    for path in ("air drumming/1.mp4", "archery/1.mp4", "archery/2.mp4"):
+        (tmp_path / "val" / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "val" / path).write_bytes(b"x")
+    given = tmp_path / "val.list"
+    given.write_text(expected.replace("air drumming", "val/air_drumming"))
+    for number, annotations in enumerate(([], [given])):
+        assert make_list(tmp_path / "val", tmp_path / f"{number}/test.csv", *annotations) == 0
+        assert (tmp_path / f"{number}/test.csv").read_text() == expected
 
 
 def test_a_list_without_labels_has_those_of_the_folders_or_none(tmp_path, caplog):
@@ -207,7 +219,7 @@ def test_a_list_without_labels_has_those_of_the_folders_or_none(tmp_path, caplog
     flat = LAYOUTS["CVDF, flat"].write(tmp_path / "flat", CLIPS)
     assert make_list(flat, tmp_path / "flat/test.csv", given) == 0
     assert set(labels_of(tmp_path / "flat/test.csv").values()) == {-1}
-    assert "400 of 400 videos have no label (-1)" in caplog.text
+    assert "without a label (-1): 400 of 400 videos" in caplog.text
     folder = LAYOUTS["mmaction2"].write(tmp_path, CLIPS)
     assert make_list(folder, tmp_path / "out/test.csv", given) == 0
     assert labels_of(tmp_path / "out/test.csv") == EXPECTED
@@ -218,7 +230,7 @@ def test_numbers_that_no_name_confirms_are_taken_with_a_warning(tmp_path, caplog
     given = list_of(lambda clip: f"{clip.video_id} {clip.label}")(tmp_path, CLIPS)
     assert make_list(flat, tmp_path / "test.csv", given) == 0
     assert labels_of(tmp_path / "test.csv") == EXPECTED
-    assert f"{given} has numbers that no name confirms; give the official csv too" in caplog.text
+    assert f"no name confirms most numbers of {given}; give the official csv too, to check their order" in caplog.text
 
 
 def test_a_line_that_repeats_a_video_is_reported(tmp_path, caplog):
@@ -269,7 +281,7 @@ def test_a_name_that_no_list_can_hold_is_an_error(name, tmp_path, caplog):
     assert not (tmp_path / "test.csv").exists()
 
 
-def test_another_data_set_has_its_own_names_and_separator(tmp_path):
+def test_another_data_set_has_its_own_names_and_separator(tmp_path, caplog):
     (tmp_path / "names.txt").write_text("wave\nbow (deep)\njump\n")
     for path in ("bow_deep/clip number one.mp4", "bow_deep/made_up_video_1.mp4", "wave/made_up_video_2.mp4"):
         (tmp_path / "val" / path).parent.mkdir(parents=True, exist_ok=True)
@@ -279,6 +291,14 @@ def test_another_data_set_has_its_own_names_and_separator(tmp_path):
     assert (tmp_path / "test.csv").read_text() == (
         "bow_deep/clip number one.mp4,1\nbow_deep/made_up_video_1.mp4,1\nwave/made_up_video_2.mp4,0\n"
     )
+    assert "videos in the list: 3" in caplog.messages
+
+
+def test_rows_of_other_splits_are_counted(tmp_path, caplog):
+    given = official_csv(tmp_path, CLIPS[:3])
+    given.write_text(given.read_text().replace("validate", "train", 1))
+    assert make_list(LAYOUTS["mmaction2"].write(tmp_path, CLIPS[1:3]), tmp_path / "test.csv", given) == 0
+    assert f"{given}: official csv, 2 rows of the validation set, 1 of other splits left out" in caplog.messages
 
 
 def test_a_list_of_another_origin_stays_and_one_of_ours_is_replaced(tmp_path, caplog):

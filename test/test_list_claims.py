@@ -54,6 +54,9 @@ def test_numbers_without_a_name_are_reported():
     assert check_indices(claims, NAMES) == ["given"]
     claims = collect_claims([given(*rows)], [VideoFile("archery/a.mp4", "archery")], NAMES)
     assert check_indices(claims, NAMES) == []
+    rows.append(Annotation("c", "", "line 3", index=3))
+    claims = collect_claims([given(*rows)], [VideoFile("archery/a.mp4", "archery")], NAMES)
+    assert check_indices(claims, NAMES) == ["given"]
 
 
 def test_a_number_that_one_of_two_names_has_is_no_error():

@@ -45,8 +45,9 @@ def test_the_file_of_a_video_is_chosen(videos, replacements, expected):
 
 def test_sources_that_differ_are_a_conflict_whatever_the_files():
     claims = [ONE, Claim(0, "given", "given line 1 'archery'"), Claim(1, "", "folder 'Zumba'")]
-    [row] = states([GOOD, TWIN], [NEW], claims)
-    assert row == LedgerRow(State.CONFLICT, "../new/a.mp4", detail="folder 'zumba'; given line 1 'archery'")
+    rows = list(states([GOOD, TWIN], [NEW], claims))
+    detail = "folder 'zumba'; given line 1 'archery'"
+    assert rows == [LedgerRow(State.CONFLICT, file.path, detail=detail) for file in (NEW, GOOD, TWIN)]
     [row] = states([], [], claims)
     assert (row.state, row.label) == (State.MISSING, None)
 

@@ -19,7 +19,7 @@ from test.helpers import ROOT, SMALL, Dataset, evaluate_keys, finish, start, wit
 from test.local_runner import LocalRunner
 from test.videos import concatenate, rotate, write_video
 from x3d.config.loading import load_cfg
-from x3d.dataset.input_videos import list_videos
+from x3d.dataset.input_videos import find_input_videos
 from x3d.pipeline.postprocess import ScoringSettings, read_table
 from x3d.pipeline.predict import PredictSettings, predict, predict_each
 from x3d.video.reader import VideoReader
@@ -50,7 +50,7 @@ def local(monkeypatch: pytest.MonkeyPatch) -> LocalRunner:
 
 def settings(videos: str, model: Path, *keys: str, num_best: int = 5, step_seconds: float = 0) -> PredictSettings:
     cfg = load_cfg(CFG, [*SMALL, *keys])
-    return PredictSettings.from_cfg(cfg, list_videos(videos), str(model), "", num_best, step_seconds)
+    return PredictSettings.from_cfg(cfg, find_input_videos(videos), str(model), "", num_best, step_seconds)
 
 
 def script(model: Path, videos: object, *more: str) -> int:
@@ -172,7 +172,11 @@ def test_a_model_that_returns_logits_stops_the_run_with_the_key(data, small_onnx
         (["--top", "0"], "--top 0 leaves no class; give a number of at least 1"),
         (["--input", "none.mp4"], "--input none.mp4 does not exist"),
         (["--model", "none.onnx"], "none.onnx"),
-        (["--names", "none.txt"], "none.txt does not exist; give a file with a name per line"),
+        (["--names", "none.txt"], "--names none.txt does not exist; give a file with a name per line"),
+        (
+            ["--names", str(ROOT / "x3d/dataset/kinetics400_names.txt")],
+            "names.txt has 400 lines and MODEL.NUM_CLASSES is",
+        ),
         (["--output", "out.xlsx"], "--output out.xlsx has the suffix .xlsx; give .csv or .json"),
         (["DATA.NUM_FRAMES", "5"], "takes views of"),
         (["X3D_PREPROCESS.BACKEND", "slowfast"], "set X3D_PREPROCESS.BACKEND native"),

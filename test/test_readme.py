@@ -17,6 +17,7 @@ from x3d.cli import build_parser
 from x3d.config.keys import KEYS, RENAMED, SECTIONS, select_keys
 from x3d.config.loading import load_cfg
 from x3d.config.tables import keys_help
+from x3d.dataset.class_names import kinetics400_names
 from x3d.errors import REASONS
 
 README = (ROOT / "README.md").read_text()
@@ -103,6 +104,12 @@ def test_the_readme_names_every_old_key():
 def test_the_readme_and_help_contain_no_path_of_one_machine():
     for path in [*ROOT.glob("*.md"), *ROOT.glob("*.py"), *ROOT.glob("x3d/**/*.py"), *ROOT.glob("*.sh")]:
         assert not re.search(r"/(root|work|home|tmp)/", path.read_text()), path
+
+
+def test_the_rows_of_lists_in_the_readme_have_their_labels():
+    found = re.findall(r"([a-z][a-z ]*)/\w+\.mp4 (\d+)", README)
+    assert found
+    assert [(name, kinetics400_names()[int(label)]) for name, label in found] == [(name, name) for name, _ in found]
 
 
 def test_every_reason_is_in_the_readme():

@@ -30,11 +30,11 @@ from x3d.config.keys import defaults as default_values
 from x3d.config.loading import load_cfg
 from x3d.dataset.annotations import Video
 from x3d.errors import VideoError
-from x3d.network.checkpoint import open_checkpoint
+from x3d.network.checkpoint import check_own_layout, open_checkpoint
 from x3d.network.engine import open_engine
 from x3d.network.model import X3D, Architecture
 from x3d.network.model_file import read_model
-from x3d.slowfast import COMMIT, _load_views, check_own_layout, check_reference
+from x3d.slowfast import COMMIT, _load_views, check_reference
 from x3d.storage.provenance import REFERENCE_DECODING, view_provenance
 from x3d.video.source import read_source
 from x3d.video.transform import view_shape

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from x3d.dataset.video_files import find_videos, is_video, video_id
+from x3d.dataset.video_files import distinguish, find_videos, is_video, video_id
 from x3d.errors import InputError
 
 
@@ -39,6 +39,15 @@ from x3d.errors import InputError
 )
 def test_the_id_is_the_first_11_characters_of_the_name(path, expected):
     assert video_id(path) == expected
+
+
+def test_names_in_several_folders_are_those_of_several_videos_unless_they_are_ids():
+    identify = distinguish(
+        ["a b/1.mp4", "c/1.mp4", "c/2.mp4", "c/x.mp4", "d/c/x.avi", "c/abcdefghijk.mp4", "d/abcdefghijk_1.mp4"]
+    )
+    assert identify("a b/1.mp4") == identify("val/A_b/1.mkv") != identify("c/1.mp4")
+    assert [identify(path) for path in ("c/2.mp4", "d/2.mp4", "d/c/x.avi")] == ["2", "2", "x"]
+    assert identify("c/abcdefghijk.mp4") == identify("d/abcdefghijk_1.mp4") == "abcdefghijk"
 
 
 def test_videos_are_known_by_their_suffix():

@@ -24,9 +24,8 @@ from x3d.config.keys import SECTIONS
 from x3d.dataset.annotations import Video
 from x3d.dataset.naming import views_per_video
 from x3d.errors import InputError, VideoError
-from x3d.network.checkpoint import Checkpoint, load_weights, open_checkpoint
+from x3d.network.checkpoint import check_own_layout, load_weights, open_checkpoint
 from x3d.network.checkpoint_cfg import compared_config
-from x3d.network.layouts import PYSLOWFAST
 from x3d.storage.entries import WrittenViews
 from x3d.storage.provenance import digest
 from x3d.storage.view_writer import ViewWriter
@@ -199,20 +198,6 @@ def load_reference_model(cfg: CfgNode, checkpoint: str) -> nn.Module:
     load_weights(network, opened, compared_config(cfg))
     _import("slowfast.utils.checkpoint").load_test_checkpoint(slowfast_cfg, network)
     return SinglePathway(network).eval()
-
-
-def check_own_layout(checkpoint: Checkpoint) -> None:
-    """Check that PySlowFast's code would read the same weights of a checkpoint: it ignores names that it does not know.
-
-    Raises:
-        InputError: they have another library's names, a wrapper, or are not in model_state.
-    """
-    weights, layout = checkpoint.weights, checkpoint.layout
-    if layout != PYSLOWFAST or weights.entry != "model_state" or weights.wrapper:
-        raise InputError(
-            f"checkpoint {weights.path} has {weights} in the layout of {layout.library}; X3D_PTH2ONNX.BACKEND slowfast "
-            "reads model_state in the layout of PySlowFast only: set X3D_PTH2ONNX.BACKEND native"
-        )
 
 
 class ReferenceMeter:

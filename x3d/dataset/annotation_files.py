@@ -48,11 +48,17 @@ class Annotation:
 
 @dataclass(frozen=True)
 class AnnotationFile:
-    """An annotation file: its path, its format, and its rows."""
+    """An annotation file.
+
+    Attributes:
+        form: its format.
+        num_left_out: rows of other splits than the validation set.
+    """
 
     path: str
     form: str
     rows: Sequence[Annotation]
+    num_left_out: int = 0
 
 
 def read_annotations(path: str) -> AnnotationFile:
@@ -76,7 +82,9 @@ def read_annotations(path: str) -> AnnotationFile:
     else:
         return _read_rows(path, lines)
     by_id = form.startswith("official")
-    return AnnotationFile(path, form, [_from_record(path, record, by_id) for record in _select_split(records)])
+    chosen = _select_split(records)
+    rows = [_from_record(path, record, by_id) for record in chosen]
+    return AnnotationFile(path, form, rows, len(records) - len(chosen))
 
 
 def _header(line: str) -> list[str]:

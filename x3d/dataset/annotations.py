@@ -75,7 +75,7 @@ def list_path(cfg: "CfgNode") -> Path:
 def read_list(cfg: "CfgNode") -> list[Video]:
     """Read `test.csv`: a path and a label per line, split at the last separator.
 
-    320 of Kinetics-400's class folders hold a space, so `air drumming/a b.mp4 2` is the path `air drumming/a b.mp4`.
+    320 of Kinetics-400's class folders hold a space, so `air drumming/a b.mp4 1` is the path `air drumming/a b.mp4`.
 
     Raises:
         InputError: the list does not exist or is empty, or rows are not a path and a label; every cause is named.

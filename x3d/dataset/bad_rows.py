@@ -69,7 +69,7 @@ def read_lines(path: Path, content: str, remedy: str) -> list[str]:
     except FileNotFoundError:
         raise InputError(f"{path} does not exist; {remedy}") from None
     except OSError as error:
-        raise InputError(f"{path} cannot be read: {error.strerror}") from error
+        raise InputError(f"{path} cannot be read: {error.strerror}; give a file that you can read") from error
     lines = decode_list(data, path, content).replace("\r\n", "\n").replace("\r", "\n").split("\n")
     while lines and not lines[-1].strip():
         lines.pop()

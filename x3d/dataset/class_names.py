@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from fvcore.common.config import CfgNode
 
 KINETICS400 = Path(__file__).with_name("kinetics400_names.txt")
+KINETICS400_SOURCE = "Kinetics-400"
 KINETICS400_SHA256 = "e9f2806fe9109b851a80a74841244f6f8c9d10917fa0229cd82bab67f2f8e28f"
 
 
@@ -44,7 +45,7 @@ class ClassNames:
         """
         if cfg.DATA.CLASS_NAMES:
             return cls(read_names(cfg.DATA.CLASS_NAMES, cfg.MODEL.NUM_CLASSES), cfg.DATA.CLASS_NAMES)
-        return cls(kinetics400_names(), "Kinetics-400") if cfg.MODEL.NUM_CLASSES == 400 else cls()
+        return cls(kinetics400_names(), KINETICS400_SOURCE) if cfg.MODEL.NUM_CLASSES == 400 else cls()
 
     def name(self, label: int) -> str:
         """Format the name of a class for people, with control characters escaped; `class 7` if it is not known."""
@@ -73,17 +74,19 @@ def normalise(name: str) -> str:
     return re.sub("[^a-z0-9]", "", name.lower())
 
 
-def read_names(path: str, num_classes: int) -> list[str]:
+def read_names(path: str, num_classes: int, option: str = "DATA.CLASS_NAMES") -> list[str]:
     """Read a file with one name per line, in the order of the labels; spaces around a name do not belong to it.
 
+    Args:
+        option: with which the file is given, for messages.
     Raises:
         InputError: it cannot be read, has more or fewer names than classes, a blank line, or a name twice.
     """
     try:
         names = [line.strip() for line in read_lines(Path(path), "class names", "give a file with a name per line")]
     except InputError as error:
-        raise InputError(f"DATA.CLASS_NAMES {error}") from error
-    source = f"DATA.CLASS_NAMES {path}"
+        raise InputError(f"{option} {error}") from error
+    source = f"{option} {path}"
     if len(names) != num_classes:
         raise InputError(
             f"{source} has {counted(len(names), 'line')} and MODEL.NUM_CLASSES is {num_classes}; give one name per "

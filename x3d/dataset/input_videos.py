@@ -9,8 +9,8 @@ from x3d.dataset.video_files import find_videos
 from x3d.errors import InputError
 
 
-def list_videos(text: str) -> list[Video]:
-    """List the videos of `file`, `folder` or `file,folder,...`, each once; of a folder all, sorted by path.
+def find_input_videos(text: str) -> list[Video]:
+    """Find the videos of `file`, `folder` or `file,folder,...`, each once; of a folder all, sorted by path.
 
     A path that exists is taken as it is, with its commas.
 

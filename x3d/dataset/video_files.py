@@ -3,11 +3,12 @@
 import os
 import re
 import stat
-from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
+from x3d.dataset.class_names import normalise
 from x3d.errors import InputError
 
 VIDEO_SUFFIXES = frozenset(
@@ -65,6 +66,31 @@ def video_id(path: str) -> str:
     if match:
         return match[0]
     return os.path.splitext(name)[0] if is_video(name) else name
+
+
+def distinguish(paths: Iterable[str]) -> Callable[[str], str]:
+    """Return what identifies each of these videos: as video_id, but with the folder where several have the same name.
+
+    Data sets that number the videos of each class have `archery/1.mp4` and `zumba/1.mp4`. An id of YouTube is that of
+    one video, wherever it lies.
+    """
+    folders: defaultdict[str, set[str]] = defaultdict(set)
+    for path in paths:
+        if not _VIDEO_ID.match(os.path.basename(path)):
+            folders[video_id(path)].add(_spell_folder(path))
+    shared = {key for key, found in folders.items() if len(found) > 1}
+
+    def identify(path: str) -> str:
+        key = video_id(path)
+        return f"{_spell_folder(path)}/{key}" if key in shared else key
+
+    return identify
+
+
+def _spell_folder(path: str) -> str:
+    """Return the name of the folder that a path leads into, in the form that all spellings of a class have."""
+    name = PurePosixPath(path).parent.name
+    return normalise(name) or name
 
 
 def find_videos(root: str, left_out: str = "") -> FoundFiles:

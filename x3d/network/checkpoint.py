@@ -3,7 +3,7 @@
 import itertools
 import logging
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -58,6 +58,20 @@ def open_checkpoint(path: str, layout: str = AUTO, entry: str = "") -> Checkpoin
     return Checkpoint(weights, found if layout == AUTO else LAYOUTS[layout])
 
 
+def check_own_layout(checkpoint: Checkpoint) -> None:
+    """Check that PySlowFast's code would read the same weights of a checkpoint: it ignores names that it does not know.
+
+    Raises:
+        InputError: they have another library's names, a wrapper, or are not in model_state.
+    """
+    weights, layout = checkpoint.weights, checkpoint.layout
+    if layout != PYSLOWFAST or weights.entry != "model_state" or weights.wrapper:
+        raise InputError(
+            f"checkpoint {weights.path} has {weights} in the layout of {layout.library}; X3D_PTH2ONNX.BACKEND slowfast "
+            "reads model_state in the layout of PySlowFast only: set X3D_PTH2ONNX.BACKEND native"
+        )
+
+
 def load_weights(model: nn.Module, checkpoint: Checkpoint, config: Mapping[str, Any] | None = None) -> None:
     """Fill a model with a checkpoint's weights; each entry fills one of the model's, and each of the model's is filled.
 
@@ -80,7 +94,7 @@ def load_weights(model: nn.Module, checkpoint: Checkpoint, config: Mapping[str, 
     problems = state_problems(needed, weights.state, {layout.entry_name(name): name for name in own})
     if problems:
         raise InputError(
-            f"checkpoint {weights.path} does not fit the configured network{_cause(needed, checkpoint)}; "
+            f"checkpoint {weights.path} does not fit the configured network{_cause(own, needed, checkpoint)}; "
             f"entries that differ: {len(problems)}\n{format_problems(problems)}"
         )
     model.load_state_dict(layout.from_entries(weights.state, own))
@@ -178,11 +192,10 @@ def _dtype(tensor: torch.Tensor) -> str:
     return str(tensor.dtype).removeprefix("torch.")
 
 
-def _cause(expected: Mapping[str, torch.Tensor], checkpoint: Checkpoint) -> str:
+def _cause(own: Iterable[str], expected: Mapping[str, torch.Tensor], checkpoint: Checkpoint) -> str:
     """Name the prefix of the entries, the layout, network or depths that they are of, empty if none is known."""
     found, layout = checkpoint.weights.state, checkpoint.layout
-    prefix = next((name.removesuffix(end) for end in expected for name in found if name.endswith(f".{end}")), "")
-    if prefix:
+    if prefix := _prefix(own, found):
         return f": its names start with {prefix!r}; save the state_dict of the network within"
     for pattern, writer in _OTHER_NETWORKS.items():
         if any(re.match(pattern, name) for name in found):
@@ -191,6 +204,13 @@ def _cause(expected: Mapping[str, torch.Tensor], checkpoint: Checkpoint) -> str:
     if recognised and recognised != layout:
         return f": its names are those of {recognised.library}; set X3D_PTH2ONNX.LAYOUT {AUTO} or {recognised.name}"
     depths, wanted = layout.depths(found), layout.depths(expected)
-    if depths != wanted:
+    if depths and depths != wanted:
         return f": it is {describe_depths(depths)}, --cfg configures {describe_depths(wanted)}"
     return ""
+
+
+def _prefix(own: Iterable[str], found: Iterable[str]) -> str:
+    """Find what stands before a name of any layout, empty if nothing does."""
+    names = {layout.entry_name(name) for layout in LAYOUTS.values() for name in own}
+    ends = ((name, dot.end()) for name in found for dot in re.finditer(r"\.", name))
+    return next((name[:start] for name, start in ends if name[start:] in names), "")

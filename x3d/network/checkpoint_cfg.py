@@ -1,6 +1,8 @@
 """Compare the configuration that a checkpoint was trained with, which it carries as yaml, with the given one."""
 
 import logging
+import os
+import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -37,8 +39,10 @@ VIEW_KEYS = ("DATA.SAMPLING_RATE", "DATA.TARGET_FPS", "DATA.MEAN", "DATA.STD", "
 """Keys that decide what the network gets to see; an export does not depend on them."""
 _SAME_NETWORK = {"PTVX3D": "X3D"}
 """MODEL.MODEL_NAME of pytorchvideo's X3D within PySlowFast -> of the configuration that it is compared with."""
-_MULTIGRID_KEYS = ("DATA.NUM_FRAMES", "DATA.TRAIN_CROP_SIZE")
-"""Keys that vary during a training with MULTIGRID.LONG_CYCLE."""
+_SIZE_KEYS = ("DATA.NUM_FRAMES", "DATA.TRAIN_CROP_SIZE")
+"""Keys in which networks with the same tensors differ, and that vary during a training with MULTIGRID.LONG_CYCLE."""
+_SIZE = re.compile(r"x3d_(xs|s|m|l)(?![a-z])", re.IGNORECASE)
+"""In the name of a published checkpoint."""
 
 
 def compared_config(cfg: "CfgNode") -> dict[str, Any]:
@@ -50,11 +54,13 @@ def check_trained_cfg(path: str, text: object, config: Mapping[str, Any]) -> Non
     """Compare a checkpoint's `cfg` entry with a configuration; log a warning where only the views differ.
 
     Args:
-        text: the entry, yaml; None or empty: there is nothing to compare.
+        text: the entry, yaml; None or empty: the name of the file is compared, which may be a warning.
         config: as compared_config returns it; empty: likewise.
     Raises:
         InputError: a key that decides the network differs; the text names both values and the yaml file that fits.
     """
+    if config and not text:
+        _check_name(path, config)
     trained = _read_trained(path, text) if text and config else {}
     differing = [name for name, value in trained.items() if not _equal(value, config[name])]
     texts = [f"{name} {trained[name]!r} (--cfg has {config[name]!r})" for name in differing]
@@ -62,6 +68,24 @@ def check_trained_cfg(path: str, text: object, config: Mapping[str, Any]) -> Non
         raise InputError(f"checkpoint {path} was trained with {', '.join(texts)}; give {_fitting(trained)}")
     if differing:
         logger.warning("checkpoint %s was trained with %s; score it on such views", path, ", ".join(texts))
+
+
+def _check_name(path: str, config: Mapping[str, Any]) -> None:
+    """Log a warning if a file is named like another network than the configured one."""
+    size = _SIZE.search(os.path.basename(path))
+    if not size:
+        return
+    name = f"X3D_{size[1].upper()}.yaml"
+    published = compared_config(load_cfg(str(CONFIGS / name)))
+    differing = [
+        f"{key} {published[key]} (--cfg has {config[key]})" for key in _SIZE_KEYS if published[key] != config[key]
+    ]
+    if differing:
+        logger.warning(
+            "checkpoint %s is named like a network with %s, and its tensors do not show the difference; if it is one, "
+            "give --cfg configs/%s",
+            *(path, ", ".join(differing), name),
+        )
 
 
 def _read_trained(path: str, text: object) -> dict[str, Any]:
@@ -77,7 +101,7 @@ def _read_trained(path: str, text: object) -> dict[str, Any]:
         return {}
     found = {name: _value(content, name) for name in (*NETWORK_KEYS, *VIEW_KEYS)}
     found["MODEL.MODEL_NAME"] = _SAME_NETWORK.get(str(found["MODEL.MODEL_NAME"]), found["MODEL.MODEL_NAME"])
-    varying = _MULTIGRID_KEYS if _value(content, "MULTIGRID.LONG_CYCLE") else ()
+    varying = _SIZE_KEYS if _value(content, "MULTIGRID.LONG_CYCLE") else ()
     return {name: value for name, value in found.items() if value is not None and name not in varying}
 
 

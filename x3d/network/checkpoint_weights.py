@@ -14,7 +14,7 @@ logger = logging.getLogger(__name__)
 
 _MAIN = ("model_state", "state_dict")
 """PySlowFast's and pytorchvideo's entry; mmaction2's and Lightning's."""
-_AVERAGED = ("ema_state", "ema_state_dict", "model_ema")
+_AVERAGED = ("ema_state", "ema_state_dict", "model_ema", "state_dict_ema")
 _WRAPPERS = ("module.", "_orig_mod.", "model.")
 """Of DistributedDataParallel; of torch.compile; of a module that contains the network as `model`."""
 _MAX_WRAPPERS = 4
@@ -100,7 +100,7 @@ def _others(path: str, content: Mapping[str, Any], entry: str) -> list[str]:
     others = [str(name) for name in content if name not in (entry, "cfg")]
     weights = [name for name in (*_MAIN, *_AVERAGED) if name in others and _is_state(content[name])]
     listed = [name for name in others if name not in weights]
-    if entry == "state_dict" and "ema_state_dict" in weights:
+    if entry == "state_dict" and "ema_state_dict" in weights and "steps" in content["ema_state_dict"]:
         weights.remove("ema_state_dict")
         listed.insert(0, "ema_state_dict (mmengine's weights before averaging)")
     for name in weights:

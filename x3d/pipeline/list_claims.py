@@ -1,8 +1,8 @@
 """What folders and annotation files claim about the class of each video, and whether their numbers agree with names."""
 
 import difflib
-from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,6 +15,8 @@ from x3d.scoring.class_order import known_orders
 
 MIN_SHARE_FITTING = 0.9
 """The rest may be errors of single rows."""
+MIN_SHARE_CONFIRMED = 0.5
+"""Fewer may all be of classes that another order does not move."""
 
 
 @dataclass(frozen=True)
@@ -37,9 +39,16 @@ Claims = Mapping[str, Sequence[Claim]]
 """The claims about each video id, those of annotation files first."""
 
 
-def collect_claims(files: Sequence[AnnotationFile], videos: Sequence[VideoFile], names: ClassNames) -> Claims:
+def collect_claims(
+    files: Sequence[AnnotationFile],
+    videos: Sequence[VideoFile],
+    names: ClassNames,
+    identify: Callable[[str], str] = video_id,
+) -> Claims:
     """Collect the claims about every video.
 
+    Args:
+        identify: returns what identifies a video by its path.
     Raises:
         InputError: a name is none of the classes, or a number outside of them.
     """
@@ -51,7 +60,7 @@ def collect_claims(files: Sequence[AnnotationFile], videos: Sequence[VideoFile],
     for video in videos:
         label = names.find(video.folder)
         if label is not None:
-            claims[video_id(video.path)].append(Claim(label, "", f"folder {video.folder!r}"))
+            claims[identify(video.path)].append(Claim(label, "", f"folder {video.folder!r}"))
     return {key: found for key, found in claims.items() if found}
 
 
@@ -88,21 +97,21 @@ def check_indices(claims: Claims, names: ClassNames) -> list[str]:
     """Check the numbers of each annotation file against the names that folders and other files give its videos.
 
     Returns:
-        Files whose numbers no name confirms.
+        Files of whose numbers names confirm less than MIN_SHARE_CONFIRMED.
     Raises:
         InputError: numbers contradict names; the text names the order of the classes that they follow.
     """
     pairs: defaultdict[str, list[tuple[Claim, Claim]]] = defaultdict(list)
-    unconfirmed: dict[str, None] = {}
+    num_claims: Counter[str] = Counter()
     for found in claims.values():
         named = {claim.label: claim for claim in reversed(found) if not claim.by_index}
         for claim in (claim for claim in found if claim.by_index):
-            unconfirmed.setdefault(claim.source)
+            num_claims[claim.source] += 1
             if named:
                 pairs[claim.source].append((claim, named.get(claim.label, next(iter(named.values())))))
     for source, checked in pairs.items():
         _check_pairs(source, checked, names.names or ())
-    return [source for source in unconfirmed if source not in pairs]
+    return [source for source, number in num_claims.items() if len(pairs[source]) < MIN_SHARE_CONFIRMED * number]
 
 
 def _check_pairs(source: str, pairs: Sequence[tuple[Claim, Claim]], names: Sequence[str]) -> None:

@@ -1,7 +1,7 @@
 """Match the videos that are listed with the files that exist, by id, and record what happens to each."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from x3d.dataset.annotation_files import AnnotationFile
@@ -52,11 +52,11 @@ def list_ids(files: Sequence[AnnotationFile], claims: Claims) -> tuple[dict[str,
     return listed, repeated
 
 
-def group_by_id(videos: Iterable[VideoFile]) -> Files:
-    """Group files by the id in their names."""
+def group_by_id(videos: Iterable[VideoFile], identify: Callable[[str], str] = video_id) -> Files:
+    """Group files by what identifies their videos."""
     groups: defaultdict[str, list[VideoFile]] = defaultdict(list)
     for video in videos:
-        groups[video_id(video.path)].append(video)
+        groups[identify(video.path)].append(video)
     return groups
 
 
@@ -72,7 +72,7 @@ def join(
             path = entry.path or f"{name or '.'}/{key}"
             yield LedgerRow(State.MISSING, path, label, name, entry.place)
         elif conflict:
-            yield LedgerRow(State.CONFLICT, files[0].path, detail=conflict)
+            yield from (LedgerRow(State.CONFLICT, file.path, detail=conflict) for file in files)
         else:
             for state, file, detail in _choose(replacements.get(key, ()), videos.get(key, ())):
                 yield LedgerRow(state, file.path, label, name, detail)

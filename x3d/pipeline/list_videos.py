@@ -1,16 +1,16 @@
 """Make `test.csv` from a folder of videos and annotation files, with the fixed order of the classes.
 
-Videos, replacements and annotations are matched by the id in their names. A label is the position of a name in the
-order of the classes, never a rank among folders, so that a class without videos moves no other.
+Videos, replacements and annotations are matched by the id in their names, else by name. A label is the position of a
+name in the order of the classes, never a rank among folders, so that a class without videos moves no other.
 """
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from x3d.dataset.annotation_files import AnnotationFile, read_annotations
 from x3d.dataset.class_names import ClassNames
-from x3d.dataset.video_files import FoundFiles, VideoFile, find_videos
+from x3d.dataset.video_files import FoundFiles, VideoFile, distinguish, find_videos
 from x3d.errors import InputError, counted
 from x3d.pipeline.list_claims import check_indices, collect_claims
 from x3d.pipeline.list_join import USED, find_unlisted, group_by_id, join, list_ids, rows_of
@@ -40,7 +40,7 @@ class VideoList:
         rows: path and label, sorted by path; the path is relative to the folder of the videos.
         ledger: a row per video and file, by state and path; files that are no videos have a row per suffix.
         files: the annotation files.
-        unconfirmed: annotation files whose numbers no name confirms.
+        unconfirmed: annotation files most of whose numbers no name confirms.
         num_listed: videos of the annotation files, or in folders of classes.
     """
 
@@ -65,10 +65,12 @@ def list_videos(sources: ListSources, names: ClassNames) -> VideoList:
     found = find_videos(sources.videos, sources.replacements)
     if not found.videos:
         raise InputError(f"{sources.videos} holds no video files; give the folder of the videos as --videos")
-    claims = collect_claims(files, (*found.videos, *replacements.videos), names)
+    identify = distinguish(video.path for video in found.videos)
+    files = [_identify(file, identify) for file in files]
+    claims = collect_claims(files, (*found.videos, *replacements.videos), names, identify)
     unconfirmed = check_indices(claims, names)
     listed, ledger = list_ids(files, claims)
-    groups = group_by_id(found.videos), group_by_id(_relocate(replacements, sources))
+    groups = group_by_id(found.videos, identify), group_by_id(_relocate(replacements, sources), identify)
     ledger += join(listed, claims, *groups, names)
     ledger += find_unlisted(listed, groups, by_folder=not files)
     ledger += [LedgerRow(State.IGNORED, name, detail=counted(n, "file")) for name, n in found.num_others.items()]
@@ -76,6 +78,12 @@ def list_videos(sources: ListSources, names: ClassNames) -> VideoList:
     ledger.sort(key=lambda row: (order.index(row.state), row.path, row.detail))
     _check_any(ledger, sources)
     return VideoList(rows_of(ledger), ledger, files, unconfirmed, len(listed))
+
+
+def _identify(file: AnnotationFile, identify: Callable[[str], str]) -> AnnotationFile:
+    """Identify the videos of an annotation file by their paths, as the files are."""
+    rows = [replace(row, video_id=identify(row.listed)) if "/" in row.listed else row for row in file.rows]
+    return replace(file, rows=rows)
 
 
 def _relocate(replacements: FoundFiles, sources: ListSources) -> list[VideoFile]:

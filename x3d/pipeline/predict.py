@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from x3d.dataset.annotations import Video
-from x3d.dataset.class_names import ClassNames
+from x3d.dataset.class_names import ClassNames, read_names
 from x3d.errors import counted
 from x3d.execution.outcome import Outcome, in_order
 from x3d.execution.progress import with_progress
@@ -55,7 +55,7 @@ class PredictSettings:
         """Read the keys that decide the scores of a video.
 
         Args:
-            videos: as x3d.dataset.input_videos.list_videos returns them.
+            videos: as x3d.dataset.input_videos.find_input_videos returns them.
             model, names: paths, instead of X3D_EVALUATE.MODEL_PATH and DATA.CLASS_NAMES.
         Raises:
             InputError: there is no model, names cannot be read, or PySlowFast is asked for.
@@ -63,8 +63,9 @@ class PredictSettings:
         cfg = cfg.clone()
         cfg.defrost()
         cfg.X3D_EVALUATE.MODEL_PATH = model or cfg.X3D_EVALUATE.MODEL_PATH
-        cfg.DATA.CLASS_NAMES = names or cfg.DATA.CLASS_NAMES
-        return cls(EvaluateSettings.from_cfg(cfg, videos), ClassNames.from_cfg(cfg), num_best, step_seconds)
+        evaluation = EvaluateSettings.from_cfg(cfg, videos)
+        given = ClassNames(read_names(names, cfg.MODEL.NUM_CLASSES, "--names"), names) if names else None
+        return cls(evaluation, given or ClassNames.from_cfg(cfg), num_best, step_seconds)
 
 
 def predict(settings: PredictSettings) -> list[Prediction]:
