@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from x3d.dataset.annotation_json import Record, read_official_json, read_video_json
+from x3d.dataset.annotation_json import Record, names_label, read_official_json, read_video_json
 from x3d.dataset.bad_rows import read_lines, show_row
 from x3d.dataset.video_files import is_video, video_id
 from x3d.errors import InputError, counted
@@ -71,26 +71,31 @@ def read_annotations(path: str) -> AnnotationFile:
         form, records = "official json", read_official_json(path, "\n".join(lines))
     elif head.startswith("["):
         form, records = "json of paths and labels", read_video_json(path, "\n".join(lines))
-    elif "youtube_id" in _header(head):
-        form, records = "official csv", list(_read_csv(path, lines))
+    elif delimiter := next((found for found in ",;\t" if "youtube_id" in _header(head, found)), ""):
+        form, records = "official csv", list(_read_csv(path, lines, delimiter))
     else:
         return _read_rows(path, lines)
     by_id = form.startswith("official")
     return AnnotationFile(path, form, [_from_record(path, record, by_id) for record in _select_split(records)])
 
 
-def _header(line: str) -> list[str]:
-    return [cell.strip().lower() for cell in next(csv.reader([line]), [])]
+def _header(line: str, delimiter: str) -> list[str]:
+    return [cell.strip().lower() for cell in next(csv.reader([line], delimiter=delimiter), [])]
 
 
-def _read_csv(path: str, lines: Sequence[str]) -> Iterator[Record]:
-    """Read the official csv, whose columns stand in any order; one without labels has no column `label`."""
-    reader = csv.reader(f"{line}\n" for line in lines)
+def _read_csv(path: str, lines: Sequence[str], delimiter: str) -> Iterator[Record]:
+    """Read the official csv, whose columns stand in any order; one without labels has no column `label`.
+
+    Spreadsheets of some languages save it with semicolons or tabs.
+    """
+    reader = csv.reader((f"{line}\n" for line in lines), delimiter=delimiter)
     columns: list[str] = []
     try:
         for cells in reader:
             if not columns:
                 columns = [cell.strip().lower() for cell in cells] if any(map(str.strip, cells)) else []
+                if "label" not in columns and names_label(columns):
+                    raise InputError(f"{path} has the columns {', '.join(columns)}; name that of the classes `label`")
             elif any(map(str.strip, cells)):
                 place = f"line {reader.line_num}"
                 if len(cells) != len(columns):
