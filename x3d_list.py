@@ -82,6 +82,10 @@ def run(cfg: "CfgNode", args: argparse.Namespace) -> int:
         raise InputError("--subset chooses from the list of --from; give both, or --videos")
     if args.source and (args.annotations or args.replacements):
         raise InputError("--annotations and --replacements go with --videos; make the list first, then its subset")
+    if not Path(args.output).name:
+        raise InputError(
+            f"--output {args.output!r} names no file; give the list to write, such as {args.output}test.csv"
+        )
     return _make_list(cfg, args) if args.source is None else _make_subset(cfg, args)
 
 

@@ -2,6 +2,7 @@
 
 import os
 import re
+import shlex
 import stat
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -108,7 +109,9 @@ def _read_folder(path: str) -> tuple[Folder, Sequence["os.DirEntry[str]"]]:
             return _identify(os.stat(path)), list(entries)
     except (OSError, ValueError) as error:
         cause = error.strerror if isinstance(error, OSError) else str(error)
-        raise InputError(f"{path} cannot be read: {cause}; give a folder of videos that you can read") from error
+        raise InputError(
+            f"{shlex.quote(path)} cannot be read: {cause}; give a folder of videos that you can read"
+        ) from error
 
 
 def _identify(status: os.stat_result) -> Folder:
