@@ -67,6 +67,14 @@ def test_an_entry_that_is_no_plain_tensor_of_finite_values_is_rejected(change, f
         load(model, state, tmp_path)
 
 
+def test_variances_below_zero_are_rejected(model, tmp_path):
+    name = "s1.pathway0_stem.bn.running_var"
+    state = synthetic_state(model, 0)
+    state[name] = -state[name]
+    with pytest.raises(ValueError, match=rf"unusable: {name} holds variances below 0"):
+        load(model, state, tmp_path)
+
+
 def test_integers_in_place_of_tensors_are_rejected(model, tmp_path):
     state = {name: int(value) if value.dim() == 0 else value for name, value in synthetic_state(model, 0).items()}
     with pytest.raises(ValueError, match="num_batches_tracked is no tensor but int, the network needs a plain"):

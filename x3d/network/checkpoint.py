@@ -136,13 +136,13 @@ def state_problems(
     others = [
         f"{problem[0]}: {shown(name)} {problem[1]}"
         for name in expected
-        if name in state and (problem := _entry_problem(expected[name], state[name]))
+        if name in state and (problem := _entry_problem(name, expected[name], state[name]))
     ]
     mixed = [text for texts in itertools.zip_longest(others, missing, unexpected) for text in texts if text]
     return sorted(mixed[:MAX_LISTED_PROBLEMS]) + mixed[MAX_LISTED_PROBLEMS:]
 
 
-def _entry_problem(expected: torch.Tensor, found: Any) -> tuple[str, str] | None:
+def _entry_problem(name: str, expected: torch.Tensor, found: Any) -> tuple[str, str] | None:
     """Describe what keeps a value from being an entry of the network: the kind of problem and the detail."""
     if not _is_plain(found):
         return "unusable", f"is {_described(found)}, the network needs a plain tensor of {_dtype(expected)}"
@@ -152,6 +152,8 @@ def _entry_problem(expected: torch.Tensor, found: Any) -> tuple[str, str] | None
         return "unusable", f"is {_dtype(found)}, the network needs {_dtype(expected)}"
     if found.is_floating_point() and not bool(torch.isfinite(found.float()).all()):
         return "unusable", "holds NaN or infinite values; the training diverged or the file is damaged"
+    if name.endswith(".running_var") and bool((found < 0).any()):
+        return "unusable", "holds variances below 0; the file is damaged"
     return None
 
 
