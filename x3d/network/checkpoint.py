@@ -14,7 +14,7 @@ from x3d.errors import MAX_LISTED_PROBLEMS, InputError, format_problems, shorten
 from x3d.network.checkpoint_cfg import check_trained_cfg
 from x3d.network.checkpoint_file import read_checkpoint
 from x3d.network.checkpoint_weights import Weights, find_weights
-from x3d.network.layouts import LAYOUTS, PYSLOWFAST, Layout, describe_depths, recognise_layout
+from x3d.network.layouts import LAYOUTS, PYSLOWFAST, Layout, describe_depths, find_prefix, recognise_layout
 
 logger = logging.getLogger(__name__)
 
@@ -183,9 +183,10 @@ def _dtype(tensor: torch.Tensor) -> str:
 def _cause(expected: Mapping[str, torch.Tensor], checkpoint: Checkpoint) -> str:
     """Name the prefix of the entries, the layout, network or depths that they are of, empty if none is known."""
     found, layout = checkpoint.weights.state, checkpoint.layout
-    prefix = next((name.removesuffix(end) for end in expected for name in found if name.endswith(f".{end}")), "")
-    if prefix:
-        return f": its names start with {prefix!r}; save the state_dict of the network within"
+    if prefix := find_prefix(found):
+        others = [name for name in found if not name.startswith(prefix)]
+        beside = f", beside others such as {others[0]}" if others else ""
+        return f": its names start with {prefix!r}{beside}; save the state_dict of the network within"
     for pattern, writer in _OTHER_NETWORKS.items():
         if any(re.match(pattern, name) for name in found):
             return f": its names are those of {writer}; give a checkpoint of X3D"
@@ -193,6 +194,6 @@ def _cause(expected: Mapping[str, torch.Tensor], checkpoint: Checkpoint) -> str:
     if recognised and recognised != layout:
         return f": its names are those of {recognised.library}; set X3D_PTH2ONNX.LAYOUT {AUTO} or {recognised.name}"
     depths, wanted = layout.depths(found), layout.depths(expected)
-    if depths != wanted:
+    if depths and depths != wanted:
         return f": it is {describe_depths(depths)}, --cfg configures {describe_depths(wanted)}"
     return ""

@@ -147,6 +147,13 @@ def recognise_layout(names: Iterable[str]) -> Layout | None:
     return LAYOUTS[counts.most_common(1)[0][0]] if counts else None
 
 
+def find_prefix(names: Iterable[str]) -> str:
+    """Find what stands before the names of a layout in most names, empty if nothing does."""
+    markers = "|".join(layout.marker for layout in LAYOUTS.values())
+    prefixes = Counter(match[1] if (match := re.match(rf"(.*?\.)??({markers})", name)) else "" for name in names)
+    return prefixes.most_common(1)[0][0] or "" if prefixes else ""
+
+
 def describe_depths(depths: tuple[int, ...]) -> str:
     """Name the published networks whose stages have these numbers of blocks, else the numbers."""
     return _VARIANTS.get(depths, f"{', '.join(map(str, depths))} blocks")

@@ -111,8 +111,8 @@ def _check_one_split(videos: Sequence[VideoFile], root: str, names: ClassNames) 
     found = {match[1].lower(): folder for folder, match in sorted(splits.items()) if match}
     if len(found) > 1:
         raise InputError(
-            f"{root} holds the folders of several splits: {', '.join(found.values())}; give that of one as --videos, or "
-            "the annotations of one as --annotations"
+            f"{root} holds the folders of several splits: {', '.join(found.values())}; give that of one as --videos, "
+            "or the annotations of one as --annotations"
         )
 
 
