@@ -150,6 +150,10 @@ def test_the_folder_of_a_path_is_known():
         (json.dumps({"database": {A: {}}}), 'given entry "database": {"annotations": {"label": NAME}'),
         ('[{"filename": "a.mp4", "class_id": 3}]', 'given entry 0: {"filename": PATH, "label": NUMBER} is expected'),
         (f"class,youtube_id\nzumba,{A}\n", "given has the columns class, youtube_id; name that of the classes `label`"),
+        (
+            f"label,youtube_id,Label\nzumba,{A},yoga\n",
+            "given has the columns label, youtube_id, label; remove the further",
+        ),
         ("a.mp4 2\n".encode("utf-16"), "given is UTF-16, not UTF-8; convert it: iconv"),
         ("a.mp4 2\nb.mp4 3\n".encode("utf-16-le"), "given is UTF-16LE, not UTF-8; convert it: iconv"),
         (b"a.mp4 2\nb\xe9.mp4 3\n", "given is not UTF-8 in line 2"),

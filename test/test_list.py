@@ -90,6 +90,7 @@ WRONG = {
         lambda name: "".join(filter(str.isalnum, name)).lower()
     ),
     "names sorted without their parentheses": sorted_labels(lambda name: re.sub("[()]", "", name)),
+    "numbers that begin with 1": {label: label + 1 for label in range(399)} | {399: -1},
     "class folders without 'abseiling'": {label: label - 1 for label in range(400)},
     "class folders without 'folding napkins'": {label: label - (label > 132) for label in range(400)},
     "class folders without 'air drumming', 'applauding', 'archery' and 2 more": {

@@ -13,7 +13,8 @@ from pathlib import Path, PurePosixPath
 from x3d.dataset.annotation_json import Record, names_label, read_official_json, read_video_json
 from x3d.dataset.bad_rows import read_lines, show_row
 from x3d.dataset.video_files import is_video, video_id
-from x3d.errors import InputError, counted
+from x3d.errors import InputError, counted, one_line
+from x3d.files import printable
 
 VALIDATION = frozenset({"val", "validate", "validation"})
 
@@ -93,9 +94,7 @@ def _read_csv(path: str, lines: Sequence[str], delimiter: str) -> Iterator[Recor
     try:
         for cells in reader:
             if not columns:
-                columns = [cell.strip().lower() for cell in cells] if any(map(str.strip, cells)) else []
-                if "label" not in columns and names_label(columns):
-                    raise InputError(f"{path} has the columns {', '.join(columns)}; name that of the classes `label`")
+                columns = _check_columns(path, cells) if any(map(str.strip, cells)) else []
             elif any(map(str.strip, cells)):
                 place = f"line {reader.line_num}"
                 if len(cells) != len(columns):
@@ -105,6 +104,18 @@ def _read_csv(path: str, lines: Sequence[str], delimiter: str) -> Iterator[Recor
                 yield Record(row["youtube_id"], place, row.get("label") or None, row.get("split", ""))
     except csv.Error as error:
         raise InputError(f"{path} line {reader.line_num}: {error}; download it again") from error
+
+
+def _check_columns(path: str, cells: Sequence[str]) -> list[str]:
+    """Return the names of the columns; each is there once, and that of the classes is `label`."""
+    columns = [cell.strip().lower() for cell in cells]
+    text = f"{path} has the columns {one_line(printable(', '.join(columns)))}"
+    if "label" not in columns and names_label(columns):
+        raise InputError(f"{text}; name that of the classes `label`")
+    repeated = [name for name in ("label", "youtube_id", "split") if columns.count(name) > 1]
+    if repeated:
+        raise InputError(f"{text}; remove the further {repeated[0]!r}")
+    return columns
 
 
 def _select_split(records: Sequence[Record]) -> Sequence[Record]:

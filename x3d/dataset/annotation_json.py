@@ -89,7 +89,7 @@ def _from_item(path: str, number: int, item: Any) -> Record:
     place = f"entry {number}"
     name = item.get("filename") if isinstance(item, dict) else None
     label = item.get("label") if isinstance(item, dict) else None
-    is_named = isinstance(name, str) and (label is not None or not names_label(item.keys() - {"label"}))
-    if not is_named or isinstance(label, bool) or not isinstance(label, str | int | None):
+    is_unread = isinstance(item, dict) and label is None and names_label(item.keys() - {"label"})
+    if not isinstance(name, str) or is_unread or isinstance(label, bool) or not isinstance(label, str | int | None):
         raise InputError(f'{path} {place}: {{"filename": PATH, "label": NUMBER}} is expected')
     return Record(name, place, label)
