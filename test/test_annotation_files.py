@@ -60,7 +60,8 @@ def test_the_official_json(indent, tmp_path):
 
 def test_of_several_splits_the_validation_set_is_read(tmp_path):
     rows = f"zumba,{A},1,11,train\nzumba,{B},1,11,val\n"
-    assert [row[0] for row in read(tmp_path, f"{HEADER}\n{rows}")[1]] == [B]
+    form, found = read(tmp_path, f"{HEADER}\n{rows}")
+    assert (form, [row[0] for row in found]) == ("official csv without 1 row of other splits ('train')", [B])
     assert [row[0] for row in read(tmp_path, f"{HEADER}\n{rows.replace('val', 'test')}")[1]] == [A, B]
     assert [row[0] for row in read(tmp_path, json.dumps(OFFICIAL | {A: {"subset": "train"}}))[1]] == [B]
 
@@ -116,6 +117,9 @@ def test_the_folder_of_a_path_is_known():
     [
         ("", "given is empty; give a csv, json or list of videos"),
         ("\n \n", "given is empty; give"),
+        (f"{HEADER}\n", "given has no rows or entries; download it again"),
+        ("{}", "given has no rows or entries"),
+        ("[]", "given has no rows or entries"),
         ("abseiling\nzumba\n", "given line 1: 'abseiling' is no path or id with a number as label (2 such lines of 2)"),
         (
             "a.mp4 2\nb.mp4\n",

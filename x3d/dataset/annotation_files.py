@@ -13,7 +13,7 @@ from pathlib import Path, PurePosixPath
 from x3d.dataset.annotation_json import Record, names_label, read_official_json, read_video_json
 from x3d.dataset.bad_rows import read_lines, show_row
 from x3d.dataset.video_files import is_video, video_id
-from x3d.errors import InputError, counted, one_line
+from x3d.errors import InputError, counted, one_line, shorten_list
 from x3d.files import printable
 
 VALIDATION = frozenset({"val", "validate", "validation"})
@@ -77,7 +77,14 @@ def read_annotations(path: str) -> AnnotationFile:
     else:
         return _read_rows(path, lines)
     by_id = form.startswith("official")
-    return AnnotationFile(path, form, [_from_record(path, record, by_id) for record in _select_split(records)])
+    if not records:
+        raise InputError(f"{path} has no rows or entries; download it again, or give another file")
+    chosen = _select_split(records)
+    if len(chosen) < len(records):
+        others = sorted({repr(record.split) for record in records} - {repr(record.split) for record in chosen})
+        left_out = counted(len(records) - len(chosen), "row")
+        form += f" without {left_out} of other splits ({shorten_list(others)})"
+    return AnnotationFile(path, form, [_from_record(path, record, by_id) for record in chosen])
 
 
 def _header(line: str, delimiter: str) -> list[str]:
@@ -107,7 +114,7 @@ def _read_csv(path: str, lines: Sequence[str], delimiter: str) -> Iterator[Recor
 
 
 def _check_columns(path: str, cells: Sequence[str]) -> list[str]:
-    """Return the names of the columns; each is there once, and that of the classes is `label`."""
+    """Return the names of the columns; each has its own, and that of the classes is `label`."""
     columns = [cell.strip().lower() for cell in cells]
     text = f"{path} has the columns {one_line(printable(', '.join(columns)))}"
     if "label" not in columns and names_label(columns):
