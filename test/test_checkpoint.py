@@ -106,6 +106,11 @@ def test_a_prefix_is_named_and_both_kinds_of_names_are_listed(rename, cause, mod
     assert lines[-1] == f"... and {2 * len(state) - 20} more"
 
 
+def test_weights_within_their_entry_are_named(model, tmp_path):
+    with pytest.raises(ValueError, match="network: model_state holds state_dict, not tensors; save that alone"):
+        load(model, {"state_dict": synthetic_state(model, 0)}, tmp_path)
+
+
 @pytest.mark.parametrize("name", ALL)
 def test_a_wrapper_that_not_all_names_have_is_named_with_the_others(name, small_cfg, tmp_path):
     state = {f"model.{entry}": value for entry, value in layout_state(small_cfg, name).items()}

@@ -183,6 +183,8 @@ def _dtype(tensor: torch.Tensor) -> str:
 def _cause(expected: Mapping[str, torch.Tensor], checkpoint: Checkpoint) -> str:
     """Name the prefix of the entries, the layout, network or depths that they are of, empty if none is known."""
     found, layout = checkpoint.weights.state, checkpoint.layout
+    if nested := [name for name, value in found.items() if isinstance(value, Mapping)]:
+        return f": {checkpoint.weights} holds {shorten_list(nested)}, not tensors; save that alone as model_state"
     if prefix := find_prefix(found):
         others = [name for name in found if not name.startswith(prefix)]
         beside = f", beside others such as {others[0]}" if others else ""
