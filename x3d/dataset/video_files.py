@@ -2,7 +2,6 @@
 
 import os
 import re
-import shlex
 import stat
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -110,7 +109,7 @@ def _read_folder(path: str) -> tuple[Folder, Sequence["os.DirEntry[str]"]]:
     except (OSError, ValueError) as error:
         cause = error.strerror if isinstance(error, OSError) else str(error)
         raise InputError(
-            f"{shlex.quote(path)} cannot be read: {cause}; give a folder of videos that you can read"
+            f"{path or repr(path)} cannot be read: {cause}; give a folder of videos that you can read"
         ) from error
 
 
