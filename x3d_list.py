@@ -83,6 +83,10 @@ def run(cfg: "CfgNode", args: argparse.Namespace) -> int:
         raise InputError("--subset chooses from the list of --from; give both, or --videos")
     if args.source and (args.annotations or args.replacements):
         raise InputError("--annotations and --replacements go with --videos; make the list first, then its subset")
+    if not Path(args.output).name:
+        raise InputError(
+            f"--output {args.output!r} names no file; give the list to write, such as {args.output}test.csv"
+        )
     return _make_list(cfg, args) if args.source is None else _make_subset(cfg, args)
 
 
@@ -111,8 +115,7 @@ def _log_list(made: "VideoList", names: "ClassNames") -> None:
     from x3d.dataset.known_sets import describe_count
 
     for file in made.files:
-        left_out = f" of the validation set, {file.num_left_out} of other splits left out" if file.num_left_out else ""
-        logger.info("%s: %s, %s%s", file.path, file.form, counted(len(file.rows), "row"), left_out)
+        logger.info("%s: %s, %s", file.path, file.form, counted(len(file.rows), "row"))
     for path in made.unconfirmed:
         logger.warning("no name confirms most numbers of %s; give the official csv too, to check their order", path)
     for state, rows in itertools.groupby(made.ledger, key=lambda row: row.state):

@@ -33,12 +33,12 @@ import argparse
 import logging
 import math
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from x3d.cli import EXIT_DONE, EXIT_INCOMPLETE, script_main
-from x3d.errors import InputError, counted
+from x3d.errors import InputError, RunError, counted
 
 if TYPE_CHECKING:
     from fvcore.common.config import CfgNode
@@ -84,7 +84,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 def run(cfg: "CfgNode", args: argparse.Namespace) -> int:
     """Predict every video and print its table, then write the output."""
     from x3d.dataset.input_videos import find_input_videos
-    from x3d.pipeline.predict import PredictSettings, predict_each
+    from x3d.pipeline.predict import PredictSettings, describe_alike, predict_each
     from x3d.pipeline.prediction_files import check_output, write_predictions
 
     if args.every is not None and not 0 < args.every < math.inf:
@@ -99,14 +99,40 @@ def run(cfg: "CfgNode", args: argparse.Namespace) -> int:
     )
     if settings.names.names is None:
         logger.warning("the names of the %d classes are not known; give them with --names", cfg.MODEL.NUM_CLASSES)
-    predictions: list[Prediction] = []
-    for prediction in predict_each(settings):
-        _show(prediction, bool(args.every), is_first=not predictions)
-        predictions.append(prediction)
+    predictions, unprinted = _print_each(predict_each(settings), bool(args.every), output)
     if output:
         write_predictions(output, predictions)
         logger.info("predictions: %s", output)
+    if unprinted is not None:
+        raise unprinted
+    if alike := describe_alike(predictions):
+        logger.warning(alike)
     return _report(predictions, len(settings.evaluation.videos))
+
+
+def _print_each(
+    predictions: "Iterable[Prediction]", in_steps: bool, output: Path | None
+) -> "tuple[list[Prediction], RunError | None]":
+    """Print each prediction as soon as it is known.
+
+    Returns:
+        The predictions; why not all are printed, if they will be written to `output`.
+    Raises:
+        RunError: one cannot be printed, and will not be written.
+    """
+    known: list[Prediction] = []
+    unprinted: RunError | None = None
+    for prediction in predictions:
+        try:
+            if unprinted is None:
+                _show(prediction, in_steps, is_first=not known)
+        except RunError as error:
+            if output is None:
+                raise
+            logger.warning("%s; %s is written nevertheless", error, output)
+            unprinted = error
+        known.append(prediction)
+    return known, unprinted
 
 
 def _show(prediction: "Prediction", in_steps: bool, is_first: bool) -> None:

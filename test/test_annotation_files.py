@@ -35,8 +35,10 @@ NAMED = [(A, "line 2", None, "air drumming"), (B, "line 3", None, "zumba")]
         f'\ufeff{HEADER}\r\n"air drumming",{A},1,11,validate\r\nzumba,{B},1,11,validate\r\n\r\n',
         f'"youtube_id","label"\n"{A}","air drumming"\n"{B}","zumba"\n',
         f"split, YouTube_ID , label\nval, {A} , air drumming \nval,{B},zumba\n",
+        f'label;youtube_id;split\r\n"air drumming";{A};val\r\nzumba;{B};val\r\n',
+        f"label\tyoutube_id\nair drumming\t{A}\nzumba\t{B}\n",
     ],
-    ids=["new", "old", "mark and Windows", "quoted header", "spaces and capitals"],
+    ids=["new", "old", "mark and Windows", "quoted header", "spaces and capitals", "semicolons", "tabs"],
 )
 def test_the_official_csv(content, tmp_path):
     assert read(tmp_path, content) == ("official csv", NAMED)
@@ -58,7 +60,8 @@ def test_the_official_json(indent, tmp_path):
 
 def test_of_several_splits_the_validation_set_is_read(tmp_path):
     rows = f"zumba,{A},1,11,train\nzumba,{B},1,11,val\n"
-    assert [row[0] for row in read(tmp_path, f"{HEADER}\n{rows}")[1]] == [B]
+    form, found = read(tmp_path, f"{HEADER}\n{rows}")
+    assert (form, [row[0] for row in found]) == ("official csv without 1 row of other splits ('train')", [B])
     assert [row[0] for row in read(tmp_path, f"{HEADER}\n{rows.replace('val', 'test')}")[1]] == [A, B]
     assert [row[0] for row in read(tmp_path, json.dumps(OFFICIAL | {A: {"subset": "train"}}))[1]] == [B]
 
@@ -114,6 +117,9 @@ def test_the_folder_of_a_path_is_known():
     [
         ("", "given is empty; give a csv, json or list of videos"),
         ("\n \n", "given is empty; give"),
+        (f"{HEADER}\n", "given has no rows or entries; download it again"),
+        ("{}", "given has no rows or entries"),
+        ("[]", "given has no rows or entries"),
         ("abseiling\nzumba\n", "given line 1: 'abseiling' is no path or id with a number as label (2 such lines of 2)"),
         (
             "a.mp4 2\nb.mp4\n",
@@ -136,6 +142,22 @@ def test_the_folder_of_a_path_is_known():
         ('[{"filename": "a.mp4", "label": [1, 2]}]', 'given entry 0: {"filename": PATH, "label": NUMBER} is expected'),
         ('[{"filename": "a.mp4", "label": true}]', "is expected"),
         ('["a.mp4"]', "is expected"),
+        (
+            f'{{"{A}": {{"subset": "val"}}, "{A}": {{"subset": "val"}}}}',
+            f'given has entries twice: "{A}"; remove the wr',
+        ),
+        ('[{"filename": "a", "label": 1, "label": 2}]', 'given has entries twice: "label"; remove'),
+        (
+            json.dumps({A: {"label": "zumba", "subset": "val"}}),
+            f'given entry "{A}": {{"annotations": {{"label": NAME}}',
+        ),
+        (json.dumps({"database": {A: {}}}), 'given entry "database": {"annotations": {"label": NAME}'),
+        ('[{"filename": "a.mp4", "class_id": 3}]', 'given entry 0: {"filename": PATH, "label": NUMBER} is expected'),
+        (f"class,youtube_id\nzumba,{A}\n", "given has the columns class, youtube_id; name that of the classes `label`"),
+        (
+            f"label,youtube_id,Label\nzumba,{A},yoga\n",
+            "given has the columns label, youtube_id, label; remove the further",
+        ),
         ("a.mp4 2\n".encode("utf-16"), "given is UTF-16, not UTF-8; convert it: iconv"),
         ("a.mp4 2\nb.mp4 3\n".encode("utf-16-le"), "given is UTF-16LE, not UTF-8; convert it: iconv"),
         (b"a.mp4 2\nb\xe9.mp4 3\n", "given is not UTF-8 in line 2"),

@@ -67,6 +67,14 @@ def test_an_entry_that_is_no_plain_tensor_of_finite_values_is_rejected(change, f
         load(model, state, tmp_path)
 
 
+def test_variances_below_zero_are_rejected(model, tmp_path):
+    name = "s1.pathway0_stem.bn.running_var"
+    state = synthetic_state(model, 0)
+    state[name] = -state[name]
+    with pytest.raises(ValueError, match=rf"unusable: {name} holds variances below 0"):
+        load(model, state, tmp_path)
+
+
 def test_integers_in_place_of_tensors_are_rejected(model, tmp_path):
     state = {name: int(value) if value.dim() == 0 else value for name, value in synthetic_state(model, 0).items()}
     with pytest.raises(ValueError, match="num_batches_tracked is no tensor but int, the network needs a plain"):
@@ -105,6 +113,19 @@ def test_a_prefix_is_named_in_every_layout(name, small_cfg, model, tmp_path):
         load(model, state | {"accuracy.total": torch.zeros(1)}, tmp_path)
     with pytest.raises(ValueError, match="does not fit the configured network; entries that differ"):
         load(build(small_cfg, LAYOUTS[name]), {"accuracy.total": torch.zeros(1)}, tmp_path)
+
+
+def test_weights_within_their_entry_are_named(model, tmp_path):
+    with pytest.raises(ValueError, match="network: model_state holds state_dict, not tensors; save that alone"):
+        load(model, {"state_dict": synthetic_state(model, 0)}, tmp_path)
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_a_wrapper_that_not_all_names_have_is_named_with_the_others(name, small_cfg, tmp_path):
+    state = {f"model.{entry}": value for entry, value in layout_state(small_cfg, name).items()}
+    torch.save({"state_dict": state | {"loss.weight": torch.ones(1)}}, tmp_path / "x.pyth")
+    with pytest.raises(ValueError, match=r"its names start with 'model\.', beside others such as loss\.w"):
+        load_weights(build(small_cfg, LAYOUTS[name]), open_checkpoint(str(tmp_path / "x.pyth")))
 
 
 @pytest.mark.parametrize(

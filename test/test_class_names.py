@@ -132,5 +132,13 @@ def test_names_that_are_equal_when_normalised_are_found_as_they_are(tmp_path):
     assert [names.find(name) for name in ("pushup", "")] == [None, None]
 
 
+def test_letters_of_other_languages_distinguish_classes_and_may_be_decomposed(tmp_path):
+    path = tmp_path / "classes.txt"
+    path.write_text("舞 A\nCafé\nनृत्य\n", encoding="utf-8")
+    names = names_of(path, 3)
+    assert [names.find(name) for name in ("舞_a", "Cafe\u0301", "CAFÉ", "नृत्य_")] == [0, 1, 1, 2]
+    assert [names.find(name) for name in ("泳 A", "a", "caf", "नतय")] == [None] * 4
+
+
 def test_without_names_nothing_is_found():
     assert names_of("", 16).find("abseiling") is None

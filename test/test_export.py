@@ -13,7 +13,9 @@ import x3d_pth2onnx
 from test.helpers import GOLDEN, SMALL
 from x3d.network import EXPORT_FORMAT
 from x3d.network.export import check_parity, export_onnx, fold_batch_norm
+from x3d.network.model import X3D, Architecture
 from x3d.network.model_file import ModelFile
+from x3d.video.transform import view_shape
 
 VIEW = (3, 4, 40, 40)
 
@@ -74,6 +76,20 @@ class Mean(nn.Module):
 
     def forward(self, x):
         return x.mean(dim=(2, 3, 4))
+
+
+def test_equal_tensors_need_no_operator_of_their_own(small_cfg):
+    """As in a network whose training has not begun: torch exports one of them, and an Identity for each other."""
+    network = X3D(Architecture.from_cfg(small_cfg)).eval()
+    with torch.no_grad():
+        for parameter in network.parameters():
+            parameter.fill_(0.01)
+    fold_batch_norm(network)
+    shape = view_shape(small_cfg)
+    exported = export_onnx(network, shape, 11, 0)
+    onnx.checker.check_model(onnx.load_model_from_string(exported), full_check=True)
+    differences = list(check_parity(network, ModelFile("x.onnx", exported, b"", ""), shape, 0))
+    assert max(difference.largest for difference in differences) < 1e-6
 
 
 @pytest.mark.parametrize(("opset", "batch_size"), [(11, 0), (13, 4)])

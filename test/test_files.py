@@ -39,6 +39,7 @@ def test_a_name_that_no_file_can_have_is_an_error_of_the_system(name):
         (b"#EXTM3U\n", "playlist"),
         (b"\xff\xd8\xff\xe0\0\x10JFIF", "JPEG"),
         (b"PK\x03\x04\0\0", "zip"),
+        (b'\x10\x4e\0\0\0\0\0\0{"__metadata__":{', "safetensors"),
         (b"Fran\xc3\xa7ais\r\n\tmore", "text"),
         ("ż".encode() * 400, "text"),
         (b"\0\0\0\x20ftypisom", ""),

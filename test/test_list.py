@@ -90,6 +90,7 @@ WRONG = {
         lambda name: "".join(filter(str.isalnum, name)).lower()
     ),
     "names sorted without their parentheses": sorted_labels(lambda name: re.sub("[()]", "", name)),
+    "numbers that begin with 1": {label: label + 1 for label in range(399)} | {399: -1},
     "class folders without 'abseiling'": {label: label - 1 for label in range(400)},
     "class folders without 'folding napkins'": {label: label - (label > 132) for label in range(400)},
     "class folders without 'air drumming', 'applauding', 'archery' and 2 more": {
@@ -175,7 +176,7 @@ def test_the_ledger_has_every_state(tmp_path, caplog):
         ("missing", "applying cream/missing____", *cream, f"{given} line 4"),
         ("empty", videos["empty"], *cream, ""),
         ("unreadable", videos["unreadable"], *cream, "No such file or directory, a broken link"),
-        ("twice", videos["twice"], *cream, "as applying_cream/twice______.mkv"),
+        ("twice", videos["twice"], *cream, "as applying_cream/twice______.mkv, by the id 'twice______'"),
         ("conflict", videos["conflict"], "", "", f"{given} line 8 'applying cream'; {other} line 2 'archery'"),
         ("unlisted", videos["unlisted"], "", "", "folder 'applying_cream'"),
         ("ignored", "*.txt", "", "", "1 file"),
@@ -212,6 +213,23 @@ def test_videos_numbered_in_each_class_are_different_videos(tmp_path):
     for number, annotations in enumerate(([], [given])):
         assert make_list(tmp_path / "val", tmp_path / f"{number}/test.csv", *annotations) == 0
         assert (tmp_path / f"{number}/test.csv").read_text() == expected
+
+
+def test_the_annotations_of_one_split_choose_among_the_folders_of_several(tmp_path):
+    for split, clips in (("train", CLIPS[:4]), ("val", CLIPS[4:8])):
+        LAYOUTS["mmaction2"].write(tmp_path / "all", clips)
+        (tmp_path / "all" / "val").rename(tmp_path / "all" / f"{split}_")
+    assert make_list(tmp_path / "all", tmp_path / "test.csv") == 2
+    assert make_list(tmp_path / "all", tmp_path / "test.csv", official_csv(tmp_path, CLIPS[4:8])) == 0
+    assert labels_of(tmp_path / "test.csv") == {clip.video_id: clip.label for clip in CLIPS[4:8]}
+
+
+@pytest.mark.parametrize("folder", ["training dog", "training_dog", "trainspotting", "testifying", "valley"])
+def test_the_name_of_a_class_is_no_split(folder, tmp_path):
+    for path in (f"val/{folder}/a.mp4", "val/yoga/b.mp4"):
+        (tmp_path / path).parent.mkdir(parents=True)
+        (tmp_path / path).write_bytes(b"x")
+    assert make_list(tmp_path, tmp_path / "test.csv") == int(folder in ("trainspotting", "valley"))
 
 
 def test_a_list_without_labels_has_those_of_the_folders_or_none(tmp_path, caplog):
@@ -357,6 +375,19 @@ def test_a_subset_is_written_with_what_it_decides(tmp_path, caplog):
             "no video in zero can be listed, such as zumba/___________.mp4 (empty); correct the files",
         ),
         (
+            ["--videos", "both"],
+            "both holds the folders of several splits: kinetics_train, val_256; give that of one as --videos",
+        ),
+        (
+            ["--videos", "zero/zumba", "--replacements", "zero"],
+            "--replacements zero contains --videos zero/zumba; give a folder of replacements alone",
+        ),
+        (["--videos", "zero", "--replacements", "zero"], "--replacements zero contains --videos zero"),
+        (["--videos", "flat", "--output", ""], "--output '' names no file; give the list to write"),
+        (["--videos", "flat", "--output", "/"], "--output '/' names no file; give the list to write, such as /test"),
+        (["--videos", ""], "'' cannot be read: No such file or directory; give a folder of videos"),
+        (["--from", "two.csv", "--subset", "1"], "the list of --from has paths twice: a.mp4; remove the further lines"),
+        (
             ["--videos", "flat", "MODEL.NUM_CLASSES", "7"],
             "the names of the classes are not known; set DATA.CLASS_NAMES",
         ),
@@ -374,13 +405,16 @@ def test_a_subset_is_written_with_what_it_decides(tmp_path, caplog):
 )
 def test_wrong_use_is_one_error_and_writes_nothing(given, problem, tmp_path, monkeypatch, caplog):
     monkeypatch.chdir(tmp_path)
-    for folder in ("empty", "flat", "zero/zumba"):
+    for folder in ("empty", "flat", "zero/zumba", "both/kinetics_train/zumba", "both/val_256/zumba"):
         Path(folder).mkdir(parents=True)
+        if folder.startswith("both"):
+            Path(folder, f"{folder[5:8]:_<11}.mp4").write_bytes(b"x")
     Path("flat/___________.mp4").write_bytes(b"x")
     Path("zero/zumba/___________.mp4").touch()
     Path("other.csv").write_text("label,youtube_id,time_start,time_end,split\nabseiling,-_-_-_-_-_-,1,11,val\n")
     Path("list.csv").write_text("a.mp4 3\n")
-    assert x3d_list.main([*given, "--output", "out/test.csv"]) == 2
+    Path("two.csv").write_text("a.mp4 3\na.mp4 4\n")
+    assert x3d_list.main(["--output", "out/test.csv", *given]) == 2
     [error] = [record.getMessage() for record in caplog.records if record.levelname == "ERROR"]
     assert error.startswith(problem)
     assert not Path("out").exists()

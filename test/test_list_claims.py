@@ -39,7 +39,8 @@ def test_no_claim_follows_from_no_label_or_another_folder():
             "given line 3: 'pushing cart' is no class of five.txt, as 'p",
         ),
         (Annotation("a", "", "line 3", name="xyz"), r"is no class of five.txt \(1 such row of 2\); correct the name"),
-        (Annotation("a", "", "line 3", index=5), r"given line 3: label 5 is outside -1\.\.4; set MODEL.NUM_CLASSES"),
+        (Annotation("a", "", "line 3", index=6), r"given line 3: label 6 is outside -1\.\.4; set MODEL.NUM_CLASSES"),
+        (Annotation("a", "", "line 3", index=5), r"label 5 is outside -1\.\.4; its labels seem to begin with 1"),
         (Annotation("a", "", "line 3", index=-2), "label -2 is outside"),
     ],
 )

@@ -63,9 +63,16 @@ def test_a_list_of_another_origin_or_an_edited_one_stays(tmp_path):
 def test_a_file_with_the_name_of_the_ledger_stays(content, tmp_path):
     path = tmp_path / "test.csv"
     ledger_path(path).write_bytes(content)
-    with pytest.raises(InputError, match=r"test\.ledger\.csv is no ledger of a list and would be replaced; move it"):
+    with pytest.raises(InputError, match=r"test\.ledger\.csv is no ledger of test\.csv and would be replaced; move it"):
         write_list(path, NEW, [], "two")
     assert (ledger_path(path).read_bytes(), path.exists()) == (content, False)
+
+
+def test_the_ledger_of_another_list_stays(tmp_path):
+    write_list(tmp_path / "val.csv", OLD, [], "one")
+    with pytest.raises(InputError, match=r"val\.ledger\.csv is no ledger of val\.txt and would be replaced"):
+        write_list(tmp_path / "val.txt", NEW, [], "two")
+    write_list(tmp_path / "val.csv", NEW, [], "three")
 
 
 def test_what_cannot_be_replaced_or_written_is_an_error(tmp_path):

@@ -29,7 +29,7 @@ NEW, BROKEN = VideoFile("../new/a.mp4", ""), VideoFile("../new/a.avi", "", "unre
     [
         ([], [], [("missing", "z/a.mp4", "given line 1")]),
         ([GOOD], [], [("found", "a.mkv", "")]),
-        ([GOOD, TWIN], [], [("found", "a.mkv", ""), ("twice", "b/a.mp4", "as a.mkv")]),
+        ([GOOD, TWIN], [], [("found", "a.mkv", ""), ("twice", "b/a.mp4", "as a.mkv, by the id 'a'")]),
         ([EMPTY, GOOD], [], [("empty", "c/a.mp4", ""), ("found", "a.mkv", "")]),
         ([EMPTY], [], [("empty", "c/a.mp4", "")]),
         ([EMPTY, TWIN], [NEW], [("replaced", "../new/a.mp4", "instead of c/a.mp4")]),

@@ -20,6 +20,7 @@ from test.local_runner import LocalRunner
 from test.videos import concatenate, rotate, write_video
 from x3d.config.loading import load_cfg
 from x3d.dataset.input_videos import find_input_videos
+from x3d.errors import RunError
 from x3d.pipeline.postprocess import ScoringSettings, read_table
 from x3d.pipeline.predict import PredictSettings, predict, predict_each
 from x3d.video.reader import VideoReader
@@ -161,6 +162,42 @@ def test_a_model_that_returns_logits_stops_the_run_with_the_key(data, small_onnx
     with_softmax = capsys.readouterr().out
     assert script(small_onnx, video) == 0
     assert capsys.readouterr().out.splitlines()[1][:10] == with_softmax.splitlines()[1][:10]
+
+
+@pytest.mark.parametrize(("factor", "is_uniform"), [(0.0, True), (1.0, False)])
+def test_a_model_that_ignores_its_input_is_noticed(factor, is_uniform, data, small_onnx, tmp_path, local, caplog):
+    model = onnx.load(small_onnx)
+    [last] = [node for node in model.graph.node if node.op_type == "Softmax"]
+    values = np.arange(9, dtype=np.float32) * np.float32(factor)
+    model.graph.initializer.append(onnx.numpy_helper.from_array(values, "values"))
+    model.graph.initializer.append(onnx.numpy_helper.from_array(np.zeros(1, np.float32), "nothing"))
+    place = list(model.graph.node).index(last)
+    model.graph.node.insert(place, onnx.helper.make_node("Mul", [last.input[0], "nothing"], ["zeros"]))
+    model.graph.node.insert(place + 1, onnx.helper.make_node("Add", ["zeros", "values"], ["alike"]))
+    last.input[0] = "alike"
+    del model.metadata_props[:]
+    onnx.save(model, tmp_path / "x.onnx")
+    assert script(tmp_path / "x.onnx", data.val) == 0
+    assert "all 4 videos have exactly the same scores: unless they are copies, the model ignores" in caplog.text
+    assert ("all classes have the same score" in caplog.text) == is_uniform
+    caplog.clear()
+    assert script(small_onnx, data.val) == 0
+    assert "the model ignores" not in caplog.text
+
+
+def test_the_output_is_written_where_stdout_ends(data, small_onnx, tmp_path, local, monkeypatch, caplog):
+    """As behind `| head`: what was computed for hours is not lost."""
+
+    def fail(text: str) -> None:
+        raise RunError("the result cannot be printed to stdout: Broken pipe")
+
+    monkeypatch.setattr("x3d.console.print_result", fail)
+    output = tmp_path / "out.json"
+    assert script(small_onnx, data.val, "--output", str(output)) == 1
+    assert caplog.text.count("Broken pipe; ") == 1
+    assert len(json.loads(output.read_text())["videos"]) == 4
+    assert local.seen == [[0, 1, 2, 3]]
+    assert script(small_onnx, data.val) == 1
 
 
 @pytest.mark.parametrize(

@@ -23,6 +23,7 @@ from demo.synthetic import synthetic_state
 from test.helpers import ROOT
 from test.in_process import Ran, run_script
 from test.local_runner import LocalRunner
+from test.made_up_annotations import write_annotations
 from test.videos import B_FRAMES, remux, write_video
 from x3d.dataset.annotations import Video
 from x3d.errors import EngineError, RunError, VideoError
@@ -100,6 +101,10 @@ def export(checkpoint: str, model: str) -> Ran:
     return run_script("x3d_pth2onnx", [*CFG, *keys])
 
 
+def predict(model: str, videos: str, *more: str) -> Ran:
+    return run_script("x3d_predict", [*CFG, "--model", model, "--input", videos, *more])
+
+
 def verify() -> Ran:
     return run_script("x3d_verify", [*CFG, *DATA])
 
@@ -112,6 +117,7 @@ def build(folder: Path) -> None:
         _write_cfg()
         _write_videos()
         _write_models()
+        write_annotations(NUM_CLASSES)
         _run(preprocess("prep"), preprocess("prep_bin", "X3D_PREPROCESS.FORMAT", "bin"))
         for name, outfmt in RESULTS.items():
             _run(infer("small.onnx", "prep", name, outfmt))
@@ -239,5 +245,5 @@ def probabilities(path: Path) -> np.ndarray | None:
 
 def use_inline_runner(monkeypatch: pytest.MonkeyPatch) -> None:
     """Run the videos of every script in this process."""
-    for module in ("preprocess", "evaluate", "verify"):
+    for module in ("preprocess", "evaluate", "verify", "predict"):
         InlineRunner().use_in(module, monkeypatch)

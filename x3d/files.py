@@ -18,6 +18,8 @@ _SIGNATURES = (
     (b"\x1f\x8b", "a gzip archive"),
     (b"\x93NUMPY", "a .npy array"),
 )
+_SAFETENSORS = re.compile(rb'.{4}\0{4}\{\s*"', re.DOTALL)
+"""The length of its JSON, which begins after 8 bytes."""
 _HTML = re.compile(rb"\s*<(!doctype html|html|\?xml|head|body)", re.IGNORECASE)
 _CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 
@@ -66,6 +68,8 @@ def describe_content(head: bytes) -> str:
             return name
     if _HTML.match(head):
         return "an HTML or XML page"
+    if _SAFETENSORS.match(head):
+        return "a safetensors file; write what safetensors.torch.load_file reads with torch.save"
     return "text" if _is_text(head) else ""
 
 

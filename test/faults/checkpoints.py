@@ -84,6 +84,13 @@ FAULTS = (
     _fault(
         "an argparse object", _saved(lambda state: {"model_state": state, "args": argparse.Namespace(a=1)}), "Namespace"
     ),
+    _fault("negative variances", _each(lambda value: -value.abs()), "variances below 0"),
+    _fault("safetensors", write("small.pyth", b'\x40\0\0\0\0\0\0\0{"x":{"dtype":"F32"'), "safetensors file; write"),
+    _fault(
+        "Lightning's, with a loss",
+        _saved(lambda s: {"state_dict": {f"model.{k}": v for k, v in s.items()} | {"loss.weight": torch.ones(1)}}),
+        r"start with 'model\.', beside others such as loss\.weight",
+    ),
     _fault("an entry too few", _saved(lambda state: {"model_state": dict(list(state.items())[1:])}), "missing"),
     _fault("an entry too many", _saved(lambda s: {"model_state": s | {"x": torch.zeros(1)}}), "unexpected"),
     _fault(

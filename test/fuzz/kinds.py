@@ -23,6 +23,10 @@ def never(target: Path) -> bool:
     return False
 
 
+def always(target: Path) -> bool:
+    return True
+
+
 @dataclass(frozen=True)
 class Kind:
     """A kind of input.
@@ -115,6 +119,14 @@ KINDS: dict[str, Kind] = {
         [*text_edits.TEXT, *BYTES],
         names=r"manifest\.json|list",
         note="a list that changes after views, results and rows were made",
+    ),
+    "annotation_files": Kind(
+        ["cfg.yaml", "given"],
+        ["given/a.csv", "given/a.json", "given/a.txt"],
+        routes.listed,
+        [*text_edits.TEXT, *text_edits.JSON, *BYTES],
+        is_undetectable=always,
+        note="of x3d_list.py: another id, label or split in a file is another annotation of the same format",
     ),
     "yaml": Kind(
         ["cfg.yaml", "data", "prep", "res", "res_summary.json", "eval", "small.onnx", "small.pyth"],

@@ -14,6 +14,7 @@ import xxhash
 from test import world
 from test.fuzz.oracle import ContradictionError, Product, completed
 from test.in_process import Ran
+from test.made_up_annotations import make_list
 from x3d.pipeline import postprocess
 
 Made = tuple[Product, str]
@@ -111,6 +112,14 @@ def _by_name(product: Product) -> Product:
 
 def _entries(folder: str) -> list[dict[str, Any]]:
     return list(json.loads(Path(folder, "manifest.json").read_text())["videos"].values())
+
+
+def listed(target: str) -> Made:
+    """Make a list from an annotation file."""
+    shutil.rmtree("listed", ignore_errors=True)
+    ran = make_list("given/videos", target, "given/names.txt", "listed/test.csv")
+    logged = completed(ran, statuses=(0, 1))
+    return {"list": xxhash.xxh3_64_hexdigest(Path("listed/test.csv").read_bytes())}, logged
 
 
 def annotations(target: str) -> Made:

@@ -10,10 +10,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from x3d.dataset.annotation_json import Record, read_official_json, read_video_json
+from x3d.dataset.annotation_json import Record, names_label, read_official_json, read_video_json
 from x3d.dataset.bad_rows import read_lines, show_row
 from x3d.dataset.video_files import is_video, video_id
-from x3d.errors import InputError, counted
+from x3d.errors import InputError, counted, one_line, shorten_list
+from x3d.files import printable
 
 VALIDATION = frozenset({"val", "validate", "validation"})
 
@@ -52,13 +53,11 @@ class AnnotationFile:
 
     Attributes:
         form: its format.
-        num_left_out: rows of other splits than the validation set.
     """
 
     path: str
     form: str
     rows: Sequence[Annotation]
-    num_left_out: int = 0
 
 
 def read_annotations(path: str) -> AnnotationFile:
@@ -77,28 +76,36 @@ def read_annotations(path: str) -> AnnotationFile:
         form, records = "official json", read_official_json(path, "\n".join(lines))
     elif head.startswith("["):
         form, records = "json of paths and labels", read_video_json(path, "\n".join(lines))
-    elif "youtube_id" in _header(head):
-        form, records = "official csv", list(_read_csv(path, lines))
+    elif delimiter := next((found for found in ",;\t" if "youtube_id" in _header(head, found)), ""):
+        form, records = "official csv", list(_read_csv(path, lines, delimiter))
     else:
         return _read_rows(path, lines)
     by_id = form.startswith("official")
+    if not records:
+        raise InputError(f"{path} has no rows or entries; download it again, or give another file")
     chosen = _select_split(records)
-    rows = [_from_record(path, record, by_id) for record in chosen]
-    return AnnotationFile(path, form, rows, len(records) - len(chosen))
+    if len(chosen) < len(records):
+        others = sorted({repr(record.split) for record in records} - {repr(record.split) for record in chosen})
+        left_out = counted(len(records) - len(chosen), "row")
+        form += f" without {left_out} of other splits ({shorten_list(others)})"
+    return AnnotationFile(path, form, [_from_record(path, record, by_id) for record in chosen])
 
 
-def _header(line: str) -> list[str]:
-    return [cell.strip().lower() for cell in next(csv.reader([line]), [])]
+def _header(line: str, delimiter: str) -> list[str]:
+    return [cell.strip().lower() for cell in next(csv.reader([line], delimiter=delimiter), [])]
 
 
-def _read_csv(path: str, lines: Sequence[str]) -> Iterator[Record]:
-    """Read the official csv, whose columns stand in any order; one without labels has no column `label`."""
-    reader = csv.reader(f"{line}\n" for line in lines)
+def _read_csv(path: str, lines: Sequence[str], delimiter: str) -> Iterator[Record]:
+    """Read the official csv, whose columns stand in any order; one without labels has no column `label`.
+
+    Spreadsheets of some languages save it with semicolons or tabs.
+    """
+    reader = csv.reader((f"{line}\n" for line in lines), delimiter=delimiter)
     columns: list[str] = []
     try:
         for cells in reader:
             if not columns:
-                columns = [cell.strip().lower() for cell in cells] if any(map(str.strip, cells)) else []
+                columns = _check_columns(path, cells) if any(map(str.strip, cells)) else []
             elif any(map(str.strip, cells)):
                 place = f"line {reader.line_num}"
                 if len(cells) != len(columns):
@@ -108,6 +115,18 @@ def _read_csv(path: str, lines: Sequence[str]) -> Iterator[Record]:
                 yield Record(row["youtube_id"], place, row.get("label") or None, row.get("split", ""))
     except csv.Error as error:
         raise InputError(f"{path} line {reader.line_num}: {error}; download it again") from error
+
+
+def _check_columns(path: str, cells: Sequence[str]) -> list[str]:
+    """Return the names of the columns; each has its own, and that of the classes is `label`."""
+    columns = [cell.strip().lower() for cell in cells]
+    text = f"{path} has the columns {one_line(printable(', '.join(columns)))}"
+    if "label" not in columns and names_label(columns):
+        raise InputError(f"{text}; name that of the classes `label`")
+    repeated = [name for name in ("label", "youtube_id", "split") if columns.count(name) > 1]
+    if repeated:
+        raise InputError(f"{text}; remove the further {repeated[0]!r}")
+    return columns
 
 
 def _select_split(records: Sequence[Record]) -> Sequence[Record]:

@@ -5,7 +5,7 @@ Kinetics-400's labels are positions in the names sorted by code point, which is 
 
 import functools
 import hashlib
-import re
+import unicodedata
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -70,8 +70,15 @@ class ClassNames:
 
 
 def normalise(name: str) -> str:
-    """Reduce the name of a class to what all spellings have in common: a-z and 0-9, in lower case."""
-    return re.sub("[^a-z0-9]", "", name.lower())
+    """Reduce the name of a class to what all spellings have in common: letters and digits, in lower case.
+
+    Letters of any language: of `A 舞` and `A 泳`, a-z alone would be the same. macOS stores them decomposed.
+    """
+    return "".join(
+        character
+        for character in unicodedata.normalize("NFKC", name).casefold()
+        if unicodedata.category(character)[0] in "LMN"
+    )
 
 
 def read_names(path: str, num_classes: int, option: str = "DATA.CLASS_NAMES") -> list[str]:

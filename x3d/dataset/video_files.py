@@ -134,7 +134,9 @@ def _read_folder(path: str) -> tuple[Folder, Sequence["os.DirEntry[str]"]]:
             return _identify(os.stat(path)), list(entries)
     except (OSError, ValueError) as error:
         cause = error.strerror if isinstance(error, OSError) else str(error)
-        raise InputError(f"{path} cannot be read: {cause}; give a folder of videos that you can read") from error
+        raise InputError(
+            f"{path or repr(path)} cannot be read: {cause}; give a folder of videos that you can read"
+        ) from error
 
 
 def _identify(status: os.stat_result) -> Folder:

@@ -150,13 +150,13 @@ def state_problems(
     others = [
         f"{problem[0]}: {shown(name)} {problem[1]}"
         for name in expected
-        if name in state and (problem := _entry_problem(expected[name], state[name]))
+        if name in state and (problem := _entry_problem(name, expected[name], state[name]))
     ]
     mixed = [text for texts in itertools.zip_longest(others, missing, unexpected) for text in texts if text]
     return sorted(mixed[:MAX_LISTED_PROBLEMS]) + mixed[MAX_LISTED_PROBLEMS:]
 
 
-def _entry_problem(expected: torch.Tensor, found: Any) -> tuple[str, str] | None:
+def _entry_problem(name: str, expected: torch.Tensor, found: Any) -> tuple[str, str] | None:
     """Describe what keeps a value from being an entry of the network: the kind of problem and the detail."""
     if not _is_plain(found):
         return "unusable", f"is {_described(found)}, the network needs a plain tensor of {_dtype(expected)}"
@@ -166,6 +166,8 @@ def _entry_problem(expected: torch.Tensor, found: Any) -> tuple[str, str] | None
         return "unusable", f"is {_dtype(found)}, the network needs {_dtype(expected)}"
     if found.is_floating_point() and not bool(torch.isfinite(found.float()).all()):
         return "unusable", "holds NaN or infinite values; the training diverged or the file is damaged"
+    if name.endswith(".running_var") and bool((found < 0).any()):
+        return "unusable", "holds variances below 0; the file is damaged"
     return None
 
 
@@ -195,8 +197,12 @@ def _dtype(tensor: torch.Tensor) -> str:
 def _cause(own: Iterable[str], expected: Mapping[str, torch.Tensor], checkpoint: Checkpoint) -> str:
     """Name the prefix of the entries, the layout, network or depths that they are of, empty if none is known."""
     found, layout = checkpoint.weights.state, checkpoint.layout
+    if nested := [name for name, value in found.items() if isinstance(value, Mapping)]:
+        return f": {checkpoint.weights} holds {shorten_list(nested)}, not tensors; save that alone as model_state"
     if prefix := _prefix(own, found):
-        return f": its names start with {prefix!r}; save the state_dict of the network within"
+        others = [name for name in found if not name.startswith(prefix)]
+        beside = f", beside others such as {others[0]}" if others else ""
+        return f": its names start with {prefix!r}{beside}; save the state_dict of the network within"
     for pattern, writer in _OTHER_NETWORKS.items():
         if any(re.match(pattern, name) for name in found):
             return f": its names are those of {writer}; give a checkpoint of X3D"

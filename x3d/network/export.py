@@ -63,6 +63,7 @@ def export_onnx(model: nn.Module, view_shape: tuple[int, ...], opset: int, batch
         InputError: it is not valid ONNX, or holds operator types ATC is not known to take.
     """
     exported = _trace(model, view_shape, opset, batch_size)
+    _remove_identities(exported.graph)
     onnx.checker.check_model(exported, full_check=True)
     others = sorted({node.op_type for node in exported.graph.node} - ATC_OPERATORS)
     if others:
@@ -95,6 +96,22 @@ def _trace(model: nn.Module, view_shape: tuple[int, ...], opset: int, batch_size
             dynamo=False,
         )
     return onnx.load_model_from_string(content.getvalue())
+
+
+def _remove_identities(graph: onnx.GraphProto) -> None:
+    """Give what uses an Identity its input; torch inserts one for each tensor that is equal to another.
+
+    Those of a network whose training has not begun are, and biases of zero.
+    """
+    sources = {node.output[0]: node.input[0] for node in graph.node if node.op_type == "Identity"}
+    for node in graph.node:
+        for number, name in enumerate(node.input):
+            while name in sources:
+                name = sources[name]
+            node.input[number] = name
+    kept = [node for node in graph.node if node.op_type != "Identity"]
+    del graph.node[:]
+    graph.node.extend(kept)
 
 
 def check_parity(

@@ -81,7 +81,9 @@ def _check_names(file: AnnotationFile, names: ClassNames) -> None:
     for row in file.rows:
         if row.index is not None and not -1 <= row.index < len(spelled):
             limits = f"-1..{len(spelled) - 1}"
-            raise InputError(f"{file.path} {row.place}: label {row.index} is outside {limits}; set MODEL.NUM_CLASSES")
+            from_one = row.index == len(spelled) and all(row.index != 0 for row in file.rows)
+            remedy = "its labels seem to begin with 1: subtract 1 from each" if from_one else "set MODEL.NUM_CLASSES"
+            raise InputError(f"{file.path} {row.place}: label {row.index} is outside {limits}; {remedy}")
     unknown = [row for row in file.rows if row.name is not None and names.find(row.name) is None]
     if unknown:
         first = unknown[0].name or ""
@@ -140,7 +142,7 @@ def find_order(labels: Sequence[int], listed: Sequence[int], names: Sequence[str
     absent = [name for label, name in enumerate(names) if label not in set(present.tolist())]
     ranks = np.full(len(names), -1)
     ranks[present] = np.arange(len(present))
-    orders = dict(known_orders(names))
+    orders = {"numbers that begin with 1": np.arange(len(names)) + 1} | dict(known_orders(names))
     if absent:
         orders = {f"class folders without {shorten_list([repr(name) for name in absent])}": ranks} | orders
     true, found = np.array(labels), np.array(listed)

@@ -100,7 +100,7 @@ def _choose(replacements: Sequence[VideoFile], videos: Sequence[VideoFile]) -> I
         if file.reason:
             yield State(file.reason), file, file.detail
         elif file is not usable[0]:
-            yield State.TWICE, file, f"as {usable[0].path}"
+            yield State.TWICE, file, f"as {usable[0].path}, by the id {video_id(file.path)!r}"
         elif replacing:
             yield State.REPLACED, file, "instead of " + videos[0].path if videos else ""
         else:

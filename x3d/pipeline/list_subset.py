@@ -2,12 +2,12 @@
 
 import hashlib
 from bisect import bisect_left
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 
 from x3d.dataset.annotations import Video
 from x3d.dataset.video_files import video_id
-from x3d.errors import InputError, counted
+from x3d.errors import InputError, counted, shorten_list
 from x3d.scoring.intervals import wilson_interval
 from x3d.scoring.noninferiority import Verdict, judge, smallest_passing
 
@@ -25,8 +25,11 @@ def choose_subset(videos: Sequence[Video], num_videos: int, seed: int) -> list[V
     a smaller subset is part of a larger one.
 
     Raises:
-        InputError: fewer videos have a label.
+        InputError: fewer videos have a label, or a path is listed twice.
     """
+    repeated = [path for path, number in Counter(video.listed for video in videos).items() if number > 1]
+    if repeated:
+        raise InputError(f"the list of --from has paths twice: {shorten_list(repeated)}; remove the further lines")
     by_class: defaultdict[int, list[Video]] = defaultdict(list)
     for video in videos:
         if video.label >= 0:

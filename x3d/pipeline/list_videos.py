@@ -5,8 +5,10 @@ name in the order of the classes, never a rank among folders, so that a class wi
 """
 
 import os
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from pathlib import PurePosixPath
 
 from x3d.dataset.annotation_files import AnnotationFile, read_annotations
 from x3d.dataset.class_names import ClassNames
@@ -15,6 +17,9 @@ from x3d.errors import InputError, counted
 from x3d.pipeline.list_claims import check_indices, collect_claims
 from x3d.pipeline.list_join import USED, find_unlisted, group_by_id, join, list_ids, rows_of
 from x3d.storage.list_file import LedgerRow, State
+
+_SPLIT = re.compile(r"(?<![a-z])(train|val|test)(ing|id|idate|idation)?(?![a-z])", re.IGNORECASE)
+"""In the name of the folder of a split, such as `val_256`, `validate` or `kinetics_train`."""
 
 
 @dataclass(frozen=True)
@@ -60,6 +65,7 @@ def list_videos(sources: ListSources, names: ClassNames) -> VideoList:
     """
     if names.names is None:
         raise InputError("the names of the classes are not known; set DATA.CLASS_NAMES to a file with a name per line")
+    _check_apart(sources)
     files = [read_annotations(path) for path in sources.annotations]
     replacements = find_videos(sources.replacements) if sources.replacements else FoundFiles((), {})
     found = find_videos(sources.videos, sources.replacements)
@@ -67,6 +73,8 @@ def list_videos(sources: ListSources, names: ClassNames) -> VideoList:
         raise InputError(f"{sources.videos} holds no video files; give the folder of the videos as --videos")
     identify = distinguish(video.path for video in found.videos)
     files = [_identify(file, identify) for file in files]
+    if not files:
+        _check_one_split(found.videos, sources.videos, names)
     claims = collect_claims(files, (*found.videos, *replacements.videos), names, identify)
     unconfirmed = check_indices(claims, names)
     listed, ledger = list_ids(files, claims)
@@ -84,6 +92,36 @@ def _identify(file: AnnotationFile, identify: Callable[[str], str]) -> Annotatio
     """Identify the videos of an annotation file by their paths, as the files are."""
     rows = [replace(row, video_id=identify(row.listed)) if "/" in row.listed else row for row in file.rows]
     return replace(file, rows=rows)
+
+
+def _check_apart(sources: ListSources) -> None:
+    """Check that the replacements are no folder with the videos in it, each of which would replace itself.
+
+    Raises:
+        InputError: they are.
+    """
+    videos, replacements = os.path.realpath(sources.videos), os.path.realpath(sources.replacements or os.devnull)
+    if os.path.commonpath([videos, replacements]) == replacements:
+        raise InputError(
+            f"--replacements {sources.replacements} contains --videos {sources.videos}; give a folder of replacements "
+            "alone"
+        )
+
+
+def _check_one_split(videos: Sequence[VideoFile], root: str, names: ClassNames) -> None:
+    """Check that videos to list by folders are not of the training and the validation set alike.
+
+    Raises:
+        InputError: they are.
+    """
+    folders = {folder for video in videos for folder in PurePosixPath(video.path).parts[:-1]}
+    splits = {folder: _SPLIT.search(folder) for folder in folders if names.find(folder) is None}
+    found = {match[1].lower(): folder for folder, match in sorted(splits.items()) if match}
+    if len(found) > 1:
+        raise InputError(
+            f"{root} holds the folders of several splits: {', '.join(found.values())}; give that of one as --videos, "
+            "or the annotations of one as --annotations"
+        )
 
 
 def _relocate(replacements: FoundFiles, sources: ListSources) -> list[VideoFile]:

@@ -103,6 +103,19 @@ def predict_each(settings: PredictSettings) -> Iterator[Prediction]:
             yield _prediction(outcome)
 
 
+def describe_alike(predictions: Sequence[Prediction]) -> str:
+    """Describe what suggests that the model ignores its input: equal scores of several videos; empty if they differ."""
+    scored = [prediction for prediction in predictions if prediction.segments]
+    scores = {
+        tuple((found.label, found.probability) for found in segment.classes)
+        for prediction in scored
+        for segment in prediction.segments
+    }
+    if len(scored) < 2 or len(scores) > 1:
+        return ""
+    return f"all {len(scored)} videos have exactly the same scores: unless they are copies, the model ignores its input"
+
+
 def _fit_to_videos(runner: RunnerSettings, device: str, videos: Sequence[Video]) -> RunnerSettings:
     """Start no more workers than videos, so that each has more cores; and give long videos more time."""
     num_workers = min(count_workers(runner, device), len(videos))

@@ -18,6 +18,8 @@ from x3d.video.reader import VideoReader
 from x3d.video.windows import SlidingClips, Timeline, cut_steps
 
 MIN_FPS = 10
+UNIFORM = 1.001
+"""Times the probability of each class if all have the same, with room for rounding."""
 LONG_SECONDS = 30
 """Of a video that may show more than one thing."""
 
@@ -103,7 +105,10 @@ class VideoPredictor:
                 views = self.scorer.view_probabilities(reader, engine, self.scorer.sampling)
                 best = best_classes(aggregate_views(views, self.scorer.ensemble_method)[None], self.num_best)[0]
                 segments = [self._segment(0.0, timeline.seconds, views, best.tolist())]
-            return Prediction(video.path, segments, self._warnings(reader, timeline))
+            warnings = self._warnings(reader, timeline)
+            if max(segment.best.probability for segment in segments) * engine.num_classes < UNIFORM:
+                warnings.append("all classes have the same score: the model ignores its input, or is not trained")
+            return Prediction(video.path, segments, warnings)
 
     def _slide(self, reader: VideoReader, engine: Engine, timeline: Timeline) -> Iterator[Segment]:
         """Find the best class in the window of each step, and merge neighbouring steps with one class."""

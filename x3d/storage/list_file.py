@@ -88,9 +88,11 @@ def check_replaceable(path: Path, data: bytes) -> None:
         InputError: it would be; or what has the name of the ledger is another file.
     """
     ledger = ledger_path(path)
-    recorded = _read_digest(ledger)
+    recorded = _read_digest(ledger, path.name)
     if os.path.lexists(ledger) and recorded is None:
-        raise InputError(f"{ledger} is no ledger of a list and would be replaced; move it, or give another --output")
+        raise InputError(
+            f"{ledger} is no ledger of {path.name} and would be replaced; move it, or give another --output"
+        )
     if not os.path.lexists(path):
         return
     try:
@@ -103,14 +105,15 @@ def check_replaceable(path: Path, data: bytes) -> None:
         )
 
 
-def _read_digest(ledger: Path) -> str | None:
-    """Read the checksum of the list that a ledger goes with, None if it is no ledger."""
+def _read_digest(ledger: Path, name: str) -> str | None:
+    """Read the checksum of the list that a ledger goes with, None if it is no ledger or that of another list."""
     try:
         rows = csv.reader(io.StringIO(read_regular(ledger).decode()))
         header, head = next(rows), next(rows)
     except (OSError, ValueError, csv.Error, StopIteration):
         return None
-    return head[-1].split(" ")[0] if tuple(header) == COLUMNS and head else None
+    is_of_list = tuple(header) == COLUMNS and head[1:2] == [path_cell(name)]
+    return head[-1].split(" ")[0] if is_of_list else None
 
 
 def _digest(data: bytes) -> str:
