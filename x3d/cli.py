@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from x3d import __version__
 from x3d.config.loading import CONFIGS
+from x3d.config.options import check_options
 from x3d.config.tables import keys_help
 from x3d.console import print_result, setup_logging, write_log
 from x3d.dataset.naming import MAX_SHARDS
@@ -42,7 +43,10 @@ def build_parser(description: str | None, with_shards: bool, reads: Sequence[str
         description=description, epilog=keys_help(reads), formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument(
-        "--cfg", metavar="FILE", default=str(DEFAULT_CFG), help="yaml file (default: configs/X3D_S.yaml)"
+        "--cfg",
+        metavar="FILE",
+        default=str(DEFAULT_CFG),
+        help="yaml file, or the name of one in configs/ (default: X3D_S)",
     )
     if with_shards:
         parser.add_argument("--shard_id", type=int, default=0, help="this shard's number, from 0 (default: 0)")
@@ -92,11 +96,12 @@ def script_main(
     parser = build_parser(description, with_shards, reads)
     if add_options:
         add_options(parser)
+    check_options(parser, argv, reads)
     args = parser.parse_intermixed_args(argv)
     if with_shards and not 0 <= args.shard_id < args.num_shards <= MAX_SHARDS:
         return fail(
-            f"--shard_id {args.shard_id} --num_shards {args.num_shards}: shards are numbered from 0 to one less, and "
-            f"there are at most {MAX_SHARDS}"
+            f"--shard_id {args.shard_id} --num_shards {args.num_shards}: shards are numbered from 0 to one less than "
+            f"--num_shards, of which there are at most {MAX_SHARDS}; give both"
         )
 
     def configured() -> int:
