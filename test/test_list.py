@@ -182,7 +182,8 @@ def test_the_ledger_has_every_state(tmp_path, caplog):
     ]
     errors = [record.getMessage().split("\n")[0] for record in caplog.records if record.levelname == "ERROR"]
     assert errors == ["missing: 1", "empty: 1", "unreadable: 1", "twice: 1", "conflict: 1"]
-    assert "videos listed: 7, no known copy of the validation set" in caplog.text
+    assert "videos named by the annotations: 7, no known copy of the validation set" in caplog.text
+    assert "videos written to the list: 3, no known copy of the validation set" in caplog.text
 
 
 def test_without_annotations_a_folder_that_is_no_class_is_reported(tmp_path, caplog):
@@ -269,7 +270,7 @@ def test_a_name_that_no_list_can_hold_is_an_error(name, tmp_path, caplog):
     assert not (tmp_path / "test.csv").exists()
 
 
-def test_another_data_set_has_its_own_names_and_separator(tmp_path):
+def test_another_data_set_has_its_own_names_and_separator(tmp_path, caplog):
     (tmp_path / "names.txt").write_text("wave\nbow (deep)\njump\n")
     for path in ("bow_deep/clip number one.mp4", "bow_deep/made_up_video_1.mp4", "wave/made_up_video_2.mp4"):
         (tmp_path / "val" / path).parent.mkdir(parents=True, exist_ok=True)
@@ -279,6 +280,12 @@ def test_another_data_set_has_its_own_names_and_separator(tmp_path):
     assert (tmp_path / "test.csv").read_text() == (
         "bow_deep/clip number one.mp4,1\nbow_deep/made_up_video_1.mp4,1\nwave/made_up_video_2.mp4,0\n"
     )
+    assert "videos in folders of classes: 3\n" in caplog.text
+    assert "copy of the validation set" not in caplog.text
+    assert "rows are sorted by path; set DATA.PATH_TO_DATA_DIR" in caplog.text
+    caplog.clear()
+    assert make_list(tmp_path / "val", tmp_path / "mine.csv", more=keys) == 0
+    assert "the scripts read a list named test.csv: rename it, and set DATA.PATH_TO_DATA_DIR" in caplog.text
 
 
 def test_a_list_of_another_origin_stays_and_one_of_ours_is_replaced(tmp_path, caplog):
@@ -346,7 +353,7 @@ def test_a_subset_is_written_with_what_it_decides(tmp_path, caplog):
             ["--from", "list.csv", "--subset", "1", "--annotations", "x"],
             "--annotations and --replacements go with --videos",
         ),
-        (["--from", "list.csv", "--subset", "2"], "--subset 2: the list has 1 labelled video; choose"),
+        (["--from", "list.csv", "--subset", "2"], "--subset 2: the list has 1 labelled video; choose 1 to 1"),
         (["--from", "out/test.csv", "--subset", "2"], "out/test.csv is the list to choose from; give another --output"),
         (["--from", "none.csv", "--subset", "2"], "none.csv does not exist; give the list to choose from as --from"),
         (["--from", "other.csv", "--subset", "2"], "other.csv has bad lines: 2 of 2"),
