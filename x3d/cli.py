@@ -21,6 +21,7 @@ from x3d.signals import end_on_stop_signals, restore_handlers
 if TYPE_CHECKING:
     from fvcore.common.config import CfgNode
 
+    from x3d.dataset.class_names import ClassNames
     from x3d.pipeline.summary import RunSummary
     from x3d.scoring import Accuracy
 
@@ -101,7 +102,7 @@ def script_main(
     if with_shards and not 0 <= args.shard_id < args.num_shards <= MAX_SHARDS:
         return fail(
             f"--shard_id {args.shard_id} --num_shards {args.num_shards}: shards are numbered from 0 to one less than "
-            f"--num_shards, of which there are at most {MAX_SHARDS}; give both"
+            f"their number, which is at most {MAX_SHARDS}; give both"
         )
 
     def configured() -> int:
@@ -177,6 +178,12 @@ def report_run(summary: "RunSummary") -> int:
         logger.error("%s not reached", counted(summary.num_not_reached, "video"))
     log_failures(summary.failed)
     return EXIT_DONE if summary.complete else EXIT_INCOMPLETE
+
+
+def report_names(names: "ClassNames") -> None:
+    """Log what to set if the classes have no names."""
+    if names.names is None:
+        logger.info("classes are named by their numbers; set DATA.CLASS_NAMES to a file with a name per line")
 
 
 def report_accuracy(accuracy: "Accuracy", folder: str) -> int:

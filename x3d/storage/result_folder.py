@@ -43,8 +43,9 @@ def find_results(folder: str) -> tuple[list[Result], list[str]]:
         InputError: the folder does not exist.
     """
     if not os.path.isdir(folder):
-        problem = f"{folder} is not a folder of results" if folder else "X3D_POSTPROCESS.OM_OUTPUT_PATH is empty"
-        raise InputError(f"{problem}; set X3D_POSTPROCESS.OM_OUTPUT_PATH to what ais_bench or x3d_infer.py wrote")
+        key = "X3D_POSTPROCESS.OM_OUTPUT_PATH"
+        problem = f"{folder} is not a folder of results; set {key}" if folder else f"{key} is empty; set it"
+        raise InputError(f"{problem} to what ais_bench or x3d_infer.py wrote")
     root = Path(folder)
     results, problems = [], []
     for entry in _entries(root):
