@@ -27,7 +27,16 @@ import logging
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from x3d.cli import EXIT_DONE, EXIT_INCOMPLETE, EXIT_UNDECIDED, add_comparison_options, fail, folder_name, script_main
+from x3d.cli import (
+    EXIT_DONE,
+    EXIT_INCOMPLETE,
+    EXIT_UNDECIDED,
+    add_comparison_options,
+    fail,
+    folder_name,
+    report_names,
+    script_main,
+)
 from x3d.config.keys import SCORING_KEYS
 from x3d.console import print_result
 from x3d.errors import InputError, ScoringError, format_problems
@@ -65,6 +74,7 @@ def run(cfg: "CfgNode", args: argparse.Namespace) -> int:
         except ScoringError as error:  # its status, 1, would look like FAIL
             raise InputError(str(error)) from error
         content = comparison_to_dict(comparison, names)
+        report_names(names)
         _log(content, describe_comparison(content))
         status = STATUS[content["decision"]["verdict"]] if content["decision"] else EXIT_DONE
         if output:

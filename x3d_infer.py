@@ -18,13 +18,17 @@ if __name__ == "__main__":  # Ctrl-C must not interrupt the imports with a trace
 
 import argparse
 import dataclasses
+import logging
 import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
 
 from x3d.cli import EXIT_DONE, EXIT_INCOMPLETE, fail, guarded
+from x3d.config.options import check_options
 from x3d.console import print_result
+
+logger = logging.getLogger(__name__)
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -37,7 +41,7 @@ def build_parser() -> argparse.ArgumentParser:
 
     add("--model", "-m", required=True, metavar="FILE", help="the .onnx to run, or OpenVINO's .xml")
     add("--input", "-i", metavar="DIR", help="folder of views, .npy or .bin; without it zeros are run")
-    add("--output", "-o", metavar="DIR", help="folder for the result folder")
+    add("--output", "-o", metavar="DIR", help="folder for the result folder; without it no results are written")
     add("--output_dirname", metavar="NAME", help="name of the result folder (default: date and time)")
     add("--outfmt", default="BIN", choices=["BIN", "NPY", "TXT"], help="format of the results (default: BIN)")
     add("--batchsize", type=int, metavar="N", help="views per batch (default: the model's, or 1)")
@@ -72,6 +76,8 @@ def run(args: argparse.Namespace) -> int:
     if args.output:
         check_result_name(args.output_dirname or "")
         folder = Path(args.output) / (args.output_dirname or time.strftime("%Y_%m_%d-%H_%M_%S"))
+    elif args.input:
+        logger.warning("without --output the views are run and no results are written")
     names = {field.name for field in dataclasses.fields(InferSettings)} - {"folder", "args"}
     summary = infer(InferSettings(folder=folder, args=sys.argv, **{name: getattr(args, name) for name in names}))
     print_result("\n".join(summary.lines(args.display_all_summary)))
@@ -79,5 +85,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    args = build_parser().parse_args(argv)
+    parser = build_parser()
+    check_options(parser, argv)
+    args = parser.parse_args(argv)
     return guarded(lambda: run(args))

@@ -2,7 +2,8 @@
 
 Videos, with annotations of any tool -> a row `path label` per video, sorted by path, and `<stem>.ledger.csv` beside it,
 with what happened to every video and file. Labels are positions in the fixed order of the class names. No video is
-opened. With --from and --subset, as many videos of each class as of the others are chosen from a list.
+opened. With --from and --subset, as many videos of each class as of the others are chosen from a list, and sorted by
+path too.
 
     python x3d_list.py --videos Kinetics-400/val --annotations validate.csv --output Kinetics-400/test.csv
     python x3d_list.py --from Kinetics-400/test.csv --subset 400 --output smoke/test.csv
@@ -103,15 +104,15 @@ def _make_list(cfg: "CfgNode", args: argparse.Namespace) -> int:
     write_list(output, data, made.ledger, origin)
     _log_list(made, names)
     keys = f"DATA.PATH_TO_DATA_DIR {shlex.quote(str(output.parent))} DATA.PATH_PREFIX {shlex.quote(args.videos)}"
-    named = "" if output.name == "test.csv" else ", named test.csv"
-    logger.info("%s and %s; the scripts read it%s with %s", output, ledger_path(output).name, named, keys)
+    renamed = "" if output.name == "test.csv" else "the scripts read a list named test.csv: rename it, and "
+    logger.info("%s and %s; rows are sorted by path; %sset %s", output, ledger_path(output).name, renamed, keys)
     return EXIT_INCOMPLETE if any(row.state.is_problem for row in made.ledger) else EXIT_DONE
 
 
 def _log_list(made: "VideoList", names: "ClassNames") -> None:
     """Log the counts of the ledger, with the first rows of what is wrong."""
     from x3d.dataset.annotations import UNLABELLED
-    from x3d.dataset.class_names import KINETICS400_SOURCE
+    from x3d.dataset.class_names import KINETICS
     from x3d.dataset.known_sets import describe_count
 
     for file in made.files:
@@ -132,9 +133,10 @@ def _log_list(made: "VideoList", names: "ClassNames") -> None:
     empty = [name for label, name in enumerate(names.names or ()) if label not in used]
     if empty:
         logger.warning("classes without a video: %d of %d: %s", len(empty), len(names.names or ()), shorten_list(empty))
-    for text, number in (("listed", made.num_listed), ("in the list", len(made.rows))):
-        known = f", {describe_count(number)}" if names.source == KINETICS400_SOURCE else ""
-        logger.info("videos %s: %d%s", text, number, known)
+    source = "named by the annotations" if made.files else "in folders of classes"
+    for text, number in ((source, made.num_listed), ("written to the list", len(made.rows))):
+        copy = f", {describe_count(number)}" if names.source == KINETICS else ""
+        logger.info("videos %s: %d%s", text, number, copy)
 
 
 def _make_subset(cfg: "CfgNode", args: argparse.Namespace) -> int:
@@ -151,7 +153,8 @@ def _make_subset(cfg: "CfgNode", args: argparse.Namespace) -> int:
     data = format_list([(video.listed, video.label) for video in chosen], separator, output)
     write_list(output, data, [], f"{counted(len(chosen), 'video')} of {args.source}, seed {args.seed}")
     num_classes = len({video.label for video in chosen})
-    logger.info("%s: %d of %s, classes: %d", output, len(chosen), counted(len(videos), "video"), num_classes)
+    texts = output, len(chosen), counted(len(videos), "video"), num_classes
+    logger.info("%s: %d of %s, classes: %d; rows are sorted by path", *texts)
     logger.info(describe_power(len(chosen)))
     return EXIT_DONE
 

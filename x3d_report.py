@@ -23,7 +23,15 @@ import logging
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from x3d.cli import EXIT_DONE, EXIT_INCOMPLETE, add_comparison_options, folder_name, log_accuracy, script_main
+from x3d.cli import (
+    EXIT_DONE,
+    EXIT_INCOMPLETE,
+    add_comparison_options,
+    folder_name,
+    log_accuracy,
+    report_names,
+    script_main,
+)
 from x3d.config.keys import SCORING_KEYS
 from x3d.errors import InputError
 
@@ -59,6 +67,7 @@ def run(cfg: "CfgNode", args: argparse.Namespace) -> int:
     names = ClassNames.from_cfg(cfg)
     settings = ScoringSettings.from_cfg(cfg)
     report = write_report(args.results, args.output, settings, names, args.compare or "", args.margin, args.common)
+    report_names(names)
     if report.accuracy:
         log_accuracy(report.accuracy)
     for warning in (report.content["comparison"] or {}).get("warnings", ()):

@@ -47,6 +47,13 @@ def test_a_missing_list_is_an_error_that_names_the_key(tmp_path):
         read_list(cfg)
 
 
+def test_a_list_in_the_place_of_its_folder_is_named(tmp_path):
+    (tmp_path / "test.csv").write_text("a.mp4 0\n")
+    cfg = load_cfg(str(ROOT / "configs/X3D_S.yaml"), ["DATA.PATH_TO_DATA_DIR", str(tmp_path / "test.csv")])
+    with pytest.raises(ValueError, match=r"/test.csv is a file, no folder; set DATA.PATH_TO_DATA_DIR to the folder"):
+        read_list(cfg)
+
+
 def test_a_list_that_cannot_be_read_is_named(tmp_path):
     (tmp_path / "test.csv").mkdir()
     cfg = load_cfg(str(ROOT / "configs/X3D_S.yaml"), ["DATA.PATH_TO_DATA_DIR", str(tmp_path)])

@@ -241,7 +241,10 @@ def test_logs_go_to_stderr_from_the_level_of_the_environment(level, shown):
 def test_a_shard_that_does_not_exist_is_rejected(shard_id, num_shards, caplog):
     argv = [f"--shard_id={shard_id}", f"--num_shards={num_shards}"]
     assert cli.script_main("", lambda cfg, args: 0, argv, with_shards=True) == 2
-    assert f"--shard_id {shard_id} --num_shards {num_shards}: shards are numbered from 0" in caplog.text
+    assert (
+        f"--shard_id {shard_id} --num_shards {num_shards}: shards are numbered from 0 to one less than their number"
+        in caplog.text
+    )
 
 
 def test_the_configuration_is_loaded_logged_and_passed_on(caplog):

@@ -76,6 +76,7 @@ def test_the_verdict_is_the_exit_status(noise, margin, status, verdict, run, ref
     assert (line["num_videos_to_decide"] is None) == (verdict != "UNDECIDED")
     assert "the runs differ in\nrecorded of the candidate only: model_digest other" in caplog.text
     assert f"files of the comparison: {tmp_path / 'out'}" in caplog.text
+    assert "classes are named by their numbers; set DATA.CLASS_NAMES" in caplog.text
 
 
 def test_results_without_a_list_are_compared_by_position(tmp_path, capsys, caplog):

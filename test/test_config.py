@@ -247,8 +247,26 @@ def test_the_package_offers_the_two_functions_that_load():
 
 
 def test_a_missing_file_is_named():
-    with pytest.raises(ValueError, match=r"--cfg nowhere.yaml: No such file or directory; give a yaml file"):
+    match = (
+        r"--cfg nowhere.yaml does not exist; give a yaml file, or the name of one of X3D_DEMO, .*X3D_M, X3D_S, X3D_XS$"
+    )
+    with pytest.raises(ValueError, match=match):
         load_cfg("nowhere.yaml")
+
+
+@pytest.mark.parametrize("name", ["X3D_M", "X3D_M.yaml", "configs/X3D_M.yaml", "./configs/X3D_M"])
+def test_a_yaml_file_of_this_suite_is_found_by_its_name_from_any_folder(name, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert load_cfg(name) == load_cfg(str(ROOT / "configs" / "X3D_M.yaml"))
+    with pytest.raises(ValueError, match=r"other/X3D_M.yaml does not exist; give a yaml file"):
+        load_cfg("other/X3D_M.yaml")
+
+
+def test_a_yaml_file_of_the_user_precedes_one_of_this_suite(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    text = (ROOT / "configs" / "X3D_M.yaml").read_text()
+    (tmp_path / "X3D_M.yaml").write_text(text.replace("NUM_FRAMES: 16", "NUM_FRAMES: 7"))
+    assert load_cfg("X3D_M.yaml").DATA.NUM_FRAMES == 7
 
 
 def test_the_result_is_frozen():

@@ -197,8 +197,11 @@ def test_a_device_names_provider_and_number(device, expected):
 
 
 def test_a_provider_that_is_not_built_in_is_rejected_with_those_that_are():
-    with pytest.raises(EngineError, match=r"device cuda:0: .* has no CUDAExecutionProvider; it has A, B"):
+    match = r"device cuda:0: .* has no CUDAExecutionProvider; it has A, B; install onnxruntime-gpu in place of onnxrun"
+    with pytest.raises(EngineError, match=match):
         onnxruntime_engine._provider("cuda:0", ["A", "B"])
+    with pytest.raises(EngineError, match=r"it has A, B; name one of these, such as cpu$"):
+        onnxruntime_engine._provider("GPU", ["A", "B"])
 
 
 def test_the_number_of_a_device_is_a_number():

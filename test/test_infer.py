@@ -116,6 +116,13 @@ def test_a_folder_of_another_run_is_rejected(views, small_onnx, tmp_path, caplog
     assert "holds files of another run" in caplog.text
 
 
+@pytest.mark.parametrize("with_output", [True, False])
+def test_a_run_that_writes_no_results_says_so(with_output, views, small_onnx, tmp_path, caplog):
+    output = ["--output", str(tmp_path / "out")] if with_output else []
+    assert x3d_infer.main(["--model", str(small_onnx), "--input", str(views), *output]) == 0
+    assert ("without --output the views are run and no results are written" in caplog.text) is not with_output
+
+
 def test_subfolders_and_other_files_are_left_alone(views, small_onnx, tmp_path):
     (views / "sub").mkdir()
     np.save(views / "sub" / "7_7.npy", np.zeros(3))

@@ -183,7 +183,8 @@ def test_the_ledger_has_every_state(tmp_path, caplog):
     ]
     errors = [record.getMessage().split("\n")[0] for record in caplog.records if record.levelname == "ERROR"]
     assert errors == ["missing: 1", "empty: 1", "unreadable: 1", "twice: 1", "conflict: 1"]
-    assert "videos listed: 7, no known copy of the validation set" in caplog.text
+    assert "videos named by the annotations: 7, no known copy of the validation set" in caplog.text
+    assert "videos written to the list: 3, no known copy of the validation set" in caplog.text
 
 
 def test_without_annotations_a_folder_that_is_no_class_is_reported(tmp_path, caplog):
@@ -309,7 +310,12 @@ def test_another_data_set_has_its_own_names_and_separator(tmp_path, caplog):
     assert (tmp_path / "test.csv").read_text() == (
         "bow_deep/clip number one.mp4,1\nbow_deep/made_up_video_1.mp4,1\nwave/made_up_video_2.mp4,0\n"
     )
-    assert "videos in the list: 3" in caplog.messages
+    assert "videos in folders of classes: 3\n" in caplog.text
+    assert "copy of the validation set" not in caplog.text
+    assert "rows are sorted by path; set DATA.PATH_TO_DATA_DIR" in caplog.text
+    caplog.clear()
+    assert make_list(tmp_path / "val", tmp_path / "mine.csv", more=keys) == 0
+    assert "the scripts read a list named test.csv: rename it, and set DATA.PATH_TO_DATA_DIR" in caplog.text
 
 
 def test_rows_of_other_splits_are_counted(tmp_path, caplog):
@@ -397,7 +403,7 @@ def test_a_subset_is_written_with_what_it_decides(tmp_path, caplog):
             ["--from", "list.csv", "--subset", "1", "--annotations", "x"],
             "--annotations and --replacements go with --videos",
         ),
-        (["--from", "list.csv", "--subset", "2"], "--subset 2: the list has 1 labelled video; choose"),
+        (["--from", "list.csv", "--subset", "2"], "--subset 2: the list has 1 labelled video; choose 1 to 1"),
         (["--from", "out/test.csv", "--subset", "2"], "out/test.csv is the list to choose from; give another --output"),
         (["--from", "none.csv", "--subset", "2"], "none.csv does not exist; give the list to choose from as --from"),
         (["--from", "other.csv", "--subset", "2"], "other.csv has bad lines: 2 of 2"),

@@ -15,7 +15,8 @@ KEYS = frozenset(["schema", "run"])
 def test_a_new_folder_is_created(tmp_path):
     with open_output(str(tmp_path / "a" / "b"), NAMES, KEYS) as folder:
         assert folder == tmp_path / "a" / "b"
-    assert list((tmp_path / "a" / "b").iterdir()) == []
+        (folder / NAMES[0]).touch()
+    assert os.listdir(tmp_path / "a" / "b") == [NAMES[0]]
 
 
 def test_the_files_of_an_earlier_run_are_removed_and_no_others(tmp_path):
@@ -83,10 +84,43 @@ def test_an_error_of_the_block_is_not_one_of_the_folder(tmp_path):
 @pytest.mark.parametrize("inside", [".", "report", "a/../report"])
 def test_a_folder_within_that_of_a_run_is_rejected(inside, tmp_path):
     (tmp_path / "eval").mkdir()
+    (tmp_path / "eval" / "0_0_0.bin").touch()
     output = str(tmp_path / "eval" / inside)
     match = "lies in .*eval, which holds nothing but a run; give another folder"
     with pytest.raises(InputError, match=match), open_output(output, NAMES, KEYS, ("", str(tmp_path / "eval"))):
         pass
-    assert os.listdir(tmp_path / "eval") == []
+    assert os.listdir(tmp_path / "eval") == ["0_0_0.bin"]
     with open_output(str(tmp_path / "eval2"), NAMES, KEYS, ("", str(tmp_path / "eval"))) as folder:
         assert folder.is_dir()
+
+
+@pytest.mark.parametrize("exists", [True, False])
+def test_a_folder_without_results_is_rejected_for_that_and_not_for_the_output_in_it(exists, tmp_path):
+    if exists:
+        (tmp_path / "mine").mkdir()
+        (tmp_path / "mine" / "notes.txt").touch()
+    run = str(tmp_path / "mine")
+    with (
+        pytest.raises(
+            InputError, match=r"^/.*/mine holds no results; give the folder that x3d_evaluate.py, .* outside of it"
+        ),
+        open_output(f"{run}/report", NAMES, KEYS, (run,)),
+    ):
+        pass
+    assert not (tmp_path / "mine" / "report").exists()
+
+
+def write_and_fail(folder):
+    (folder / NAMES[0]).write_text("{}")
+    raise FileNotFoundError
+
+
+def test_a_new_folder_is_removed_if_nothing_is_written_to_it(tmp_path):
+    (tmp_path / "kept").mkdir()
+    for name in ("kept", "new", "a/b"):
+        with pytest.raises(InputError, match="rejected"), open_output(str(tmp_path / name), NAMES, KEYS):
+            raise InputError("rejected")
+    assert os.listdir(tmp_path) == ["kept"]
+    with pytest.raises(FileNotFoundError), open_output(str(tmp_path / "new"), NAMES, KEYS) as folder:
+        write_and_fail(folder)
+    assert os.listdir(tmp_path / "new") == [NAMES[0]]

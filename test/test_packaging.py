@@ -118,7 +118,11 @@ def test_a_command_that_is_stopped_while_it_imports_writes_one_line(
     assert "[ERROR] stopped by" in ran.stderr
 
 
-@pytest.mark.parametrize("options", [[], ["--cfg", "{installed}/x3d/configs/X3D_M.yaml"]], ids=["default", "named"])
+@pytest.mark.parametrize(
+    "options",
+    [[], ["--cfg", "{installed}/x3d/configs/X3D_M.yaml"], ["--cfg", "configs/X3D_M.yaml"]],
+    ids=["default", "path", "name"],
+)
 def test_a_command_reads_the_yaml_files_from_another_folder(
     options: list[str], installed: Path, tmp_path: Path
 ) -> None:

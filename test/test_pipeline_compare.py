@@ -239,22 +239,28 @@ def test_conditions_of_results_are_compared_with_those_of_an_evaluation():
     evaluation = {
         **{"DATA.NUM_FRAMES": 13, "engine": "openvino", "model_digest": "a", "batch_size": 8, "device": None},
         "versions": {"x3d": "2", "av": "18"},
+        "score_format": 3,
     }
-    views = {"config": {"DATA.NUM_FRAMES": 16}, "config_digest": "x", "versions": {"x3d": "1", "av": "18"}}
+    view_config = {"DATA.NUM_FRAMES": 16, "X3D_PREPROCESS.BACKEND": "native", "X3D_PREPROCESS.FORMAT": "bin"}
+    views = {"config": view_config, "config_digest": "x", "versions": {"x3d": "1", "av": "18"}}
     results = {
         "provenance": {"views": views, "engine": "openvino", "model_digest": "b", "versions": {"x3d": "3"}},
         "not_checked": ["values"],
         "outputs": "softmax",
-        "X3D_PREPROCESS.BACKEND": "native",
+        "num_cores": 4,
     }
     assert list_differences(evaluation, results) == [
         "DATA.NUM_FRAMES: 13 in the reference, 16 in the candidate",
         "model_digest: a in the reference, b in the candidate",
         "versions.x3d: 2 in the reference, 3 in the candidate",
         "recorded of the reference only: batch_size 8",
-        "recorded of the candidate only: X3D_PREPROCESS.BACKEND native",
+        "recorded of the candidate only: num_cores 4",
     ]
     assert list_differences(evaluation, evaluation) == []
+    view_config["X3D_PREPROCESS.BACKEND"] = "slowfast"
+    assert "X3D_PREPROCESS.BACKEND: native in the reference, slowfast in the candidate" in list_differences(
+        evaluation, results
+    )
 
 
 def test_a_comparison_names_a_video_by_its_path_in_the_folder(run, tmp_path):

@@ -198,11 +198,12 @@ def test_a_device_without_a_number_suits_a_cluster(device, data):
 def test_a_model_that_does_not_fit_the_configuration_is_refused(more, data, model, tmp_path, monkeypatch):
     monkeypatch.setattr(module, "open_engine", lambda *given: engine(**more))
     found = engine(**more)
+    remedy = "set MODEL.NUM_CLASSES 400, or " if "num_classes" in more else ""
     with pytest.raises(ValueError, match="takes views of") as raised:
         evaluate(settings(data, model, tmp_path / "out"))
     assert str(raised.value) == (
         f"X3D_EVALUATE.MODEL_PATH {model} takes views of {found.view_shape} and returns {found.num_classes} classes; "
-        "--cfg configures (3, 4, 40, 40) and 9"
+        f"--cfg configures (3, 4, 40, 40) and 9: {remedy}give the --cfg of the export"
     )
     assert not (tmp_path / "out").exists()
 

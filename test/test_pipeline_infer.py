@@ -171,15 +171,24 @@ def test_a_batch_size_that_the_model_does_not_take_is_refused(engine, views, tmp
     assert [path.name for path in tmp_path.iterdir()] == ["views"]
 
 
-@pytest.mark.parametrize("kind", ["file", "full folder"])
-def test_a_result_folder_in_use_is_refused_and_left_as_it_is(kind, engine, views, tmp_path):
+@pytest.mark.parametrize(
+    ("names", "problem"),
+    [
+        (None, "res is a file, which cannot be replaced; give another --output_dirname"),
+        (["99_0_0.bin"], "res holds files of another run; remove it or give another --output_dirname"),
+        (["99_0_0.bin", "notes.txt", "z"], "res holds notes.txt, which is no result; give another --output_dirname"),
+        (["a\nb"], r"res holds a\\nb, which is no result; give another --output_dirname"),
+    ],
+)
+def test_a_result_folder_in_use_is_refused_and_left_as_it_is(names, problem, engine, views, tmp_path):
     folder = tmp_path / "res"
-    if kind == "file":
+    if names is None:
         folder.write_text("kept")
     else:
         folder.mkdir()
-        (folder / "99_0_0.bin").touch()
-    with pytest.raises(ValueError, match="res holds files of another run; remove it or give another --output_dirname"):
+        for name in names:
+            (folder / name).touch()
+    with pytest.raises(ValueError, match=problem):
         infer(InferSettings("x.onnx", views, folder))
     assert folder.exists()
     assert engine.batches == []

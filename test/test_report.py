@@ -29,6 +29,7 @@ def test_the_last_line_of_stdout_is_the_page_and_the_log_has_the_score(tmp_path,
     assert f"open {page} in a browser" in caplog.text
     assert "top-1 of the videos scored: " in caplog.text
     assert page.is_file()
+    assert "classes are named by their numbers; set DATA.CLASS_NAMES to a file with a name per line" in caplog.text
 
 
 def test_failed_videos_are_status_1_and_a_warning_with_both_denominators(tmp_path, caplog):
@@ -49,6 +50,7 @@ def test_a_planted_fault_is_named_by_its_classes_and_videos(tmp_path, caplog):
     page = (tmp_path / "report" / "index.html").read_text()
     content = json.loads((tmp_path / "report" / "report.json").read_text())
     assert warning == content["findings"][0]["text"]
+    assert "set DATA.CLASS_NAMES" not in caplog.text
     assert 'listed as "name 5" are recognised as "name 2"' in warning
     assert "check their labels" in page
 
@@ -114,3 +116,10 @@ def test_a_list_that_is_rejected_leaves_no_earlier_report(tmp_path, caplog):
     assert report(tmp_path / "eval", "DATA.PATH_TO_DATA_DIR", str(tmp_path / "none")) == 2
     assert list((tmp_path / "report").iterdir()) == []
     assert "test.csv does not exist" in caplog.text
+
+
+@pytest.mark.parametrize("more", [["--compare", "none"], ["DATA.PATH_TO_DATA_DIR", "none"]])
+def test_a_report_that_is_rejected_leaves_no_new_folder(more, tmp_path):
+    write_evaluation(tmp_path / "eval", TABLE)
+    assert report(tmp_path / "eval", *more) == 2
+    assert not (tmp_path / "report").exists()

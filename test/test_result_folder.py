@@ -71,9 +71,15 @@ def test_a_pipe_or_a_folder_with_the_name_of_a_result_is_named_and_not_read(tmp_
     )
 
 
-@pytest.mark.parametrize(("folder", "named"), [("", "X3D_POSTPROCESS.OM_OUTPUT_PATH"), ("none", "none")])
-def test_a_folder_that_does_not_exist_is_rejected(folder, named):
-    with pytest.raises(ValueError, match=rf"^{named} is not a folder of results; set X3D_POSTPROCESS.OM_OUTPUT_PATH"):
+@pytest.mark.parametrize(
+    ("folder", "problem"),
+    [
+        ("", "X3D_POSTPROCESS.OM_OUTPUT_PATH is empty; set it to what ais_bench"),
+        ("none", "none is not a folder of results; set X3D_POSTPROCESS.OM_OUTPUT_PATH to what ais_bench"),
+    ],
+)
+def test_a_folder_that_does_not_exist_is_rejected(folder, problem):
+    with pytest.raises(ValueError, match=f"^{problem}"):
         find_results(folder)
 
 

@@ -199,7 +199,7 @@ def test_a_list_with_another_label_rejects_every_view(results, data, tmp_path, c
         (x3d_pth2onnx.main, ["X3D_PTH2ONNX.ONNX_OUTPUT_PATH", "x"], "give the .onnx file to write"),
         (x3d_pth2onnx.main, ["X3D_PTH2ONNX.ONNX_OUTPUT_PATH", "no/x.onnx"], "the folder .*no does not exist"),
         (x3d_pth2onnx.main, ["X3D_PTH2ONNX.ONNX_OUTPUT_PATH", "x.onnx"], "set TEST.CHECKPOINT_FILE_PATH"),
-        (x3d_postprocess.main, [], "set X3D_POSTPROCESS.OM_OUTPUT_PATH"),
+        (x3d_postprocess.main, [], "X3D_POSTPROCESS.OM_OUTPUT_PATH is empty; set it to"),
         (x3d_postprocess.main, ["X3D_POSTPROCESS.OM_OUTPUT_PATH", "."], "holds no results"),
     ],
 )

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from x3d import __version__
 from x3d.config.loading import CONFIGS
+from x3d.config.options import check_options
 from x3d.config.tables import keys_help
 from x3d.console import print_result, setup_logging, write_log
 from x3d.dataset.naming import MAX_SHARDS
@@ -20,6 +21,7 @@ from x3d.signals import end_on_stop_signals, restore_handlers
 if TYPE_CHECKING:
     from fvcore.common.config import CfgNode
 
+    from x3d.dataset.class_names import ClassNames
     from x3d.pipeline.summary import RunSummary
     from x3d.scoring import Accuracy
 
@@ -42,7 +44,10 @@ def build_parser(description: str | None, with_shards: bool, reads: Sequence[str
         description=description, epilog=keys_help(reads), formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument(
-        "--cfg", metavar="FILE", default=str(DEFAULT_CFG), help="yaml file (default: configs/X3D_S.yaml)"
+        "--cfg",
+        metavar="FILE",
+        default=str(DEFAULT_CFG),
+        help="yaml file, or the name of one in configs/ (default: X3D_S)",
     )
     if with_shards:
         parser.add_argument("--shard_id", type=int, default=0, help="this shard's number, from 0 (default: 0)")
@@ -92,11 +97,12 @@ def script_main(
     parser = build_parser(description, with_shards, reads)
     if add_options:
         add_options(parser)
+    check_options(parser, argv, reads)
     args = parser.parse_intermixed_args(argv)
     if with_shards and not 0 <= args.shard_id < args.num_shards <= MAX_SHARDS:
         return fail(
-            f"--shard_id {args.shard_id} --num_shards {args.num_shards}: shards are numbered from 0 to one less, and "
-            f"there are at most {MAX_SHARDS}"
+            f"--shard_id {args.shard_id} --num_shards {args.num_shards}: shards are numbered from 0 to one less than "
+            f"their number, which is at most {MAX_SHARDS}; give both"
         )
 
     def configured() -> int:
@@ -172,6 +178,12 @@ def report_run(summary: "RunSummary") -> int:
         logger.error("%s not reached", counted(summary.num_not_reached, "video"))
     log_failures(summary.failed)
     return EXIT_DONE if summary.complete else EXIT_INCOMPLETE
+
+
+def report_names(names: "ClassNames") -> None:
+    """Log what to set if the classes have no names."""
+    if names.names is None:
+        logger.info("classes are named by their numbers; set DATA.CLASS_NAMES to a file with a name per line")
 
 
 def report_accuracy(accuracy: "Accuracy", folder: str) -> int:

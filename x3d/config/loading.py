@@ -39,19 +39,37 @@ def load_cfg(path: str, opts: Sequence[str] = ()) -> "CfgNode":
     """Read a yaml file, apply `KEY VALUE` pairs over it, check the result and freeze it.
 
     Args:
-        path: a yaml file, PySlowFast's or this suite's. Only plain yaml types are read.
+        path: a yaml file, PySlowFast's or this suite's, as find_config takes it. Only plain yaml types are read.
         opts: KEY VALUE KEY VALUE ..., each key as SECTION.NAME.
     Raises:
         InputError: unknown key, wrong type or value, or keys that contradict each other; the text
             names the key and what to write instead.
     """
     cfg = get_cfg()
+    path = find_config(path)
     _set_keys(cfg, _file_pairs(path), f"in {path}")
     pairs = [pair for pair in _opt_pairs(opts) if pair[0].split(".")[0] not in UNREAD_SECTIONS]
     _set_keys(cfg, pairs, "on the command line")
     check_cfg(cfg)
     cfg.freeze()
     return cfg
+
+
+def find_config(path: str) -> str:
+    """Find a yaml file; if it does not exist, the one of this suite that `X3D_M` or `configs/X3D_M.yaml` names.
+
+    Raises:
+        InputError: there is neither; the text names those of this suite.
+    """
+    if os.path.lexists(path) or not path or "\0" in path:
+        return path
+    known = {file.stem: file for file in sorted(CONFIGS.glob("*.yaml"))}
+    folder, name = os.path.split(os.path.normpath(path))
+    found = known.get(name.removesuffix(".yaml"))
+    if folder not in ("", CONFIGS.name) or found is None:
+        raise InputError(f"--cfg {path} does not exist; give a yaml file, or the name of one of {', '.join(known)}")
+    logger.info("--cfg %s: %s", path, found)
+    return str(found)
 
 
 def changed_keys(cfg: "CfgNode", reads: Iterable[str] = SECTIONS) -> str:

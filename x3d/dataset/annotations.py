@@ -149,6 +149,8 @@ def count_unlabelled(videos: Iterable[Video]) -> int:
 
 
 def _read_rows(path: Path, remedy: str = REMEDY) -> list[str]:
+    if path.parent.is_file():
+        raise InputError(f"{path.parent} is a file, no folder; {remedy}")
     rows = read_lines(path, "videos", remedy)
     if not rows:
         raise InputError(f"{path} is empty; each line holds the path and the label of a video")

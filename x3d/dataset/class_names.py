@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from fvcore.common.config import CfgNode
 
 KINETICS400 = Path(__file__).with_name("kinetics400_names.txt")
-KINETICS400_SOURCE = "Kinetics-400"
+KINETICS = "Kinetics-400"
+"""The source of its names."""
 KINETICS400_SHA256 = "e9f2806fe9109b851a80a74841244f6f8c9d10917fa0229cd82bab67f2f8e28f"
 
 
@@ -30,7 +31,7 @@ class ClassNames:
 
     Attributes:
         names: of every class, as its file has it; None: not known.
-        source: where they come from: the path of a file, or `Kinetics-400`.
+        source: where they come from: the path of a file, or KINETICS.
     """
 
     names: Sequence[str] | None = None
@@ -45,7 +46,7 @@ class ClassNames:
         """
         if cfg.DATA.CLASS_NAMES:
             return cls(read_names(cfg.DATA.CLASS_NAMES, cfg.MODEL.NUM_CLASSES), cfg.DATA.CLASS_NAMES)
-        return cls(kinetics400_names(), KINETICS400_SOURCE) if cfg.MODEL.NUM_CLASSES == 400 else cls()
+        return cls(kinetics400_names(), KINETICS) if cfg.MODEL.NUM_CLASSES == 400 else cls()
 
     def name(self, label: int) -> str:
         """Format the name of a class for people, with control characters escaped; `class 7` if it is not known."""

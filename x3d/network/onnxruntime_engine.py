@@ -13,6 +13,8 @@ from x3d.network.signature import Port, read_input, read_output
 FLOAT32_ONLY = {"CUDA": {"use_tf32": "0"}, "CANN": {"precision_mode": "must_keep_origin_dtype"}}
 """Settings of ONNX Runtime's providers that would otherwise compute float32 in a narrower type."""
 
+_PACKAGES = {"cuda": "onnxruntime-gpu", "tensorrt": "onnxruntime-gpu", "cann": "onnxruntime-cann"}
+"""Distributions of ONNX Runtime with the providers that `onnxruntime` does not have."""
 _PROVIDER = "ExecutionProvider"
 _NUMPY_NAMES = {"float": "float32", "double": "float64"}
 
@@ -72,8 +74,11 @@ def _provider(device: str, available: list[str]) -> tuple[str, dict[str, str]]:
     kind = (name or "cpu").lower().removesuffix(_PROVIDER.lower())
     provider = next((known for known in available if known.lower() == kind + _PROVIDER.lower()), None)
     if provider is None:
-        has = ", ".join(available)
-        raise EngineError(f"device {device}: this ONNX Runtime has no {kind.upper()}{_PROVIDER}; it has {has}")
+        has, package = ", ".join(available), _PACKAGES.get(kind)
+        remedy = f"install {package} in place of onnxruntime" if package else "name one of these, such as cpu"
+        raise EngineError(
+            f"device {device}: this ONNX Runtime has no {kind.upper()}{_PROVIDER}; it has {has}; {remedy}"
+        )
     if number and not number.isdigit():
         raise EngineError(f"device {device}: a number is expected after the colon, as in {name}:0")
     options = FLOAT32_ONLY.get(provider.removesuffix(_PROVIDER), {})

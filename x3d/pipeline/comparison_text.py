@@ -21,7 +21,7 @@ _CONTAINERS = re.compile(r"^((provenance|views|config)\.)+")
 """Keys of the conditions of results whose content an evaluation records without them."""
 _NOT_COMPARED = {
     *("config_digest", "not_checked", "outfmt", "score_format", "outputs", "X3D_POSTPROCESS.SOFTMAX"),
-    *("num_classes", "num_videos", "views_per_video"),
+    *("num_classes", "num_videos", "views_per_video", "X3D_PREPROCESS.FORMAT"),
 }
 """Conditions that repeat others, do not change scores, or are compared when the videos are paired."""
 
@@ -136,8 +136,9 @@ def list_differences(reference: Mapping[str, Any], candidate: Mapping[str, Any])
 def _flatten(conditions: Mapping[str, Any]) -> dict[str, str]:
     """Format the innermost keys as an evaluation records them; of results they are within others, the views' deepest.
 
-    `versions.x3d` of the views yields to that of their results.
+    `versions.x3d` of the views yields to that of their results. An evaluation decodes by the native backend only.
     """
     flat = flatten(conditions)
-    found = {_CONTAINERS.sub("", key): flat[key] for key in sorted(flat, key=len, reverse=True)}
+    implied = {"X3D_PREPROCESS.BACKEND": "native"} if "score_format" in flat else {}
+    found = implied | {_CONTAINERS.sub("", key): flat[key] for key in sorted(flat, key=len, reverse=True)}
     return {key: value for key, value in found.items() if key not in _NOT_COMPARED and value != "null"}

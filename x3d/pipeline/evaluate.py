@@ -198,9 +198,11 @@ def _check_model(settings: EvaluateSettings, engine: Engine) -> None:
     """Check that the model takes the configured views and returns the configured classes."""
     shape = settings.view_shape
     if tuple(engine.view_shape) != shape or engine.num_classes != settings.num_classes:
+        num_classes = f"set MODEL.NUM_CLASSES {engine.num_classes}, or " if tuple(engine.view_shape) == shape else ""
         raise InputError(
             f"X3D_EVALUATE.MODEL_PATH {settings.model_path} takes views of {engine.view_shape} and returns "
-            f"{engine.num_classes} classes; --cfg configures {shape} and {settings.num_classes}"
+            f"{engine.num_classes} classes; --cfg configures {shape} and {settings.num_classes}: {num_classes}give the "
+            "--cfg of the export"
         )
 
 

@@ -36,9 +36,8 @@ def choose_subset(videos: Sequence[Video], num_videos: int, seed: int) -> list[V
             by_class[video.label].append(video)
     num_labelled = sum(map(len, by_class.values()))
     if not 0 < num_videos <= num_labelled:
-        raise InputError(
-            f"--subset {num_videos}: the list has {counted(num_labelled, 'labelled video')}; choose 1 to all"
-        )
+        remedy = f"choose 1 to {num_labelled}" if num_labelled else "give a list with labels"
+        raise InputError(f"--subset {num_videos}: the list has {counted(num_labelled, 'labelled video')}; {remedy}")
     ranked = [
         (rank, _draw(seed, f"class {label}"), video)
         for label, same in by_class.items()

@@ -8,6 +8,8 @@ from pathlib import Path
 
 from x3d.errors import InputError, one_line
 from x3d.storage.atomic import check_replaceable, remove_leftovers, sync_folder, take_lock
+from x3d.storage.evaluation_folder import is_eval_folder
+from x3d.storage.result_folder import find_results
 
 
 @contextlib.contextmanager
@@ -15,6 +17,8 @@ def open_output(folder: str, names: Sequence[str], keys: AbstractSet[str], runs:
     """Yield a folder, new or without the files of an earlier run, and hold its lock.
 
     The files are removed first, because they would look current if this run fails.
+
+    A folder that did not exist is removed again if nothing is written to it.
 
     Args:
         names: of the files that will be written; the first is a JSON object by which the folder is recognised, so it
@@ -28,15 +32,35 @@ def open_output(folder: str, names: Sequence[str], keys: AbstractSet[str], runs:
     root = Path(folder)
     for run in filter(None, runs):
         if root.resolve().is_relative_to(Path(run).resolve()):
-            raise InputError(f"--output {folder} lies in {run}, which holds nothing but a run; give another folder")
+            raise InputError(_describe_inside(folder, run))
     with contextlib.ExitStack() as stack:
         try:
-            root.mkdir(parents=True, exist_ok=True)
+            stack.enter_context(_created(root))
             stack.enter_context(_held_lock(root / f".{names[0]}.lock"))
             _remove_earlier(root, names, keys)
         except OSError as error:
             raise InputError(f"--output {error.filename or folder}: {error.strerror}; give another folder") from error
         yield root
+
+
+def _describe_inside(folder: str, run: str) -> str:
+    if not is_eval_folder(run) and (not os.path.isdir(run) or not find_results(run)[0]):
+        wanted = "give the folder that x3d_evaluate.py, ais_bench or x3d_infer.py wrote"
+        return f"{run} holds no results; {wanted}, and an --output outside of it"
+    return f"--output {folder} lies in {run}, which holds nothing but a run; give another folder"
+
+
+@contextlib.contextmanager
+def _created(folder: Path) -> Iterator[None]:
+    """Create a folder and those that it is in; at the end remove the created ones that are empty."""
+    created = [path for path in (folder, *folder.parents) if not os.path.lexists(path)]
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        yield
+    finally:
+        with contextlib.suppress(OSError):
+            for path in created:
+                path.rmdir()
 
 
 @contextlib.contextmanager

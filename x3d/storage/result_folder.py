@@ -12,7 +12,7 @@ import numpy as np
 import xxhash
 
 from x3d.dataset.naming import parse_result_name
-from x3d.errors import InputError, RunError
+from x3d.errors import InputError, RunError, one_line
 from x3d.storage.ais_bench_summary import SUMMARY_SUFFIX, summary_path
 from x3d.storage.atomic import errors_naming, remove_leftovers, sync_file_system, sync_folder, write_all
 from x3d.storage.scratch import ScratchNeededError, locked_scratch
@@ -42,12 +42,11 @@ def find_results(folder: str) -> tuple[list[Result], list[str]]:
     Raises:
         InputError: the folder does not exist.
     """
+    if not os.path.isdir(folder):
+        key = "X3D_POSTPROCESS.OM_OUTPUT_PATH"
+        problem = f"{folder} is not a folder of results; set {key}" if folder else f"{key} is empty; set it"
+        raise InputError(f"{problem} to what ais_bench or x3d_infer.py wrote")
     root = Path(folder)
-    if not folder or not root.is_dir():
-        raise InputError(
-            f"{folder or 'X3D_POSTPROCESS.OM_OUTPUT_PATH'} is not a folder of results; "
-            "set X3D_POSTPROCESS.OM_OUTPUT_PATH to what ais_bench or x3d_infer.py wrote"
-        )
     results, problems = [], []
     for entry in _entries(root):
         identity = parse_result_name(entry.name)
@@ -104,10 +103,7 @@ def new_result_folder(folder: Path) -> Iterator[Path]:
         raise InputError(f"--output {folder.parent}: {error.strerror}") from error
     with lock:
         remove_leftovers(summary_path(folder))
-        if folder.is_symlink():
-            raise InputError(f"{folder} is a link, which cannot be replaced; give another --output_dirname")
-        if os.path.lexists(folder) and (not folder.is_dir() or any(folder.iterdir())):
-            raise InputError(f"{folder} holds files of another run; remove it or give another --output_dirname")
+        _check_unused(folder)
         partial = scratch / folder.name
         try:
             partial.mkdir()
@@ -121,6 +117,24 @@ def new_result_folder(folder: Path) -> Iterator[Path]:
             raise RunError(f"{name} cannot be written: {error.strerror}; infer again") from error
         if has_results:
             _rename(partial, folder)
+
+
+def _check_unused(folder: Path) -> None:
+    """Check that a folder does not exist or is empty; only one with nothing but results is to be removed.
+
+    Raises:
+        InputError: it is a link or a file, or holds files.
+    """
+    if folder.is_symlink() or (folder.exists() and not folder.is_dir()):
+        kind = "link" if folder.is_symlink() else "file"
+        raise InputError(f"{folder} is a {kind}, which cannot be replaced; give another --output_dirname")
+    if not folder.exists() or not any(folder.iterdir()):
+        return
+    others = (entry for entry in _entries(folder) if not parse_result_name(entry.name) or entry.is_dir())
+    foreign = min((os.path.relpath(entry.path, folder) for entry in others), default="")
+    if foreign:
+        raise InputError(f"{folder} holds {one_line(foreign)}, which is no result; give another --output_dirname")
+    raise InputError(f"{folder} holds files of another run; remove it or give another --output_dirname")
 
 
 def _rename(partial: Path, folder: Path) -> None:
