@@ -109,7 +109,7 @@ def test_a_prefix_is_named_and_both_kinds_of_names_are_listed(rename, cause, mod
 @pytest.mark.parametrize("name", ALL)
 def test_a_prefix_is_named_in_every_layout(name, small_cfg, model, tmp_path):
     state = {f"net.{entry}": value for entry, value in layout_state(small_cfg, name).items()}
-    with pytest.raises(ValueError, match=r"its names start with 'net\.'; save the state_dict of the network within"):
+    with pytest.raises(ValueError, match=r"its names start with 'net\.', beside others such as accuracy\.total; save"):
         load(model, state | {"accuracy.total": torch.zeros(1)}, tmp_path)
     with pytest.raises(ValueError, match="does not fit the configured network; entries that differ"):
         load(build(small_cfg, LAYOUTS[name]), {"accuracy.total": torch.zeros(1)}, tmp_path)

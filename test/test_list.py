@@ -318,13 +318,6 @@ def test_another_data_set_has_its_own_names_and_separator(tmp_path, caplog):
     assert "the scripts read a list named test.csv: rename it, and set DATA.PATH_TO_DATA_DIR" in caplog.text
 
 
-def test_rows_of_other_splits_are_counted(tmp_path, caplog):
-    given = official_csv(tmp_path, CLIPS[:3])
-    given.write_text(given.read_text().replace("validate", "train", 1))
-    assert make_list(LAYOUTS["mmaction2"].write(tmp_path, CLIPS[1:3]), tmp_path / "test.csv", given) == 0
-    assert f"{given}: official csv, 2 rows of the validation set, 1 of other splits left out" in caplog.messages
-
-
 def test_a_list_of_another_origin_stays_and_one_of_ours_is_replaced(tmp_path, caplog):
     folder = LAYOUTS["mmaction2"].write(tmp_path, CLIPS[:3])
     output = tmp_path / "test.csv"
