@@ -37,8 +37,8 @@ from x3d.errors import EngineError, RunError
 from x3d.execution.process_pool import Workers
 from x3d.network.engine import infer_padded, open_engine
 from x3d.network.model_file import read_model
-from x3d.pipeline.evaluate import task_resources
 from x3d.pipeline.video_scorer import VideoScorer
+from x3d.pipeline.workers import task_resources
 from x3d.storage.manifest import Manifest
 from x3d.storage.score_rows import ScoreRows, read_score_rows, row_type
 from x3d.video.reader import VideoReader

@@ -20,7 +20,8 @@ from x3d.errors import EngineError, RunError, VideoError
 from x3d.execution.runner import RunnerSettings
 from x3d.network.model_file import read_model
 from x3d.pipeline import evaluate as module
-from x3d.pipeline.evaluate import EvaluateSettings, count_workers, evaluate, plan_scorer, task_resources
+from x3d.pipeline.evaluate import EvaluateSettings, evaluate, plan_scorer
+from x3d.pipeline.workers import count_workers, task_resources
 from x3d.scoring.outputs import Outputs
 from x3d.storage.score_rows import VideoScores
 from x3d.video.sampling import Sampling

@@ -6,7 +6,7 @@ import functools
 import logging
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +25,7 @@ from x3d.network.engine import Engine, check_runs, open_engine
 from x3d.network.model_file import read_model
 from x3d.pipeline.summary import RunSummary
 from x3d.pipeline.video_scorer import VideoScorer
+from x3d.pipeline.workers import count_workers, task_resources
 from x3d.scoring.outputs import SOFTMAX_KEY, Outputs
 from x3d.scoring.running import RunningTop1
 from x3d.storage.accuracy_file import remove_accuracy
@@ -41,12 +42,6 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 MAX_CPU_BATCH_SIZE = 8
-WORKERS_PER_DEVICE = 4
-RAY_RESOURCES = {
-    **dict.fromkeys(("CUDA", "Tensorrt", "ROCM", "MIGraphX", "GPU"), "GPU"),
-    **dict.fromkeys(("CANN", "NPU"), "NPU"),
-}
-"""Ray's name for the device of an engine."""
 
 
 @dataclass(frozen=True)
@@ -151,18 +146,13 @@ def evaluate(settings: EvaluateSettings, shard: Shard = WHOLE) -> RunSummary:
         stack.enter_context(manifest.saved_on_exit())
         remove_accuracy(settings.output_path)  # again: the folder may be new
         drop_changed(rows, videos)
+        where = settings.runner.ray_address or counted(num_workers, "worker")
         done = set(rows.rows["video"].tolist())
         todo = [video for video in videos if video.index not in done]
-        where = settings.runner.ray_address or counted(num_workers, "worker")
         logger.info(
             "%s, %d to do, %s, batch size %d", counted(len(videos), "video"), len(todo), where, scorer.batch_size
         )
-        running = RunningTop1()
-        running.add(rows.rows["scores"], rows.rows["label"])
-        outcomes, num_done = runner.run(scorer, todo), len(videos) - len(todo)
-        for outcome in with_progress(outcomes, len(videos), settings.stop_at_first_failure, num_done, running):
-            _record(outcome, rows, manifest, running)
-        rows.sync()
+        _record_all(runner.run(scorer, todo), rows, manifest, len(videos), settings.stop_at_first_failure)
     failed = list(manifest.failed().values())
     return RunSummary(len(videos), rows.num_rows, failed, manifest.path, rows.num_rotated, rows.num_corrupt)
 
@@ -229,16 +219,19 @@ def plan_scorer(settings: EvaluateSettings, engine: Engine, model_digest: str) -
     )
 
 
-def count_workers(runner: RunnerSettings, device: str) -> int:
-    """Count the worker processes: one per core; on a device at most four, which take turns on it."""
-    num_cores = count_cores()
-    return runner.num_workers or (num_cores if device == "CPU" else min(num_cores, WORKERS_PER_DEVICE))
-
-
-def task_resources(device: str) -> dict[str, float]:
-    """List what a task on a Ray cluster takes: a core, and a share of a GPU or NPU if the engine runs on one."""
-    resource = RAY_RESOURCES.get(device)
-    return {"CPU": 1.0} | ({resource: 1 / WORKERS_PER_DEVICE} if resource else {})
+def _record_all(
+    outcomes: Iterator[Outcome[VideoScores]],
+    rows: ScoreRows,
+    manifest: Manifest,
+    num_videos: int,
+    stop_at_first_failure: bool,
+) -> None:
+    """Record the results of videos as they come, with a progress bar, and sync the rows."""
+    running = RunningTop1()
+    running.add(rows.rows["scores"], rows.rows["label"])
+    for outcome in with_progress(outcomes, num_videos, stop_at_first_failure, rows.num_rows, running):
+        _record(outcome, rows, manifest, running)
+    rows.sync()
 
 
 def _record(outcome: Outcome[VideoScores], rows: ScoreRows, manifest: Manifest, running: RunningTop1) -> None:

@@ -15,8 +15,9 @@ from x3d.execution.outcome import Outcome, in_order
 from x3d.execution.progress import with_progress
 from x3d.execution.requirements import NodeRequirements
 from x3d.execution.runner import RunnerSettings, open_runner
-from x3d.pipeline.evaluate import EvaluateSettings, count_workers, load_engine, plan_scorer, task_resources
+from x3d.pipeline.evaluate import EvaluateSettings, load_engine, plan_scorer
 from x3d.pipeline.video_predictor import Prediction, VideoPredictor
+from x3d.pipeline.workers import count_workers, task_resources
 
 if TYPE_CHECKING:
     from fvcore.common.config import CfgNode

@@ -123,12 +123,7 @@ def audit_results(
         raise InputError(f"{folder} holds no results: files <view>_<label>_0 ending in .bin, .npy or .txt")
     views = np.array([result.view for result in results])
     labels = np.array([result.label for result in results])
-    if listed:
-        expected = ExpectedViews.of_list(listed, num_views)
-    elif record:
-        expected = ExpectedViews.of_record(record, views, labels, num_views)
-    else:
-        expected = _expected_from_folder(folder, num_views, views, labels)
+    expected = _find_expected(folder, num_views, views, labels, listed, record)
     audit = audit_views(views, labels, expected.views, expected.labels, num_views)
     logger.info("%s: %d views expected, from %s; %d found", folder, len(expected.views), expected.source, len(results))
     _warn_about_gaps(expected, num_views)
@@ -206,6 +201,21 @@ def _result_problems(results: Sequence[Result], num_classes: int, record: Result
         for result in results
         if result.label >= num_classes
     ]
+
+
+def _find_expected(
+    folder: str,
+    num_views: int,
+    views: np.ndarray,
+    labels: np.ndarray,
+    listed: ExpectedList | None,
+    record: ResultRecord | None,
+) -> ExpectedViews:
+    if listed:
+        return ExpectedViews.of_list(listed, num_views)
+    if record:
+        return ExpectedViews.of_record(record, views, labels, num_views)
+    return _expected_from_folder(folder, num_views, views, labels)
 
 
 def _expected_from_folder(folder: str, num_views: int, views: np.ndarray, labels: np.ndarray) -> ExpectedViews:
