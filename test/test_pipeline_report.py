@@ -83,7 +83,7 @@ def test_a_run_with_other_videos_is_compared_on_request_only(folder, tmp_path):
     write_evaluation(tmp_path / "other", TABLE)
     with pytest.raises(InputError, match="--common"):
         write(folder, tmp_path / "report", compare_with=str(tmp_path / "other"))
-    assert os.listdir(tmp_path / "report") == []
+    assert not (tmp_path / "report").exists()
     written = write(folder, tmp_path / "report", compare_with=str(tmp_path / "other"), common=True)
     assert written.content["comparison"]["num_videos"] == 59
 
