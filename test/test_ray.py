@@ -146,9 +146,13 @@ def test_a_cluster_is_found_by_its_client_address(data, evaluation, cluster, cli
 
 
 def test_the_loss_of_the_head_node_ends_the_run(data, evaluation, own_cluster, tmp_path):
-    folder = ["X3D_EVALUATE.OUTPUT_PATH", str(tmp_path)]
-    process = start("x3d_evaluate.py", data, *evaluation[0], *folder, address=own_cluster.address)
-    wait_for_rows(process, tmp_path)
+    many = tmp_path / "many"
+    many.mkdir()
+    (many / "val").symlink_to(data / "val")
+    (many / "test.csv").write_text(20 * (data / "test.csv").read_text())
+    folder = ["X3D_EVALUATE.OUTPUT_PATH", str(tmp_path / "out")]
+    process = start("x3d_evaluate.py", many, *evaluation[0], *folder, address=own_cluster.address)
+    wait_for_rows(process, tmp_path / "out")
     address = own_cluster.address
     own_cluster.remove_node(own_cluster.head_node, allow_graceful=False)
     output, errors = process.communicate(timeout=TIMEOUT_SECONDS)
