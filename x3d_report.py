@@ -59,14 +59,14 @@ def run(cfg: "CfgNode", args: argparse.Namespace) -> int:
     from x3d.console import print_result
     from x3d.dataset.class_names import ClassNames
     from x3d.pipeline.postprocess import ScoringSettings
-    from x3d.pipeline.report import remove_report, write_report
+    from x3d.pipeline.report import open_report, write_report
 
     if args.common and not args.compare:
         raise InputError("--common is about a comparison; give the folder of another run with --compare too")
-    remove_report(args.output, (args.results, args.compare or ""))
-    names = ClassNames.from_cfg(cfg)
-    settings = ScoringSettings.from_cfg(cfg)
-    report = write_report(args.results, args.output, settings, names, args.compare or "", args.margin, args.common)
+    compare_with = args.compare or ""
+    with open_report(args.output, (args.results, compare_with)) as target:
+        names, settings = ClassNames.from_cfg(cfg), ScoringSettings.from_cfg(cfg)
+        report = write_report(args.results, target, settings, names, compare_with, args.margin, args.common)
     report_names(names)
     if report.accuracy:
         log_accuracy(report.accuracy)

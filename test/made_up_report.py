@@ -13,6 +13,7 @@ from x3d.pipeline.compare import comparison_to_dict
 from x3d.report.document import build_report
 from x3d.scoring.accuracy import measure_accuracy
 from x3d.scoring.comparison import compare_tables
+from x3d.scoring.predictions import Predictions
 from x3d.scoring.table import ScoreTable
 
 MARGIN_POINTS = 0.735
@@ -48,7 +49,7 @@ def make_report(table: ScoreTable, names: Sequence[str] | None = None, compared:
     if compared:
         changed = compare_tables(table, degrade(table, 0.4), MARGIN_POINTS)
         comparison = comparison_to_dict(changed, known)
-    return build_report(table, accuracy, known, comparison)
+    return build_report(Predictions.of_table(table), accuracy, known, comparison)
 
 
 def make_hostile_report() -> dict[str, Any]:

@@ -16,7 +16,7 @@ from x3d import report
 from x3d.dataset.class_names import ClassNames
 from x3d.errors import InputError, ScoringError
 from x3d.pipeline.postprocess import ScoringSettings
-from x3d.pipeline.report import NAMES, write_report
+from x3d.pipeline.report import NAMES, open_report, write_report
 from x3d.scoring.table import Failure
 
 SETTINGS = ScoringSettings(num_classes=8, num_clips=1, num_crops=3)
@@ -31,8 +31,9 @@ def folder(tmp_path: Path) -> str:
     return str(tmp_path / "eval")
 
 
-def write(folder: str, output: Path, **more):
-    return write_report(folder, str(output), SETTINGS, CLASSES, **more)
+def write(folder: str, output: Path, settings: ScoringSettings = SETTINGS, **more):
+    with open_report(str(output), (folder, more.get("compare_with", ""))) as target:
+        return write_report(folder, target, settings, CLASSES, **more)
 
 
 def test_a_report_has_all_files_with_the_same_figures(folder, tmp_path):
@@ -109,7 +110,7 @@ def test_a_folder_of_the_user_is_left_alone(name, folder, tmp_path):
 def test_a_report_of_another_run_does_not_look_current_after_an_error(folder, tmp_path):
     write(folder, tmp_path / "report")
     with pytest.raises(InputError, match=r"MODEL\.NUM_CLASSES"):
-        write_report(folder, str(tmp_path / "report"), ScoringSettings(num_classes=9))
+        write(folder, tmp_path / "report", ScoringSettings(num_classes=9))
     assert os.listdir(tmp_path / "report") == []
 
 
@@ -131,14 +132,14 @@ def test_a_run_without_any_scores_is_an_error_that_says_so(tmp_path):
     table = score_table(np.zeros((0, 8)), [], failures=failures, listed_labels=np.array([3]))
     write_evaluation(tmp_path / "eval", table)
     with pytest.raises(ScoringError, match=r"is not reported, no video has all its views:\nvideo 0: 0\.mp4"):
-        write_report(str(tmp_path / "eval"), str(tmp_path / "report"), SETTINGS)
+        write(str(tmp_path / "eval"), tmp_path / "report")
 
 
 def test_without_labels_the_other_figures_are_reported(tmp_path):
     scores = np.random.default_rng(0).dirichlet(np.ones(8), 20)
     write_evaluation(tmp_path / "eval", score_table(scores, [-1] * 20))
     settings = ScoringSettings(num_classes=8, num_clips=1, num_crops=1)
-    written = write_report(str(tmp_path / "eval"), str(tmp_path / "report"), settings)
+    written = write(str(tmp_path / "eval"), tmp_path / "report", settings)
     assert (written.accuracy, written.content["accuracy"], written.complete) == (None, None, True)
     assert written.content["run"]["num_unlabelled"] == 20
     assert (tmp_path / "report/calibration.csv").read_text().splitlines()[1:] == []

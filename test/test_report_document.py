@@ -16,6 +16,7 @@ from x3d.report.document import build_report, flatten
 from x3d.scoring import measure_accuracy
 from x3d.scoring.comparison import compare_tables
 from x3d.scoring.intervals import wilson_interval
+from x3d.scoring.predictions import Predictions
 from x3d.scoring.table import ScoreTable
 
 SCHEMA = json.loads(Path(report.__file__).with_name("report.schema.json").read_text())
@@ -38,7 +39,7 @@ def build(table: ScoreTable, comparison: dict[str, Any] | None = None) -> dict[s
     """Build a report and check it against the schema."""
     accuracy = measure_accuracy(table, True, TEXTS) if table.labelled.any() else None
     names = ClassNames(TEXTS[: table.num_classes], NAMES.source)
-    document = build_report(table, accuracy, names, comparison)
+    document = build_report(Predictions.of_table(table), accuracy, names, comparison)
     assert json.loads(json.dumps(document, allow_nan=False)) == document
     VALIDATOR.validate(document)
     return document

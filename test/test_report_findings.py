@@ -12,6 +12,7 @@ from x3d.pipeline.compare import comparison_to_dict
 from x3d.report.document import build_report
 from x3d.scoring import measure_accuracy
 from x3d.scoring.comparison import compare_tables
+from x3d.scoring.predictions import Predictions
 from x3d.scoring.table import Failure, ScoreTable
 
 
@@ -20,7 +21,7 @@ def findings(table: ScoreTable) -> dict[str, list[str]]:
     names = ClassNames([f"n{number}" for number in range(table.num_classes)], "")
     accuracy = measure_accuracy(table, allow_missing=True) if table.labelled.any() else None
     found: dict[str, list[str]] = {}
-    for finding in build_report(table, accuracy, names)["findings"]:
+    for finding in build_report(Predictions.of_table(table), accuracy, names)["findings"]:
         found.setdefault(finding["kind"], []).append(finding["text"])
     return found
 
@@ -149,7 +150,7 @@ def listed_in(folders: list[str], labels: list[int]) -> list[str]:
     """Report the findings about folders of a run in which every video is right."""
     paths = [f"val/{folder}/{number}.mp4" for number, folder in enumerate(folders)]
     table = predicted(labels, labels, listed_paths=paths)
-    found = build_report(table, measure_accuracy(table), NAMES)["findings"]
+    found = build_report(Predictions.of_table(table), measure_accuracy(table), NAMES)["findings"]
     return [finding["text"] for finding in found if finding["kind"] == "folders"]
 
 
@@ -180,7 +181,9 @@ def compared(lost: int, num_videos: int = 45) -> dict[str, list[str]]:
     candidate = predicted(labels, classes)
     comparison = comparison_to_dict(compare_tables(predicted(labels, labels), candidate, 0.735), names)
     found: dict[str, list[str]] = {}
-    for finding in build_report(candidate, measure_accuracy(candidate), names, comparison)["findings"]:
+    for finding in build_report(Predictions.of_table(candidate), measure_accuracy(candidate), names, comparison)[
+        "findings"
+    ]:
         found.setdefault(finding["kind"], []).append(finding["text"])
     return found
 

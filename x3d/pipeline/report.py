@@ -1,6 +1,7 @@
 """Write a report of a run: report.json, csv files, the scores and the page that shows them."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -51,21 +52,20 @@ class Report:
         return not self.content["run"]["num_failed"]
 
 
-def remove_report(output: str, runs: Sequence[str]) -> None:
-    """Remove the files of an earlier report, which would look current if this one is rejected.
+def open_report(folder: str, runs: Sequence[str] = ()) -> AbstractContextManager[Path]:
+    """Open the folder of a report until the block ends, and remove an earlier one from it.
 
     Args:
-        runs: folders of the runs that will be read.
+        runs: folders of the runs that are read.
     Raises:
-        InputError: the folder cannot be used.
+        InputError: as open_output.
     """
-    with open_output(output, NAMES, OWN_KEYS, runs):
-        pass
+    return open_output(folder, NAMES, OWN_KEYS, runs)
 
 
 def write_report(
     folder: str,
-    output: str,
+    target: Path,
     settings: ScoringSettings = DEFAULTS,
     names: ClassNames = NO_NAMES,
     compare_with: str = "",
@@ -75,39 +75,38 @@ def write_report(
     """Report a folder of results, or of rows of x3d_evaluate.py.
 
     Args:
-        output: the report's folder: new, empty, or of an earlier report, which is replaced.
+        target: the report's folder, as open_report opens it.
         compare_with: the folder of another run, the reference of a comparison.
         margin_points: the loss of top-1 that is accepted, in points.
         common: compare what both runs have.
     Raises:
-        InputError: a folder cannot be used, contradicts the settings, or the runs cannot be compared.
+        InputError: no such folder, it contradicts the settings, or the runs cannot be compared.
         ScoringError: views are unexpected or unusable, or no video has all its views.
         OSError: a file cannot be written; the error names it.
     """
-    with open_output(output, NAMES, OWN_KEYS, (folder, compare_with)) as target:
-        table = read_complete(folder, settings)
-        if not len(table.videos):
-            texts = [failure.text for failure in table.failures.values()]
-            raise ScoringError(f"{folder} is not reported, no video has all its views:\n{format_problems(texts)}")
-        accuracy = measure_accuracy(table, True, names.names) if table.labelled.any() else None
-        comparison = None
-        if compare_with:
-            compared = compare_tables(read_complete(compare_with, settings), table, margin_points, common)
-            comparison = comparison_to_dict(compared, names)
-        content = build_report(table, accuracy, names, comparison)
-        _write(target, table, content, names)
+    table = read_complete(folder, settings)
+    if not len(table.videos):
+        texts = [failure.text for failure in table.failures.values()]
+        raise ScoringError(f"{folder} is not reported, no video has all its views:\n{format_problems(texts)}")
+    accuracy = measure_accuracy(table, True, names.names) if table.labelled.any() else None
+    comparison = None
+    if compare_with:
+        compared = compare_tables(read_complete(compare_with, settings), table, margin_points, common)
+        comparison = comparison_to_dict(compared, names)
+    predictions = Predictions.of_table(table)
+    content = build_report(predictions, accuracy, names, comparison)
+    _write(target, predictions, content, names)
     return Report(target / NAMES[-1], content, accuracy)
 
 
-def _write(target: Path, table: ScoreTable, content: Mapping[str, Any], names: ClassNames) -> None:
+def _write(target: Path, predictions: Predictions, content: Mapping[str, Any], names: ClassNames) -> None:
     """Write all files, each of them whole; report.json marks the folder and is the first, the page is the last."""
-    predictions = Predictions.of_table(table)
     write_json(target / "report.json", content)
     write_csv(target / "predictions.csv", prediction_rows(predictions, names))
     write_csv(target / "classes.csv", class_table(content["classes"]))
     write_csv(target / "confusions.csv", confusion_table(confusion_rows(predictions, names)))
     write_csv(target / "calibration.csv", calibration_table(content["calibration"]))
-    _write_scores(target / "scores.npy", table)
+    _write_scores(target / "scores.npy", predictions.table)
     with replace_file(target / "index.html") as file:
         write_all(file.fileno(), render_page(content).encode())
 

@@ -24,7 +24,7 @@ MAX_CONFUSIONS = 100
 
 
 def build_report(
-    table: ScoreTable,
+    predictions: Predictions,
     accuracy: Accuracy | None,
     names: "ClassNames",
     comparison: Mapping[str, Any] | None = None,
@@ -32,11 +32,11 @@ def build_report(
     """Compute everything that a report shows, as JSON values (report.schema.json describes them).
 
     Args:
-        table: with at least one video that has scores.
+        predictions: of at least one video.
         accuracy: None if no video with scores has a label.
         comparison: of another run with this one, as x3d.pipeline.compare makes it.
     """
-    predictions = Predictions.of_table(table)
+    table = predictions.table
     report: dict[str, Any] = {
         "schema": SCHEMA,
         "suite": __version__,
