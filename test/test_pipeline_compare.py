@@ -14,12 +14,12 @@ from test.results import LABELS, write_results
 from test.tables import score_table
 from x3d.dataset.class_names import ClassNames, kinetics400_names
 from x3d.errors import InputError, ScoringError
-from x3d.pipeline.compare import MARGIN_POINTS, MAX_FLIPS, compare, comparison_to_dict, list_flips
+from x3d.pipeline.compare import MAX_FLIPS, compare, comparison_to_dict, list_flips
 from x3d.pipeline.comparison_text import BY_POSITION, describe_comparison, list_differences
 from x3d.pipeline.postprocess import ScoringSettings
 from x3d.scoring.class_order import known_orders
 from x3d.scoring.comparison import Comparison, compare_tables
-from x3d.scoring.noninferiority import judge
+from x3d.scoring.noninferiority import MARGIN_POINTS, judge
 from x3d.scoring.table import ScoreTable
 from x3d.storage.expected_list import ExpectedList
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from x3d.dataset.class_names import ClassNames
 from x3d.errors import ScoringError, format_problems
-from x3d.pipeline.compare import MARGIN_POINTS, comparison_to_dict, read_complete
+from x3d.pipeline.compare import comparison_to_dict, read_complete
 from x3d.pipeline.postprocess import DEFAULTS, ScoringSettings
 from x3d.report.classes import confusion_rows
 from x3d.report.document import build_report
@@ -18,6 +18,7 @@ from x3d.report.page import render_page
 from x3d.report.tables import calibration_table, class_table, confusion_table, prediction_rows
 from x3d.scoring import Accuracy, ScoreTable, measure_accuracy
 from x3d.scoring.comparison import compare_tables
+from x3d.scoring.noninferiority import MARGIN_POINTS
 from x3d.scoring.predictions import Predictions
 from x3d.storage.atomic import replace_file, write_all, write_json
 from x3d.storage.csv_file import write_csv
