@@ -7,6 +7,7 @@ import numpy as np
 
 from x3d.files import printable
 from x3d.report.folders import FolderConflict, find_folder_conflicts
+from x3d.report.formats import quantity
 from x3d.scoring.label_check import SuspiciousPair, find_suspicious_pairs, min_agreeing
 from x3d.scoring.predictions import Predictions
 
@@ -158,4 +159,4 @@ def _divided(num_videos: int, agreement: Sequence[Mapping[str, Any]]) -> Iterato
 
 
 def _videos(number: int) -> str:
-    return f"{number:,} video{'' if number == 1 else 's'}"
+    return quantity(number, "video")

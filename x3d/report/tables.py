@@ -46,11 +46,11 @@ def _result_cells(predictions: Predictions, row: int, class_names: Sequence[str]
     best, probabilities = predictions.best[row].tolist(), predictions.probabilities[row].tolist()
     cells: list[object] = []
     for number, probability in zip(best, probabilities, strict=True):
-        cells += [number, class_names[number], f"{probability:.6g}"]
+        cells += [number, class_names[number], value_cell(probability)]
     cells += [""] * (3 * (NUM_BEST - len(best)))
-    margin = f"{probabilities[0] - probabilities[1]:.6g}" if len(best) > 1 else ""
+    margin = value_cell(probabilities[0] - probabilities[1]) if len(best) > 1 else ""
     rank = int(predictions.ranks[row])
-    return [*cells, rank or "", margin, f"{entropy:.6g}", int(predictions.num_agreeing[row])]
+    return [*cells, rank or "", margin, value_cell(entropy), int(predictions.num_agreeing[row])]
 
 
 def class_table(classes: Sequence[Mapping[str, Any]]) -> Iterator[Sequence[object]]:

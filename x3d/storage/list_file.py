@@ -67,7 +67,7 @@ def write_list(path: Path, data: bytes, ledger: Sequence[LedgerRow], origin: str
     Raises:
         InputError: a file of another origin would be replaced, or one cannot be written; an old list stays.
     """
-    check_replaceable(path, data)
+    _check_origin(path, data)
     rows = [
         [row.state, path_cell(row.path), row.label, text_cell(row.class_name), text_cell(row.detail)] for row in ledger
     ]
@@ -81,7 +81,7 @@ def write_list(path: Path, data: bytes, ledger: Sequence[LedgerRow], origin: str
         raise InputError(f"{error.filename} cannot be written: {error.strerror}; give another --output") from error
 
 
-def check_replaceable(path: Path, data: bytes) -> None:
+def _check_origin(path: Path, data: bytes) -> None:
     """Check that a list of another origin, or one that was edited, is not replaced by a different one.
 
     Raises:
