@@ -13,12 +13,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks.common import ROUNDS, Cost, build_parser, median_ratio, run_measured, script, write_results
-from benchmarks.scoring import READ_ALL, summarise
+from benchmarks.common import Cost, median_ratio, run_measured, script, write_results
+from benchmarks.scoring import READ_ALL, parse_size, summarise
 from demo.made_up_folder import write_evaluation, write_result_files
 from demo.made_up_run import degrade, make_run
 
-KINETICS_VIDEOS, QUICK_VIDEOS = 19761, 40
+QUICK_VIDEOS = 40
 NOISE = 0.3
 """Of the second run's logits, in standard deviations."""
 CORES = 2
@@ -65,11 +65,7 @@ def measure(scratch: Path, num_videos: int, rounds: int) -> dict[str, Any]:
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    parser = build_parser(__doc__)
-    parser.add_argument("--videos", type=int, help=f"default: {KINETICS_VIDEOS}, with --quick {QUICK_VIDEOS}")
-    args = parser.parse_args(argv)
-    num_videos = args.videos or (QUICK_VIDEOS if args.quick else KINETICS_VIDEOS)
-    rounds = 1 if args.quick else ROUNDS
+    args, num_videos, rounds = parse_size(__doc__, argv, QUICK_VIDEOS)
     with tempfile.TemporaryDirectory() as name:
         figures = measure(Path(name), num_videos, rounds)
     write_results("report", args, {"rounds": rounds, "videos": num_videos, "threads": CORES, **figures})

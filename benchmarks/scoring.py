@@ -6,6 +6,7 @@ Writes a result file for each of 30 views per video, then runs the script and a 
 reads every file, in turn. The first round is not counted: it loads the files into the page cache.
 """
 
+import argparse
 import statistics
 import sys
 import tempfile
@@ -48,12 +49,24 @@ def summarise(costs: Sequence[Cost]) -> dict[str, Any]:
     }
 
 
-def main(argv: Sequence[str] | None = None) -> None:
-    parser = build_parser(__doc__)
-    parser.add_argument("--videos", type=int, help=f"default: {KINETICS_VIDEOS}, with --quick {QUICK_VIDEOS}")
+def parse_size(
+    description: str | None, argv: Sequence[str] | None, num_quick: int
+) -> tuple[argparse.Namespace, int, int]:
+    """Parse the command line of a benchmark on a set of videos.
+
+    Args:
+        num_quick: videos of a smoke run.
+    Returns:
+        The arguments, the number of videos and the number of rounds.
+    """
+    parser = build_parser(description)
+    parser.add_argument("--videos", type=int, help=f"default: {KINETICS_VIDEOS}, with --quick {num_quick}")
     args = parser.parse_args(argv)
-    num_videos = args.videos or (QUICK_VIDEOS if args.quick else KINETICS_VIDEOS)
-    rounds = 1 if args.quick else ROUNDS
+    return args, args.videos or (num_quick if args.quick else KINETICS_VIDEOS), 1 if args.quick else ROUNDS
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    args, num_videos, rounds = parse_size(__doc__, argv, QUICK_VIDEOS)
     floor: list[Cost] = []
     ours: list[Cost] = []
     with tempfile.TemporaryDirectory() as name:
