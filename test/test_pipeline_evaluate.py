@@ -38,6 +38,7 @@ def engine(**more: Any) -> Any:
         "name": "standin",
         "packages": {},
         "device": "CPU",
+        "precision": "f32",
         "batch_size": None,
         "view_shape": VIEW,
         "infer": lambda batch: np.zeros((len(batch), 9), np.float32),
@@ -323,10 +324,9 @@ def test_the_engine_is_opened_as_the_keys_say(data, model, tmp_path, monkeypatch
     opened = []
     monkeypatch.setattr(module, "open_engine", lambda *given: opened.append(given) or engine())
     LocalRunner(score).use_in("evaluate", monkeypatch)
-    evaluate(
-        settings(data, model, tmp_path / "out", "X3D_EVALUATE.ENGINE", "onnxruntime", "X3D_EVALUATE.DEVICE", "cpu")
-    )
-    assert opened == [(read_model(str(model)), "onnxruntime", "cpu")]
+    keys = "X3D_EVALUATE.ENGINE onnxruntime X3D_EVALUATE.DEVICE cuda X3D_EVALUATE.PRECISION tf32".split()
+    evaluate(settings(data, model, tmp_path / "out", *keys))
+    assert opened == [(read_model(str(model)), "onnxruntime", "cuda", 0, "tf32")]
 
 
 def test_rows_made_with_another_batch_size_are_not_resumed(data, model, tmp_path, monkeypatch):

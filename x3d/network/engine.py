@@ -1,7 +1,7 @@
 """Open and run a converted model, with one interface for all engines.
 
-Every engine takes (N, 3, T, C, C) float32 and returns (N, NUM_CLASSES) float32. It computes in float32 on a CPU, with
-CUDA and with CANN; an .om runs in the precision chosen at conversion.
+Every engine takes (N, 3, T, C, C) float32 and returns (N, NUM_CLASSES) float32. It computes in the precision asked for,
+or does not open; an .om runs in the precision chosen at conversion.
 """
 
 from collections.abc import Callable, Mapping
@@ -25,6 +25,8 @@ class Engine(Protocol):
     """Packages that decide its outputs, as x3d.storage.provenance.versions takes them."""
     device: str
     """The kind of device it runs on, without a number: CPU, GPU, CUDA, CANN, NPU."""
+    precision: str
+    """What it computes in: f32, bf16, f16 or tf32; om: what was chosen when an .om was converted."""
     batch_size: int | None
     """Views per batch if the model fixes it, None if it is dynamic."""
     view_shape: tuple[int, ...]
@@ -35,7 +37,7 @@ class Engine(Protocol):
         """Run one batch and return the model's output, (N, num_classes) float32; run_batch checks that it is."""
 
 
-ENGINES: dict[str, Callable[[ModelFile, str, int], Engine]] = {
+ENGINES: dict[str, Callable[[ModelFile, str, int, str], Engine]] = {
     "openvino": OpenVinoEngine,
     "onnxruntime": OnnxRuntimeEngine,
     "ais_bench": AisBenchEngine,
@@ -43,7 +45,9 @@ ENGINES: dict[str, Callable[[ModelFile, str, int], Engine]] = {
 ONNX_ENGINES = ("openvino", "onnxruntime")
 
 
-def open_engine(model: ModelFile, engine: str = "auto", device: str = "", num_threads: int = 0) -> Engine:
+def open_engine(
+    model: ModelFile, engine: str = "auto", device: str = "", num_threads: int = 0, precision: str = "f32"
+) -> Engine:
     """Load a model into an engine and check its inputs and outputs.
 
     Args:
@@ -51,9 +55,10 @@ def open_engine(model: ModelFile, engine: str = "auto", device: str = "", num_th
         engine: a key of ENGINES, or auto: ais_bench for an .om, else OpenVINO.
         device: as the engine names it; a bare number is the NPU's for ais_bench, and the CPU for the others.
         num_threads: on a CPU; 0: all cores.
+        precision: what to compute in: f32, bf16, f16 or tf32; of an .om f32 only, which leaves it as it is.
     Raises:
-        EngineError: other inputs or outputs than one of float32, or the engine cannot load or run the model there; the
-            text names file and device.
+        EngineError: other inputs or outputs than one of float32, the device has no native support for the precision, or
+            the engine cannot load or run the model there; the text names file and device.
     """
     is_om, is_xml = (model.path.lower().endswith(suffix) for suffix in (".om", ".xml"))
     if engine == "auto":
@@ -71,7 +76,7 @@ def open_engine(model: ModelFile, engine: str = "auto", device: str = "", num_th
     if device.isdigit() and not is_om:
         device = ""
     try:
-        return ENGINES[engine](model, device, num_threads)
+        return ENGINES[engine](model, device, num_threads, precision)
     except EngineError:
         raise
     except ModuleNotFoundError as error:

@@ -53,7 +53,7 @@ class EvaluateSettings:
         path_prefix: the folder the listed paths are relative to.
         view_shape: (3, T, C, C), of one view.
         num_views: per video.
-        engine, device: as open_engine takes them.
+        engine, device, precision: as open_engine takes them.
         batch_size: views per batch, at most.
         stop_at_first_failure: else every failure is listed.
         view_config: the keys that decide the views, for the manifest.
@@ -71,6 +71,7 @@ class EvaluateSettings:
     model_path: str
     engine: str
     device: str
+    precision: str
     batch_size: int
     output_path: str
     stop_at_first_failure: bool
@@ -109,6 +110,7 @@ class EvaluateSettings:
             model_path=options.MODEL_PATH,
             engine=options.ENGINE,
             device=options.DEVICE,
+            precision=options.PRECISION,
             batch_size=cfg.TEST.BATCH_SIZE,
             output_path=options.OUTPUT_PATH,
             stop_at_first_failure=cfg.X3D_WORKERS.ON_ERROR == "raise",
@@ -178,7 +180,7 @@ def load_engine(settings: EvaluateSettings) -> tuple[Engine, str]:
         InputError: the model cannot be read or run, or is not the configured one.
     """
     model = read_model(settings.model_path)
-    engine = open_engine(model, settings.engine, settings.device)
+    engine = open_engine(model, settings.engine, settings.device, 0, settings.precision)
     _check_model(settings, engine)
     check_runs(engine)
     return engine, model.digest
@@ -210,6 +212,7 @@ def plan_scorer(settings: EvaluateSettings, engine: Engine, model_digest: str) -
         model_digest=model_digest,
         engine=engine.name,
         device=settings.device,
+        precision=settings.precision,
         num_threads=max(1, num_cores // count_workers(settings.runner, engine.device)),
         batch_size=engine.batch_size or largest,
         sampling=settings.sampling,

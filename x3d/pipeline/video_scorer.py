@@ -26,6 +26,7 @@ class VideoScorer:
 
     Attributes:
         model_digest: of the model that the run started with; another one is not run.
+        engine, device, precision: as open_engine takes them.
         batch_size: views per batch; a video's last batch may be shorter.
         num_threads: of a CPU engine.
         ensemble_method: sum or max.
@@ -36,6 +37,7 @@ class VideoScorer:
     model_digest: str
     engine: str
     device: str
+    precision: str
     num_threads: int
     batch_size: int
     sampling: Sampling
@@ -73,7 +75,8 @@ class VideoScorer:
             EngineError, RunError, VideoError: as a call.
         """
         try:
-            engine = _open_once(self.model_path, self.model_digest, self.engine, self.device, self.num_threads)
+            model = self.model_path, self.model_digest
+            engine = _open_once(*model, self.engine, self.device, self.num_threads, self.precision)
             with VideoReader(path) as reader:
                 yield reader, engine
         except EngineError:
@@ -122,11 +125,13 @@ class VideoScorer:
 
 
 @functools.lru_cache(maxsize=1)
-def _open_once(model_path: str, model_digest: str, engine: str, device: str, num_threads: int) -> Engine:
+def _open_once(
+    model_path: str, model_digest: str, engine: str, device: str, num_threads: int, precision: str
+) -> Engine:
     model = read_model(model_path)
     if model.digest != model_digest:
         raise RunError(
             f"model {model_path} has changed since the run started, no score of the other model is recorded; restore "
             "it to resume, or give another folder to score the other model"
         )
-    return open_engine(model, engine, device, num_threads)
+    return open_engine(model, engine, device, num_threads, precision)
