@@ -14,7 +14,7 @@ one in reverse order, after an untimed call of each:
 
 Up to batch 16 the product, the throughput mode, ONNX Runtime and PyTorch take turns in three rounds more. Rates and
 ratios are medians over the rounds; quartiles show the spread of the ratios. The agreement of a precision with f32 is
-measured on all views of Kinetics-shaped clips, and with the demo's trained network on those of the demo's clips.
+measured on all views of Kinetics-shaped clips, and with the demo's trained network on those of its hard clips.
 """
 
 import functools
@@ -33,7 +33,8 @@ import numpy as np
 import torch
 
 from benchmarks.agreement import DEMO_CFG, export_demo, measure_agreement, open_native
-from benchmarks.common import build_parser, make_model, make_video, write_results
+from benchmarks.clips import kinetics_shaped_videos
+from benchmarks.common import build_parser, make_model, write_results
 from demo.make_videos import make_videos
 from demo.small import SMALL
 from x3d.cli import DEFAULT_CFG
@@ -208,9 +209,10 @@ def measure_agreements(cfg: "CfgNode", model_path: str, scratch: Path, quick: bo
     Returns:
         By clips and precision.
     """
-    make_videos(str(scratch / "demo"), 1 if quick else NUM_CLIPS, seed=0)
+    num_clips = 1 if quick else NUM_CLIPS
+    shaped = kinetics_shaped_videos(scratch / "clips", num=num_clips)
+    make_videos(str(scratch / "demo"), num_clips, seed=0, hard=True)
     demo = sorted(map(str, (scratch / "demo" / "val").glob("*/*.mp4")))
-    shaped = [make_video(scratch / "v.mp4", 60)] if quick else demo
     return {
         "kinetics_shaped": measure_agreement(cfg, model_path, shaped, torch.get_num_threads()),
         "demo": measure_agreement(load_cfg(DEMO_CFG), export_demo(scratch), demo, torch.get_num_threads()),

@@ -56,14 +56,16 @@ def precisions(results: Results) -> str:
             measured = batch[f"openvino_{name}"]
             rate, ratio = measured["views_a_second"], spread(measured, "over_f32")
             rows.append(f"{name} | {batch['batch_size']} | {rate:.1f} | {ratio} | {agreements}")
-    columns = " | ".join(f"{label}: largest difference | same top-1" for label in AGREEMENTS.values())
+    columns = " | ".join(
+        f"{label}: largest difference | same top-1 (of how many classes)" for label in AGREEMENTS.values()
+    )
     return table(f"OpenVINO in | batch | views/s | rate / f32 | {columns}", rows, result)
 
 
 def agreement(found: Results) -> str:
     """Format the largest difference of a probability and the share of views with the same best class."""
     share = found["same_top1"] / found["views"]
-    return f"{found['largest_difference']:.2g} | {share:.2%} of {found['views']} views"
+    return f"{found['largest_difference']:.2g} | {share:.2%} of {found['views']} views ({found['classes']})"
 
 
 def spread(measured: Results, ratio: str) -> str:

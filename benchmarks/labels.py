@@ -14,7 +14,7 @@ ENGINES = {
     "onnxruntime": "ONNX Runtime",
     "pytorch": "PyTorch eager",
 }
-AGREEMENTS = {"kinetics_shaped": "X3D-S, Kinetics-shaped clips", "demo": "demo's network, its clips"}
+AGREEMENTS = {"kinetics_shaped": "X3D-S, Kinetics-shaped clips", "demo": "demo's network, its hard clips"}
 SCRIPTS = {"x3d_preprocess": "x3d_preprocess.py", "x3d_evaluate": "x3d_evaluate.py"}
 WORKER_KINDS = {"workers": "worker", "ray_nodes": "Ray node"}
 ROUTES = {
