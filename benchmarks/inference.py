@@ -6,13 +6,13 @@ OpenVINO in each precision that the processor has natively, ONNX Runtime and PyT
 weights, BatchNorm folded, with one thread per core. For each batch size these take turns in 21 rounds, every second
 one in reverse order, after an untimed call of each:
 
-1. torch's product of two square float32 matrices;
-2. OpenVINO in f32: one call with a batch of random values, several if a batch has fewer than four views per stream;
-3. OpenVINO's own throughput mode on as many views, queued one by one, waiting only for the last: so it keeps all its
+1. OpenVINO in f32: one call with a batch of random values, several if a batch has fewer than four views per stream;
+2. OpenVINO's own throughput mode on as many views, queued one by one, waiting only for the last: so it keeps all its
    streams busy at batch 1 too, where waiting for each view would leave all but one idle;
-4. OpenVINO in the other precisions, as 2.
+3. OpenVINO in the other precisions, as 1;
+4. torch's product of two square float32 matrices, whose threads go on spinning for a while: so not beside 1 and 2.
 
-Up to batch 16 the product, the throughput mode, ONNX Runtime and PyTorch take turns in three rounds more. Rates and
+Up to batch 16 the throughput mode, ONNX Runtime, PyTorch and the product take turns in three rounds more. Rates and
 ratios are medians over the rounds; quartiles show the spread of the ratios. The agreement of a precision with f32 is
 measured on all views of Kinetics-shaped clips, and with the demo's trained network on those of its hard clips.
 """
@@ -162,10 +162,10 @@ class Contenders:
             return {name: Action(functools.partial(run, batch), num_calls) for name, run in runs.items()}
 
         return {
-            "product": Action(lambda: self._square @ self._square),
             **repeat(before),
             "throughput_mode": Action(lambda: self._reference.run(batch, num_calls)),
             **repeat(after),
+            "product": Action(lambda: self._square @ self._square),
         }
 
     def _summarise(self, seconds: Mapping[str, list[list[float]]], batch_size: int) -> dict[str, Any]:
