@@ -2,6 +2,7 @@
 
 import math
 import os
+import pickle
 import subprocess
 import sys
 import types
@@ -15,7 +16,7 @@ import pytest
 from test.helpers import ROOT
 from x3d.errors import EngineError
 from x3d.network import engine, onnxruntime_engine
-from x3d.network.engine import Engine, infer_padded, open_engine, run_batch
+from x3d.network.engine import Engine, EngineInfo, device_kind, infer_padded, open_engine, run_batch
 from x3d.network.model_file import ModelFile, read_model
 
 SHAPE = (3, 4, 40, 40)
@@ -207,6 +208,32 @@ def test_a_provider_that_is_not_built_in_is_rejected_with_those_that_are():
 def test_the_number_of_a_device_is_a_number():
     with pytest.raises(EngineError, match="device cuda:a: a number is expected after the colon, as in cuda:0"):
         onnxruntime_engine._provider("cuda:a", AVAILABLE)
+
+
+@pytest.mark.parametrize(
+    ("device", "expected"),
+    [
+        ("", "CPU"),
+        ("0", "CPU"),
+        ("cpu", "CPU"),
+        ("CPUExecutionProvider", "CPU"),
+        ("cuda:1", "CUDA"),
+        ("CUDAExecutionProvider", "CUDA"),
+        ("cann:0", "CANN"),
+        ("gpu.1", "GPU"),
+        ("GPU", "GPU"),
+    ],
+)
+def test_the_kind_of_a_device_is_known_from_its_name(device, expected):
+    assert device_kind("x.onnx", device) == expected
+    assert device_kind("x.OM", device) == "NPU"
+
+
+def test_an_open_engine_describes_itself_as_a_value(small_onnx):
+    opened = opened_from(str(small_onnx), "openvino")
+    described = EngineInfo.of(opened, {"openvino": "1"})
+    assert described == pickle.loads(pickle.dumps(described))
+    assert described == EngineInfo("openvino", {"openvino": "1"}, "CPU", None, (3, 4, 40, 40), 9)
 
 
 def test_only_openvino_runs_an_xml(tmp_path):
