@@ -68,16 +68,16 @@ def test_a_model_that_changes_after_it_was_read_is_not_seen(data, model, small_o
     opened = []
     open_openvino = ENGINES["openvino"]
 
-    def open_changed(found, device, num_threads):
+    def open_changed(found, *given):
         replace(model)
-        opened.append(open_openvino(found, device, num_threads))
+        opened.append(open_openvino(found, *given))
         return opened[-1]
 
     monkeypatch.setitem(ENGINES, "openvino", open_changed)
     batch = np.random.RandomState(0).standard_normal((1, 3, 4, 40, 40)).astype(np.float32)
     found = open_engine(read_model(str(model))).infer(batch)
-    assert found.tolist() == open_openvino(read_model(str(small_onnx)), "", 1).infer(batch).tolist()
-    assert found.tolist() != open_openvino(read_model(str(model)), "", 1).infer(batch).tolist()
+    assert found.tolist() == open_openvino(read_model(str(small_onnx)), "", 1, "f32").infer(batch).tolist()
+    assert found.tolist() != open_openvino(read_model(str(model)), "", 1, "f32").infer(batch).tolist()
 
 
 def stop(video: Video) -> None:

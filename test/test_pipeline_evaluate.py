@@ -44,6 +44,7 @@ def engine(**more: Any) -> Any:
         "name": "standin",
         "packages": {},
         "device": "CPU",
+        "precision": "f32",
         "batch_size": None,
         "view_shape": VIEW,
         "num_classes": num_classes,
@@ -356,8 +357,9 @@ def test_the_progress_bar_shows_the_accuracy_of_this_run_and_the_rows_it_resumes
 def test_the_engine_is_opened_as_the_keys_say(data, onnx, tmp_path, monkeypatch, six_cores):
     opened = use_engine(monkeypatch, engine())
     LocalRunner(score).use_in("scorers", monkeypatch)
-    evaluate(settings(data, onnx, tmp_path / "out", "X3D_EVALUATE.ENGINE", "onnxruntime", "X3D_EVALUATE.DEVICE", "cpu"))
-    assert opened == [(read_model(str(onnx)), "onnxruntime", "cpu", 6)]
+    keys = "X3D_EVALUATE.ENGINE onnxruntime X3D_EVALUATE.DEVICE cpu X3D_EVALUATE.PRECISION bf16".split()
+    evaluate(settings(data, onnx, tmp_path / "out", *keys))
+    assert opened == [(read_model(str(onnx)), "onnxruntime", "cpu", 6, "bf16")]
 
 
 def test_rows_made_with_another_batch_size_are_not_resumed(data, model, tmp_path, monkeypatch):

@@ -23,7 +23,7 @@ from x3d.video import VIEW_FORMAT
 from x3d.video.container import ffmpeg_version
 
 VIDEOS = [Video(0, "a.mp4", "val/a.mp4", 3), Video(1, "b.mp4", "val/b.mp4", 0)]
-ENGINE = EngineInfo("openvino", {"openvino": "2026.4.1"}, "CPU", None, (3, 4, 40, 40), 9)
+ENGINE = EngineInfo("openvino", {"openvino": "2026.4.1"}, "CPU", "f32", None, (3, 4, 40, 40), 9)
 
 
 def config(**changed):
@@ -184,6 +184,7 @@ def test_an_evaluation_writes_no_views_so_their_files_do_not_count():
         ({"views_per_video": 10}, "views_per_video was 30, is 10"),
         ({"batch_size": 1}, "batch_size was 8, is 1"),
         ({"engine": dataclasses.replace(ENGINE, device="GPU")}, "device was 'CPU', is 'GPU'"),
+        ({"engine": dataclasses.replace(ENGINE, precision="bf16")}, "precision was 'f32', is 'bf16'"),
         ({"engine": dataclasses.replace(ENGINE, name="x")}, "engine was 'openvino', is 'x'"),
         ({"engine": dataclasses.replace(ENGINE, num_classes=8)}, "num_classes was 9, is 8"),
     ],

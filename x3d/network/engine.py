@@ -1,7 +1,7 @@
 """Open and run a converted model, with one interface for all engines.
 
-Every engine takes (N, 3, T, C, C) float32 and returns (N, NUM_CLASSES) float32. It computes in float32 on a CPU, with
-CUDA and with CANN; an .om runs in the precision chosen at conversion.
+Every engine takes (N, 3, T, C, C) float32 and returns (N, NUM_CLASSES) float32. It computes in the precision asked for,
+or does not open; an .om runs in the precision chosen at conversion.
 """
 
 import re
@@ -27,6 +27,8 @@ class Engine(Protocol):
     """Packages that decide its outputs, as x3d.storage.provenance.versions takes them."""
     device: str
     """The kind of device it runs on, without a number: CPU, GPU, CUDA, CANN, NPU."""
+    precision: str
+    """What it computes in: f32, bf16, f16 or tf32; om: what was chosen when an .om was converted."""
     batch_size: int | None
     """Views per batch if the model fixes it, None if it is dynamic."""
     view_shape: tuple[int, ...]
@@ -43,12 +45,13 @@ class EngineInfo:
 
     Attributes:
         versions: of the packages that decide its outputs.
-        name, device, batch_size, view_shape, num_classes: those of Engine.
+        name, device, precision, batch_size, view_shape, num_classes: those of Engine.
     """
 
     name: str
     versions: Mapping[str, str]
     device: str
+    precision: str
     batch_size: int | None
     view_shape: tuple[int, ...]
     num_classes: int
@@ -60,6 +63,7 @@ class EngineInfo:
             name=engine.name,
             versions=versions,
             device=engine.device,
+            precision=engine.precision,
             batch_size=engine.batch_size,
             view_shape=tuple(engine.view_shape),
             num_classes=engine.num_classes,
@@ -106,7 +110,9 @@ def device_kind(model_path: str, device: str) -> str:
     return "CPU" if not kind or kind.isdigit() else kind
 
 
-def open_engine(model: ModelFile, engine: str = "auto", device: str = "", num_threads: int = 0) -> Engine:
+def open_engine(
+    model: ModelFile, engine: str = "auto", device: str = "", num_threads: int = 0, precision: str = "f32"
+) -> Engine:
     """Load a model into an engine and check its inputs and outputs.
 
     Args:
@@ -114,9 +120,10 @@ def open_engine(model: ModelFile, engine: str = "auto", device: str = "", num_th
         engine: a key of ENGINES, or auto: ais_bench for an .om, else OpenVINO.
         device: as the engine names it; a bare number is the NPU's for ais_bench, and the CPU for the others.
         num_threads: on a CPU; 0: all cores.
+        precision: what to compute in: f32, bf16, f16 or tf32; of an .om f32 only, which leaves it as it is.
     Raises:
-        EngineError: other inputs or outputs than one of float32, or the engine cannot load or run the model there; the
-            text names file and device.
+        EngineError: other inputs or outputs than one of float32, the device has no native support for the precision, or
+            the engine cannot load or run the model there; the text names file and device.
     """
     engine = resolve_engine(model.path, engine)
     is_om = engine == "ais_bench"
@@ -125,7 +132,7 @@ def open_engine(model: ModelFile, engine: str = "auto", device: str = "", num_th
     if device.isdigit() and not is_om:
         device = ""
     try:
-        return ENGINES[engine](model, device, num_threads)
+        return ENGINES[engine](model, device, num_threads, precision)
     except EngineError:
         raise
     except ModuleNotFoundError as error:

@@ -26,7 +26,7 @@ class EvaluateSettings:
         path_prefix: the folder the listed paths are relative to.
         view_shape: (3, T, C, C), of one view.
         num_views: per video.
-        engine, device: as open_engine takes them.
+        engine, device, precision: as open_engine takes them.
         batch_size: views per batch, at most.
         stop_at_first_failure: else every failure is listed.
         view_config: the keys that decide the views, for the manifest.
@@ -44,6 +44,7 @@ class EvaluateSettings:
     model_path: str
     engine: str
     device: str
+    precision: str
     batch_size: int
     output_path: str
     stop_at_first_failure: bool
@@ -82,6 +83,7 @@ class EvaluateSettings:
             model_path=options.MODEL_PATH,
             engine=options.ENGINE,
             device=options.DEVICE,
+            precision=options.PRECISION,
             batch_size=cfg.TEST.BATCH_SIZE,
             output_path=options.OUTPUT_PATH,
             stop_at_first_failure=cfg.X3D_WORKERS.ON_ERROR == "raise",

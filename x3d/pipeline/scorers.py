@@ -85,6 +85,7 @@ def plan_scorer(settings: EvaluateSettings) -> VideoScorer:
         model_digest=read_model(settings.model_path).digest,
         engine=settings.engine,
         device=settings.device,
+        precision=settings.precision,
         num_threads=max(1, num_cores // count_scorers(settings)),
         batch_size=min(settings.batch_size, MAX_CPU_BATCH_SIZE if on_cpu else settings.num_views),
         sampling=settings.sampling,

@@ -27,6 +27,7 @@ class VideoScorer:
 
     Attributes:
         model_digest: of the model that the run started with; another one is not run.
+        engine, device, precision: as open_engine takes them.
         batch_size: views per batch unless the model fixes it; a video's last batch may be shorter.
         num_threads: of a CPU engine.
         ensemble_method: sum or max.
@@ -37,6 +38,7 @@ class VideoScorer:
     model_digest: str
     engine: str
     device: str
+    precision: str
     num_threads: int
     batch_size: int
     sampling: Sampling
@@ -77,7 +79,8 @@ class VideoScorer:
         return EngineInfo.of(engine, versions(engine.packages))
 
     def _engine(self) -> Engine:
-        return _open_once(self.model_path, self.model_digest, self.engine, self.device, self.num_threads)
+        model = self.model_path, self.model_digest
+        return _open_once(*model, self.engine, self.device, self.num_threads, self.precision)
 
     @contextlib.contextmanager
     def opened(self, path: str) -> Iterator[tuple[VideoReader, Engine]]:
@@ -136,11 +139,13 @@ class VideoScorer:
 
 
 @functools.lru_cache(maxsize=1)
-def _open_once(model_path: str, model_digest: str, engine: str, device: str, num_threads: int) -> Engine:
+def _open_once(
+    model_path: str, model_digest: str, engine: str, device: str, num_threads: int, precision: str
+) -> Engine:
     model = read_model(model_path)
     if model.digest != model_digest:
         raise RunError(
             f"model {model_path} has changed since the run started, no score of the other model is recorded; restore "
             "it to resume, or give another folder to score the other model"
         )
-    return open_engine(model, engine, device, num_threads)
+    return open_engine(model, engine, device, num_threads, precision)

@@ -80,6 +80,7 @@ def evaluation_provenance(
         "num_classes": engine.num_classes,
         "engine": engine.name,
         "device": engine.device,
+        "precision": engine.precision,
         "batch_size": batch_size,
     }
 
