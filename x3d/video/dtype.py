@@ -3,14 +3,14 @@
 import numpy as np
 
 DTYPES = ("float32", "float16")
-_ONE = np.ones(1)
+_ZERO = np.zeros(1)
 
 
 def convert(views: np.ndarray, dtype: str) -> np.ndarray:
     """Convert views to another type, rounding to nearest, ties to even; those of the same type are returned themselves.
 
-    OpenCV takes a quarter of NumPy's time and gives the same bits. It gets a row: of some shapes it would take the last
-    axis for channels.
+    OpenCV's difference from zero has the bits of NumPy's conversion, in a third of the time or less. It gets a row: of
+    some shapes it would take the last axis for channels.
 
     Args:
         views: any shape, float32 or float16.
@@ -20,5 +20,5 @@ def convert(views: np.ndarray, dtype: str) -> np.ndarray:
         return views
     import cv2
 
-    converted = cv2.multiply(views.reshape(1, -1), _ONE, dtype=cv2.CV_16F if dtype == "float16" else cv2.CV_32F)
+    converted = cv2.subtract(views.reshape(1, -1), _ZERO, dtype=cv2.CV_16F if dtype == "float16" else cv2.CV_32F)
     return np.asarray(converted).reshape(views.shape)
