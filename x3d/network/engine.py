@@ -1,7 +1,8 @@
 """Open and run a converted model, with one interface for all engines.
 
-Every engine takes (N, 3, T, C, C) float32 and returns (N, NUM_CLASSES) float32. It computes in the precision asked for,
-or does not open; an .om runs in the precision chosen at conversion.
+Every engine takes (N, 3, T, C, C) of the type of the model's input, to which run_batch converts, and returns
+(N, NUM_CLASSES) float32. It computes in the precision asked for, or does not open; an .om runs in the precision chosen
+at conversion.
 """
 
 import re
@@ -17,6 +18,7 @@ from x3d.network.model_file import ModelFile
 from x3d.network.onnxruntime_engine import OnnxRuntimeEngine
 from x3d.network.openvino_engine import OpenVinoEngine
 from x3d.network.signature import check_names
+from x3d.video.dtype import convert
 
 
 class Engine(Protocol):
@@ -33,6 +35,8 @@ class Engine(Protocol):
     """Views per batch if the model fixes it, None if it is dynamic."""
     view_shape: tuple[int, ...]
     """Shape of one view, (3, T, C, C)."""
+    input_dtype: str
+    """Type of the values that the model takes: float32 or float16."""
     num_classes: int
 
     def infer(self, batch: np.ndarray) -> np.ndarray:
@@ -122,8 +126,8 @@ def open_engine(
         num_threads: on a CPU; 0: all cores.
         precision: what to compute in: f32, bf16, f16 or tf32; of an .om f32 only, which leaves it as it is.
     Raises:
-        EngineError: other inputs or outputs than one of float32, the device has no native support for the precision, or
-            the engine cannot load or run the model there; the text names file and device.
+        EngineError: other inputs or outputs than x3d.network.signature allows, the device has no native support for the
+            precision, or the engine cannot load or run the model there; the text names file and device.
     """
     engine = resolve_engine(model.path, engine)
     is_om = engine == "ais_bench"
@@ -158,7 +162,7 @@ def pad_batch(batch: np.ndarray, batch_size: int) -> np.ndarray:
 
 
 def run_batch(engine: Engine, batch: np.ndarray) -> np.ndarray:
-    """Run one batch of the model's size.
+    """Run one batch of the model's size, converted to the type of its input.
 
     Returns:
         (N, num_classes) float32.
@@ -166,7 +170,7 @@ def run_batch(engine: Engine, batch: np.ndarray) -> np.ndarray:
         EngineError: the engine fails, or its output has another shape or type.
     """
     try:
-        scores = engine.infer(batch)
+        scores = engine.infer(convert(batch, engine.input_dtype))
     except Exception as error:
         raise EngineError(f"engine {engine.name} failed on {engine.device}: {cause_of(error)}") from error
     expected = len(batch), engine.num_classes
