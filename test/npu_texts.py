@@ -318,3 +318,34 @@ i:1 device_2 throughput:276.54867008654026 start_time:1676875630.8043878 end_tim
 [INFO] summary throughput:557.9376050278543
 """
 """The guide of ais_bench on several devices."""
+
+AIS_BENCH_THREADS = """\
+[INFO] -----------------Performance Summary------------------
+[INFO] NPU_compute_time (ms): mean = 2.6
+[INFO] throughput 1000*batchsize.mean(8)/NPU_compute_time.mean(2.6): 3076.923076923077
+[INFO] ------------------------------------------------------
+"""
+"""What ais_bench of 2023 prints with --threads, by its source."""
+
+AIS_INFER_SUMMARIES = {
+    16: """\
+{"filesinfo": {"0": {"infiles": ["./prep_data/0.bin"], "outfiles": ["lcmout/2022_07_09-18_23_06/0_0.bin"]}},
+"NPU_compute_time": {"min": 3.8949999809265137, "max": 81.9729995727539, "mean": 4.652794558563232,
+"median": 3.9760000705718994, "percentile(99%)": 9.564919853210439},
+"H2D_latency": {"min": 1.6279220581054688, "max": 43.206214904785156, "mean": 4.154865646362305,
+"median": 1.985788345336914, "percentile(99%)": 18.392877578735302},
+"D2H_latency": {"min": 0.045299530029296875, "max": 17.41957664489746, "mean": 0.7445654296875,
+"median": 0.10347366333007812, "percentile(99%)": 5.664710998535149},
+"throughput": 3438.7935677393734}
+""",
+    1: """\
+{"filesinfo": {}, "NPU_compute_time": {"min": 14.676570892333984, "max": 18.673419952392578,
+"mean": 16.08246865272522, "median": 15.99884033203125, "percentile(99%)": 17.815630435943604},
+"H2D_latency": {"min": 0.8842945098876953, "max": 9.976387023925781, "mean": 0.9730440616607666,
+"median": 0.9641647338867188, "percentile(99%)": 1.1441969871521003},
+"D2H_latency": {"min": 0.02193450927734375, "max": 0.1983642578125, "mean": 0.05659308433532715,
+"median": 0.054836273193359375, "percentile(99%)": 0.11205911636352545},
+"throughput": 62.17950873049252}
+""",
+}
+"""sumary.json of READMEs of Ascend ModelZoo-PyTorch (GhostNet and NAS-FPN), by batch size; without its counts."""

@@ -54,6 +54,11 @@ def test_several_devices():
     assert (second.device, second.throughput, second.compute.max_ms) == (2, 276.54867008654026, 3.9230000972747803)
 
 
+def test_later_releases_log_the_devices():
+    text = npu_texts.AIS_BENCH_DEVICES.replace("i:0 dev", "[INFO] i:0 dev").replace("i:1 dev", "[INFO] i:1 dev")
+    assert [one.device for one in parse_output(text)] == [1, 2]
+
+
 def test_devices_of_the_same_throughput_stay_apart():
     text = npu_texts.AIS_BENCH_DEVICES.replace("3.616000032424927", "3.5538000106811523")
     text = text.replace("276.54867008654026", "281.38893494131406")
@@ -73,7 +78,14 @@ def test_devices_of_the_same_throughput_stay_apart():
         (npu_texts.AIS_BENCH.replace("mean(64)", "mean(32)"), "throughput and mean time give 64 views per batch"),
         (npu_texts.AIS_BENCH.replace("mean(64)", "mean(64.5)"), "throughput and mean time give 64 views per batch"),
         (npu_texts.AIS_BENCH.replace(": 148.1", ": 149.9"), "give 64.778 views per batch"),
-        (npu_texts.AIS_BENCH.replace("NPU_compute", "GPU_compute", 1), "no measurement: .*'NPU_compute_time'"),
+        (
+            npu_texts.AIS_BENCH.replace("NPU_compute", "GPU_compute", 1),
+            "no measurement: .*no NPU_compute_time with min, max, mean,",
+        ),
+        (
+            npu_texts.AIS_BENCH_THREADS,
+            "no measurement: .*no NPU_compute_time with min, max, mean, median, perc.* before it",
+        ),
         (npu_texts.AIS_BENCH_DEVICES.partition("i:1 ")[0], "a throughput of every device"),
         (npu_texts.AIS_BENCH_DEVICES.partition("i:0 ")[0], "a throughput of every device"),
     ],
@@ -92,9 +104,22 @@ def test_a_summary():
     assert one.from_device == Latency(0.1, 0.3, 0.2, 0.2, 0.298)
 
 
-def test_a_summary_of_ais_infer_has_no_count():
+@pytest.mark.parametrize(
+    ("batch_size", "throughput", "median_ms", "to_device_ms"),
+    [
+        (16, 3438.7935677393734, 3.9760000705718994, 4.154865646362305),
+        (1, 62.17950873049252, 15.99884033203125, 0.9730440616607666),
+    ],
+)
+def test_a_summary_of_ais_infer(batch_size, throughput, median_ms, to_device_ms):
+    one = parse_summary(npu_texts.AIS_INFER_SUMMARIES[batch_size].encode(), "sumary.json")
+    assert (one.batch_size, one.throughput, one.count) == (batch_size, throughput, None)
+    assert (one.compute.median_ms, one.to_device.mean_ms) == (median_ms, to_device_ms)
+
+
+def test_batches_are_counted_by_their_times_where_there_is_no_count():
     times = {key: value for key, value in SUMMARY["NPU_compute_time"].items() if key != "count"}
-    assert parse_summary(summary_of(NPU_compute_time=times), "sumary.json").count == 3
+    assert parse_summary(summary_of(NPU_compute_time=times), "summary.json").count == 3
 
 
 def test_copies_that_were_not_measured_are_none():

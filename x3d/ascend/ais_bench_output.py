@@ -114,13 +114,15 @@ def _blocks(lines: Sequence[str]) -> Iterator[Measurement]:
             elif match := _THROUGHPUT.search(line):
                 yield _measurement(times, match[2], match[1])
                 times = {}
-        except (ValueError, KeyError) as error:
+        except ValueError as error:
             raise RunError(f"ais_bench printed what is no measurement: {last_lines(line)} ({error})") from error
 
 
 def _measurement(
     times: Mapping[str, Latency], throughput: float | str, printed_size: str | None, count: int | None = None
 ) -> Measurement:
+    if COMPUTE not in times:
+        raise ValueError(f"no {COMPUTE} with {', '.join(STATISTICS)} comes before it")
     value = _positive(throughput)
     size = value * times[COMPUTE].mean_ms / 1000
     batch_size = round(size)
