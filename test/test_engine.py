@@ -2,6 +2,7 @@
 
 import math
 import os
+import pickle
 import subprocess
 import sys
 import types
@@ -15,7 +16,7 @@ import pytest
 from test.helpers import ROOT
 from x3d.errors import EngineError
 from x3d.network import engine, onnxruntime_engine
-from x3d.network.engine import Engine, infer_padded, open_engine, run_batch
+from x3d.network.engine import Engine, EngineInfo, device_kind, infer_padded, open_engine, run_batch
 from x3d.network.model_file import ModelFile, read_model
 
 SHAPE = (3, 4, 40, 40)
@@ -48,6 +49,7 @@ class Session:
     def infer(self, feeds):
         [array] = feeds
         assert array.flags.c_contiguous
+        assert f"dtype.{array.dtype}" == self.datatype
         return [np.array([[view.max(), 1, 2] for view in array], dtype=np.float16)]
 
 
@@ -83,6 +85,14 @@ def test_an_om_is_read_and_its_float16_scores_become_float32(device, number, om)
     assert infer_padded(opened, batch[1:]).tolist() == [[5, 1, 2]]
 
 
+def test_an_om_with_a_float16_input_gets_float16(om, monkeypatch):
+    monkeypatch.setattr(Session, "datatype", "dtype.float16")
+    opened = opened_from(om)
+    assert opened.input_dtype == "float16"
+    batch = np.full((2, *SHAPE), 2.0004, np.float32)
+    assert run_batch(opened, batch).tolist() == [[2, 1, 2]] * 2
+
+
 @pytest.mark.parametrize("batch", [0, -1])
 def test_an_om_of_dynamic_batch_is_rejected(batch, om, monkeypatch):
     monkeypatch.setattr(Session, "shape", [batch, *SHAPE])
@@ -98,14 +108,14 @@ def test_an_om_of_batch_one_runs(om, monkeypatch):
 @pytest.mark.parametrize(
     ("attribute", "value", "found"),
     [
-        ("datatype", "dtype.float16", r"the input image float16 \(2, 3, 4, 40, 40\)"),
+        ("datatype", "dtype.int8", r"the input image int8 \(2, 3, 4, 40, 40\)"),
         ("shape", [2, 3, 4, 40], r"the input image float32 \(2, 3, 4, 40\)"),
         ("classes", [3, 1, 1], r"the output class float16 \(2, 3, 1, 1\)"),
     ],
 )
 def test_an_om_of_other_inputs_or_outputs_is_rejected(attribute, value, found, om, monkeypatch):
     monkeypatch.setattr(Session, attribute, value)
-    with pytest.raises(EngineError, match=rf"x\.om has {found}; one input, float32 .* are needed"):
+    with pytest.raises(EngineError, match=rf"x\.om has {found}; one input, float32 or float16 .* are needed"):
         opened_from(om)
 
 
@@ -209,6 +219,32 @@ def test_a_provider_that_is_not_built_in_is_rejected_with_those_that_are():
 def test_the_number_of_a_device_is_a_number():
     with pytest.raises(EngineError, match="device cuda:a: a number is expected after the colon, as in cuda:0"):
         onnxruntime_engine._provider("cuda:a", AVAILABLE, "f32")
+
+
+@pytest.mark.parametrize(
+    ("device", "expected"),
+    [
+        ("", "CPU"),
+        ("0", "CPU"),
+        ("cpu", "CPU"),
+        ("CPUExecutionProvider", "CPU"),
+        ("cuda:1", "CUDA"),
+        ("CUDAExecutionProvider", "CUDA"),
+        ("cann:0", "CANN"),
+        ("gpu.1", "GPU"),
+        ("GPU", "GPU"),
+    ],
+)
+def test_the_kind_of_a_device_is_known_from_its_name(device, expected):
+    assert device_kind("x.onnx", device) == expected
+    assert device_kind("x.OM", device) == "NPU"
+
+
+def test_an_open_engine_describes_itself_as_a_value(small_onnx):
+    opened = opened_from(str(small_onnx), "openvino")
+    described = EngineInfo.of(opened, {"openvino": "1"})
+    assert described == pickle.loads(pickle.dumps(described))
+    assert described == EngineInfo("openvino", {"openvino": "1"}, "CPU", "f32", None, (3, 4, 40, 40), 9)
 
 
 def test_only_openvino_runs_an_xml(tmp_path):

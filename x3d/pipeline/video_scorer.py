@@ -9,10 +9,11 @@ import numpy as np
 
 from x3d.dataset.annotations import Video
 from x3d.errors import EngineError, RunError, ScoringError, VideoError
-from x3d.network.engine import Engine, infer_padded, open_engine
+from x3d.network.engine import Engine, EngineInfo, check_runs, infer_padded, open_engine
 from x3d.network.model_file import read_model
 from x3d.scoring.aggregate import SUM, aggregate_views, best_of_views, mean_of_views
 from x3d.scoring.outputs import Outputs, explain_unusable, find_unusable, to_probabilities
+from x3d.storage.provenance import versions
 from x3d.storage.score_rows import VideoScores
 from x3d.video.reader import VideoReader
 from x3d.video.sampling import Clips, Sampling
@@ -27,7 +28,7 @@ class VideoScorer:
     Attributes:
         model_digest: of the model that the run started with; another one is not run.
         engine, device, precision: as open_engine takes them.
-        batch_size: views per batch; a video's last batch may be shorter.
+        batch_size: views per batch unless the model fixes it; a video's last batch may be shorter.
         num_threads: of a CPU engine.
         ensemble_method: sum or max.
         outputs: what the model should return.
@@ -67,6 +68,20 @@ class VideoScorer:
                 corrupt_frames=reader.num_corrupt_frames,
             )
 
+    def open(self) -> EngineInfo:
+        """Open the engine and run it once, so that one that fails does so before any video.
+
+        Raises:
+            EngineError, RunError: as a call.
+        """
+        engine = self._engine()
+        check_runs(engine)
+        return EngineInfo.of(engine, versions(engine.packages))
+
+    def _engine(self) -> Engine:
+        model = self.model_path, self.model_digest
+        return _open_once(*model, self.engine, self.device, self.num_threads, self.precision)
+
     @contextlib.contextmanager
     def opened(self, path: str) -> Iterator[tuple[VideoReader, Engine]]:
         """Open a video and the engine, which stays open for the next video unless it fails.
@@ -75,8 +90,7 @@ class VideoScorer:
             EngineError, RunError, VideoError: as a call.
         """
         try:
-            model = self.model_path, self.model_digest
-            engine = _open_once(*model, self.engine, self.device, self.num_threads, self.precision)
+            engine = self._engine()
             with VideoReader(path) as reader:
                 yield reader, engine
         except EngineError:
@@ -113,12 +127,12 @@ class VideoScorer:
         """
         num_views = clips.num_clips * len(self.transform.crops())
         scores = np.zeros((num_views, engine.num_classes), dtype=np.float32)
-        batch = np.empty((self.batch_size, *engine.view_shape), dtype=np.float32)
+        batch = np.empty((engine.batch_size or self.batch_size, *engine.view_shape), dtype=np.float32)
         numbers: list[int] = []
         for number, view in video_views(reader, clips, self.transform):
             batch[len(numbers)] = view[0]
             numbers.append(number)
-            if len(numbers) == self.batch_size or number == num_views - 1:
+            if len(numbers) == len(batch) or number == num_views - 1:
                 scores[numbers] = infer_padded(engine, batch[: len(numbers)])
                 numbers.clear()
         return scores
