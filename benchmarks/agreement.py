@@ -50,7 +50,7 @@ def measure_agreement(
 
     Returns:
         By precision: the number of views, of those with the same best class, the number of best classes in f32 (with
-        few, the same one says little), and the largest difference.
+        few, sharing it means little), and the largest difference.
     """
     engines = open_native(model_path, num_threads)
     rows: dict[str, list[np.ndarray]] = {name: [] for name in engines}

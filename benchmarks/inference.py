@@ -10,7 +10,7 @@ one in reverse order, after an untimed call of each:
 2. OpenVINO's own throughput mode on as many views, queued one by one, waiting only for the last: so it keeps all its
    streams busy at batch 1 too, where waiting for each view would leave all but one idle;
 3. OpenVINO in the other precisions, as 1;
-4. torch's product of two square float32 matrices, whose threads go on spinning for a while: so not beside 1 and 2.
+4. torch's product of two square float32 matrices, whose threads spin for a while after it: so not beside 1 and 2.
 
 Up to batch 16 the throughput mode, ONNX Runtime, PyTorch and the product take turns in three rounds more. Rates and
 ratios are medians over the rounds; quartiles show the spread of the ratios. The agreement of a precision with f32 is
