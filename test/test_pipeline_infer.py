@@ -30,7 +30,7 @@ NAMES = ["0_0.npy", "1_0.npy", "2_1.npy", "10_5.npy", "11_5.npy"]
 class Engine:
     """Returns the mean of each view, as one class; records its batches."""
 
-    name, device, view_shape, num_classes = "standin", "CPU", VIEW, 1
+    name, device, precision, view_shape, num_classes = "standin", "CPU", "f32", VIEW, 1
     input_dtype = "float32"
     packages: ClassVar[dict[str, str]] = {}
 
@@ -133,14 +133,14 @@ def test_the_first_batch_is_warmed_up_and_each_runs_loop_times(engine, views):
 def test_engine_model_and_batch_size_are_logged(engine, views, caplog):
     caplog.set_level("INFO")
     infer(InferSettings("x.onnx", views, batchsize=2))
-    assert "standin: x.onnx, batch size 2" in caplog.text
+    assert "standin on CPU in f32: x.onnx, batch size 2" in caplog.text
 
 
 def test_the_defaults_run_each_view_once_after_one_warm_up(engine, views):
     summary = infer(InferSettings("x.onnx", views))
     assert numbers(engine) == [[0], [0], [1], [2], [10], [11]]
     assert (summary.batch_size, len(summary.compute_ms)) == (1, 5)
-    assert engine.opened_with == (MODEL, "auto", "0")
+    assert engine.opened_with == (MODEL, "auto", "0", 0, "f32")
 
 
 def test_without_a_folder_nothing_is_written(engine, views, tmp_path, monkeypatch):
@@ -293,6 +293,7 @@ def test_the_summary_has_the_provenance_of_the_results(engine, views, tmp_path):
         "num_classes": 1,
         "engine": "standin",
         "device": "CPU",
+        "precision": "f32",
         "batch_size": 2,
         "outfmt": "NPY",
     }

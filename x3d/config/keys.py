@@ -185,6 +185,12 @@ SECTIONS: dict[str, tuple[Key, ...]] = {
             allowed=("auto", "openvino", "onnxruntime", "ais_bench"),
         ),
         Key("DEVICE", "", "device as the engine names it; empty: the engine's default"),
+        Key(
+            "PRECISION",
+            "f32",
+            "what the model is computed in; one that the device does not have natively is rejected",
+            allowed=("f32", "bf16", "f16", "tf32"),
+        ),
     ),
     "X3D_WORKERS": (
         Key("NUM", 0, "worker processes on this machine; 0: one per core, at most four on a device", minimum=0),

@@ -38,6 +38,7 @@ class InferSettings:
         loop: times each batch is run.
         warmup_count: batches run before measuring.
         pure_data_type: zero or random, without input.
+        engine, device, precision: as open_engine takes them.
         args: the command line, for the summary.
     """
 
@@ -51,6 +52,7 @@ class InferSettings:
     pure_data_type: str = "zero"
     engine: str = "auto"
     device: str = "0"
+    precision: str = "f32"
     args: Sequence[str] = ()
 
 
@@ -67,14 +69,15 @@ def infer(settings: InferSettings) -> Summary:
         partial = stack.enter_context(new_result_folder(settings.folder)) if settings.folder else None
         views = open_views(settings.input) if settings.input else None
         model = read_model(settings.model)
-        engine = open_engine(model, settings.engine, settings.device)
+        engine = open_engine(model, settings.engine, settings.device, 0, settings.precision)
         summary = Summary(_choose_batch_size(settings, engine))
         summary.provenance = _collect_provenance(settings, engine, model.digest, summary.batch_size, views)
         if views:
             views.check(engine.view_shape, engine.input_dtype)
             summary.missing_videos = views.missing_videos
             _warn(views, settings.input)
-        logger.info("%s: %s, batch size %d", engine.name, settings.model, summary.batch_size)
+        how = engine.name, engine.device, engine.precision
+        logger.info("%s on %s in %s: %s, batch size %d", *how, settings.model, summary.batch_size)
         try:
             if views:
                 _infer_views(engine, views, settings, summary, partial)
@@ -117,6 +120,7 @@ def _collect_provenance(
         "num_classes": engine.num_classes,
         "engine": engine.name,
         "device": engine.device,
+        "precision": engine.precision,
         "batch_size": batch_size,
         "outfmt": settings.outfmt,
         "versions": versions(engine.packages),

@@ -17,7 +17,7 @@ from x3d.scoring.aggregate import SCORE_FORMAT
 from x3d.video import VIEW_FORMAT
 
 if TYPE_CHECKING:
-    from x3d.network.engine import Engine
+    from x3d.network.engine import EngineInfo
 
 VIEW_FILE_KEYS = ("X3D_PREPROCESS.FORMAT", "X3D_PREPROCESS.DTYPE", "X3D_PREPROCESS.BACKEND")
 """Keys that decide the files of views; an evaluation writes none."""
@@ -62,7 +62,7 @@ def evaluation_provenance(
     videos: Sequence[Video],
     views_per_video: int,
     ensemble_method: str,
-    engine: "Engine",
+    engine: "EngineInfo",
     model_digest: str,
     batch_size: int,
 ) -> dict[str, Any]:
@@ -74,12 +74,15 @@ def evaluation_provenance(
     """
     kept = {key: value for key, value in config.items() if key not in VIEW_FILE_KEYS}
     kept["DATA.ENSEMBLE_METHOD"] = ensemble_method
-    return view_provenance(kept, videos, views_per_video, engine.packages) | {
+    views = view_provenance(kept, videos, views_per_video)
+    return views | {
+        "versions": {**views["versions"], **engine.versions},
         "score_format": SCORE_FORMAT,
         "model_digest": model_digest,
         "num_classes": engine.num_classes,
         "engine": engine.name,
         "device": engine.device,
+        "precision": engine.precision,
         "batch_size": batch_size,
     }
 
