@@ -45,6 +45,7 @@ def engine(**more: Any) -> Any:
         "packages": {},
         "device": "CPU",
         "precision": "f32",
+        "input_dtype": "float32",
         "batch_size": None,
         "view_shape": VIEW,
         "num_classes": num_classes,
