@@ -26,12 +26,12 @@ def read_onnx_input(path: str) -> tuple[ModelFile, OnnxInput]:
     """Read an ONNX model and check its input.
 
     Raises:
-        EngineError: it is no .onnx, is damaged, or has another input than float32 (N, 3, T, C, C).
+        EngineError: it is no .onnx, is damaged, or has another input than x3d.network.signature allows.
     """
     if not path.lower().endswith(".onnx"):
         raise EngineError(f"model {path}: ATC converts an .onnx; give the file that x3d_pth2onnx.py writes")
     model = read_model(path)
     check_names(path, model.content)
     [(name, (dtype, shape))] = graph_inputs(model.content).items()
-    batch_size, view_shape = read_input(path, [Port(name, dtype, shape)])
+    batch_size, view_shape, _ = read_input(path, [Port(name, dtype, shape)])
     return model, OnnxInput(name, batch_size, view_shape)
