@@ -47,7 +47,8 @@ READS = (
 def run(cfg: "CfgNode", args: argparse.Namespace) -> int:
     """Score the videos that have no row yet, then the whole folder if it has one shard."""
     from x3d.dataset.naming import Shard
-    from x3d.pipeline.evaluate import EvaluateSettings, evaluate
+    from x3d.pipeline.evaluate import evaluate
+    from x3d.pipeline.evaluate_settings import EvaluateSettings
     from x3d.pipeline.postprocess import ScoringSettings, score_folder
 
     settings = EvaluateSettings.from_cfg(cfg)

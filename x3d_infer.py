@@ -51,6 +51,7 @@ def build_parser() -> argparse.ArgumentParser:
     add("--device", "-d", default="0", help="a number: the CPU; or as the engine names it: GPU, cuda:0 (default: 0)")
     add("--display_all_summary", type=_flag, default=False, metavar="BOOL", help="show transfer times too")
     add("--engine", default="auto", choices=["auto", "openvino", "onnxruntime"], help="auto is openvino")
+    add("--precision", default="f32", choices=["f32", "bf16", "f16", "tf32"], help="what to compute in (default: f32)")
     return parser
 
 

@@ -11,6 +11,7 @@ from demo.small import SMALL
 from demo.synthetic import synthetic_state
 from test import world
 from test.helpers import ROOT
+from test.stand_ins import StandIns
 from x3d.config.loading import load_cfg
 from x3d.network.model import X3D, Architecture
 
@@ -57,3 +58,9 @@ def intact(tmp_path_factory: pytest.TempPathFactory) -> Path:
         world.use_inline_runner(patches)
         world.build(folder)
     return folder
+
+
+@pytest.fixture
+def stand_ins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> StandIns:
+    """Tools of the NPU on PATH; none of them at first."""
+    return StandIns(tmp_path / "stand_ins", monkeypatch)

@@ -21,6 +21,8 @@ class FakeWorker:
     def __init__(self) -> None:
         self.connection = self
         self.task: Task | None = None
+        self.is_preparing = False
+        self.prepared_with: list[Callable[[], Any]] = []
         self.reports: deque[Report] = deque()
         self.has_worked = False
         self.left = float("inf")
@@ -29,9 +31,15 @@ class FakeWorker:
     def submit(self, function: Callable[[Video], Any], task: Task) -> None:
         assert function is index_of
         assert self.task is None
+        assert not self.is_preparing
         self.task = task
 
+    def prepare(self, function: Callable[[], Any]) -> None:
+        self.is_preparing = True
+        self.prepared_with.append(function)
+
     def receive(self) -> Report:
+        self.is_preparing = False
         return self.reports.popleft()
 
     def seconds_left(self, timeout_seconds: float) -> float:

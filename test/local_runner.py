@@ -17,6 +17,7 @@ class LocalRunner:
         replacement: runs instead of the function.
         in_reverse: yield the outcomes from the last video to the first.
         opened_with: settings, requirements (a function), and resources, as open_runner takes them.
+        prepare: what a worker would call first; `prepared` calls it here.
         function: the last one given.
         seen: indices of the videos, for each run.
     """
@@ -25,18 +26,22 @@ class LocalRunner:
         self.replacement = replacement
         self.in_reverse = in_reverse
         self.opened_with: tuple[Any, ...] = ()
+        self.prepare: Any = None
         self.function: Any = None
         self.seen: list[list[int]] = []
 
     def use_in(self, module: str, monkeypatch: pytest.MonkeyPatch) -> "LocalRunner":
         """Let a module of x3d.pipeline open this runner."""
 
-        def open_runner(settings: Any, requirements: Any, resources: Any = None) -> LocalRunner:
-            self.opened_with = settings, requirements, resources
+        def open_runner(settings: Any, requirements: Any, resources: Any = None, prepare: Any = None) -> LocalRunner:
+            self.opened_with, self.prepare = (settings, requirements, resources), prepare
             return self
 
         monkeypatch.setattr(f"x3d.pipeline.{module}.open_runner", open_runner)
         return self
+
+    def prepared(self, num_videos: int) -> Any:
+        return self.prepare()
 
     def run(self, function: Callable[[Video], Any], videos: Sequence[Video]) -> Iterator[Outcome[Any]]:
         self.function = function

@@ -2,6 +2,7 @@
 
 import math
 import os
+import pickle
 import subprocess
 import sys
 import types
@@ -15,14 +16,16 @@ import pytest
 from test.helpers import ROOT
 from x3d.errors import EngineError
 from x3d.network import engine, onnxruntime_engine
-from x3d.network.engine import Engine, infer_padded, open_engine, run_batch
+from x3d.network.engine import Engine, EngineInfo, device_kind, infer_padded, open_engine, run_batch
 from x3d.network.model_file import ModelFile, read_model
 
 SHAPE = (3, 4, 40, 40)
 
 
-def opened_from(path: str, name: str = "auto", device: str = "", num_threads: int = 0) -> Engine:
-    return open_engine(read_model(path), name, device, num_threads)
+def opened_from(
+    path: str, name: str = "auto", device: str = "", num_threads: int = 0, precision: str = "f32"
+) -> Engine:
+    return open_engine(read_model(path), name, device, num_threads, precision)
 
 
 class Session:
@@ -46,6 +49,7 @@ class Session:
     def infer(self, feeds):
         [array] = feeds
         assert array.flags.c_contiguous
+        assert f"dtype.{array.dtype}" == self.datatype
         return [np.array([[view.max(), 1, 2] for view in array], dtype=np.float16)]
 
 
@@ -81,6 +85,14 @@ def test_an_om_is_read_and_its_float16_scores_become_float32(device, number, om)
     assert infer_padded(opened, batch[1:]).tolist() == [[5, 1, 2]]
 
 
+def test_an_om_with_a_float16_input_gets_float16(om, monkeypatch):
+    monkeypatch.setattr(Session, "datatype", "dtype.float16")
+    opened = opened_from(om)
+    assert opened.input_dtype == "float16"
+    batch = np.full((2, *SHAPE), 2.0004, np.float32)
+    assert run_batch(opened, batch).tolist() == [[2, 1, 2]] * 2
+
+
 @pytest.mark.parametrize("batch", [0, -1])
 def test_an_om_of_dynamic_batch_is_rejected(batch, om, monkeypatch):
     monkeypatch.setattr(Session, "shape", [batch, *SHAPE])
@@ -96,14 +108,14 @@ def test_an_om_of_batch_one_runs(om, monkeypatch):
 @pytest.mark.parametrize(
     ("attribute", "value", "found"),
     [
-        ("datatype", "dtype.float16", r"the input image float16 \(2, 3, 4, 40, 40\)"),
+        ("datatype", "dtype.int8", r"the input image int8 \(2, 3, 4, 40, 40\)"),
         ("shape", [2, 3, 4, 40], r"the input image float32 \(2, 3, 4, 40\)"),
         ("classes", [3, 1, 1], r"the output class float16 \(2, 3, 1, 1\)"),
     ],
 )
 def test_an_om_of_other_inputs_or_outputs_is_rejected(attribute, value, found, om, monkeypatch):
     monkeypatch.setattr(Session, attribute, value)
-    with pytest.raises(EngineError, match=rf"x\.om has {found}; one input, float32 .* are needed"):
+    with pytest.raises(EngineError, match=rf"x\.om has {found}; one input, float32 or float16 .* are needed"):
         opened_from(om)
 
 
@@ -193,20 +205,46 @@ AVAILABLE = ["CUDAExecutionProvider", "CANNExecutionProvider", "ROCMExecutionPro
     ],
 )
 def test_a_device_names_provider_and_number(device, expected):
-    assert onnxruntime_engine._provider(device, AVAILABLE) == expected
+    assert onnxruntime_engine._provider(device, AVAILABLE, "f32") == expected
 
 
 def test_a_provider_that_is_not_built_in_is_rejected_with_those_that_are():
     match = r"device cuda:0: .* has no CUDAExecutionProvider; it has A, B; install onnxruntime-gpu in place of onnxrun"
     with pytest.raises(EngineError, match=match):
-        onnxruntime_engine._provider("cuda:0", ["A", "B"])
+        onnxruntime_engine._provider("cuda:0", ["A", "B"], "f32")
     with pytest.raises(EngineError, match=r"it has A, B; name one of these, such as cpu$"):
-        onnxruntime_engine._provider("GPU", ["A", "B"])
+        onnxruntime_engine._provider("GPU", ["A", "B"], "f32")
 
 
 def test_the_number_of_a_device_is_a_number():
     with pytest.raises(EngineError, match="device cuda:a: a number is expected after the colon, as in cuda:0"):
-        onnxruntime_engine._provider("cuda:a", AVAILABLE)
+        onnxruntime_engine._provider("cuda:a", AVAILABLE, "f32")
+
+
+@pytest.mark.parametrize(
+    ("device", "expected"),
+    [
+        ("", "CPU"),
+        ("0", "CPU"),
+        ("cpu", "CPU"),
+        ("CPUExecutionProvider", "CPU"),
+        ("cuda:1", "CUDA"),
+        ("CUDAExecutionProvider", "CUDA"),
+        ("cann:0", "CANN"),
+        ("gpu.1", "GPU"),
+        ("GPU", "GPU"),
+    ],
+)
+def test_the_kind_of_a_device_is_known_from_its_name(device, expected):
+    assert device_kind("x.onnx", device) == expected
+    assert device_kind("x.OM", device) == "NPU"
+
+
+def test_an_open_engine_describes_itself_as_a_value(small_onnx):
+    opened = opened_from(str(small_onnx), "openvino")
+    described = EngineInfo.of(opened, {"openvino": "1"})
+    assert described == pickle.loads(pickle.dumps(described))
+    assert described == EngineInfo("openvino", {"openvino": "1"}, "CPU", "f32", None, (3, 4, 40, 40), 9)
 
 
 def test_only_openvino_runs_an_xml(tmp_path):
@@ -302,6 +340,8 @@ class Core:
 
     batch = -1
     asked: ClassVar[list[tuple[str, ...]]] = []
+    capabilities: ClassVar[list[str]] = ["FP32", "BF16", "INT8", "BIN"]
+    computes_in: ClassVar[dict[str, str]] = {}
 
     def read_model(self, content, weights):
         assert (content, weights) == (CONTENT, b"")
@@ -314,7 +354,14 @@ class Core:
 
     def compile_model(self, model, device, properties):
         self.asked.append(("compile", device, properties))
-        return properties
+        hint = properties["INFERENCE_PRECISION_HINT"]
+        found = {
+            "INFERENCE_PRECISION_HINT": types.SimpleNamespace(get_type_name=lambda: self.computes_in.get(hint, hint))
+        }
+        return types.SimpleNamespace(get_property=found.__getitem__)
+
+    def get_property(self, device, name):
+        return {"OPTIMIZATION_CAPABILITIES": self.capabilities, "FULL_DEVICE_NAME": f"made-up {device}"}[name]
 
     available_devices = ("CPU", "GPU.0", "GPU.1")
 
@@ -420,7 +467,8 @@ def test_an_engine_uses_all_cores_of_the_default_device_unless_told_otherwise(mo
     open_engine(model)
     open_engine(model, "openvino", "0", 3)
     open_engine(model, "auto", "GPU", 0)
-    assert given == [(model, "", 0), (model, "", 3), (model, "GPU", 0)]
+    open_engine(model, precision="bf16")
+    assert given == [(model, "", 0, "f32"), (model, "", 3, "f32"), (model, "GPU", 0, "f32"), (model, "", 0, "bf16")]
 
 
 def test_the_packages_that_decide_outputs_are_those_of_the_engine():

@@ -85,6 +85,7 @@ def test_the_conditions_repeat_what_decided_the_scores(tmp_path):
         "MODEL.NUM_CLASSES": 3,
         "engine": "openvino",
         "device": None,
+        "precision": None,
         "batch_size": None,
         "model_digest": None,
         "list_digest": MADE_FROM["list_digest"],

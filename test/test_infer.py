@@ -181,7 +181,8 @@ def test_files_by_commas_are_run_as_a_folder_is(views, small_onnx, tmp_path):
 class Counting:
     """An engine that counts its batches, and fails or is stopped at one of them."""
 
-    name, device, batch_size, view_shape, num_classes = "counting", "CPU", None, VIEW, 9
+    name, device, precision, batch_size, view_shape, num_classes = "counting", "CPU", "f32", None, VIEW, 9
+    input_dtype = "float32"
     packages: ClassVar[dict[str, str]] = {}
 
     def __init__(self, last: int = 1000, error: BaseException | None = None) -> None:
@@ -236,6 +237,6 @@ def test_logging_goes_to_stderr_at_the_level_of_the_environment(level, expected,
     environment |= {"X3D_LOG_LEVEL": level} if level else {}
     command = [sys.executable, str(ROOT / "x3d_infer.py"), "--model", str(small_onnx)]
     ran = subprocess.run(command, env=environment, capture_output=True, text=True, check=True, timeout=120)
-    assert (f"[INFO] openvino: {small_onnx}, batch size 1\n" in ran.stderr) == expected
+    assert (f"[INFO] openvino on CPU in f32: {small_onnx}, batch size 1\n" in ran.stderr) == expected
     assert "batch size" not in ran.stdout
     assert "[INFO] throughput" in ran.stdout

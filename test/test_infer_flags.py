@@ -44,13 +44,14 @@ def test_infer_passes_every_flag_in_either_spelling(dashes, inferred, tmp_path, 
         "--pure_data_type": "random",
         "--device": "cuda:0",
         "--engine": "onnxruntime",
+        "--precision": "f16",
         "--display_all_summary": "true",
     }
     given = [flag[:2] + flag[2:].replace("_", "-") if dashes else flag for flag in flags]
     assert x3d_infer.main([word for pair in zip(given, flags.values(), strict=True) for word in pair]) == 0
     folder = tmp_path / "res"
-    settings = InferSettings("x.onnx", "views", folder, "TXT", 8, 3, 0, "random", "onnxruntime", "cuda:0", sys.argv)
-    assert inferred.calls == [(settings,)]
+    how = "TXT", 8, 3, 0, "random", "onnxruntime", "cuda:0", "f16"
+    assert inferred.calls == [(InferSettings("x.onnx", "views", folder, *how, sys.argv),)]
     assert "H2D_latency" in capsys.readouterr().out
 
 
@@ -88,7 +89,13 @@ def test_infer_takes_at_least_one_batch_of_one_view(flags, status, inferred, cap
 
 @pytest.mark.parametrize(
     "flags",
-    ["", "--model x.onnx --outfmt PNG", "--model x.onnx --engine tensorrt", "--model x.onnx --pure_data_type one"],
+    [
+        "",
+        "--model x.onnx --outfmt PNG",
+        "--model x.onnx --engine tensorrt",
+        "--model x.onnx --pure_data_type one",
+        "--model x.onnx --precision int8",
+    ],
 )
 def test_infer_needs_a_model_and_known_choices(flags, inferred, capsys):
     with pytest.raises(SystemExit) as ended:
@@ -101,6 +108,12 @@ def test_infer_needs_a_model_and_known_choices(flags, inferred, capsys):
 def test_infer_offers_its_engines(choice, inferred):
     assert x3d_infer.main(["--model", "x.onnx", "--engine", choice, "--pure_data_type", "zero"]) == 0
     assert inferred.calls[0][0].engine == choice
+
+
+@pytest.mark.parametrize("choice", ["f32", "bf16", "f16", "tf32"])
+def test_infer_offers_its_precisions(choice, inferred):
+    assert x3d_infer.main(["--model", "x.onnx", "--precision", choice]) == 0
+    assert inferred.calls[0][0].precision == choice
 
 
 @pytest.mark.parametrize("outfmt", ["BIN", "NPY", "TXT"])

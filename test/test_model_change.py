@@ -8,14 +8,13 @@ import onnx
 import pytest
 
 import x3d_evaluate
-from test.helpers import Dataset, evaluate_keys, read_rows_of
+from test.helpers import Dataset, evaluate_keys
 from x3d.dataset.annotations import Video
 from x3d.errors import RunError
 from x3d.execution.process_pool import Workers
-from x3d.network.engine import ENGINES
+from x3d.network.engine import ENGINES, open_engine
 from x3d.network.model_file import read_model
-from x3d.pipeline import evaluate as module
-from x3d.storage.evaluation_folder import open_shard
+from x3d.pipeline import scorers
 
 
 @pytest.fixture(scope="module")
@@ -37,21 +36,23 @@ def replace(model: Path) -> None:
     onnx.save(other, model)
 
 
-@pytest.mark.parametrize("change", ["replaced", "removed"])
+@pytest.mark.parametrize(
+    ("change", "status", "text"),
+    [(replace, 1, "model {} has changed since the run started"), (Path.unlink, 2, "{} does not exist")],
+)
 def test_a_model_that_changes_before_the_workers_load_it_stops_the_run(
-    change, data, model, tmp_path, monkeypatch, caplog
+    change, status, text, data, model, tmp_path, monkeypatch, caplog
 ):
-    def open_later(*given):
-        opened = open_shard(*given)
-        replace(model) if change == "replaced" else model.unlink()
-        return opened
+    def read_and_change(path):
+        found = read_model(path)
+        change(model)
+        return found
 
-    monkeypatch.setattr(module, "open_shard", open_later)
-    assert x3d_evaluate.main(evaluate_keys(data, model, tmp_path / "out")) == 1
-    expected = f"model {model} has changed since the run started" if change == "replaced" else f"{model} does not exist"
-    assert expected in caplog.text
+    monkeypatch.setattr(scorers, "read_model", read_and_change)
+    assert x3d_evaluate.main(evaluate_keys(data, model, tmp_path / "out")) == status
+    assert text.format(model) in caplog.text
     assert "internal_error" not in caplog.text
-    assert len(read_rows_of(tmp_path / "out" / "manifest.json")) == 0
+    assert not (tmp_path / "out").exists()
 
 
 def test_rows_of_one_model_are_not_resumed_with_another(data, model, tmp_path, caplog):
@@ -65,18 +66,18 @@ def test_rows_of_one_model_are_not_resumed_with_another(data, model, tmp_path, c
 def test_a_model_that_changes_after_it_was_read_is_not_seen(data, model, small_onnx, tmp_path, monkeypatch):
     """The digest is that of the bytes the engine opens, also if the file changes in between."""
     opened = []
-    open_engine = ENGINES["openvino"]
+    open_openvino = ENGINES["openvino"]
 
-    def open_changed(found, device, num_threads):
+    def open_changed(found, *given):
         replace(model)
-        opened.append(open_engine(found, device, num_threads))
+        opened.append(open_openvino(found, *given))
         return opened[-1]
 
     monkeypatch.setitem(ENGINES, "openvino", open_changed)
     batch = np.random.RandomState(0).standard_normal((1, 3, 4, 40, 40)).astype(np.float32)
-    found = module.open_engine(read_model(str(model))).infer(batch)
-    assert found.tolist() == open_engine(read_model(str(small_onnx)), "", 1).infer(batch).tolist()
-    assert found.tolist() != open_engine(read_model(str(model)), "", 1).infer(batch).tolist()
+    found = open_engine(read_model(str(model))).infer(batch)
+    assert found.tolist() == open_openvino(read_model(str(small_onnx)), "", 1, "f32").infer(batch).tolist()
+    assert found.tolist() != open_openvino(read_model(str(model)), "", 1, "f32").infer(batch).tolist()
 
 
 def stop(video: Video) -> None:

@@ -1,5 +1,6 @@
 """Names of inputs and outputs, read from the bytes of an ONNX model."""
 
+import contextlib
 import random
 
 import numpy as np
@@ -8,7 +9,8 @@ import pytest
 from onnx import TensorProto
 from onnx.helper import make_graph, make_model, make_node, make_tensor_value_info
 
-from x3d.network.onnx_graph import graph_ports
+from x3d.errors import InputError
+from x3d.network.onnx_graph import graph_inputs, graph_ports
 
 
 def model(inputs: list[str], outputs: list[str], constants: list[str]) -> bytes:
@@ -61,3 +63,38 @@ def test_random_bytes_and_changes_end_in_a_result_or_an_error():
         except ValueError:
             continue
         assert all(isinstance(name, str) for name in [*inputs, *outputs])
+
+
+@pytest.mark.parametrize(
+    ("element", "shape", "expected"),
+    [
+        (TensorProto.FLOAT, ["N", 3, 13, 182, 182], ("float32", (None, 3, 13, 182, 182))),
+        (TensorProto.FLOAT16, [8, 3, 13, 160, 160], ("float16", (8, 3, 13, 160, 160))),
+        (TensorProto.INT64, [-1, 300], ("ONNX's type 7", (None, 300))),
+        (TensorProto.DOUBLE, [], ("float64", ())),
+        (TensorProto.FLOAT, None, ("float32", ())),
+    ],
+)
+def test_type_and_shape_of_an_input(element, shape, expected):
+    ports = [make_tensor_value_info(name, element, shape) for name in ("a", "b")]
+    content = make_model(
+        make_graph([make_node("Identity", ["a"], ["b"])], "g", ports[:1], ports[1:])
+    ).SerializeToString()
+    assert graph_inputs(content) == {"a": expected}
+
+
+def test_the_exported_model_s_input(small_onnx):
+    assert graph_inputs(small_onnx.read_bytes()) == {"image": ("float32", (None, 3, 4, 40, 40))}
+
+
+def test_a_constant_has_no_type():
+    assert list(graph_inputs(model(["a", "w"], ["b"], ["w"]))) == ["a"]
+
+
+def test_damaged_types_are_an_error_or_read():
+    content, generator = model(["a" * 30], ["b"], []), random.Random(0)
+    for _ in range(2000):
+        damaged = bytearray(content)
+        damaged[generator.randrange(len(content))] = generator.randrange(256)
+        with contextlib.suppress(InputError):
+            graph_inputs(bytes(damaged))

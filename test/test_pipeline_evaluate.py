@@ -1,6 +1,7 @@
 """From videos to rows of scores, as a value; an engine and the workers have stand-ins."""
 
 import dataclasses
+import json
 import os
 import shutil
 import types
@@ -8,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnxruntime
 import pytest
 
 from test.helpers import ROOT, Dataset, evaluate_keys, read_rows_of, states, with_keys
@@ -20,7 +22,10 @@ from x3d.errors import EngineError, RunError, VideoError
 from x3d.execution.runner import RunnerSettings
 from x3d.network.model_file import read_model
 from x3d.pipeline import evaluate as module
-from x3d.pipeline.evaluate import EvaluateSettings, evaluate, plan_scorer
+from x3d.pipeline import video_scorer
+from x3d.pipeline.evaluate import evaluate
+from x3d.pipeline.evaluate_settings import EvaluateSettings
+from x3d.pipeline.scorers import plan_scorer
 from x3d.pipeline.workers import count_workers, task_resources
 from x3d.scoring.outputs import Outputs
 from x3d.storage.score_rows import VideoScores
@@ -34,15 +39,19 @@ S = str(ROOT / "configs/X3D_S.yaml")
 
 def engine(**more: Any) -> Any:
     """An engine that only describes itself."""
+    num_classes = more.get("num_classes", 9)
     described: dict[str, Any] = {
         "name": "standin",
         "packages": {},
         "device": "CPU",
+        "precision": "f32",
+        "input_dtype": "float32",
         "batch_size": None,
         "view_shape": VIEW,
-        "infer": lambda batch: np.zeros((len(batch), 9), np.float32),
+        "num_classes": num_classes,
+        "infer": lambda batch: np.zeros((len(batch), num_classes), np.float32),
     }
-    return types.SimpleNamespace(**described | {"num_classes": 9} | more)
+    return types.SimpleNamespace(**described | more)
 
 
 @pytest.fixture
@@ -58,10 +67,23 @@ def data(tmp_path: Path) -> Dataset:
 @pytest.fixture
 def model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The path of a model that the stand-in engine runs."""
-    monkeypatch.setattr(module, "open_engine", lambda *given: engine())
+    use_engine(monkeypatch, engine())
     path = tmp_path / "x.om"
     path.write_bytes(b"\0model")
     return path
+
+
+def use_engine(monkeypatch: pytest.MonkeyPatch, opened: Any) -> list[tuple[Any, ...]]:
+    """Let the workers open an engine; return what open_engine is called with."""
+    calls: list[tuple[Any, ...]] = []
+
+    def open_engine(*given: Any) -> Any:
+        calls.append(given)
+        return opened
+
+    video_scorer._open_once.cache_clear()
+    monkeypatch.setattr(video_scorer, "open_engine", open_engine)
+    return calls
 
 
 def settings(data: Dataset, model: Path, out: Path, *more: str) -> EvaluateSettings:
@@ -133,7 +155,7 @@ def test_a_device_has_no_more_workers_than_there_are_cores(monkeypatch):
     ("device", "expected"),
     [
         ("CPU", {"CPU": 1.0}),
-        *((device, {"CPU": 1.0, "GPU": 0.25}) for device in ("CUDA", "Tensorrt", "ROCM", "MIGraphX", "GPU")),
+        *((device, {"CPU": 1.0, "GPU": 0.25}) for device in ("CUDA", "TENSORRT", "ROCM", "MIGRAPHX", "GPU")),
         *((device, {"CPU": 1.0, "NPU": 0.25}) for device in ("CANN", "NPU")),
     ],
 )
@@ -141,64 +163,77 @@ def test_a_task_takes_a_core_and_a_quarter_of_the_device_it_runs_on(device, expe
     assert task_resources(device) == expected
 
 
-def plan(data: Dataset, opened: Any, num_workers: int = 0, ray: str = "", batch_size: int = 64, **more):
-    chosen = settings(data, Path("x.onnx"), Path("out"))
+def plan(data: Dataset, model: Path, num_workers: int = 0, ray: str = "", batch_size: int = 64, **more):
+    chosen = settings(data, model, Path("out"))
     runner = RunnerSettings(num_workers, 60, ray)
-    return plan_scorer(dataclasses.replace(chosen, runner=runner, batch_size=batch_size, **more), opened, "digest")
+    return plan_scorer(dataclasses.replace(chosen, runner=runner, batch_size=batch_size, **more))
+
+
+@pytest.fixture
+def onnx(small_onnx: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copyfile(small_onnx, tmp_path / "x.onnx"))
 
 
 @pytest.mark.parametrize(
     ("num_workers", "device", "ray", "num_threads"),
     [
-        (0, "CPU", "", 1),
-        (2, "CPU", "", 3),
-        (4, "CPU", "", 1),
-        (9, "CPU", "", 1),
-        (0, "CUDA", "", 1),
-        (1, "CPU", "auto", 1),
+        (0, "0", "", 1),
+        (2, "cpu", "", 3),
+        (4, "", "", 1),
+        (9, "", "", 1),
+        (0, "cuda", "", 1),
+        (1, "", "auto", 1),
     ],
 )
 def test_the_workers_share_the_cores_and_a_task_on_a_cluster_has_one(
-    num_workers, device, ray, num_threads, data, six_cores
+    num_workers, device, ray, num_threads, data, onnx, six_cores
 ):
-    assert plan(data, engine(device=device), num_workers, ray).num_threads == num_threads
+    assert plan(data, onnx, num_workers, ray, device=device).num_threads == num_threads
 
 
 @pytest.mark.parametrize(
-    ("device", "fixed", "batch_size", "expected"),
-    [("CPU", None, 64, 8), ("CPU", None, 5, 5), ("CUDA", None, 64, 30), ("CUDA", None, 16, 16), ("CPU", 12, 5, 12)],
+    ("device", "batch_size", "expected"), [("", 64, 8), ("0", 5, 5), ("cuda:0", 64, 30), ("GPU", 16, 16)]
 )
-def test_a_batch_is_small_on_a_cpu_at_most_a_video_on_a_device_or_as_the_model_fixes_it(
-    device, fixed, batch_size, expected, data
-):
-    assert plan(data, engine(device=device, batch_size=fixed), batch_size=batch_size).batch_size == expected
+def test_a_batch_is_small_on_a_cpu_and_at_most_a_video_on_a_device(device, batch_size, expected, data, onnx):
+    assert plan(data, onnx, batch_size=batch_size, device=device).batch_size == expected
 
 
-def test_the_scorer_knows_all_that_a_worker_needs(data, tmp_path, monkeypatch):
+def test_the_batch_size_is_that_which_the_model_fixes(data, model, tmp_path, monkeypatch, caplog):
+    caplog.set_level("INFO")
+    use_engine(monkeypatch, engine(batch_size=12))
+    LocalRunner(score).use_in("scorers", monkeypatch)
+    evaluate(settings(data, model, tmp_path / "out"))
+    assert "1 worker, batch size 12" in caplog.text
+    assert json.loads((tmp_path / "out/manifest.json").read_text())["provenance"]["batch_size"] == 12
+
+
+def test_the_scorer_knows_all_that_a_worker_needs(data, onnx, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     chosen = settings(data, Path("x.onnx"), Path("out"), "DATA.ENSEMBLE_METHOD", "max")
-    scorer = plan_scorer(dataclasses.replace(chosen, device="cuda:1"), engine(), "digest")
-    assert (scorer.model_path, scorer.model_digest, scorer.engine) == (str(tmp_path / "x.onnx"), "digest", "standin")
+    scorer = plan_scorer(dataclasses.replace(chosen, device="cuda:1"))
+    assert (scorer.model_path, scorer.model_digest) == (str(onnx), read_model(str(onnx)).digest)
+    assert scorer.engine == "auto"
     assert scorer.device == "cuda:1"
     assert (scorer.sampling, scorer.transform) == (chosen.sampling, chosen.transform)
     assert scorer.ensemble_method == "max"
 
 
 @pytest.mark.parametrize("device", ["cuda:1", "3", "cuda:10"])
-def test_a_cluster_chooses_among_the_devices_of_a_node(device, data):
+def test_a_cluster_chooses_among_the_devices_of_a_node(device, data, onnx):
     with pytest.raises(ValueError, match=f"X3D_EVALUATE.DEVICE {device}: Ray chooses .*leave the number out"):
-        plan(data, engine(), ray="auto", device=device)
+        plan(data, onnx, ray="auto", device=device)
 
 
 @pytest.mark.parametrize("device", ["", "0", "cuda", "cuda:0"])
-def test_a_device_without_a_number_suits_a_cluster(device, data):
-    assert plan(data, engine(), ray="auto", device=device).device == device
+def test_a_device_without_a_number_suits_a_cluster(device, data, onnx):
+    assert plan(data, onnx, ray="auto", device=device).device == device
 
 
 @pytest.mark.parametrize("more", [{"view_shape": (3, 13, 182, 182)}, {"num_classes": 400}])
 def test_a_model_that_does_not_fit_the_configuration_is_refused(more, data, model, tmp_path, monkeypatch):
-    monkeypatch.setattr(module, "open_engine", lambda *given: engine(**more))
     found = engine(**more)
+    use_engine(monkeypatch, found)
+    LocalRunner().use_in("scorers", monkeypatch)
     remedy = "set MODEL.NUM_CLASSES 400, or " if "num_classes" in more else ""
     with pytest.raises(ValueError, match="takes views of") as raised:
         evaluate(settings(data, model, tmp_path / "out"))
@@ -211,16 +246,17 @@ def test_a_model_that_does_not_fit_the_configuration_is_refused(more, data, mode
 
 def test_an_engine_that_fails_is_reported_once_before_anything_starts(data, model, tmp_path, monkeypatch):
     failing = engine(infer=lambda batch: np.zeros((len(batch), 9, 1), np.float32))
-    monkeypatch.setattr(module, "open_engine", lambda *given: failing)
-    monkeypatch.setattr(module, "open_runner", lambda *given: pytest.fail("started"))
+    use_engine(monkeypatch, failing)
+    runner = LocalRunner().use_in("scorers", monkeypatch)
     with pytest.raises(EngineError, match=r"standin returned float32 \(1, 9, 1\) for a batch, not float32 \(1, 9\)"):
         evaluate(settings(data, model, tmp_path / "out"))
     assert not (tmp_path / "out").exists()
+    assert runner.seen == []
 
 
 def test_scores_become_rows_and_failures_entries(data, model, tmp_path, monkeypatch, caplog):
     caplog.set_level("INFO")
-    runner = LocalRunner(score).use_in("evaluate", monkeypatch)
+    LocalRunner(score).use_in("scorers", monkeypatch)
     out = tmp_path / "out"
     summary = evaluate(settings(data, model, out))
     assert (summary.num_videos, summary.num_done, summary.num_not_reached) == (5, 4, 0)
@@ -233,13 +269,12 @@ def test_scores_become_rows_and_failures_entries(data, model, tmp_path, monkeypa
     assert (rows["video"].tolist(), rows["label"].tolist()) == ([0, 1, 2, 4], [0, 1, 2, 4])
     np.testing.assert_array_equal(rows["scores"], np.eye(9)[[0, 1, 2, 4]])
     assert (summary.num_rotated, summary.num_corrupt) == (1, 2)
-    assert (runner.function.batch_size, runner.function.engine) == (8, "standin")
     assert "5 videos, 5 to do, 1 worker, batch size 8" in caplog.text
 
 
 def test_a_second_run_does_what_failed_and_forgets_the_failure(data, model, tmp_path, monkeypatch):
     chosen = settings(data, model, tmp_path / "out")
-    runner = LocalRunner(score).use_in("evaluate", monkeypatch)
+    runner = LocalRunner(score).use_in("scorers", monkeypatch)
     evaluate(chosen)
     runner.replacement = lambda video: video_scores(np.zeros(9, np.float32), SOURCE)
     summary = evaluate(chosen)
@@ -248,31 +283,32 @@ def test_a_second_run_does_what_failed_and_forgets_the_failure(data, model, tmp_
     assert states(tmp_path / "out") == {}
 
 
-def test_the_runner_gets_workers_resources_and_requirements(data, model, tmp_path, monkeypatch, six_cores):
-    monkeypatch.setattr(module, "open_engine", lambda *given: engine(device="CUDA", packages={"numpy": "numpy"}))
-    runner = LocalRunner(score).use_in("evaluate", monkeypatch)
-    evaluate(settings(data, model, tmp_path / "out", "X3D_WORKERS.NUM", "0", "X3D_WORKERS.TIMEOUT", "77"))
+def test_the_runner_gets_workers_resources_and_requirements(data, onnx, tmp_path, monkeypatch, six_cores):
+    use_engine(monkeypatch, engine(device="CUDA"))
+    runner = LocalRunner(score).use_in("scorers", monkeypatch)
+    keys = "X3D_EVALUATE.ENGINE onnxruntime X3D_EVALUATE.DEVICE cuda X3D_WORKERS.NUM 0 X3D_WORKERS.TIMEOUT 77".split()
+    evaluate(settings(data, onnx, tmp_path / "out", *keys))
     given, requirements, resources = runner.opened_with
     assert given == RunnerSettings(4, 77, "")
     assert resources == {"CPU": 1.0, "GPU": 0.25}
     (data.val / "1.mp4").write_bytes(b"a")
     required = requirements()
-    assert required.paths == (str(data.val), str(model))
+    assert required.paths == (str(data.val), str(onnx))
     assert str(data.val / "1.mp4") in dict(required.sources)
-    assert dict(required.versions)["numpy"] == np.__version__
-    assert (required.model_path, required.model_digest) == (str(model), read_model(str(model)).digest)
+    assert dict(required.versions)["onnxruntime"] == onnxruntime.__version__
+    assert (required.model_path, required.model_digest) == (str(onnx), read_model(str(onnx)).digest)
     assert runner.function.batch_size == 8, "TEST.BATCH_SIZE of the keys"
 
 
 def test_the_cluster_is_named_in_the_log(data, model, tmp_path, monkeypatch, caplog):
     caplog.set_level("INFO")
-    LocalRunner(score).use_in("evaluate", monkeypatch)
+    LocalRunner(score).use_in("scorers", monkeypatch)
     evaluate(settings(data, model, tmp_path / "out", "X3D_WORKERS.RAY_ADDRESS", "10.0.0.1:6379"))
     assert "5 to do, 10.0.0.1:6379, batch size 8" in caplog.text
 
 
 def test_a_shard_does_its_own_videos(data, model, tmp_path, monkeypatch):
-    runner = LocalRunner(score).use_in("evaluate", monkeypatch)
+    runner = LocalRunner(score).use_in("scorers", monkeypatch)
     summary = evaluate(settings(data, model, tmp_path / "out"), Shard(1, 2))
     assert runner.seen == [[1, 3]]
     assert (summary.num_videos, summary.num_done, len(summary.failed)) == (2, 1, 1)
@@ -280,7 +316,7 @@ def test_a_shard_does_its_own_videos(data, model, tmp_path, monkeypatch):
 
 
 def test_the_first_failure_stops_where_wanted(data, model, tmp_path, monkeypatch):
-    LocalRunner(score).use_in("evaluate", monkeypatch)
+    LocalRunner(score).use_in("scorers", monkeypatch)
     summary = evaluate(settings(data, model, tmp_path / "out", "X3D_WORKERS.ON_ERROR", "raise"))
     assert (summary.num_done, len(summary.failed), summary.num_not_reached) == (3, 1, 1)
 
@@ -291,7 +327,7 @@ def test_a_full_disk_ends_the_run_with_its_failures_saved(data, model, tmp_path,
             raise VideoError("damaged", video.path)
         raise OSError(28, "No space left on device")
 
-    LocalRunner(fill_the_disk).use_in("evaluate", monkeypatch)
+    LocalRunner(fill_the_disk).use_in("scorers", monkeypatch)
     with pytest.raises(RunError, match="No space left on device; run the same command to resume"):
         evaluate(settings(data, model, tmp_path / "out"))
     assert list(states(tmp_path / "out")) == ["0"]
@@ -308,7 +344,7 @@ def test_the_progress_bar_shows_the_accuracy_of_this_run_and_the_rows_it_resumes
             raise VideoError("damaged", video.path)
         return video_scores(np.eye(9, dtype=np.float32)[video.index], SOURCE)
 
-    LocalRunner(some).use_in("evaluate", monkeypatch)
+    LocalRunner(some).use_in("scorers", monkeypatch)
     evaluate(settings(data, model, tmp_path / "out"))
     assert capsys.readouterr().err.rstrip().endswith(", top-1 50.0 % (9.5 to 90.5)]")
     failing.clear()
@@ -319,18 +355,16 @@ def test_the_progress_bar_shows_the_accuracy_of_this_run_and_the_rows_it_resumes
     assert shown[-1].endswith(", top-1 75.0 % (30.1 to 95.4)]")
 
 
-def test_the_engine_is_opened_as_the_keys_say(data, model, tmp_path, monkeypatch):
-    opened = []
-    monkeypatch.setattr(module, "open_engine", lambda *given: opened.append(given) or engine())
-    LocalRunner(score).use_in("evaluate", monkeypatch)
-    evaluate(
-        settings(data, model, tmp_path / "out", "X3D_EVALUATE.ENGINE", "onnxruntime", "X3D_EVALUATE.DEVICE", "cpu")
-    )
-    assert opened == [(read_model(str(model)), "onnxruntime", "cpu")]
+def test_the_engine_is_opened_as_the_keys_say(data, onnx, tmp_path, monkeypatch, six_cores):
+    opened = use_engine(monkeypatch, engine())
+    LocalRunner(score).use_in("scorers", monkeypatch)
+    keys = "X3D_EVALUATE.ENGINE onnxruntime X3D_EVALUATE.DEVICE cpu X3D_EVALUATE.PRECISION bf16".split()
+    evaluate(settings(data, onnx, tmp_path / "out", *keys))
+    assert opened == [(read_model(str(onnx)), "onnxruntime", "cpu", 6, "bf16")]
 
 
 def test_rows_made_with_another_batch_size_are_not_resumed(data, model, tmp_path, monkeypatch):
-    LocalRunner(score).use_in("evaluate", monkeypatch)
+    LocalRunner(score).use_in("scorers", monkeypatch)
     evaluate(settings(data, model, tmp_path / "out"))
     with pytest.raises(ValueError, match="batch_size was 8, is 5"):
         evaluate(settings(data, model, tmp_path / "out", "TEST.BATCH_SIZE", "5"))
@@ -339,7 +373,7 @@ def test_rows_made_with_another_batch_size_are_not_resumed(data, model, tmp_path
 def test_a_video_that_changed_is_scored_again(data, model, tmp_path, monkeypatch, caplog):
     (data.val / "1.mp4").write_bytes(b"first")
     runner = LocalRunner(lambda video: video_scores(np.eye(9, dtype=np.float32)[0], identify(video)))
-    runner.use_in("evaluate", monkeypatch)
+    runner.use_in("scorers", monkeypatch)
     chosen = settings(data, model, tmp_path / "out")
     evaluate(chosen)
     (data.val / "1.mp4").write_bytes(b"second")
@@ -355,7 +389,7 @@ def identify(video: Video) -> Source:
 
 
 def test_an_evaluation_removes_the_accuracy_of_an_earlier_one(data, model, tmp_path, monkeypatch):
-    LocalRunner(score).use_in("evaluate", monkeypatch)
+    LocalRunner(score).use_in("scorers", monkeypatch)
     accuracy = tmp_path / "out_accuracy.json"
     accuracy.write_text('{"expected_from": "", "conditions": {}}')
     evaluate(settings(data, model, tmp_path / "out"))
@@ -367,7 +401,7 @@ def test_an_evaluation_removes_the_accuracy_of_an_earlier_one(data, model, tmp_p
 
 
 def test_rows_made_with_a_softmax_are_not_resumed_without(data, model, tmp_path, monkeypatch):
-    runner = LocalRunner(score).use_in("evaluate", monkeypatch)
+    runner = LocalRunner(score).use_in("scorers", monkeypatch)
     evaluate(settings(data, model, tmp_path / "out", "X3D_POSTPROCESS.SOFTMAX", "True"))
     assert runner.function.outputs is Outputs.LOGITS
     with pytest.raises(ValueError, match=r"X3D_POSTPROCESS\.SOFTMAX was True, is False"):
@@ -379,7 +413,7 @@ def test_a_folder_that_is_removed_during_a_run_is_reported_in_one_sentence(data,
         shutil.rmtree(tmp_path / "out", ignore_errors=True)
         return score(video)
 
-    LocalRunner(remove).use_in("evaluate", monkeypatch)
+    LocalRunner(remove).use_in("scorers", monkeypatch)
     data.write_list(["0.mp4", "1.mp4"])
     with pytest.raises(RunError, match=r"^\S+out/manifest\.rows cannot be written: it was removed or replaced during"):
         evaluate(settings(data, model, tmp_path / "out"))

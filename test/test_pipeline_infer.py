@@ -30,7 +30,8 @@ NAMES = ["0_0.npy", "1_0.npy", "2_1.npy", "10_5.npy", "11_5.npy"]
 class Engine:
     """Returns the mean of each view, as one class; records its batches."""
 
-    name, device, view_shape, num_classes = "standin", "CPU", VIEW, 1
+    name, device, precision, view_shape, num_classes = "standin", "CPU", "f32", VIEW, 1
+    input_dtype = "float32"
     packages: ClassVar[dict[str, str]] = {}
 
     def __init__(self, batch_size: int | None = None) -> None:
@@ -40,7 +41,7 @@ class Engine:
 
     def infer(self, batch: np.ndarray) -> np.ndarray:
         self.batches.append(batch.copy())
-        return batch.mean(axis=(1, 2, 3, 4)).reshape(-1, 1)
+        return batch.mean(axis=(1, 2, 3, 4), dtype=np.float32).reshape(-1, 1)
 
 
 @pytest.fixture
@@ -106,6 +107,23 @@ def test_the_format_decides_the_suffix(outfmt, suffix, engine, views, tmp_path):
     assert {path.suffix for path in (tmp_path / "res").iterdir()} == {suffix}
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float16"])
+@pytest.mark.parametrize("input_dtype", ["float32", "float16"])
+def test_views_are_converted_to_what_the_model_takes(dtype, input_dtype, engine, views, tmp_path, monkeypatch):
+    monkeypatch.setattr(engine, "input_dtype", input_dtype)
+    for name in NAMES:
+        np.save(Path(views) / name, np.load(Path(views) / name).astype(dtype))
+    infer(InferSettings("x.onnx", views, tmp_path / "res", batchsize=2, warmup_count=0))
+    assert {batch.dtype.name for batch in engine.batches} == {input_dtype}
+    assert numbers(engine) == [[0, 1], [2, 10], [11, 11]]
+
+
+def test_generated_data_is_of_the_type_that_the_model_takes(engine, monkeypatch):
+    monkeypatch.setattr(engine, "input_dtype", "float16")
+    infer(InferSettings("x.onnx", pure_data_type="random"))
+    assert {batch.dtype.name for batch in engine.batches} == {"float16"}
+
+
 def test_the_first_batch_is_warmed_up_and_each_runs_loop_times(engine, views):
     summary = infer(InferSettings("x.onnx", views, batchsize=4, loop=3, warmup_count=2))
     assert [len(batch) for batch in engine.batches] == [4] * (2 + 3 + 3)
@@ -115,14 +133,14 @@ def test_the_first_batch_is_warmed_up_and_each_runs_loop_times(engine, views):
 def test_engine_model_and_batch_size_are_logged(engine, views, caplog):
     caplog.set_level("INFO")
     infer(InferSettings("x.onnx", views, batchsize=2))
-    assert "standin: x.onnx, batch size 2" in caplog.text
+    assert "standin on CPU in f32: x.onnx, batch size 2" in caplog.text
 
 
 def test_the_defaults_run_each_view_once_after_one_warm_up(engine, views):
     summary = infer(InferSettings("x.onnx", views))
     assert numbers(engine) == [[0], [0], [1], [2], [10], [11]]
     assert (summary.batch_size, len(summary.compute_ms)) == (1, 5)
-    assert engine.opened_with == (MODEL, "auto", "0")
+    assert engine.opened_with == (MODEL, "auto", "0", 0, "f32")
 
 
 def test_without_a_folder_nothing_is_written(engine, views, tmp_path, monkeypatch):
@@ -275,6 +293,7 @@ def test_the_summary_has_the_provenance_of_the_results(engine, views, tmp_path):
         "num_classes": 1,
         "engine": "standin",
         "device": "CPU",
+        "precision": "f32",
         "batch_size": 2,
         "outfmt": "NPY",
     }
@@ -331,7 +350,7 @@ def test_an_output_that_cannot_be_created_is_refused(engine, views, tmp_path):
 
 def test_a_file_that_is_no_view_is_refused_before_anything_runs(engine, views, tmp_path):
     np.save(Path(views) / "3_3.npy", np.zeros((1, 3, 1, 2, 3), np.float32))
-    with pytest.raises(ValueError, match=r"3_3\.npy: float32 of shape \(1, 3, 1, 2, 2\) is needed"):
+    with pytest.raises(ValueError, match=r"3_3\.npy: float32 or float16 of shape \(1, 3, 1, 2, 2\) is needed"):
         infer(InferSettings("x.onnx", views, tmp_path / "res"))
     assert engine.batches == []
 

@@ -28,7 +28,8 @@ READER: Any = types.SimpleNamespace(path="a.mp4", source=SOURCE, rotation=90, nu
 class Engine:
     """Scores a view by its first value v: (v / 10, 1 - v / 10)."""
 
-    name, device, view_shape, num_classes = "standin", "CPU", (3, 1, 2, 2), 2
+    name, device, precision, view_shape, num_classes = "standin", "CPU", "f32", (3, 1, 2, 2), 2
+    input_dtype = "float32"
 
     def __init__(self, batch_size: int | None = None) -> None:
         self.batch_size = batch_size
@@ -62,7 +63,7 @@ def scorer(small_cfg, batch_size: int = 4, method: str = "sum") -> VideoScorer:
     cfg.defrost()
     cfg.TEST.NUM_ENSEMBLE_VIEWS, cfg.TEST.NUM_SPATIAL_CROPS = 2, 3
     return VideoScorer(
-        "x.onnx", "digest", "auto", "", 1, batch_size, Sampling.from_cfg(cfg), Transform.from_cfg(cfg), method
+        "x.onnx", "digest", "auto", "", "f32", 1, batch_size, Sampling.from_cfg(cfg), Transform.from_cfg(cfg), method
     )
 
 
@@ -95,14 +96,14 @@ def test_a_call_aggregates_and_opens_the_engine_once(method, expected, small_cfg
         else:
             np.testing.assert_allclose(found.means, [0.25, 0.75], rtol=1e-6)
         assert (found.source, found.rotation, found.corrupt_frames) == (SOURCE, 90, 6)
-    assert opened == [(ModelFile("x.onnx", b"", b"", "digest"), "auto", "", 1)]
+    assert opened == [(ModelFile("x.onnx", b"", b"", "digest"), "auto", "", 1, "f32")]
 
 
 def test_the_engine_of_another_model_replaces_the_one_kept(small_cfg, views, monkeypatch):
     opened = []
     monkeypatch.setattr(module, "open_engine", lambda *given: opened.append(given) or Engine())
     for path in ("x.onnx", "y.onnx", "x.onnx"):
-        module._open_once(path, "digest", "auto", "", 1)
+        module._open_once(path, "digest", "auto", "", 1, "f32")
     assert len(opened) == 3, "one engine at a time is in memory"
 
 

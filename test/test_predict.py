@@ -46,7 +46,7 @@ def names(tmp_path: Path) -> Path:
 @pytest.fixture
 def local(monkeypatch: pytest.MonkeyPatch) -> LocalRunner:
     """Predict in this process."""
-    return LocalRunner().use_in("predict", monkeypatch)
+    return LocalRunner().use_in("scorers", monkeypatch)
 
 
 def settings(videos: str, model: Path, *keys: str, num_best: int = 5, step_seconds: float = 0) -> PredictSettings:

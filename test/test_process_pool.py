@@ -2,13 +2,14 @@
 
 import errno
 from collections import deque
+from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from test.fake_worker import LIMIT_SECONDS, VIDEOS, FakeWorker, index_of, install
-from x3d.errors import RunError
+from x3d.errors import EngineError, RunError
 from x3d.execution import process_pool
 from x3d.execution.process_pool import Workers
 from x3d.execution.worker import Event, Report, Task
@@ -85,6 +86,70 @@ def test_the_resource_tracker_starts_before_any_worker(waits, monkeypatch):
     monkeypatch.setattr(process_pool, "Worker", lambda: events.append("worker"))
     pool_of(2)
     assert events == ["tracker", "worker", "worker"]
+
+
+def prepare() -> str:
+    return "ready"
+
+
+def preparing(monkeypatch: pytest.MonkeyPatch, reports: list[Report]) -> Any:
+    """Make a pool of two whose workers report one of `reports` each, in order of their starts, as they prepare."""
+
+    class Preparing(FakeWorker):
+        def prepare(self, function: Callable[[], Any]) -> None:
+            super().prepare(function)
+            assert function is prepare
+            if reports:
+                self.reports.append(reports.pop(0))
+
+    monkeypatch.setattr(process_pool, "Worker", Preparing)
+    return Workers(2, LIMIT_SECONDS, prepare)
+
+
+def test_what_the_first_worker_prepared_is_returned_while_the_others_prepare(waits, monkeypatch):
+    pool = preparing(monkeypatch, [Report(Event.PREPARED, "ready")])
+    assert pool.prepared(9) == "ready"
+    assert [worker.is_preparing for worker in pool._workers] == [False, True]
+    assert pool.prepared(9) == "ready"
+    assert len(waits) == 1
+    assert submitted(pool, 3) == ([0, None], [1, 2])
+
+
+def test_no_more_workers_prepare_than_there_are_videos(waits, monkeypatch):
+    pool = preparing(monkeypatch, [Report(Event.PREPARED, "ready")])
+    pool.prepared(1)
+    assert len(pool._workers) == 1
+
+
+def test_an_error_of_what_is_prepared_is_raised_as_it_is(waits, monkeypatch):
+    pool = preparing(monkeypatch, [Report(Event.RAISED, error=EngineError("no such device"))])
+    with pytest.raises(EngineError, match=r"^no such device$"):
+        pool.prepared(9)
+
+
+def test_it_ends_a_run_that_has_started(waits, monkeypatch):
+    pool = preparing(monkeypatch, [Report(Event.RAISED, error=EngineError("no memory on the device"))])
+    with pytest.raises(RunError, match=r"^no memory on the device$"):
+        list(pool.run(index_of, VIDEOS))
+
+
+def test_workers_that_end_while_they_prepare_are_started_again_and_then_end_the_run(waits, monkeypatch):
+    died = Report(Event.DIED_IDLE, exit_text="signal SIGSEGV")
+    pool = preparing(monkeypatch, [died, died, Report(Event.PREPARED, "ready")])
+    assert pool.prepared(9) == "ready"
+    pool = preparing(monkeypatch, [died] * 9)
+    with pytest.raises(RunError, match=r"^worker processes end before they do any work \(signal SIGSEGV\)$"):
+        pool.prepared(9)
+
+
+def test_a_worker_that_prepares_for_too_long_is_replaced(waits, monkeypatch):
+    pool = preparing(monkeypatch, [])
+    pool._start_workers(2)
+    slow, other = pool._workers
+    slow.left = -1
+    monkeypatch.setattr(slow, "expire", lambda: Report(Event.DIED_IDLE))
+    pool._collect(deque())
+    assert (pool._workers, slow.kills) == ([other], 1)
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,6 @@
+import dataclasses
 import platform
 import re
-from types import SimpleNamespace
 
 import av
 import cv2
@@ -11,18 +11,20 @@ import x3d
 from test.helpers import ROOT
 from x3d.config.loading import load_cfg, view_config
 from x3d.dataset.annotations import Video
+from x3d.network.engine import EngineInfo
 from x3d.storage.provenance import (
     digest,
     evaluation_provenance,
     provenance_differences,
     versions,
+    view_dtype,
     view_provenance,
 )
 from x3d.video import VIEW_FORMAT
 from x3d.video.container import ffmpeg_version
 
 VIDEOS = [Video(0, "a.mp4", "val/a.mp4", 3), Video(1, "b.mp4", "val/b.mp4", 0)]
-ENGINE = SimpleNamespace(name="openvino", device="CPU", packages={"numpy": "numpy"}, num_classes=9)
+ENGINE = EngineInfo("openvino", {"openvino": "2026.4.1"}, "CPU", "f32", None, (3, 4, 40, 40), 9)
 
 
 def config(**changed):
@@ -54,6 +56,7 @@ def evaluation(**changed):
         ("TEST.NUM_ENSEMBLE_VIEWS", 7),
         ("TEST.NUM_SPATIAL_CROPS", 1),
         ("X3D_PREPROCESS.FORMAT", "bin"),
+        ("X3D_PREPROCESS.DTYPE", "float16"),
         ("X3D_PREPROCESS.BACKEND", "slowfast"),
     ],
 )
@@ -62,6 +65,17 @@ def test_every_key_that_decides_views_changes_the_provenance(key, value):
     before, after = config(), config(**{section: {name: value}})
     assert provenance_differences(view_provenance(before, VIDEOS, 30), view_provenance(after, VIDEOS, 30)) == [
         f"config: {key} was {before[key]!r}, is {value!r}"
+    ]
+
+
+def test_views_of_a_manifest_without_a_type_are_float32():
+    old = view_provenance({key: value for key, value in config().items() if "DTYPE" not in key}, VIDEOS, 30)
+    assert provenance_differences(old, view_provenance(config(), VIDEOS, 30)) == []
+    halves = view_provenance(config(X3D_PREPROCESS={"DTYPE": "float16"}), VIDEOS, 30)
+    difference = "config: X3D_PREPROCESS.DTYPE was 'float32', is 'float16'"
+    assert provenance_differences(old, halves) == [difference]
+    assert [view_dtype(found) for found in (old, halves, {}, {"config": 3})] == [
+        *("float32", "float16", "float32", "float32")
     ]
 
 
@@ -171,7 +185,7 @@ def test_an_evaluation_writes_no_views_so_their_files_do_not_count():
     assert "X3D_PREPROCESS.FORMAT" not in found["config"]
     assert "X3D_PREPROCESS.BACKEND" not in found["config"]
     assert found["config"]["DATA.NUM_FRAMES"] == 13
-    assert found["versions"]["numpy"]
+    assert found["versions"]["openvino"] == "2026.4.1"
     assert found["versions"]["av"]
 
 
@@ -182,9 +196,10 @@ def test_an_evaluation_writes_no_views_so_their_files_do_not_count():
         ({"ensemble_method": "max"}, "config: DATA.ENSEMBLE_METHOD was 'sum', is 'max'"),
         ({"views_per_video": 10}, "views_per_video was 30, is 10"),
         ({"batch_size": 1}, "batch_size was 8, is 1"),
-        ({"engine": SimpleNamespace(**{**vars(ENGINE), "device": "GPU"})}, "device was 'CPU', is 'GPU'"),
-        ({"engine": SimpleNamespace(**{**vars(ENGINE), "name": "x"})}, "engine was 'openvino', is 'x'"),
-        ({"engine": SimpleNamespace(**{**vars(ENGINE), "num_classes": 8})}, "num_classes was 9, is 8"),
+        ({"engine": dataclasses.replace(ENGINE, device="GPU")}, "device was 'CPU', is 'GPU'"),
+        ({"engine": dataclasses.replace(ENGINE, precision="bf16")}, "precision was 'f32', is 'bf16'"),
+        ({"engine": dataclasses.replace(ENGINE, name="x")}, "engine was 'openvino', is 'x'"),
+        ({"engine": dataclasses.replace(ENGINE, num_classes=8)}, "num_classes was 9, is 8"),
     ],
 )
 def test_what_decides_the_scores_changes_the_provenance_of_an_evaluation(changed, difference):

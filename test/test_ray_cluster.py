@@ -2,6 +2,7 @@
 
 import errno
 import logging
+import os
 import signal
 import socket
 import sys
@@ -64,6 +65,12 @@ def use(monkeypatch: pytest.MonkeyPatch, ray: FakeRay) -> FakeRay:
     """Let the driver use a FakeRay, and run videos here."""
     monkeypatch.setattr(ray_cluster, "run_on_node", run_here)
     return install(monkeypatch, ray)
+
+
+def test_what_a_run_prepares_is_prepared_in_one_process_here(monkeypatch):
+    use(monkeypatch, FakeRay(node("a")))
+    with RayWorkers("auto", LIMIT_SECONDS, {"CPU": 1}, NodeRequirements(), os.getpid) as workers:
+        assert workers.prepared(9) not in (None, os.getpid())
 
 
 def test_videos_run_on_the_cluster_by_their_absolute_paths(monkeypatch, tmp_path):

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 import pytest
 
 import x3d_infer
+import x3d_npu
 from test.helpers import ROOT
 from x3d.cli import build_parser
 from x3d.config.keys import KEYS, RENAMED, SECTIONS, select_keys
@@ -44,6 +45,8 @@ def test_every_command_of_the_readme_parses(command, monkeypatch):
     script, *arguments = command
     if script == "x3d_infer.py":
         x3d_infer.build_parser().parse_args(arguments)
+    elif script == "x3d_npu.py":
+        x3d_npu.build_parser()[0].parse_args(arguments)
     else:
         parser = build_parser("", script in ("x3d_preprocess.py", "x3d_evaluate.py"), ())
         getattr(importlib.import_module(script.removesuffix(".py")), "add_options", lambda parser: None)(parser)
@@ -60,8 +63,17 @@ def test_help_is_fast_and_every_option_is_in_the_readme(script):
         seconds.append(time.perf_counter() - start)
     assert min(seconds) < 0.5
     documented = "".join(line for line in README.splitlines() if f"`{script}`" in line and "`--" in line)
-    for option in set(re.findall(r"--\w[\w-]*", shown.stdout)) - {"--help"}:
+    described = shown.stdout.partition("\noptions:\n")[2] if script == "x3d_npu.py" else shown.stdout
+    for option in set(re.findall(r"--\w[\w-]*", described)) - {"--help"}:
         assert f"`{option.replace('-', '_').replace('__', '--', 1)}`" in documented, option
+
+
+@pytest.mark.parametrize("command", x3d_npu.COMMANDS)
+def test_every_option_of_x3d_npu_is_in_the_readme(command):
+    shown = x3d_npu.build_parser()[1][command].format_help()
+    [row] = [line for line in README.splitlines() if line.startswith(f"| `x3d_npu.py` {command} |")]
+    options = set(re.findall(r"^  (--\w+)", shown, flags=re.MULTILINE))
+    assert options == set(re.findall(r"`(--\w+)`", row))
 
 
 @pytest.mark.parametrize("script", SCRIPTS)
@@ -76,7 +88,7 @@ def test_help_does_not_import_slow_packages(script):
     assert shown.stdout.splitlines()[-1] == "[]"
 
 
-@pytest.mark.parametrize("script", [script for script in SCRIPTS if script != "x3d_infer.py"])
+@pytest.mark.parametrize("script", [script for script in SCRIPTS if script not in ("x3d_infer.py", "x3d_npu.py")])
 def test_help_lists_the_keys_that_the_script_reads(script):
     reads = importlib.import_module(script.removesuffix(".py")).READS
     shown = subprocess.run([sys.executable, script, "--help"], cwd=ROOT, capture_output=True, text=True, check=True)

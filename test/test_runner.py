@@ -25,10 +25,10 @@ def test_settings_are_read_from_the_configuration():
 
 
 def test_without_an_address_videos_run_in_processes_here(monkeypatch):
-    made: list[tuple[int, float]] = []
+    made: list[tuple[Any, ...]] = []
     monkeypatch.setattr(Workers, "__init__", lambda self, *args: made.append(args))
-    assert type(open_runner(RunnerSettings(3, 45, ""), refuse)) is Workers
-    assert made == [(3, 45)]
+    assert type(open_runner(RunnerSettings(3, 45, ""), refuse, prepare=refuse)) is Workers
+    assert made == [(3, 45, refuse)]
 
 
 @pytest.mark.parametrize(("resources", "required"), [(None, {"CPU": 1}), ({"NPU": 0.5}, {"NPU": 0.5})])
@@ -38,6 +38,6 @@ def test_with_an_address_they_run_on_a_cluster(resources, required, monkeypatch)
             self.args = args
 
     monkeypatch.setattr(ray_cluster, "RayWorkers", Cluster)
-    runner: Any = open_runner(RunnerSettings(3, 45, "auto"), lambda: REQUIREMENTS, resources)
+    runner: Any = open_runner(RunnerSettings(3, 45, "auto"), lambda: REQUIREMENTS, resources, refuse)
     assert type(runner) is Cluster
-    assert runner.args == ("auto", 45, required, REQUIREMENTS)
+    assert runner.args == ("auto", 45, required, REQUIREMENTS, refuse)

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from x3d.dataset.annotations import Video
-from x3d.errors import VideoError
+from x3d.errors import EngineError, VideoError
 from x3d.execution import worker as worker_module
 from x3d.execution.process_pool import Workers
 from x3d.execution.worker import SPAWN, Event, Report, Task, Worker, serve
@@ -107,6 +107,32 @@ def test_each_video_is_reported_as_started_and_then_with_its_value(served):
     for _ in range(2):
         report = run(served, label)
         assert (report.event, report.value, report.error) == (Event.RETURNED, 7, None)
+
+
+def describe_modules() -> str:
+    return "ready"
+
+
+def refuse_to_prepare() -> None:
+    raise EngineError("no such device")
+
+
+def test_what_is_prepared_is_reported_without_a_start_and_videos_follow(served, clock):
+    served.prepare(describe_modules)
+    assert served.is_preparing
+    clock.seconds += 10
+    assert served.seconds_left(30) == 30 + worker_module.START_SECONDS - 10
+    report = served.receive()
+    assert (report.event, report.value, served.is_preparing) == (Event.PREPARED, "ready", False)
+    assert not served.has_worked
+    assert served.seconds_left(30) == float("inf")
+    assert run(served, label).value == 7
+
+
+def test_an_error_of_what_is_prepared_is_reported(served):
+    served.prepare(refuse_to_prepare)
+    report = served.receive()
+    assert (report.event, str(report.error), served.task) == (Event.RAISED, "no such device", None)
 
 
 def test_an_error_is_reported_with_its_traceback_and_the_worker_serves_on(served):

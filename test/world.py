@@ -245,5 +245,5 @@ def probabilities(path: Path) -> np.ndarray | None:
 
 def use_inline_runner(monkeypatch: pytest.MonkeyPatch) -> None:
     """Run the videos of every script in this process."""
-    for module in ("preprocess", "evaluate", "verify", "predict"):
+    for module in ("preprocess", "scorers", "verify"):
         InlineRunner().use_in(module, monkeypatch)

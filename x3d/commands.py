@@ -55,6 +55,11 @@ def report() -> NoReturn:
     _run("x3d_report")
 
 
+def npu() -> NoReturn:
+    """Run x3d_npu.py."""
+    _run("x3d_npu")
+
+
 def _run(script: str) -> NoReturn:
     """Run the main function of a script, which is also the process's main module if it was started as a file."""
     begin_script()

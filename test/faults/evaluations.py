@@ -4,10 +4,14 @@ import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
+from unittest import mock
 
 from test import world
 from test.faults import hooks
 from test.faults.row import Fault, edit, flip_bit, nothing, replace_by_pipe, write
+from x3d.pipeline.scorers import plan_scorer
+from x3d.pipeline.video_scorer import VideoScorer
 
 ROWS = "eval/manifest.rows"
 
@@ -23,6 +27,21 @@ def resume(folder: str = "eval", *keys: str) -> world.Ran:
 def _during_the_run(change: Callable[[], object], folder: str = "new") -> Callable[[], world.Ran]:
     """Start an evaluation, and make a change before its first video."""
     return lambda: hooks.with_change(change, lambda: resume(folder))
+
+
+def _before_the_workers(change: Callable[[], object]) -> Callable[[], world.Ran]:
+    """Start an evaluation, and make a change when the model is hashed and not yet open."""
+
+    def plan_and_change(*given: Any) -> VideoScorer:
+        scorer = plan_scorer(*given)
+        change()
+        return scorer
+
+    def command() -> world.Ran:
+        with mock.patch("x3d.pipeline.evaluate.plan_scorer", plan_and_change):
+            return resume("new")
+
+    return command
 
 
 def _unlabelled(*labels: int) -> Callable[[], object]:
@@ -60,9 +79,9 @@ FAULTS = (
         line=True,
     ),
     Fault(
-        "model replaced while it runs",
+        "model replaced before the workers open it",
         nothing,
-        _during_the_run(lambda: shutil.copy("foreign.onnx", "small.onnx")),
+        _before_the_workers(lambda: shutil.copy("foreign.onnx", "small.onnx")),
         1,
         [r"small\.onnx"],
     ),

@@ -53,7 +53,7 @@ def _append_to_video() -> None:
         file.write(b"more")
 
 
-def _open_workers(settings: Any, requirements: Any, resources: Any = None) -> process_pool.Workers:
+def _open_workers(settings: Any, requirements: Any, *more: Any) -> process_pool.Workers:
     return process_pool.Workers(settings.num_workers, settings.timeout_seconds)
 
 

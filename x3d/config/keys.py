@@ -142,6 +142,13 @@ SECTIONS: dict[str, tuple[Key, ...]] = {
         Key("ENABLE", True, "False: log it and exit"),
         Key("DATA_OUTPUT_PATH", "", "folder for the views"),
         Key("FORMAT", "npy", "bin: the bytes of npy without its header", allowed=("npy", "bin"), decides_views=True),
+        Key(
+            "DTYPE",
+            "float32",
+            "type of the values; float16: half the bytes, for an .om with a float16 input or x3d_infer.py",
+            allowed=("float32", "float16"),
+            decides_views=True,
+        ),
         Key("BACKEND", "native", "slowfast: the stage as PySlowFast does it", allowed=_BACKENDS, decides_views=True),
         Key("OVERWRITE", False, "False: resume, and keep the views that a manifest of the same configuration lists"),
     ),
@@ -178,6 +185,12 @@ SECTIONS: dict[str, tuple[Key, ...]] = {
             allowed=("auto", "openvino", "onnxruntime", "ais_bench"),
         ),
         Key("DEVICE", "", "device as the engine names it; empty: the engine's default"),
+        Key(
+            "PRECISION",
+            "f32",
+            "what the model is computed in; one that the device does not have natively is rejected",
+            allowed=("f32", "bf16", "f16", "tf32"),
+        ),
     ),
     "X3D_WORKERS": (
         Key("NUM", 0, "worker processes on this machine; 0: one per core, at most four on a device", minimum=0),

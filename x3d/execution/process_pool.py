@@ -5,7 +5,7 @@ import logging
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from multiprocessing import connection, resource_tracker
-from typing import Self, TypeVar
+from typing import Any, Self, TypeVar
 
 from x3d.console import write_log
 from x3d.cores import count_cores
@@ -33,18 +33,33 @@ class Workers:
     They start when they are needed, run one video at a time, and end with this process, however it ends.
     """
 
-    def __init__(self, num_workers: int, timeout_seconds: float) -> None:
+    def __init__(self, num_workers: int, timeout_seconds: float, prepare: Callable[[], Any] | None = None) -> None:
         """Set up a pool without starting processes.
 
         Args:
             num_workers: 0: one for each core this process may use.
             timeout_seconds: limit for one video.
+            prepare: picklable; each process calls it before its first video.
         """
         self._num_workers = num_workers or count_cores()
         self._timeout_seconds = timeout_seconds
+        self._prepare = prepare
+        self._prepared: list[Any] = []
         self._workers: list[Worker] = []
         self._num_failed_starts = 0
         self._logged: set[type] = set()
+
+    def prepared(self, num_videos: int) -> Any:
+        """Start the processes for so many videos; return what `prepare` returned in the first that is ready.
+
+        Raises:
+            Exception: what `prepare` raised.
+            RunError: worker processes do not start, or end while they prepare.
+        """
+        while not self._prepared:
+            self._start_workers(num_videos)
+            self._collect(deque())
+        return self._prepared[0]
 
     def run(self, function: Callable[[Video], T], videos: Sequence[Video]) -> Iterator[Outcome[T]]:
         """Run a function on every video and yield outcomes as they are ready, in any order.
@@ -58,6 +73,12 @@ class Workers:
             ImportError: a package of a worker is missing.
             RunError: from the function, its engine does not start or fails, or worker processes do not start.
         """
+        try:
+            yield from self._run(function, videos)
+        except EngineError as error:
+            raise RunError(str(error)) from error
+
+    def _run(self, function: Callable[[Video], T], videos: Sequence[Video]) -> Iterator[Outcome[T]]:
         for worker in self._busy():  # of a run that was abandoned
             self._remove(worker)
         self._num_failed_starts = 0
@@ -101,17 +122,23 @@ class Workers:
             while len(self._workers) < min(self._num_workers, num_wanted):
                 with StopSignalsBlocked():
                     self._workers.append(Worker())
+                if self._prepare:
+                    self._workers[-1].prepare(self._prepare)
         except OSError as error:
             raise RunError(_describe_failed_start(error)) from error
 
     def _submit(self, function: Callable[[Video], T], waiting: deque[Task]) -> None:
         """Give each idle worker a video."""
         for worker in self._workers:
-            if waiting and not worker.task:
+            if waiting and not worker.task and not worker.is_preparing:
                 worker.submit(function, waiting.popleft())
 
     def _collect(self, waiting: deque[Task]) -> list[tuple[Task, Report]]:
-        """Wait until something happens; return the tasks that ended, and requeue those that did not start."""
+        """Wait until something happens; return the tasks that ended, and requeue those that did not start.
+
+        Raises:
+            Exception: what a process raised without a task, as it started or prepared.
+        """
         limit = self._timeout_seconds
         seconds = min(worker.seconds_left(limit) for worker in self._workers)
         ready = connection.wait([worker.connection for worker in self._workers], min(max(0, seconds), MAX_WAIT_SECONDS))
@@ -124,8 +151,12 @@ class Workers:
             else:
                 continue
             self._count_failed_start(worker, report)
-            if report.event is Event.STARTED:
+            if report.event is Event.PREPARED:
+                self._prepared.append(report.value)
+            if report.event in (Event.PREPARED, Event.STARTED):
                 continue
+            if report.error and not worker.task:
+                raise report.error
             task, worker.task = worker.task, None
             if task and report.event is Event.DIED_IDLE:
                 waiting.appendleft(task)
@@ -164,7 +195,7 @@ def _outcome(task: Task, report: Report, timeout_seconds: float) -> Outcome[T] |
     """Turn the end of a task into an outcome, None when it is to be retried.
 
     Raises:
-        ImportError, OSError, RunError: as Workers.run.
+        EngineError, ImportError, OSError, RunError: as Workers.run.
     """
     video, error = task.video, report.error
     if report.event is Event.RETURNED:
@@ -180,7 +211,7 @@ def _outcome(task: Task, report: Report, timeout_seconds: float) -> Outcome[T] |
     elif isinstance(error, EngineError):
         if task.attempt < TRIES:
             return None
-        raise RunError(str(error)) from error
+        raise error
     else:
         return Outcome(video, reason="internal_error", text=f"{video.path}: {error!r}")
     if task.attempt < TRIES:

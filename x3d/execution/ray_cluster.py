@@ -18,6 +18,7 @@ from typing import Any, Self, TypeVar
 from x3d.dataset.annotations import Video
 from x3d.errors import InputError, RunError, ScoringError, cause_of, describe_os_error
 from x3d.execution.outcome import Outcome
+from x3d.execution.process_pool import Workers
 from x3d.execution.ray_connection import call_within, connect, leave
 from x3d.execution.ray_node import NodeReply, check_node, find_size, make_task, run_on_node
 from x3d.execution.requirements import NodeRequirements
@@ -39,7 +40,12 @@ class RayWorkers:
     """A Ray cluster, restricted to nodes with the required resources and software, with the contract of Workers."""
 
     def __init__(
-        self, address: str, timeout_seconds: float, resources: Mapping[str, float], requirements: NodeRequirements
+        self,
+        address: str,
+        timeout_seconds: float,
+        resources: Mapping[str, float],
+        requirements: NodeRequirements,
+        prepare: Callable[[], Any] | None = None,
     ) -> None:
         """Connect, and check that each node with the resources of a task meets the requirements.
 
@@ -48,12 +54,13 @@ class RayWorkers:
             timeout_seconds: limit for one video.
             resources: what a task occupies, by Ray's names: CPU, GPU, NPU.
             requirements: a node that does not meet them is an error; one that joins later is excluded.
+            prepare: called in a process here, by `prepared`.
         Raises:
             InputError: Ray is not installed, the cluster cannot be reached, no node has the resources, or a node does
                 not meet the requirements; the text names it.
         """
         self._address, self._timeout_seconds = address, timeout_seconds
-        self._resources, self._requirements = resources, requirements
+        self._resources, self._requirements, self._prepare = resources, requirements, prepare
         self._excluded: set[str] = set()
         self._on_close = contextlib.ExitStack()
         self._on_close.enter_context(contextlib.redirect_stdout(sys.stderr))  # Ray prints to it what a node reports
@@ -69,6 +76,11 @@ class RayWorkers:
         except BaseException:
             self.close()
             raise
+
+    def prepared(self, num_videos: int) -> Any:
+        """Return what `prepare` returns in a process of this host, as x3d.execution.process_pool.Workers does."""
+        with Workers(1, self._timeout_seconds, self._prepare) as workers:
+            return workers.prepared(num_videos)
 
     def run(self, function: Callable[[Video], T], videos: Sequence[Video]) -> Iterator[Outcome[T]]:
         """Run a function on every video, as x3d.execution.process_pool.Workers.run does.

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, Self, TypeVar
 
 from x3d.dataset.annotations import Video
 from x3d.execution.outcome import Outcome
@@ -18,6 +18,9 @@ T = TypeVar("T")
 
 class Runner(Protocol):
     """Runs a function on videos: Workers here, RayWorkers on a cluster."""
+
+    def prepared(self, num_videos: int) -> Any:
+        """Return what `prepare` of open_runner returns in a worker process, before any of so many videos is run."""
 
     def run(self, function: Callable[[Video], T], videos: Sequence[Video]) -> Iterator[Outcome[T]]: ...
 
@@ -50,17 +53,19 @@ def open_runner(
     settings: RunnerSettings,
     requirements: Callable[[], "NodeRequirements"],
     resources: Mapping[str, float] | None = None,
+    prepare: Callable[[], Any] | None = None,
 ) -> Runner:
     """Set up worker processes here, or connect to a Ray cluster.
 
     Args:
         requirements: builds what every node of a cluster must have; called only for a cluster.
         resources: what a task on Ray occupies, by Ray's names (default: one CPU).
+        prepare: picklable; each worker process here calls it before its first video.
     Raises:
         InputError: the cluster cannot be reached, or no node of it can be used.
     """
     if not settings.ray_address:
-        return Workers(settings.num_workers, settings.timeout_seconds)
+        return Workers(settings.num_workers, settings.timeout_seconds, prepare)
     from x3d.execution.ray_cluster import RayWorkers
 
-    return RayWorkers(settings.ray_address, settings.timeout_seconds, resources or {"CPU": 1}, requirements())
+    return RayWorkers(settings.ray_address, settings.timeout_seconds, resources or {"CPU": 1}, requirements(), prepare)

@@ -30,8 +30,9 @@ END_SECONDS = 5
 
 
 class Event(Enum):
-    """What a worker reports or how it fails; all but STARTED and DIED_IDLE end the video that is running."""
+    """What a worker reports or how it fails; all but PREPARED, STARTED and DIED_IDLE end the video that is running."""
 
+    PREPARED = auto()
     STARTED = auto()
     RETURNED = auto()
     RAISED = auto()
@@ -62,6 +63,7 @@ class Worker:
 
     Attributes:
         task: submitted and not ended.
+        is_preparing: it runs what it was given to prepare, before its first task.
         has_worked: a task has started in it.
     """
 
@@ -72,6 +74,7 @@ class Worker:
             OSError: the process cannot be started.
         """
         self.task: Task | None = None
+        self.is_preparing = False
         self.has_worked = False
         self._is_running = False
         self._since = 0.0
@@ -80,11 +83,20 @@ class Worker:
         self._process.start()
         workers_end.close()
 
+    def prepare(self, function: Callable[[], Any]) -> None:
+        """Let the process run a function before its first task; `receive` reports its value as PREPARED."""
+        self.is_preparing = True
+        self._send(function, None)
+
     def submit(self, function: Callable[[Video], Any], task: Task) -> None:
         """Give the process its task; that it has ended is reported by `receive`."""
-        self.task, self._since = task, time.monotonic()
-        with contextlib.suppress(ConnectionError):
-            self.connection.send((function, task.video))
+        self.task = task
+        self._send(function, task.video)
+
+    def _send(self, function: Callable[..., Any], video: Video | None) -> None:
+        self._since = time.monotonic()
+        with contextlib.suppress(ConnectionError):  # `receive` reports the end of the process
+            self.connection.send((function, video))
 
     def receive(self) -> Report:
         """Read a report of the process, or report its end."""
@@ -95,14 +107,15 @@ class Worker:
             self.kill()
             return Report(Event.DIED if self._is_running else Event.DIED_IDLE, exit_text=self._exit_text())
         report = _unpickle_report(content)
+        self.is_preparing = False
         self._is_running = report.event is Event.STARTED
         self.has_worked |= self._is_running
         self._since = time.monotonic()
         return report
 
     def seconds_left(self, timeout_seconds: float) -> float:
-        """Compute the time until a limit: of the running video, or to start it; infinite without a task."""
-        if self.task is None:
+        """Compute the time until a limit: of the running video, to start it or to prepare; infinite for an idle one."""
+        if self.task is None and not self.is_preparing:
             return float("inf")
         limit = timeout_seconds + (0 if self._is_running else START_SECONDS)
         return self._since + limit - time.monotonic()
@@ -164,9 +177,11 @@ def _limit_threads() -> None:
 
 
 def _run(request: bytes, connection: Connection) -> bytes:
-    """Run a pickled function on a video and pickle the report."""
+    """Run a pickled function on a video, or prepare with one without a video, and pickle the report."""
     try:
         function, video = pickle.loads(request)
+        if video is None:
+            return pickle.dumps(Report(Event.PREPARED, value=function()))
         connection.send(Report(Event.STARTED))
         return pickle.dumps(Report(Event.RETURNED, value=function(video)))
     except BaseException as error:  # noqa: BLE001 (the parent decides what to do with it)

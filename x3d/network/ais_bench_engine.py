@@ -17,8 +17,9 @@ class AisBenchEngine:
     name = "ais_bench"
     packages: ClassVar[Mapping[str, str]] = {"aclruntime": "", "ais_bench": ""}
     device = "NPU"
+    precision = "om"
 
-    def __init__(self, model: ModelFile, device: str, num_threads: int) -> None:
+    def __init__(self, model: ModelFile, device: str, num_threads: int, precision: str) -> None:
         try:
             from ais_bench.infer.interface import InferSession
         except ImportError as error:
@@ -28,11 +29,16 @@ class AisBenchEngine:
             ) from error
         if device and not device.isdigit():
             raise EngineError(f"device {device}: ais_bench takes the number of an NPU, such as 0")
+        if precision != "f32":
+            raise EngineError(
+                f"precision {precision}: {model.path} has the precision that was chosen when it was converted; leave "
+                "out X3D_EVALUATE.PRECISION, or convert it again with another --precision_mode"
+            )
         with tempfile.NamedTemporaryFile(suffix=".om") as file:  # the session opens a path and no bytes
             file.write(model.content)
             file.flush()
             self._session = InferSession(int(device or 0), file.name)
-        batch_size, self.view_shape = read_input(model.path, _ports(self._session.get_inputs()))
+        batch_size, self.view_shape, self.input_dtype = read_input(model.path, _ports(self._session.get_inputs()))
         if batch_size is None:
             raise EngineError(f"{model.path} has a dynamic batch; convert it with --input_shape of a fixed one")
         self.batch_size: int | None = batch_size

@@ -1,10 +1,13 @@
 """Open and run a converted model, with one interface for all engines.
 
-Every engine takes (N, 3, T, C, C) float32 and returns (N, NUM_CLASSES) float32. It computes in float32 on a CPU, with
-CUDA and with CANN; an .om runs in the precision chosen at conversion.
+Every engine takes (N, 3, T, C, C) of the type of the model's input, to which run_batch converts, and returns
+(N, NUM_CLASSES) float32. It computes in the precision asked for, or does not open; an .om runs in the precision chosen
+at conversion.
 """
 
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import ClassVar, Protocol
 
 import numpy as np
@@ -15,6 +18,7 @@ from x3d.network.model_file import ModelFile
 from x3d.network.onnxruntime_engine import OnnxRuntimeEngine
 from x3d.network.openvino_engine import OpenVinoEngine
 from x3d.network.signature import check_names
+from x3d.video.dtype import convert
 
 
 class Engine(Protocol):
@@ -25,17 +29,52 @@ class Engine(Protocol):
     """Packages that decide its outputs, as x3d.storage.provenance.versions takes them."""
     device: str
     """The kind of device it runs on, without a number: CPU, GPU, CUDA, CANN, NPU."""
+    precision: str
+    """What it computes in: f32, bf16, f16 or tf32; om: what was chosen when an .om was converted."""
     batch_size: int | None
     """Views per batch if the model fixes it, None if it is dynamic."""
     view_shape: tuple[int, ...]
     """Shape of one view, (3, T, C, C)."""
+    input_dtype: str
+    """Type of the values that the model takes: float32 or float16."""
     num_classes: int
 
     def infer(self, batch: np.ndarray) -> np.ndarray:
         """Run one batch and return the model's output, (N, num_classes) float32; run_batch checks that it is."""
 
 
-ENGINES: dict[str, Callable[[ModelFile, str, int], Engine]] = {
+@dataclass(frozen=True)
+class EngineInfo:
+    """An open engine as a value, for a process that has not opened it.
+
+    Attributes:
+        versions: of the packages that decide its outputs.
+        name, device, precision, batch_size, view_shape, num_classes: those of Engine.
+    """
+
+    name: str
+    versions: Mapping[str, str]
+    device: str
+    precision: str
+    batch_size: int | None
+    view_shape: tuple[int, ...]
+    num_classes: int
+
+    @classmethod
+    def of(cls, engine: Engine, versions: Mapping[str, str]) -> "EngineInfo":
+        """Describe an open engine."""
+        return cls(
+            name=engine.name,
+            versions=versions,
+            device=engine.device,
+            precision=engine.precision,
+            batch_size=engine.batch_size,
+            view_shape=tuple(engine.view_shape),
+            num_classes=engine.num_classes,
+        )
+
+
+ENGINES: dict[str, type[OpenVinoEngine] | type[OnnxRuntimeEngine] | type[AisBenchEngine]] = {
     "openvino": OpenVinoEngine,
     "onnxruntime": OnnxRuntimeEngine,
     "ais_bench": AisBenchEngine,
@@ -43,7 +82,41 @@ ENGINES: dict[str, Callable[[ModelFile, str, int], Engine]] = {
 ONNX_ENGINES = ("openvino", "onnxruntime")
 
 
-def open_engine(model: ModelFile, engine: str = "auto", device: str = "", num_threads: int = 0) -> Engine:
+def resolve_engine(model_path: str, engine: str) -> str:
+    """Choose the engine of a model by its suffix.
+
+    Args:
+        engine: as open_engine takes it.
+    Returns:
+        A key of ENGINES.
+    Raises:
+        EngineError: the engine does not run such models.
+    """
+    is_om, is_xml = (model_path.lower().endswith(suffix) for suffix in (".om", ".xml"))
+    if engine == "auto":
+        engine = "ais_bench" if is_om else "openvino"
+    if is_om != (engine == "ais_bench"):
+        raise EngineError(
+            f"model {model_path}: engine ais_bench runs .om files and only it does; {engine} was asked for"
+        )
+    if is_xml and engine != "openvino":
+        raise EngineError(
+            f"model {model_path}: engine openvino runs .xml files and only it does; {engine} was asked for"
+        )
+    return engine
+
+
+def device_kind(model_path: str, device: str) -> str:
+    """Name the kind of a device, as open_engine takes it, in capitals: CPU, GPU, CUDA, CANN, NPU."""
+    if model_path.lower().endswith(".om"):
+        return "NPU"
+    kind = re.split("[.:]", device.upper())[0].removesuffix("EXECUTIONPROVIDER")
+    return "CPU" if not kind or kind.isdigit() else kind
+
+
+def open_engine(
+    model: ModelFile, engine: str = "auto", device: str = "", num_threads: int = 0, precision: str = "f32"
+) -> Engine:
     """Load a model into an engine and check its inputs and outputs.
 
     Args:
@@ -51,27 +124,19 @@ def open_engine(model: ModelFile, engine: str = "auto", device: str = "", num_th
         engine: a key of ENGINES, or auto: ais_bench for an .om, else OpenVINO.
         device: as the engine names it; a bare number is the NPU's for ais_bench, and the CPU for the others.
         num_threads: on a CPU; 0: all cores.
+        precision: what to compute in: f32, bf16, f16 or tf32; of an .om f32 only, which leaves it as it is.
     Raises:
-        EngineError: other inputs or outputs than one of float32, or the engine cannot load or run the model there; the
-            text names file and device.
+        EngineError: other inputs or outputs than x3d.network.signature allows, the device has no native support for the
+            precision, or the engine cannot load or run the model there; the text names file and device.
     """
-    is_om, is_xml = (model.path.lower().endswith(suffix) for suffix in (".om", ".xml"))
-    if engine == "auto":
-        engine = "ais_bench" if is_om else "openvino"
-    if is_om != (engine == "ais_bench"):
-        raise EngineError(
-            f"model {model.path}: engine ais_bench runs .om files and only it does; {engine} was asked for"
-        )
-    if is_xml and engine != "openvino":
-        raise EngineError(
-            f"model {model.path}: engine openvino runs .xml files and only it does; {engine} was asked for"
-        )
-    if not is_om and not is_xml:
+    engine = resolve_engine(model.path, engine)
+    is_om = engine == "ais_bench"
+    if not is_om and not model.path.lower().endswith(".xml"):
         check_names(model.path, model.content)
     if device.isdigit() and not is_om:
         device = ""
     try:
-        return ENGINES[engine](model, device, num_threads)
+        return ENGINES[engine](model, device, num_threads, precision)
     except EngineError:
         raise
     except ModuleNotFoundError as error:
@@ -97,7 +162,7 @@ def pad_batch(batch: np.ndarray, batch_size: int) -> np.ndarray:
 
 
 def run_batch(engine: Engine, batch: np.ndarray) -> np.ndarray:
-    """Run one batch of the model's size.
+    """Run one batch of the model's size, converted to the type of its input.
 
     Returns:
         (N, num_classes) float32.
@@ -105,7 +170,7 @@ def run_batch(engine: Engine, batch: np.ndarray) -> np.ndarray:
         EngineError: the engine fails, or its output has another shape or type.
     """
     try:
-        scores = engine.infer(batch)
+        scores = engine.infer(convert(batch, engine.input_dtype))
     except Exception as error:
         raise EngineError(f"engine {engine.name} failed on {engine.device}: {cause_of(error)}") from error
     expected = len(batch), engine.num_classes

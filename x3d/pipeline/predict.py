@@ -1,7 +1,6 @@
 """Predict what videos show, without a list and labels."""
 
 import dataclasses
-import functools
 import logging
 import os
 from collections.abc import Iterator, Sequence
@@ -13,11 +12,9 @@ from x3d.dataset.class_names import ClassNames, read_names
 from x3d.errors import counted
 from x3d.execution.outcome import Outcome, in_order
 from x3d.execution.progress import with_progress
-from x3d.execution.requirements import NodeRequirements
-from x3d.execution.runner import RunnerSettings, open_runner
-from x3d.pipeline.evaluate import EvaluateSettings, load_engine, plan_scorer
+from x3d.pipeline.evaluate_settings import EvaluateSettings
+from x3d.pipeline.scorers import count_scorers, open_scoring_runner, plan_scorer, prepare_scorer
 from x3d.pipeline.video_predictor import Prediction, VideoPredictor
-from x3d.pipeline.workers import count_workers, task_resources
 
 if TYPE_CHECKING:
     from fvcore.common.config import CfgNode
@@ -85,22 +82,17 @@ def predict_each(settings: PredictSettings) -> Iterator[Prediction]:
     Raises:
         InputError, RunError: as predict.
     """
-    evaluation = settings.evaluation
-    engine, model_digest = load_engine(evaluation)
-    runner_settings = _fit_to_videos(evaluation.runner, engine.device, evaluation.videos)
-    scorer = plan_scorer(dataclasses.replace(evaluation, runner=runner_settings), engine, model_digest)
-    requirements = functools.partial(
-        NodeRequirements.from_here, [], engine.packages, scorer.model_path, model_digest, evaluation.videos
-    )
-    resources = task_resources(engine.device)
-    del engine
-    where = runner_settings.ray_address or counted(runner_settings.num_workers, "worker")
-    logger.info("%s, %s, class names: %s", counted(len(evaluation.videos), "video"), where, settings.names.source)
+    evaluation = _fit_to_videos(settings.evaluation)
+    videos = evaluation.videos
+    scorer = plan_scorer(evaluation)
+    where = evaluation.runner.ray_address or counted(evaluation.runner.num_workers, "worker")
     predictor = VideoPredictor(scorer, settings.names, settings.num_best, settings.step_seconds)
-    with open_runner(runner_settings, requirements, resources) as runner:
-        outcomes = runner.run(predictor, evaluation.videos)
-        shown = with_progress(outcomes, len(evaluation.videos), evaluation.stop_at_first_failure)
-        for outcome in in_order(shown, evaluation.videos):
+    with open_scoring_runner(evaluation, scorer, [], videos) as runner:
+        prepare_scorer(evaluation, runner, len(videos))
+        logger.info("%s, %s, class names: %s", counted(len(videos), "video"), where, settings.names.source)
+        outcomes = runner.run(predictor, videos)
+        shown = with_progress(outcomes, len(videos), evaluation.stop_at_first_failure)
+        for outcome in in_order(shown, videos):
             yield _prediction(outcome)
 
 
@@ -117,12 +109,13 @@ def describe_alike(predictions: Sequence[Prediction]) -> str:
     return f"all {len(scored)} videos have exactly the same scores: unless they are copies, the model ignores its input"
 
 
-def _fit_to_videos(runner: RunnerSettings, device: str, videos: Sequence[Video]) -> RunnerSettings:
+def _fit_to_videos(settings: EvaluateSettings) -> EvaluateSettings:
     """Start no more workers than videos, so that each has more cores; and give long videos more time."""
-    num_workers = min(count_workers(runner, device), len(videos))
-    largest = max(os.path.getsize(video.path) if os.path.isfile(video.path) else 0 for video in videos)
-    timeout_seconds = runner.timeout_seconds * max(1, largest / SHORT_BYTES)
-    return dataclasses.replace(runner, num_workers=num_workers, timeout_seconds=timeout_seconds)
+    num_workers = min(count_scorers(settings), len(settings.videos))
+    largest = max(os.path.getsize(video.path) if os.path.isfile(video.path) else 0 for video in settings.videos)
+    timeout_seconds = settings.runner.timeout_seconds * max(1, largest / SHORT_BYTES)
+    runner = dataclasses.replace(settings.runner, num_workers=num_workers, timeout_seconds=timeout_seconds)
+    return dataclasses.replace(settings, runner=runner)
 
 
 def _prediction(outcome: Outcome[Prediction]) -> Prediction:

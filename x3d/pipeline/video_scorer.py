@@ -9,10 +9,11 @@ import numpy as np
 
 from x3d.dataset.annotations import Video
 from x3d.errors import EngineError, RunError, ScoringError, VideoError
-from x3d.network.engine import Engine, infer_padded, open_engine
+from x3d.network.engine import Engine, EngineInfo, check_runs, infer_padded, open_engine
 from x3d.network.model_file import read_model
 from x3d.scoring.aggregate import SUM, aggregate_views, best_of_views, mean_of_views
 from x3d.scoring.outputs import Outputs, explain_unusable, find_unusable, to_probabilities
+from x3d.storage.provenance import versions
 from x3d.storage.score_rows import VideoScores
 from x3d.video.reader import VideoReader
 from x3d.video.sampling import Clips, Sampling
@@ -26,7 +27,8 @@ class VideoScorer:
 
     Attributes:
         model_digest: of the model that the run started with; another one is not run.
-        batch_size: views per batch; a video's last batch may be shorter.
+        engine, device, precision: as open_engine takes them.
+        batch_size: views per batch unless the model fixes it; a video's last batch may be shorter.
         num_threads: of a CPU engine.
         ensemble_method: sum or max.
         outputs: what the model should return.
@@ -36,6 +38,7 @@ class VideoScorer:
     model_digest: str
     engine: str
     device: str
+    precision: str
     num_threads: int
     batch_size: int
     sampling: Sampling
@@ -65,6 +68,20 @@ class VideoScorer:
                 corrupt_frames=reader.num_corrupt_frames,
             )
 
+    def open(self) -> EngineInfo:
+        """Open the engine and run it once, so that one that fails does so before any video.
+
+        Raises:
+            EngineError, RunError: as a call.
+        """
+        engine = self._engine()
+        check_runs(engine)
+        return EngineInfo.of(engine, versions(engine.packages))
+
+    def _engine(self) -> Engine:
+        model = self.model_path, self.model_digest
+        return _open_once(*model, self.engine, self.device, self.num_threads, self.precision)
+
     @contextlib.contextmanager
     def opened(self, path: str) -> Iterator[tuple[VideoReader, Engine]]:
         """Open a video and the engine, which stays open for the next video unless it fails.
@@ -73,7 +90,7 @@ class VideoScorer:
             EngineError, RunError, VideoError: as a call.
         """
         try:
-            engine = _open_once(self.model_path, self.model_digest, self.engine, self.device, self.num_threads)
+            engine = self._engine()
             with VideoReader(path) as reader:
                 yield reader, engine
         except EngineError:
@@ -110,23 +127,25 @@ class VideoScorer:
         """
         num_views = clips.num_clips * len(self.transform.crops())
         scores = np.zeros((num_views, engine.num_classes), dtype=np.float32)
-        batch = np.empty((self.batch_size, *engine.view_shape), dtype=np.float32)
+        batch = np.empty((engine.batch_size or self.batch_size, *engine.view_shape), dtype=np.float32)
         numbers: list[int] = []
         for number, view in video_views(reader, clips, self.transform):
             batch[len(numbers)] = view[0]
             numbers.append(number)
-            if len(numbers) == self.batch_size or number == num_views - 1:
+            if len(numbers) == len(batch) or number == num_views - 1:
                 scores[numbers] = infer_padded(engine, batch[: len(numbers)])
                 numbers.clear()
         return scores
 
 
 @functools.lru_cache(maxsize=1)
-def _open_once(model_path: str, model_digest: str, engine: str, device: str, num_threads: int) -> Engine:
+def _open_once(
+    model_path: str, model_digest: str, engine: str, device: str, num_threads: int, precision: str
+) -> Engine:
     model = read_model(model_path)
     if model.digest != model_digest:
         raise RunError(
             f"model {model_path} has changed since the run started, no score of the other model is recorded; restore "
             "it to resume, or give another folder to score the other model"
         )
-    return open_engine(model, engine, device, num_threads)
+    return open_engine(model, engine, device, num_threads, precision)

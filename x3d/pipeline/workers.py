@@ -5,10 +5,10 @@ from x3d.execution.runner import RunnerSettings
 
 WORKERS_PER_DEVICE = 4
 RAY_RESOURCES = {
-    **dict.fromkeys(("CUDA", "Tensorrt", "ROCM", "MIGraphX", "GPU"), "GPU"),
+    **dict.fromkeys(("CUDA", "TENSORRT", "ROCM", "MIGRAPHX", "GPU"), "GPU"),
     **dict.fromkeys(("CANN", "NPU"), "NPU"),
 }
-"""Ray's name for the device of an engine."""
+"""Ray's name for a kind of device."""
 
 
 def count_workers(runner: RunnerSettings, device: str) -> int:

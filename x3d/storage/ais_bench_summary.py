@@ -10,16 +10,15 @@ from typing import Any
 import numpy as np
 import xxhash
 
+from x3d.ascend.ais_bench_output import COMPUTE, FROM_DEVICE, PERCENTILE, THROUGHPUT, TIMES, TO_DEVICE
 from x3d.scoring.table import Failure
 from x3d.storage.atomic import replace_file, write_all
 
-PERCENTILE = 99
 SUMMARY_SUFFIX = "_summary.json"
 SAMPLES, INPUT_FILES, OUTPUT_FILES = "filesinfo", "infiles", "outfiles"
 DIGEST, PROVENANCE, MISSING_VIDEOS = "digest", "provenance", "videos_without_views"
 """Keys that only x3d_infer.py writes: of a result or of the whole summary; how the results were made; and the listed
 videos that have no views."""
-COMPUTE, TO_DEVICE, FROM_DEVICE = "NPU_compute_time", "H2D_latency", "D2H_latency"
 
 
 def summary_path(folder: Path) -> Path:
@@ -82,8 +81,8 @@ class Summary:
             COMPUTE: _statistics(self.compute_ms),
             TO_DEVICE: _statistics([]),
             FROM_DEVICE: _statistics([]),
-            "throughput": self.throughput,
-            "npu_compute_time_list": self.compute_ms,
+            THROUGHPUT: self.throughput,
+            TIMES: self.compute_ms,
             "pid": os.getpid(),
             PROVENANCE: dict(self.provenance),
             MISSING_VIDEOS: {index: asdict(failure) for index, failure in self.missing_videos.items()},

@@ -23,6 +23,7 @@ from x3d.storage.shards import find_manifests, load_shards, shard_of
 CONDITIONS = (
     "engine",
     "device",
+    "precision",
     "batch_size",
     "model_digest",
     "list_digest",

@@ -17,10 +17,12 @@ from x3d.scoring.aggregate import SCORE_FORMAT
 from x3d.video import VIEW_FORMAT
 
 if TYPE_CHECKING:
-    from x3d.network.engine import Engine
+    from x3d.network.engine import EngineInfo
 
-VIEW_FILE_KEYS = ("X3D_PREPROCESS.FORMAT", "X3D_PREPROCESS.BACKEND")
+VIEW_FILE_KEYS = ("X3D_PREPROCESS.FORMAT", "X3D_PREPROCESS.DTYPE", "X3D_PREPROCESS.BACKEND")
 """Keys that decide the files of views; an evaluation writes none."""
+UNRECORDED = {"X3D_PREPROCESS.DTYPE": "float32"}
+"""Keys that a provenance need not record -> the value that counts then."""
 DECODING = {"av": "av", "ffmpeg": "x3d.video.container:ffmpeg_version", "opencv": "cv2"}
 """Packages that decide the views, as `versions` takes them."""
 REFERENCE_DECODING = {"torch": "torch", "slowfast": "x3d.slowfast:datasets_digest"}
@@ -60,7 +62,7 @@ def evaluation_provenance(
     videos: Sequence[Video],
     views_per_video: int,
     ensemble_method: str,
-    engine: "Engine",
+    engine: "EngineInfo",
     model_digest: str,
     batch_size: int,
 ) -> dict[str, Any]:
@@ -72,14 +74,23 @@ def evaluation_provenance(
     """
     kept = {key: value for key, value in config.items() if key not in VIEW_FILE_KEYS}
     kept["DATA.ENSEMBLE_METHOD"] = ensemble_method
-    return view_provenance(kept, videos, views_per_video, engine.packages) | {
+    views = view_provenance(kept, videos, views_per_video)
+    return views | {
+        "versions": {**views["versions"], **engine.versions},
         "score_format": SCORE_FORMAT,
         "model_digest": model_digest,
         "num_classes": engine.num_classes,
         "engine": engine.name,
         "device": engine.device,
+        "precision": engine.precision,
         "batch_size": batch_size,
     }
+
+
+def view_dtype(provenance: Mapping[str, Any]) -> str:
+    """Look up the type of the values of views, float32 or float16, in their provenance."""
+    config = provenance.get("config")
+    return str({**UNRECORDED, **(config if isinstance(config, dict) else {})}["X3D_PREPROCESS.DTYPE"])
 
 
 def versions(modules: Mapping[str, str]) -> dict[str, str]:
@@ -131,7 +142,7 @@ def provenance_differences(old: Mapping[str, Any], new: Mapping[str, Any], prefi
     """List the differences between two provenances, key by key; INFORMATIONAL keys are not compared."""
     differences = []
     for key in sorted({*old, *new} - set(INFORMATIONAL)):
-        before, after = old.get(key), new.get(key)
+        before, after = (values.get(key, UNRECORDED.get(key)) for values in (old, new))
         if isinstance(before, dict) and isinstance(after, dict):
             differences += provenance_differences(before, after, f"{prefix}{key}: ")
         elif before != after:

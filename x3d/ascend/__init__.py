@@ -1,0 +1,1 @@
+"""The tools of Ascend NPUs: their command lines and what they print."""

@@ -1,0 +1,57 @@
+"""Read the chips of this machine, and choose what to convert for."""
+
+import re
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from x3d.ascend.npu_smi import COMMAND, Chip, parse_info, soc_version
+from x3d.ascend.tools import last_lines, run_tool
+from x3d.errors import InputError
+
+TIMEOUT_SECONDS = 60.0
+
+_FAMILIES = {"310P": "310P3", "310B": "310B1", "910_93": "910_9392", "950": "950PR_9599"}
+"""Names that several chips share, and one of them; 910B is a chip of the first generation too."""
+
+
+def read_chips() -> list[Chip]:
+    """Run `npu-smi info` and parse its table.
+
+    Raises:
+        InputError: npu-smi is missing, fails or lists no chip.
+        RunError: it hangs.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        result = run_tool(COMMAND, TIMEOUT_SECONDS, Path(folder) / "npu-smi.log")
+    if result.exit_status:
+        raise InputError(f"`npu-smi info` failed ({last_lines(result.output)}); check driver and permissions")
+    return parse_info(result.output)
+
+
+def name_soc(name: str) -> str:
+    """Return the SoC version of a chip's name: of 310P3 and of Ascend310P3 it is Ascend310P3.
+
+    Raises:
+        InputError: no such name can be.
+    """
+    chip = name.removeprefix("Ascend")
+    if chip in _FAMILIES:
+        raise InputError(
+            f"--soc {name} names a family of chips; give one that `npu-smi info` shows, as {_FAMILIES[chip]}"
+        )
+    if not re.fullmatch(r"\d\w+", chip, re.ASCII):
+        raise InputError(f"--soc {name!r}: a name that `npu-smi info` shows is expected, such as 310P3")
+    return f"Ascend{chip}"
+
+
+def common_soc(chips: Sequence[Chip]) -> str:
+    """Return the SoC version that all chips have.
+
+    Raises:
+        InputError: they have several.
+    """
+    found = sorted({soc_version(chip) for chip in chips})
+    if len(found) > 1:
+        raise InputError(f"this machine has {' and '.join(found)}; give --soc, the one to convert for")
+    return found[0]

@@ -1,0 +1,177 @@
+"""Run a tool of the NPU: found on PATH, its output kept in a log, ended at a time limit and with this process."""
+
+import os
+import shutil
+import signal
+import subprocess
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+from typing import IO
+
+from x3d.ascend.cann import find_set_env
+from x3d.errors import InputError, RunError, describe_os_error, one_line
+from x3d.files import printable
+from x3d.signals import STOP_SIGNALS
+
+LAST_LINES = 3
+GRACE_SECONDS = 5.0
+"""Time to end after SIGTERM, before SIGKILL."""
+
+_OF_DRIVER = ("npu-smi",)
+
+
+@dataclass(frozen=True)
+class ToolResult:
+    """How a tool ended.
+
+    Attributes:
+        output: stdout and stderr, as they came; bytes that are no UTF-8 are escaped.
+        log_path: the file that keeps it.
+        exit_status: negative: the number of the signal that ended it.
+    """
+
+    command: Sequence[str]
+    exit_status: int
+    output: str
+    log_path: Path
+    seconds: float
+
+    def check(self, reason: str = "") -> None:
+        """Check that the tool succeeded.
+
+        Args:
+            reason: of its failure, if its output was understood; else the last lines are quoted.
+        Raises:
+            RunError: it failed; the text names the log.
+        """
+        if self.exit_status:
+            raise RunError(self.failure(f"failed with exit status {self.exit_status}", reason))
+
+    def failure(self, what: str, reason: str = "") -> str:
+        """Describe a failure of the tool, with the reason or its last lines, and the log."""
+        return f"{Path(self.command[0]).name} {what}: {reason or last_lines(self.output)}; log: {self.log_path}"
+
+
+def find_tool(name: str) -> str:
+    """Return the path of a tool.
+
+    Raises:
+        InputError: it is not on PATH; the text names what to source or install.
+    """
+    found = shutil.which(name)
+    if found:
+        return found
+    if name in _OF_DRIVER:
+        remedy = "install the driver, which puts it in /usr/local/bin or /usr/local/sbin"
+    else:
+        remedy = f"run `source {find_set_env()}`, from where CANN is installed, and the same command again"
+    raise InputError(f"{name} is not on PATH; {remedy}")
+
+
+def run_tool(
+    command: Sequence[str], timeout_seconds: float, log_path: Path, environment: Mapping[str, str] | None = None
+) -> ToolResult:
+    """Run a tool to its end.
+
+    Args:
+        command: its name or path, and arguments.
+        log_path: file to write its output to as it comes, replaced if it exists.
+        environment: None: that of this process.
+    Raises:
+        InputError: it is not on PATH, or cannot be started.
+        RunError: it did not end within the time limit, and was ended with the processes that it started.
+        OSError: the log cannot be written.
+    """
+    path = find_tool(command[0])
+    start = time.monotonic()
+    exit_status: int | None = None
+    with open(log_path, "wb") as log, _StopHandler() as handler:
+        process = _start([path, *command[1:]], log, environment)
+        try:
+            handler.watch(process)
+            exit_status = process.wait(timeout_seconds)
+        except BaseException as error:
+            end_group(process)
+            if not isinstance(error, subprocess.TimeoutExpired):
+                raise
+    output = log_path.read_bytes().decode("utf-8", "backslashreplace")
+    result = ToolResult(command, exit_status or 0, output, log_path, time.monotonic() - start)
+    if exit_status is None:
+        raise RunError(result.failure(f"did not end within {timeout_seconds:g} s and was ended"))
+    return result
+
+
+def last_lines(output: str) -> str:
+    """Join the last lines of an output, for a message."""
+    lines = [line.strip() for line in output.replace("\r", "\n").splitlines() if line.strip()]
+    return one_line(printable(" | ".join(lines[-LAST_LINES:]))) or "it printed nothing"
+
+
+def end_group(process: subprocess.Popen[bytes]) -> None:
+    """End a process that leads a group, and the group: with SIGTERM, and after some seconds with SIGKILL.
+
+    The process is waited for last, for until then no other group has its number.
+    """
+    if process.returncode is not None:
+        return
+    os.killpg(process.pid, signal.SIGTERM)
+    deadline = time.monotonic() + GRACE_SECONDS
+    while time.monotonic() < deadline and not os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT):
+        time.sleep(0.02)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+
+
+def _start(command: Sequence[str], log: IO[bytes], environment: Mapping[str, str] | None) -> subprocess.Popen[bytes]:
+    try:
+        return subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, env=environment, process_group=0
+        )
+    except OSError as error:
+        raise InputError(f"{command[0]} cannot be started: {describe_os_error(error)}") from error
+
+
+class _StopHandler:
+    """Ends the tool when Ctrl-C or SIGTERM ends this process, which then ends as before.
+
+    Signals are handled in the main thread only, and not if they are ignored, as Ctrl-C by a job in the background.
+    """
+
+    def __init__(self) -> None:
+        self._process: subprocess.Popen[bytes] | None = None
+        self._received = 0
+        self._handlers: dict[int, object] = {}
+
+    def __enter__(self) -> "_StopHandler":
+        if threading.current_thread() is threading.main_thread():
+            for number in STOP_SIGNALS:
+                if signal.getsignal(number) not in (signal.SIG_IGN, None):
+                    self._handlers[number] = signal.signal(number, self._stop)
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        for number, handler in self._handlers.items():
+            signal.signal(number, handler)  # type: ignore[arg-type]
+        if self._received:
+            signal.raise_signal(self._received)
+
+    def watch(self, process: subprocess.Popen[bytes]) -> None:
+        """Set the process to end, at once if a signal was received while it was started."""
+        self._process = process
+        if self._received:
+            raise _StoppedError
+
+    def _stop(self, number: int, frame: FrameType | None) -> None:
+        if self._received:
+            return  # the tool is being ended
+        self._received = number
+        if self._process is not None:
+            raise _StoppedError
+
+
+class _StoppedError(BaseException):
+    """Unwinds to the end of the block of _StopHandler, where the signal is raised again."""

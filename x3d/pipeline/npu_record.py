@@ -1,0 +1,182 @@
+"""Collect versions and output of an NPU's tools into a file to attach to an issue, with nothing private in it."""
+
+import getpass
+import os
+import platform
+import re
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from x3d import __version__
+from x3d.ascend.cann import ROOT, find_toolkit, installed_version, package_version
+from x3d.ascend.npu_smi import COMMAND, parse_info
+from x3d.ascend.tools import run_tool
+from x3d.errors import InputError, RunError
+from x3d.files import read_regular
+from x3d.storage.atomic import check_replaceable, write_json
+
+ABOUT = (
+    "Versions of Python, CANN, driver and firmware; what npu-smi (with names of processes that use an NPU), atc and "
+    "ais_bench print; with --om a short measurement. Names of host and users, paths in home folders and the current "
+    "folder, serial numbers and other identifiers of devices are masked."
+)
+KEYS = frozenset({"about", "commands", "files", "system"})
+TIMEOUT_SECONDS = 120.0
+RUN_TIMEOUT_SECONDS = 600.0
+MAX_CHARACTERS = 200_000
+
+_COMMANDS = (
+    *(("npu-smi", "-v"), COMMAND, ("npu-smi", "info", "-l"), ("npu-smi", "info", "-m")),
+    *(("atc", "--help"), ("python", "--version"), ("python", "-m", "pip", "show", "ais_bench", "aclruntime")),
+    ("python", "-m", "ais_bench", "--help"),
+)
+_ENVIRONMENT = ("ASCEND_TOOLKIT_HOME", "ASCEND_HOME_PATH", "ASCEND_OPP_PATH", "ASCEND_RT_VISIBLE_DEVICES")
+_IDENTIFIER = re.compile(r"^(.*\b(?:serial|uuid|\w?die[ _]id|mac|ip)\b[^:\n]*:).*$", re.IGNORECASE | re.MULTILINE)
+_PATH_END = r"(?:/[^\s'\":;,)\]]*)?(?![\w.-])"
+
+
+@dataclass(frozen=True)
+class Ran:
+    """A command that was run, and what it printed, or why it was not.
+
+    Attributes:
+        exit_status: None: it was not run to its end.
+    """
+
+    command: str
+    exit_status: int | None
+    output: Sequence[str]
+
+
+def record(path: Path, om: str = "") -> Mapping[str, Any]:
+    """Collect, and write the file.
+
+    Args:
+        om: a model to measure for some batches; empty: none.
+    Returns:
+        The content of the file.
+    Raises:
+        InputError: the path names a file of another origin.
+        OSError: it cannot be written.
+    """
+    check_replaceable(path, KEYS)
+    mask = Mask()
+    with tempfile.TemporaryDirectory(prefix="x3d-record-") as folder:
+        mask.add(folder, "<temporary folder>")
+        ran = [_run(command, Path(folder), mask, TIMEOUT_SECONDS) for command in _COMMANDS]
+        ran += [_run(command, Path(folder), mask, TIMEOUT_SECONDS) for command in _board_commands(ran)]
+        files = {f"{file.parent.name}/{file.name}": _read(file, mask) for file in _version_files()}
+        if om:
+            ran.append(_measure(om, Path(folder), mask))
+            summaries = [*Path(folder).glob("*_summary.json"), *Path(folder).glob("*/sumary.json")]
+            files |= {file.name: _read(file, mask) for file in summaries}
+    content = {
+        "about": ABOUT,
+        "x3d_eval": __version__,
+        "system": {name: mask(text) if text else text for name, text in _system().items()},
+        "commands": [asdict(one) for one in ran],
+        "files": files,
+    }
+    write_json(path, content)
+    return content
+
+
+class Mask:
+    """Replaces what identifies a person or a machine."""
+
+    def __init__(self) -> None:
+        self._patterns: list[tuple[str, str]] = []
+        for home in {os.path.expanduser("~"), os.environ.get("HOME", "")} - {"", "/", "~"}:
+            self._patterns.append((rf"(?<![\w.-]){re.escape(home.rstrip('/'))}{_PATH_END}", "<home>"))
+        if Path.cwd() != Path("/"):
+            self.add(str(Path.cwd()), "<current folder>")
+        host = platform.node()
+        users = {_user(), *(os.environ.get(name, "") for name in ("USER", "LOGNAME", "SUDO_USER"))} - {"root"}
+        for names, instead in ((users, "<user>"), ({host, host.partition(".")[0]}, "<host>")):
+            for name in sorted(names - {""}, key=len, reverse=True):
+                self._patterns.append((rf"(?<![\w-]){re.escape(name)}(?![\w-])", instead))
+
+    def add(self, path: str, instead: str) -> None:
+        """Replace a folder too."""
+        self._patterns.insert(0, (rf"{re.escape(path)}(?![\w-])", instead))
+
+    def __call__(self, text: str) -> str:
+        for pattern, instead in self._patterns:
+            text = re.sub(pattern, instead, text)
+        return _IDENTIFIER.sub(r"\1 <masked>", text)
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a container without an entry for it
+        return ""
+
+
+def _board_commands(ran: Sequence[Ran]) -> list[Sequence[str]]:
+    """Return a command per NPU of the table that npu-smi printed."""
+    [info] = [one for one in ran if one.command == " ".join(COMMAND)]
+    try:
+        chips = parse_info("\n".join(info.output))
+    except InputError:
+        return []
+    return [("npu-smi", "info", "-t", "board", "-i", str(npu)) for npu in sorted({chip.npu for chip in chips})]
+
+
+def _run(command: Sequence[str], folder: Path, mask: Mask, timeout_seconds: float) -> Ran:
+    text = " ".join(command)
+    log = folder / "output.log"
+    try:
+        result = run_tool(command, timeout_seconds, log)
+    except InputError as error:
+        return Ran(mask(text), None, [mask(str(error))])
+    except RunError as error:
+        printed = log.read_bytes().decode("utf-8", "backslashreplace")
+        return Ran(mask(text), None, [*_lines(printed, mask), mask(str(error))])
+    return Ran(mask(text), result.exit_status, _lines(result.output, mask))
+
+
+def _measure(om: str, folder: Path, mask: Mask) -> Ran:
+    """Measure a model, under another name, for its path may be private."""
+    model = folder / "model.om"
+    model.symlink_to(Path(om).absolute())
+    command = ["python", "-m", "ais_bench", "--model", str(model), "--loop", "20", "--display_all_summary", "True"]
+    return _run([*command, "--output", str(folder), "--output_dirname", "measured"], folder, mask, RUN_TIMEOUT_SECONDS)
+
+
+def _version_files() -> Iterator[Path]:
+    toolkit = find_toolkit()
+    if toolkit:
+        yield from sorted(toolkit.glob("*-linux/ascend_toolkit_install.info"))
+        yield toolkit / "version.cfg"
+    for name in ("driver", "firmware"):
+        yield ROOT / name / "version.info"
+
+
+def _read(path: Path, mask: Mask) -> list[str]:
+    try:
+        return _lines(read_regular(path).decode("utf-8", "backslashreplace"), mask)
+    except OSError as error:
+        return [f"not read: {error.strerror}"]
+
+
+def _lines(text: str, mask: Mask) -> list[str]:
+    return mask(text[:MAX_CHARACTERS]).splitlines()
+
+
+def _system() -> dict[str, str | None]:
+    cann = installed_version()
+    return {
+        "machine": platform.machine(),
+        "system": platform.system(),
+        "release": platform.release(),
+        "libc": " ".join(platform.libc_ver()),
+        "python": platform.python_version(),
+        "CANN": str(cann) if cann else None,
+        "driver": package_version("driver"),
+        "firmware": package_version("firmware"),
+        **{name: os.environ.get(name) for name in _ENVIRONMENT},
+    }
