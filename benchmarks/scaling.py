@@ -115,7 +115,7 @@ def measure_scaling(
     return {
         Path(name).stem: {
             kind: [
-                _summarise(number, seconds[name, kind, number], seconds[name, kind, several[0]], num_views)
+                summarise(number, seconds[name, kind, number], seconds[name, kind, several[0]], num_views)
                 for number in several
             ]
             for kind, several in numbers.items()
@@ -124,7 +124,7 @@ def measure_scaling(
     }
 
 
-def _summarise(
+def summarise(
     number: int, taken: Sequence[tuple[float, float]], first: Sequence[tuple[float, float]], num_views: int
 ) -> dict[str, float]:
     net = [long - short for long, short in taken]

@@ -12,7 +12,7 @@ import re
 import sys
 from collections.abc import Sequence
 
-from benchmarks import evidence_tables, float16_tables, reliability_tables, result_tables
+from benchmarks import evidence_tables, float16_tables, reliability_tables, result_tables, speed_tables
 from benchmarks.checks import find_foreign, find_problems, read_pins
 from benchmarks.common import RESULTS, ROOT, load_results
 from benchmarks.labels import Results
@@ -24,7 +24,8 @@ DOCUMENTS = (
     "benchmarks/reliability.md",
     "benchmarks/evidence.md",
 )
-TABLES = result_tables.TABLES | reliability_tables.TABLES | evidence_tables.TABLES | float16_tables.TABLES
+_MODULES = (result_tables, speed_tables, float16_tables, reliability_tables, evidence_tables)
+TABLES = {name: make for module in _MODULES for name, make in module.TABLES.items()}
 _SECTION = re.compile(r"(<!-- table: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
 
