@@ -87,7 +87,7 @@ def run_with_nodes(all_clips: Work, few: Work, number: int) -> dict[str, tuple[f
     """Run both scripts on both lists on a new cluster, as run_with_workers."""
     with ray_cluster(number) as address:
         keys = {"X3D_WORKERS__RAY_ADDRESS": address}
-        few.run("x3d_preprocess.py", **keys)  # the first job on a cluster also warms it up
+        few.run("x3d_preprocess.py", X3D_WORKERS__RAY_ADDRESS=address)  # the first job on a cluster also warms it up
         return {name: _run_both(all_clips, few, name, 0, keys) for name in OUTPUTS}
 
 
