@@ -328,11 +328,23 @@ def test_a_wrong_value_is_reported_under_the_name_given():
         load_cfg(S, ["X3D_PREPROCESS.TIMEOUT", "long"])
 
 
+@pytest.mark.parametrize("key", ["DATA.STD", "DATA.MEAN"])
+def test_values_beyond_float16_are_rejected_for_it(key):
+    largest = {"DATA.STD": "[1e-6, 0.2, 0.2]", "DATA.MEAN": "[0.4, -2e4, 0.4]"}[key]
+    load_cfg(S, [key, largest])
+    with pytest.raises(
+        ValueError, match=r"values up to .*, and float16 ends at 65504: set X3D_PREPROCESS.DTYPE float32"
+    ):
+        load_cfg(S, [key, largest, "X3D_PREPROCESS.DTYPE", "float16"])
+    load_cfg(S, ["X3D_PREPROCESS.DTYPE", "float16"])
+
+
 def test_the_keys_that_decide_the_views():
     cfg = load_cfg(S, ["DATA.SAMPLING_RATE", "7"])
     names = "NUM_FRAMES SAMPLING_RATE TARGET_FPS USE_OFFSET_SAMPLING MEAN STD TRAIN_JITTER_SCALES TEST_CROP_SIZE "
     expected = [f"DATA.{name}" for name in (names + "REVERSE_INPUT_CHANNEL").split()]
-    expected += ["TEST.NUM_ENSEMBLE_VIEWS", "TEST.NUM_SPATIAL_CROPS", "X3D_PREPROCESS.FORMAT", "X3D_PREPROCESS.BACKEND"]
+    expected += ["TEST.NUM_ENSEMBLE_VIEWS", "TEST.NUM_SPATIAL_CROPS"]
+    expected += [f"X3D_PREPROCESS.{name}" for name in ("FORMAT", "DTYPE", "BACKEND")]
     assert list(view_config(cfg)) == expected
     assert view_config(cfg) == {name: value_of(cfg, name) for name in expected}
     assert view_config(cfg)["DATA.SAMPLING_RATE"] == 7

@@ -46,6 +46,7 @@ class Session:
     def infer(self, feeds):
         [array] = feeds
         assert array.flags.c_contiguous
+        assert f"dtype.{array.dtype}" == self.datatype
         return [np.array([[view.max(), 1, 2] for view in array], dtype=np.float16)]
 
 
@@ -81,6 +82,14 @@ def test_an_om_is_read_and_its_float16_scores_become_float32(device, number, om)
     assert infer_padded(opened, batch[1:]).tolist() == [[5, 1, 2]]
 
 
+def test_an_om_with_a_float16_input_gets_float16(om, monkeypatch):
+    monkeypatch.setattr(Session, "datatype", "dtype.float16")
+    opened = opened_from(om)
+    assert opened.input_dtype == "float16"
+    batch = np.full((2, *SHAPE), 2.0004, np.float32)
+    assert run_batch(opened, batch).tolist() == [[2, 1, 2]] * 2
+
+
 @pytest.mark.parametrize("batch", [0, -1])
 def test_an_om_of_dynamic_batch_is_rejected(batch, om, monkeypatch):
     monkeypatch.setattr(Session, "shape", [batch, *SHAPE])
@@ -96,14 +105,14 @@ def test_an_om_of_batch_one_runs(om, monkeypatch):
 @pytest.mark.parametrize(
     ("attribute", "value", "found"),
     [
-        ("datatype", "dtype.float16", r"the input image float16 \(2, 3, 4, 40, 40\)"),
+        ("datatype", "dtype.int8", r"the input image int8 \(2, 3, 4, 40, 40\)"),
         ("shape", [2, 3, 4, 40], r"the input image float32 \(2, 3, 4, 40\)"),
         ("classes", [3, 1, 1], r"the output class float16 \(2, 3, 1, 1\)"),
     ],
 )
 def test_an_om_of_other_inputs_or_outputs_is_rejected(attribute, value, found, om, monkeypatch):
     monkeypatch.setattr(Session, attribute, value)
-    with pytest.raises(EngineError, match=rf"x\.om has {found}; one input, float32 .* are needed"):
+    with pytest.raises(EngineError, match=rf"x\.om has {found}; one input, float32 or float16 .* are needed"):
         opened_from(om)
 
 

@@ -182,6 +182,7 @@ class Counting:
     """An engine that counts its batches, and fails or is stopped at one of them."""
 
     name, device, batch_size, view_shape, num_classes = "counting", "CPU", None, VIEW, 9
+    input_dtype = "float32"
     packages: ClassVar[dict[str, str]] = {}
 
     def __init__(self, last: int = 1000, error: BaseException | None = None) -> None:

@@ -257,6 +257,12 @@ def test_conditions_of_results_are_compared_with_those_of_an_evaluation():
         "recorded of the candidate only: num_cores 4",
     ]
     assert list_differences(evaluation, evaluation) == []
+    recorded = {**views, "config": {**view_config, "X3D_PREPROCESS.DTYPE": "float32"}}
+    assert list_differences(results, {**results, "provenance": {**results["provenance"], "views": recorded}}) == []
+    view_config["X3D_PREPROCESS.DTYPE"] = "float16"
+    assert list_differences(evaluation, results)[1] == (
+        "X3D_PREPROCESS.DTYPE: float32 in the reference, float16 in the candidate"
+    )
     view_config["X3D_PREPROCESS.BACKEND"] = "slowfast"
     assert "X3D_PREPROCESS.BACKEND: native in the reference, slowfast in the candidate" in list_differences(
         evaluation, results

@@ -31,6 +31,7 @@ class Engine:
     """Returns the mean of each view, as one class; records its batches."""
 
     name, device, view_shape, num_classes = "standin", "CPU", VIEW, 1
+    input_dtype = "float32"
     packages: ClassVar[dict[str, str]] = {}
 
     def __init__(self, batch_size: int | None = None) -> None:
@@ -40,7 +41,7 @@ class Engine:
 
     def infer(self, batch: np.ndarray) -> np.ndarray:
         self.batches.append(batch.copy())
-        return batch.mean(axis=(1, 2, 3, 4)).reshape(-1, 1)
+        return batch.mean(axis=(1, 2, 3, 4), dtype=np.float32).reshape(-1, 1)
 
 
 @pytest.fixture
@@ -104,6 +105,23 @@ def test_the_summary_names_the_files_of_each_sample_by_their_final_path(engine, 
 def test_the_format_decides_the_suffix(outfmt, suffix, engine, views, tmp_path):
     infer(InferSettings("x.onnx", views, tmp_path / "res", outfmt=outfmt))
     assert {path.suffix for path in (tmp_path / "res").iterdir()} == {suffix}
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float16"])
+@pytest.mark.parametrize("input_dtype", ["float32", "float16"])
+def test_views_are_converted_to_what_the_model_takes(dtype, input_dtype, engine, views, tmp_path, monkeypatch):
+    monkeypatch.setattr(engine, "input_dtype", input_dtype)
+    for name in NAMES:
+        np.save(Path(views) / name, np.load(Path(views) / name).astype(dtype))
+    infer(InferSettings("x.onnx", views, tmp_path / "res", batchsize=2, warmup_count=0))
+    assert {batch.dtype.name for batch in engine.batches} == {input_dtype}
+    assert numbers(engine) == [[0, 1], [2, 10], [11, 11]]
+
+
+def test_generated_data_is_of_the_type_that_the_model_takes(engine, monkeypatch):
+    monkeypatch.setattr(engine, "input_dtype", "float16")
+    infer(InferSettings("x.onnx", pure_data_type="random"))
+    assert {batch.dtype.name for batch in engine.batches} == {"float16"}
 
 
 def test_the_first_batch_is_warmed_up_and_each_runs_loop_times(engine, views):
@@ -331,7 +349,7 @@ def test_an_output_that_cannot_be_created_is_refused(engine, views, tmp_path):
 
 def test_a_file_that_is_no_view_is_refused_before_anything_runs(engine, views, tmp_path):
     np.save(Path(views) / "3_3.npy", np.zeros((1, 3, 1, 2, 3), np.float32))
-    with pytest.raises(ValueError, match=r"3_3\.npy: float32 of shape \(1, 3, 1, 2, 2\) is needed"):
+    with pytest.raises(ValueError, match=r"3_3\.npy: float32 or float16 of shape \(1, 3, 1, 2, 2\) is needed"):
         infer(InferSettings("x.onnx", views, tmp_path / "res"))
     assert engine.batches == []
 

@@ -66,6 +66,7 @@ def test_settings_are_read_from_their_keys(data, tmp_path, monkeypatch):
         zip(range(3), NAMES, range(3), strict=True)
     )
     assert (found.path_prefix, found.output_path, found.suffix) == (str(data.val), "out", ".npy")
+    assert found.dtype == "float32"
     assert (found.view_shape, found.num_views) == ((3, 4, 40, 40), 6)
     assert (found.sampling, found.transform) == (Sampling.from_cfg(cfg), Transform.from_cfg(cfg))
     assert (found.overwrite, found.stop_at_first_failure, found.slowfast_cfg) == (False, False, None)
@@ -73,10 +74,12 @@ def test_settings_are_read_from_their_keys(data, tmp_path, monkeypatch):
     assert found.view_config["TEST.NUM_ENSEMBLE_VIEWS"] == 2
 
     more = "X3D_PREPROCESS.FORMAT bin X3D_PREPROCESS.OVERWRITE True X3D_PREPROCESS.BACKEND slowfast".split()
+    more += ["X3D_PREPROCESS.DTYPE", "float16"]
     cfg = load(data, Path("out"), *more, "X3D_WORKERS.ON_ERROR", "raise", "X3D_WORKERS.RAY_ADDRESS", "auto")
     found = PreprocessSettings.from_cfg(cfg)
     assert (found.suffix, found.overwrite, found.stop_at_first_failure) == (".bin", True, True)
     assert found.slowfast_cfg is cfg
+    assert found.dtype == "float16"
     assert found.output_path == str(tmp_path / "out"), "every node of a cluster needs the same path"
 
 
@@ -212,14 +215,34 @@ def test_a_video_is_recorded_when_its_views_are_on_the_disk(data, tmp_path, monk
     )
 
 
-def test_views_that_do_not_fit_the_disk_are_refused_before_anything_is_decoded(data, runner, tmp_path, monkeypatch):
-    bytes_of_all = 3 * 6 * (128 + 4 * 3 * 4 * 40 * 40)
+@pytest.mark.parametrize(("dtype", "bytes_per_value"), [("float32", 4), ("float16", 2)])
+def test_views_that_do_not_fit_the_disk_are_refused_before_anything_is_decoded(
+    dtype, bytes_per_value, data, runner, tmp_path, monkeypatch
+):
+    bytes_of_all = 3 * 6 * (128 + bytes_per_value * 3 * 4 * 40 * 40)
+    chosen = settings(data, tmp_path / "out", "X3D_PREPROCESS.DTYPE", dtype)
     monkeypatch.setattr(module.shutil, "disk_usage", lambda path: types.SimpleNamespace(free=bytes_of_all - 1))
     with pytest.raises(ValueError, match=r"out has 0\.00 GB too little space for 18 views"):
-        preprocess(settings(data, tmp_path / "out"))
+        preprocess(chosen)
     assert runner.seen == []
     monkeypatch.setattr(module.shutil, "disk_usage", lambda path: types.SimpleNamespace(free=bytes_of_all))
-    assert preprocess(settings(data, tmp_path / "out")).num_done == 2
+    assert preprocess(chosen).num_done == 2
+
+
+def test_float16_views_are_the_float32_ones_rounded(data, runner, tmp_path):
+    for dtype in ("float32", "float16"):
+        assert preprocess(settings(data, tmp_path / dtype, "X3D_PREPROCESS.DTYPE", dtype)).num_done == 2
+    paths = sorted((tmp_path / "float32").glob("*.npy"))
+    assert len(paths) == 12
+    for path in paths:
+        view, half = np.load(path), np.load(tmp_path / "float16" / path.name)
+        assert half.dtype == np.float16
+        np.testing.assert_array_equal(half, view.astype(np.float16))
+        assert np.abs(half.astype(np.float32) - view).max() <= 2**-10
+        assert path.stat().st_size - 128 == 2 * ((tmp_path / "float16" / path.name).stat().st_size - 128)
+    entries = Manifest.load(tmp_path / "float16" / "manifest.json").done()
+    first = np.load(tmp_path / "float16" / "0_0.npy")
+    assert entries[0]["view_hashes"][0] == xxhash.xxh3_64_hexdigest(first.tobytes())
 
 
 def test_the_space_is_logged_in_gigabytes(monkeypatch, caplog):

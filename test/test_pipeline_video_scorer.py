@@ -29,6 +29,7 @@ class Engine:
     """Scores a view by its first value v: (v / 10, 1 - v / 10)."""
 
     name, device, view_shape, num_classes = "standin", "CPU", (3, 1, 2, 2), 2
+    input_dtype = "float32"
 
     def __init__(self, batch_size: int | None = None) -> None:
         self.batch_size = batch_size

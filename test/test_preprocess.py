@@ -274,6 +274,7 @@ def test_a_failed_video_is_tried_again_and_its_reason_kept(tmp_path, monkeypatch
     [
         (["DATA.SAMPLING_RATE", "2"], "config: DATA.SAMPLING_RATE was 3, is 2"),
         (["X3D_PREPROCESS.FORMAT", "bin"], "config: X3D_PREPROCESS.FORMAT was 'npy', is 'bin'"),
+        (["X3D_PREPROCESS.DTYPE", "float16"], "config: X3D_PREPROCESS.DTYPE was 'float32', is 'float16'"),
     ],
 )
 def test_a_folder_of_another_configuration_is_rejected_with_the_difference(more, difference, data, tmp_path, caplog):

@@ -16,6 +16,7 @@ from x3d.storage.provenance import (
     evaluation_provenance,
     provenance_differences,
     versions,
+    view_dtype,
     view_provenance,
 )
 from x3d.video import VIEW_FORMAT
@@ -54,6 +55,7 @@ def evaluation(**changed):
         ("TEST.NUM_ENSEMBLE_VIEWS", 7),
         ("TEST.NUM_SPATIAL_CROPS", 1),
         ("X3D_PREPROCESS.FORMAT", "bin"),
+        ("X3D_PREPROCESS.DTYPE", "float16"),
         ("X3D_PREPROCESS.BACKEND", "slowfast"),
     ],
 )
@@ -62,6 +64,17 @@ def test_every_key_that_decides_views_changes_the_provenance(key, value):
     before, after = config(), config(**{section: {name: value}})
     assert provenance_differences(view_provenance(before, VIDEOS, 30), view_provenance(after, VIDEOS, 30)) == [
         f"config: {key} was {before[key]!r}, is {value!r}"
+    ]
+
+
+def test_views_of_a_manifest_without_a_type_are_float32():
+    old = view_provenance({key: value for key, value in config().items() if "DTYPE" not in key}, VIDEOS, 30)
+    assert provenance_differences(old, view_provenance(config(), VIDEOS, 30)) == []
+    halves = view_provenance(config(X3D_PREPROCESS={"DTYPE": "float16"}), VIDEOS, 30)
+    difference = "config: X3D_PREPROCESS.DTYPE was 'float32', is 'float16'"
+    assert provenance_differences(old, halves) == [difference]
+    assert [view_dtype(found) for found in (old, halves, {}, {"config": 3})] == [
+        *("float32", "float16", "float32", "float32")
     ]
 
 

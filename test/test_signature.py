@@ -45,11 +45,11 @@ REJECTED = {
         [CLASS],
         "input image uint8",
     ),
-    "float16 views": (
+    "float64 views": (
         [cast("image", FLOAT, "x"), MEAN_OF_X],
-        [value("image", VIEWS, HALF)],
+        [value("image", VIEWS, TensorProto.DOUBLE)],
         [CLASS],
-        "input image float16",
+        "input image float64",
     ),
     "frames vary": ([MEAN], [value("image", ("batch", 3, "t", 8, 8))], [CLASS], r"float32 \(\?, 3, \?, 8, 8\)"),
     "four axes": (
@@ -112,9 +112,30 @@ REJECTED = {
 def test_other_inputs_and_outputs_are_rejected_by_every_engine_alike(case, engine, tmp_path):
     nodes, inputs, outputs, found = REJECTED[case]
     path = write(tmp_path / "x.onnx", nodes, inputs, outputs)
-    needed = r"one input, float32 \(N, 3, T, C, C\) .* and one output, float32 \(N, classes\), are needed"
+    needed = r"one input, float32 or float16 \(N, 3, T, C, C\) .* and one output, float32 \(N, classes\), are needed"
     with pytest.raises(EngineError, match=rf"x\.onnx has .*{found}.*; {needed}"):
         open_engine(read_model(path), engine)
+
+
+@pytest.mark.parametrize("engine", ["openvino", "onnxruntime"])
+@pytest.mark.parametrize("batch_size", ["batch", 2])
+def test_a_float16_input_gets_the_nearest_float16(batch_size, engine, tmp_path):
+    inputs, outputs = [value("image", (batch_size, *VIEWS[1:]), HALF)], [value("class", (batch_size, 3))]
+    path = write(tmp_path / "x.onnx", [cast("image", FLOAT, "x"), MEAN_OF_X], inputs, outputs)
+    opened = open_engine(read_model(path), engine)
+    assert (opened.input_dtype, opened.view_shape, opened.num_classes) == ("float16", VIEWS[1:], 3)
+    batch = np.full((2, *VIEWS[1:]), 2.0004, np.float32)
+    batch[1] = 2.0016
+    assert run_batch(opened, batch)[:, 0].tolist() == [2, 2 + 2**-9], "2 and 2 + 2^-9 are neighbours"
+    assert run_batch(opened, batch.astype(np.float16))[:, 0].tolist() == [2, 2 + 2**-9]
+
+
+@pytest.mark.parametrize("engine", ["openvino", "onnxruntime"])
+def test_a_float32_input_gets_float32(engine, tmp_path):
+    opened = open_engine(read_model(write(tmp_path / "x.onnx", [MEAN], [IMAGE], [CLASS])), engine)
+    assert opened.input_dtype == "float32"
+    halves = np.full((2, *VIEWS[1:]), 0.5, np.float16)
+    assert run_batch(opened, halves).tolist() == [[0.5] * 3] * 2
 
 
 @pytest.mark.parametrize("engine", ["openvino", "onnxruntime"])

@@ -22,6 +22,7 @@ from x3d.video.source import Source
 
 SHAPE = (3, 2, 5, 5)
 VIEW = np.random.RandomState(0).rand(1, *SHAPE).astype(np.float32)
+HALF = VIEW.astype(np.float16)
 
 
 def test_the_views_of_a_folder_are_listed_in_natural_order(tmp_path):
@@ -149,9 +150,17 @@ def write_header(path: Path, text: str) -> None:
     path.write_bytes(b"\x93NUMPY\x01\x00" + len(text).to_bytes(2, "little") + text.encode() + VIEW.tobytes())
 
 
-NEEDED = r"float32 of shape \(1, 3, 2, 5, 5\) is needed"
+NEEDED = r"float32( or float16)? of shape \(1, 3, 2, 5, 5\) is needed"
 WRONG = {
     "short.bin": (lambda path: path.write_bytes(VIEW.tobytes()[:-1]), f"{NEEDED}, 600 bytes; it has 599"),
+    "half.bin": (
+        lambda path: path.write_bytes(HALF.tobytes()),
+        f"{NEEDED}, 600 bytes; it has 300, as float16 has; keep manifest.json, which records the type, beside",
+    ),
+    "cut_half.npy": (
+        lambda path: path.write_bytes(npy(HALF)[:-1]),
+        r"float16 of shape \(1, 3, 2, 5, 5\) is needed, 428 bytes; it has 427",
+    ),
     "long.BIN": (lambda path: path.write_bytes(VIEW.tobytes() + b"x"), f"{NEEDED}, 600 bytes; it has 601"),
     "double.npy": (lambda path: np.save(path, VIEW.astype(float)), rf"{NEEDED}; it has float64 of shape \(1, 3, 2"),
     "size.npy": (lambda path: np.save(path, VIEW[..., :4]), rf"{NEEDED}; it has float32 of shape \(1, 3, 2, 5, 4\)"),
@@ -209,6 +218,46 @@ def test_a_file_that_is_not_a_view_is_named(name, tmp_path):
         check_inputs([str(tmp_path / "good.npy"), str(tmp_path / name)])
 
 
+def test_float16_views_are_read_as_they_are_or_converted(tmp_path):
+    np.save(tmp_path / "0_0.npy", HALF)
+    views = open_views(str(tmp_path))
+    views.check(SHAPE)
+    assert views.dtype == "float16"
+    as_they_are, converted = (views.read(views.paths, SHAPE, dtype) for dtype in ("float16", "float32"))
+    assert (as_they_are.dtype, converted.dtype) == (np.float16, np.float32)
+    np.testing.assert_array_equal(as_they_are, HALF)
+    np.testing.assert_array_equal(converted, HALF)
+    assert np.abs(converted - VIEW).max() <= 2**-12, "values below 1"
+
+
+def test_float32_views_become_what_a_float16_input_takes(tmp_path):
+    np.save(tmp_path / "0_0.npy", VIEW)
+    views = open_views(str(tmp_path))
+    views.check(SHAPE, "float16")
+    assert views.dtype == "float32"
+    read = views.read(views.paths, SHAPE, "float16")
+    assert read.dtype == np.float16
+    np.testing.assert_array_equal(read, HALF)
+
+
+def test_without_a_manifest_a_bin_has_the_type_of_the_models_input(tmp_path):
+    HALF.tofile(tmp_path / "0_0.bin")
+    views = open_views(str(tmp_path))
+    views.check(SHAPE, "float16")
+    np.testing.assert_array_equal(views.read(views.paths, SHAPE), HALF)
+    VIEW.tofile(tmp_path / "0_0.bin")
+    with pytest.raises(ValueError, match=r"float16 of shape .* 300 bytes; it has 600, as float32 has; keep manifest"):
+        open_views(str(tmp_path)).check(SHAPE, "float16")
+
+
+def test_views_of_two_types_are_rejected(tmp_path):
+    np.save(tmp_path / "0_0.npy", VIEW)
+    np.save(tmp_path / "1_0.npy", HALF)
+    match = r"cannot take: 1\n.*0_0\.npy has float32 and .*1_0\.npy has float16; give one type"
+    with pytest.raises(ValueError, match=match):
+        check_inputs([str(tmp_path / name) for name in ("0_0.npy", "1_0.npy")])
+
+
 def test_views_are_accepted_with_and_without_their_first_axis(tmp_path):
     np.save(tmp_path / "0_0.npy", VIEW)
     np.save(tmp_path / "1_0.npy", VIEW[0])
@@ -252,11 +301,14 @@ VIDEOS = [Video(index, f"{index}.mp4", "", index % 3) for index in range(4)]
 PROVENANCE = {"num_videos": 4, "views_per_video": 2}
 
 
-def write_views(folder: Path, shard: Shard = WHOLE, failed: int = -1) -> Manifest:
+def write_views(
+    folder: Path, shard: Shard = WHOLE, failed: int = -1, suffix: str = ".npy", dtype: str = "float32"
+) -> Manifest:
     """Write the views of a shard's videos, all different, and the manifest; of video 3 none."""
     (folder / "scratch").mkdir(parents=True, exist_ok=True)
-    writer = ViewWriter(folder, folder / "scratch", ".npy", 2)
-    manifest = Manifest(folder / manifest_name(shard), PROVENANCE)
+    writer = ViewWriter(folder, folder / "scratch", suffix, 2, dtype)
+    config = {} if dtype == "float32" else {"config": {"X3D_PREPROCESS.DTYPE": dtype}}
+    manifest = Manifest(folder / manifest_name(shard), PROVENANCE | config)
     for video in shard.select(VIDEOS[:3]):
         if video.index == failed:
             manifest.record_failed(video, "empty", f"{video.listed}: the file has no bytes")
@@ -270,6 +322,33 @@ def write_views(folder: Path, shard: Shard = WHOLE, failed: int = -1) -> Manifes
 def read_all(views: Views) -> np.ndarray:
     views.check(SHAPE)
     return views.read(views.paths, SHAPE)
+
+
+@pytest.mark.parametrize("suffix", [".npy", ".bin"])
+def test_the_manifest_records_the_type_of_all_views(suffix, tmp_path):
+    write_views(tmp_path, suffix=suffix, dtype="float16")
+    expected = np.concatenate([VIEW + number for number in range(6)]).astype(np.float16)
+    np.testing.assert_array_equal(read_all(open_views(str(tmp_path))), expected)
+    path = tmp_path / f"3_1{suffix}"
+    path.write_bytes(path.read_bytes()[:-1] + b"\0")
+    with pytest.raises(RunError, match=r"3_1.* has other values than x3d_preprocess.py wrote"):
+        read_all(open_views(str(tmp_path)))
+
+
+def test_a_view_of_another_type_than_the_manifests_is_rejected(tmp_path):
+    write_views(tmp_path / "old")
+    write_views(tmp_path / "new", dtype="float16")
+    for folder, dtype, other in (("old", "float32", HALF), ("new", "float16", VIEW)):
+        np.save(tmp_path / folder / "0_0.npy", other)
+        with pytest.raises(ValueError, match=rf"1\n.*0_0\.npy: {dtype} of shape .* is needed; it has {other.dtype} of"):
+            open_views(str(tmp_path / folder)).check(SHAPE)
+
+
+def test_a_type_that_is_not_known_is_rejected(tmp_path):
+    write_views(tmp_path)
+    Manifest(tmp_path / "manifest.json", PROVENANCE | {"config": {"X3D_PREPROCESS.DTYPE": "int8"}}).save()
+    with pytest.raises(ValueError, match=r"manifest.json records int8 views; float32 or float16 are needed"):
+        open_views(str(tmp_path))
 
 
 def test_provenance_and_missing_videos_come_from_the_manifest(tmp_path):

@@ -16,10 +16,10 @@ VIDEO = Video(4, "e.mp4", "", 7)
 VIEWS = [np.random.RandomState(number).rand(1, *SHAPE).astype(np.float32) for number in range(3)]
 
 
-def make_writer(tmp_path: Path, suffix: str = ".npy") -> ViewWriter:
+def make_writer(tmp_path: Path, suffix: str = ".npy", dtype: str = "float32") -> ViewWriter:
     scratch = tmp_path / "scratch"
     scratch.mkdir()
-    return ViewWriter(tmp_path, scratch, suffix, 3)
+    return ViewWriter(tmp_path, scratch, suffix, 3, dtype)
 
 
 def names(tmp_path: Path) -> set[str]:
@@ -46,6 +46,25 @@ def test_raw_views_are_the_values_alone(tmp_path):
     make_writer(tmp_path, ".bin").write(VIDEO, enumerate(VIEWS))
     assert [(tmp_path / f"{n}_7.bin").read_bytes() for n in (12, 13, 14)] == [view.tobytes() for view in VIEWS]
     assert view_file_bytes(SHAPE, ".bin") == 4 * 150
+
+
+def test_float16_views_are_rounded_and_take_half_the_bytes(tmp_path):
+    halves = [view.astype("<f2") for view in VIEWS]
+    assert make_writer(tmp_path, dtype="float16").write(VIDEO, enumerate(VIEWS)) == expected_hashes(halves)
+    for number, half in enumerate(halves):
+        np.save(tmp_path / "reference.npy", half)
+        written = (tmp_path / f"{12 + number}_7.npy").read_bytes()
+        assert written == (tmp_path / "reference.npy").read_bytes()
+        assert len(written) == view_file_bytes(SHAPE, ".npy", "float16")
+        assert written[:128].count(b"'descr': '<f2'") == 1
+
+
+def test_raw_float16_views_are_the_values_alone(tmp_path):
+    halves = [view.astype("<f2") for view in VIEWS]
+    hashes = make_writer(tmp_path, ".bin", "float16").write(VIDEO, enumerate(VIEWS))
+    assert hashes == expected_hashes(halves)
+    assert [(tmp_path / f"{n}_7.bin").read_bytes() for n in (12, 13, 14)] == [half.tobytes() for half in halves]
+    assert view_file_bytes(SHAPE, ".bin", "float16") == 2 * 150
 
 
 def expected_hashes(views: list[np.ndarray]) -> list[str]:

@@ -9,6 +9,8 @@ from x3d.errors import InputError
 if TYPE_CHECKING:
     from fvcore.common.config import CfgNode
 
+_MAX_FLOAT16 = 65504.0
+
 
 def check_cfg(cfg: "CfgNode") -> None:
     """Check every value of a configuration.
@@ -23,9 +25,21 @@ def check_cfg(cfg: "CfgNode") -> None:
             problems.append(f"{name} is {value!r}; allowed: {key.limits}")
     if not cfg.DATA.PATH_LABEL_SEPARATOR:
         problems.append("DATA.PATH_LABEL_SEPARATOR is empty; give the character between path and label")
-    problems = problems or _crop_problems(cfg)
+    problems = problems or _crop_problems(cfg) + _dtype_problems(cfg)
     if problems:
         raise InputError("configuration: " + "; ".join(problems))
+
+
+def _dtype_problems(cfg: "CfgNode") -> list[str]:
+    """Compare the standardised values of black and white with the largest float16."""
+    scales = list(zip(cfg.DATA.MEAN, cfg.DATA.STD, strict=True))
+    largest = max(max(abs(mean), abs(1 - mean)) / std for mean, std in scales)
+    if cfg.X3D_PREPROCESS.DTYPE == "float16" and largest > _MAX_FLOAT16:
+        return [
+            f"DATA.MEAN and DATA.STD give values up to {largest:g}, and float16 ends at {_MAX_FLOAT16:g}: set "
+            "X3D_PREPROCESS.DTYPE float32"
+        ]
+    return []
 
 
 def _crop_problems(cfg: "CfgNode") -> list[str]:

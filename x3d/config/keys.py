@@ -142,6 +142,13 @@ SECTIONS: dict[str, tuple[Key, ...]] = {
         Key("ENABLE", True, "False: log it and exit"),
         Key("DATA_OUTPUT_PATH", "", "folder for the views"),
         Key("FORMAT", "npy", "bin: the bytes of npy without its header", allowed=("npy", "bin"), decides_views=True),
+        Key(
+            "DTYPE",
+            "float32",
+            "type of the values; float16: half the bytes, for an .om with a float16 input or x3d_infer.py",
+            allowed=("float32", "float16"),
+            decides_views=True,
+        ),
         Key("BACKEND", "native", "slowfast: the stage as PySlowFast does it", allowed=_BACKENDS, decides_views=True),
         Key("OVERWRITE", False, "False: resume, and keep the views that a manifest of the same configuration lists"),
     ),

@@ -32,7 +32,7 @@ class AisBenchEngine:
             file.write(model.content)
             file.flush()
             self._session = InferSession(int(device or 0), file.name)
-        batch_size, self.view_shape = read_input(model.path, _ports(self._session.get_inputs()))
+        batch_size, self.view_shape, self.input_dtype = read_input(model.path, _ports(self._session.get_inputs()))
         if batch_size is None:
             raise EngineError(f"{model.path} has a dynamic batch; convert it with --input_shape of a fixed one")
         self.batch_size: int | None = batch_size

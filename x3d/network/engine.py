@@ -1,7 +1,8 @@
 """Open and run a converted model, with one interface for all engines.
 
-Every engine takes (N, 3, T, C, C) float32 and returns (N, NUM_CLASSES) float32. It computes in float32 on a CPU, with
-CUDA and with CANN; an .om runs in the precision chosen at conversion.
+Every engine takes (N, 3, T, C, C) of the type of the model's input, to which run_batch converts, and returns
+(N, NUM_CLASSES) float32. It computes in float32 on a CPU, with CUDA and with CANN; an .om runs in the precision chosen
+at conversion.
 """
 
 from collections.abc import Callable, Mapping
@@ -15,6 +16,7 @@ from x3d.network.model_file import ModelFile
 from x3d.network.onnxruntime_engine import OnnxRuntimeEngine
 from x3d.network.openvino_engine import OpenVinoEngine
 from x3d.network.signature import check_names
+from x3d.video.dtype import convert
 
 
 class Engine(Protocol):
@@ -29,6 +31,8 @@ class Engine(Protocol):
     """Views per batch if the model fixes it, None if it is dynamic."""
     view_shape: tuple[int, ...]
     """Shape of one view, (3, T, C, C)."""
+    input_dtype: str
+    """Type of the values that the model takes: float32 or float16."""
     num_classes: int
 
     def infer(self, batch: np.ndarray) -> np.ndarray:
@@ -52,8 +56,8 @@ def open_engine(model: ModelFile, engine: str = "auto", device: str = "", num_th
         device: as the engine names it; a bare number is the NPU's for ais_bench, and the CPU for the others.
         num_threads: on a CPU; 0: all cores.
     Raises:
-        EngineError: other inputs or outputs than one of float32, or the engine cannot load or run the model there; the
-            text names file and device.
+        EngineError: other inputs or outputs than x3d.network.signature allows, or the engine cannot load or run the
+            model there; the text names file and device.
     """
     is_om, is_xml = (model.path.lower().endswith(suffix) for suffix in (".om", ".xml"))
     if engine == "auto":
@@ -97,7 +101,7 @@ def pad_batch(batch: np.ndarray, batch_size: int) -> np.ndarray:
 
 
 def run_batch(engine: Engine, batch: np.ndarray) -> np.ndarray:
-    """Run one batch of the model's size.
+    """Run one batch of the model's size, converted to the type of its input.
 
     Returns:
         (N, num_classes) float32.
@@ -105,7 +109,7 @@ def run_batch(engine: Engine, batch: np.ndarray) -> np.ndarray:
         EngineError: the engine fails, or its output has another shape or type.
     """
     try:
-        scores = engine.infer(batch)
+        scores = engine.infer(convert(batch, engine.input_dtype))
     except Exception as error:
         raise EngineError(f"engine {engine.name} failed on {engine.device}: {cause_of(error)}") from error
     expected = len(batch), engine.num_classes

@@ -40,7 +40,7 @@ class OnnxRuntimeEngine:
             raise EngineError(f"ONNX Runtime could not start {provider}; check its driver and libraries")
         self.device = provider.removesuffix(_PROVIDER)
         inputs = _ports(self._session.get_inputs())
-        self.batch_size, self.view_shape = read_input(model.path, inputs)
+        self.batch_size, self.view_shape, self.input_dtype = read_input(model.path, inputs)
         self._input = inputs[0].name
         self.num_classes = read_output(model.path, self._outputs(), self.batch_size)
 
@@ -53,7 +53,7 @@ class OnnxRuntimeEngine:
         ports = _ports(self._session.get_outputs())
         if all(port.shape and None not in port.shape[1:] for port in ports):
             return ports
-        zeros = np.zeros((self.batch_size or 1, *self.view_shape), np.float32)
+        zeros = np.zeros((self.batch_size or 1, *self.view_shape), self.input_dtype)
         found = self._session.run(None, {self._input: zeros})
         return [Port(port.name, port.dtype, np.shape(array)) for port, array in zip(ports, found, strict=True)]
 

@@ -39,7 +39,7 @@ class OpenVinoEngine:
             self._properties["ENABLE_CPU_PINNING"] = False
             self._properties["INFERENCE_NUM_THREADS"] = num_threads or count_cores()
         self._model = self._core.read_model(model.content, model.weights)
-        self.batch_size, self.view_shape = read_input(model.path, _ports(self._model.inputs))
+        self.batch_size, self.view_shape, self.input_dtype = read_input(model.path, _ports(self._model.inputs))
         outputs = _ports(self._fixed(self.batch_size or 1).outputs)
         self.num_classes = read_output(model.path, outputs, self.batch_size)
         self._queues: dict[tuple[int, int], Any] = {}

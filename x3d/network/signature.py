@@ -5,10 +5,11 @@ from dataclasses import dataclass
 
 from x3d.errors import EngineError, InputError, counted, one_line
 from x3d.network.onnx_graph import graph_ports
+from x3d.video.dtype import DTYPES
 
 REQUIRED = (
-    "one input, float32 (N, 3, T, C, C) of which only N may vary, and one output, float32 (N, classes), are needed, as "
-    "x3d_pth2onnx.py exports them"
+    "one input, float32 or float16 (N, 3, T, C, C) of which only N may vary, and one output, float32 (N, classes), are "
+    "needed, as x3d_pth2onnx.py exports them"
 )
 
 
@@ -48,19 +49,19 @@ def check_names(path: str, content: bytes) -> None:
             raise EngineError(f"model {path} has {counted(len(names), noun)}{listed}; {REQUIRED}")
 
 
-def read_input(path: str, ports: Sequence[Port]) -> tuple[int | None, tuple[int, ...]]:
+def read_input(path: str, ports: Sequence[Port]) -> tuple[int | None, tuple[int, ...], str]:
     """Check a model's inputs.
 
     Returns:
-        The batch size, None if it may vary, and the shape of a view.
+        The batch size, None if it may vary, the shape of a view, and the type of its values.
     Raises:
-        EngineError: not one float32 of five axes, of which only the first may vary.
+        EngineError: not one float32 or float16 of five axes, of which only the first may vary.
     """
-    if len(ports) == 1 and ports[0].dtype == "float32" and len(ports[0].shape) == 5:
+    if len(ports) == 1 and ports[0].dtype in DTYPES and len(ports[0].shape) == 5:
         batch_size, *axes = ports[0].shape
         view = tuple(axis for axis in axes if axis)
         if batch_size != 0 and len(view) == len(axes):
-            return batch_size, view
+            return batch_size, view, ports[0].dtype
     raise EngineError(f"model {path} has {_listed(ports, 'input')}; {REQUIRED}")
 
 

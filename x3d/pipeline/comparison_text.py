@@ -8,6 +8,7 @@ from x3d.errors import counted, shorten_list
 from x3d.report.document import flatten
 from x3d.scoring.comparison import Comparison
 from x3d.scoring.noninferiority import MAX_VIDEOS, Decision, Verdict, smallest_passing
+from x3d.storage.provenance import UNRECORDED
 
 FEW_FLIPS = 0.01
 """A share of flips, for an example of how many videos pass with them."""
@@ -136,9 +137,12 @@ def list_differences(reference: Mapping[str, Any], candidate: Mapping[str, Any])
 def _flatten(conditions: Mapping[str, Any]) -> dict[str, str]:
     """Format the innermost keys as an evaluation records them; of results they are within others, the views' deepest.
 
-    `versions.x3d` of the views yields to that of their results. An evaluation decodes by the native backend only.
+    `versions.x3d` of the views yields to that of their results. An evaluation decodes by the native backend only, and
+    has float32 views, as views of which no type is recorded.
     """
     flat = flatten(conditions)
     implied = {"X3D_PREPROCESS.BACKEND": "native"} if "score_format" in flat else {}
     found = implied | {_CONTAINERS.sub("", key): flat[key] for key in sorted(flat, key=len, reverse=True)}
+    if "X3D_PREPROCESS.BACKEND" in found:
+        found = UNRECORDED | found
     return {key: value for key, value in found.items() if key not in _NOT_COMPARED and value != "null"}

@@ -21,6 +21,7 @@ from x3d.storage.atomic import check_replaceable
 from x3d.storage.provenance import versions
 from x3d.storage.result_folder import new_result_folder, write_result
 from x3d.storage.view_reader import Views, batched, open_views
+from x3d.video.dtype import convert
 
 logger = logging.getLogger(__name__)
 
@@ -70,7 +71,7 @@ def infer(settings: InferSettings) -> Summary:
         summary = Summary(_choose_batch_size(settings, engine))
         summary.provenance = _collect_provenance(settings, engine, model.digest, summary.batch_size, views)
         if views:
-            views.check(engine.view_shape)
+            views.check(engine.view_shape, engine.input_dtype)
             summary.missing_videos = views.missing_videos
             _warn(views, settings.input)
         logger.info("%s: %s, batch size %d", engine.name, settings.model, summary.batch_size)
@@ -79,6 +80,7 @@ def infer(settings: InferSettings) -> Summary:
                 _infer_views(engine, views, settings, summary, partial)
             else:
                 batch = pure_batch((summary.batch_size, *engine.view_shape), settings.pure_data_type)
+                batch = convert(batch, engine.input_dtype)
                 _measure(engine, batch, settings.loop, settings.warmup_count, summary)
         except EngineError as error:
             raise RunError(str(error)) from error
@@ -140,7 +142,7 @@ def _infer_views(engine: Engine, views: Views, settings: InferSettings, summary:
     suffix = f".{settings.outfmt.lower()}"
     with tqdm(total=len(views.paths), desc="views", unit="view") as progress:
         for start, paths in batched(views.paths, summary.batch_size):
-            batch = pad_batch(views.read(paths, engine.view_shape), summary.batch_size)
+            batch = pad_batch(views.read(paths, engine.view_shape, engine.input_dtype), summary.batch_size)
             scores = _measure(engine, batch, settings.loop, 0 if start else settings.warmup_count, summary)
             if partial and settings.folder:
                 for number, path in enumerate(paths):

@@ -43,6 +43,7 @@ class PreprocessSettings:
         view_shape: (3, T, C, C), of one view.
         num_views: per video.
         suffix: .npy or .bin.
+        dtype: of the values in the files, float32 or float16.
         overwrite: remove the views and the manifest of an earlier run first.
         stop_at_first_failure: else every failure is listed.
         view_config: the keys that decide the views, for the manifest.
@@ -57,6 +58,7 @@ class PreprocessSettings:
     num_views: int
     output_path: str
     suffix: str
+    dtype: str
     overwrite: bool
     stop_at_first_failure: bool
     runner: RunnerSettings
@@ -84,6 +86,7 @@ class PreprocessSettings:
             num_views=views_per_video(cfg),
             output_path=os.path.abspath(path) if runner.ray_address else path,
             suffix=f".{options.FORMAT}",
+            dtype=options.DTYPE,
             overwrite=options.OVERWRITE,
             stop_at_first_failure=cfg.X3D_WORKERS.ON_ERROR == "raise",
             runner=runner,
@@ -107,7 +110,7 @@ def preprocess(settings: PreprocessSettings, shard: Shard = WHOLE) -> RunSummary
     videos = shard.select(settings.videos)
     num_views = settings.num_views
     provenance = view_provenance(settings.view_config, settings.videos, num_views, packages)
-    folder = ViewFolder(settings.output_path, settings.suffix, settings.view_shape, num_views, shard)
+    folder = ViewFolder(settings.output_path, settings.suffix, settings.view_shape, num_views, shard, settings.dtype)
     with contextlib.ExitStack() as stack:
         manifest, writer = stack.enter_context(folder.open(provenance, videos, settings.overwrite))
         paths = [settings.path_prefix, str(writer.scratch)]

@@ -19,8 +19,10 @@ from x3d.video import VIEW_FORMAT
 if TYPE_CHECKING:
     from x3d.network.engine import Engine
 
-VIEW_FILE_KEYS = ("X3D_PREPROCESS.FORMAT", "X3D_PREPROCESS.BACKEND")
+VIEW_FILE_KEYS = ("X3D_PREPROCESS.FORMAT", "X3D_PREPROCESS.DTYPE", "X3D_PREPROCESS.BACKEND")
 """Keys that decide the files of views; an evaluation writes none."""
+UNRECORDED = {"X3D_PREPROCESS.DTYPE": "float32"}
+"""Keys that a provenance need not record -> the value that counts then."""
 DECODING = {"av": "av", "ffmpeg": "x3d.video.container:ffmpeg_version", "opencv": "cv2"}
 """Packages that decide the views, as `versions` takes them."""
 REFERENCE_DECODING = {"torch": "torch", "slowfast": "x3d.slowfast:datasets_digest"}
@@ -82,6 +84,12 @@ def evaluation_provenance(
     }
 
 
+def view_dtype(provenance: Mapping[str, Any]) -> str:
+    """Look up the type of the values of views, float32 or float16, in their provenance."""
+    config = provenance.get("config")
+    return str({**UNRECORDED, **(config if isinstance(config, dict) else {})}["X3D_PREPROCESS.DTYPE"])
+
+
 def versions(modules: Mapping[str, str]) -> dict[str, str]:
     """Collect the versions of this suite and of packages, and the machine's architecture.
 
@@ -131,7 +139,7 @@ def provenance_differences(old: Mapping[str, Any], new: Mapping[str, Any], prefi
     """List the differences between two provenances, key by key; INFORMATIONAL keys are not compared."""
     differences = []
     for key in sorted({*old, *new} - set(INFORMATIONAL)):
-        before, after = old.get(key), new.get(key)
+        before, after = (values.get(key, UNRECORDED.get(key)) for values in (old, new))
         if isinstance(before, dict) and isinstance(after, dict):
             differences += provenance_differences(before, after, f"{prefix}{key}: ")
         elif before != after:

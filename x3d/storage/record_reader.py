@@ -27,6 +27,7 @@ from x3d.storage.ais_bench_summary import (
 )
 from x3d.storage.provenance import provenance_differences
 from x3d.storage.result_record import ResultRecord
+from x3d.storage.split_views import has_split_views
 from x3d.storage.view_records import ViewRecords, find_records
 
 _INFER = "infer again"
@@ -49,7 +50,7 @@ def read_record(folder: str) -> ResultRecord | None:
         None without a summary.
     Raises:
         InputError: a summary is damaged or of another form, or names no view; or several name the same view, or have
-            another provenance.
+            another provenance; or the views were not of the type that the model took.
     """
     root = Path(folder).resolve()
     beside = [path for path in [summary_path(root)] if os.path.lexists(path)]
@@ -59,6 +60,8 @@ def read_record(folder: str) -> ResultRecord | None:
     records = [_with_views_of_input(read_summary(path), root.parent) for path in [*beside, *of_devices]]
     if not records:
         return None
+    for found in records:
+        found.check_type()
     record = functools.reduce(_merge, records)
     if not record.labels:
         raise InputError(f"{record.source} names no result of a view; {_INFER if record.provenance else _REMOVE}")
@@ -206,4 +209,4 @@ def _record(path: Path, summary: Any) -> tuple[ResultRecord, set[int]]:
     views = provenance.get("views") or {}
     digests = digests if provenance else {}
     record = ResultRecord(str(path), labels, names, digests, provenance, folder, views, str(path), missing)
-    return record, named_twice
+    return dataclasses.replace(record, is_split=not provenance and has_split_views(summary)), named_twice

@@ -8,6 +8,7 @@ from typing import Any
 from x3d.errors import InputError
 from x3d.scoring.table import Failure
 from x3d.storage.expected_list import ExpectedList
+from x3d.storage.provenance import view_dtype
 
 
 @dataclass(frozen=True)
@@ -25,6 +26,7 @@ class ResultRecord:
         views_source: the file that records it.
         missing_videos: why listed videos have no views, by index.
         listed_paths: of the videos in the list, as the manifest beside the views records them.
+        is_split: ais_bench ran twice the batches that its files fill.
     """
 
     source: str
@@ -37,6 +39,7 @@ class ResultRecord:
     views_source: str = ""
     missing_videos: Mapping[int, Failure] = field(default_factory=dict)
     listed_paths: Sequence[str] = ()
+    is_split: bool = False
 
     @property
     def num_videos(self) -> int | None:
@@ -57,6 +60,19 @@ class ResultRecord:
         if any(known[key] != keys[key] for key in known):
             values = " ".join(f"{key} {value}" for key, value in known.items())
             raise InputError(f"{self.views_source or self.source} records other keys for these results: set {values}")
+
+    def check_type(self) -> None:
+        """Check that ais_bench did not cut the views in two.
+
+        Raises:
+            InputError: it ran twice the batches that its files fill, and they are float32.
+        """
+        if self.is_split and self.views and view_dtype(self.views) == "float32":
+            raise InputError(
+                f"{self.source} counts twice the batches that its files fill: either the .om takes float16, and "
+                f"ais_bench cut the float32 views that {self.views_source} records in two, or --batchsize was twice "
+                "the .om's; infer again with views of X3D_PREPROCESS.DTYPE float16, or with the .om's batch size"
+            )
 
     def check_list(self, listed: ExpectedList) -> None:
         """Compare the list that the views were made from with another.

@@ -117,14 +117,22 @@ def decode_scores(path: str, content: bytes, num_classes: int) -> np.ndarray:
     except ValueError as error:
         raise InputError(f"{path} cannot be read as scores: {error}") from error
     if scores.size != num_classes:
-        raise InputError(f"{path} holds {scores.size} scores; {num_classes} are needed (MODEL.NUM_CLASSES)")
+        needed = f"{num_classes} are needed (MODEL.NUM_CLASSES)"
+        raise InputError(f"{path} holds {scores.size} scores; {needed}{_hint(scores.size, num_classes)}")
     return scores
 
 
 def _decode_raw(content: bytes, num_classes: int) -> np.ndarray:
     if len(content) != 4 * num_classes:
-        raise ValueError(f"{len(content)} bytes; {num_classes} float32 (MODEL.NUM_CLASSES) are {4 * num_classes}")
+        needed = f"{num_classes} float32 (MODEL.NUM_CLASSES) are {4 * num_classes}"
+        raise ValueError(f"{len(content)} bytes; {needed}{_hint(len(content) // 4, num_classes)}")
     return np.frombuffer(content, dtype=np.float32)
+
+
+def _hint(num_scores: int, num_classes: int) -> str:
+    """Explain two rows in one result."""
+    is_double = num_scores == 2 * num_classes
+    return ", and ais_bench writes twice as many for float32 views and an .om that takes float16" if is_double else ""
 
 
 def _decode_npy(content: bytes) -> np.ndarray:

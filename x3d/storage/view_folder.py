@@ -35,13 +35,20 @@ class ViewFolder:
     """
 
     def __init__(
-        self, path: str, suffix: str, view_shape: tuple[int, ...], views_per_video: int, shard: Shard = WHOLE
+        self,
+        path: str,
+        suffix: str,
+        view_shape: tuple[int, ...],
+        views_per_video: int,
+        shard: Shard = WHOLE,
+        dtype: str = "float32",
     ) -> None:
         self.path = Path(path)
         self.suffix = suffix
         self.views_per_video = views_per_video
         self.shard = shard
-        self.view_bytes = view_file_bytes(view_shape, suffix)
+        self.dtype = dtype
+        self.view_bytes = view_file_bytes(view_shape, suffix, dtype)
         self.manifest_path = self.path / manifest_name(shard)
 
     @contextlib.contextmanager
@@ -60,7 +67,7 @@ class ViewFolder:
             try:
                 self.path.mkdir(parents=True, exist_ok=True)
                 scratch = stack.enter_context(locked_scratch(lock_path(self.manifest_path)))
-                writer = ViewWriter(self.path, scratch, self.suffix, self.views_per_video)
+                writer = ViewWriter(self.path, scratch, self.suffix, self.views_per_video, self.dtype)
                 manifest = self._prepare(writer, provenance, videos, overwrite)
             except OSError as error:
                 where = error.filename or self.path

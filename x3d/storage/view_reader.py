@@ -14,6 +14,7 @@ from x3d.dataset.naming import VIEW_SUFFIXES, result_stem
 from x3d.errors import InputError, RunError, format_problems, group_problems, one_line
 from x3d.storage.view_file import ViewFiles
 from x3d.storage.view_records import ViewRecords, find_records
+from x3d.video.dtype import DTYPES, convert
 
 _VIEW_NAME = re.compile(r"(0|[1-9][0-9]{0,11})_(-?)(0|[1-9][0-9]{0,8})\.(bin|npy)")
 
@@ -25,41 +26,61 @@ class Views:
         paths: of the files, in order.
         provenance: of the manifest; None if no manifest lies beside the views.
         missing_videos: the listed videos without views, by index: why.
+        dtype: of the values in the files: float32 or float16.
     """
 
     def __init__(self, paths: Sequence[str], records: ViewRecords | None) -> None:
         self.paths = paths
         self.provenance: Mapping[str, Any] | None = records.provenance if records else None
         self.missing_videos = records.missing_videos() if records else {}
+        self.dtype = records.dtype if records else "float32"
         self._records = records
 
-    def check(self, view_shape: tuple[int, ...]) -> None:
+    def check(self, view_shape: tuple[int, ...], input_dtype: str = "float32") -> None:
         """Check type and size of every file by its header and length, and that no two would write the same result.
+
+        All files have one type: the manifest's; without a manifest that of the first .npy's header, and a .bin has that
+        of the model's input, as for ais_bench.
 
         Args:
             view_shape: (3, T, C, C), of one view.
+            input_dtype: of the model's input.
         Raises:
-            InputError: some files are not one view each; all are named.
+            InputError: some files are not one view each, or not all of one type; all are named.
         """
-        files = ViewFiles(view_shape)
-        unusable = [(f"{path}:", problem) for path in self.paths if (problem := files.check(path))]
-        same = _same_results(self.paths)
-        if unusable or same:
-            problems = format_problems([*group_problems(unusable, "file"), *same])
-            raise InputError(f"--input holds files that the model cannot take: {len(unusable) + len(same)}\n{problems}")
+        dtypes = [self.dtype] if self._records else sorted(DTYPES, key=lambda dtype: dtype != input_dtype)
+        files = ViewFiles(view_shape, dtypes)
+        first_of: dict[str, str] = {}
+        unusable = []
+        for path in self.paths:
+            dtype, problem = files.check(path)
+            if problem:
+                unusable.append((f"{path}:", problem))
+            else:
+                first_of.setdefault(dtype, path)
+        others = _same_results(self.paths)
+        if len(first_of) > 1:
+            others.append(f"{' and '.join(f'{path} has {dtype}' for dtype, path in first_of.items())}; give one type")
+        if unusable or others:
+            problems = format_problems([*group_problems(unusable, "file"), *others])
+            raise InputError(
+                f"--input holds files that the model cannot take: {len(unusable) + len(others)}\n{problems}"
+            )
+        self.dtype = next(iter(first_of), self.dtype)
 
-    def read(self, paths: Sequence[str], view_shape: tuple[int, ...]) -> np.ndarray:
-        """Read views, and compare their values with the hashes that the manifest records.
+    def read(self, paths: Sequence[str], view_shape: tuple[int, ...], input_dtype: str = "float32") -> np.ndarray:
+        """Read views, compare their values with the hashes that the manifest records, and convert them.
 
         Args:
             paths: some of `self.paths`.
+            input_dtype: float32 or float16.
         Returns:
-            (len(paths), *view_shape) float32.
+            (len(paths), *view_shape) of `input_dtype`.
         Raises:
             RunError: a file is not one view, or has other values than were written; the text names it.
         """
-        files = ViewFiles(view_shape)
-        views = np.empty((len(paths), *view_shape), dtype=np.float32)
+        files = ViewFiles(view_shape, [self.dtype])
+        views = np.empty((len(paths), *view_shape), self.dtype)
         for path, view in zip(paths, views, strict=True):
             try:
                 files.read(path, view)
@@ -67,7 +88,7 @@ class Views:
                 raise RunError(str(error)) from error
             if self._records:
                 self._records.check_hash(path, xxhash.xxh3_64_hexdigest(view.data))
-        return views
+        return convert(views, input_dtype)
 
 
 def open_views(source: str) -> Views:

@@ -6,11 +6,13 @@ from collections.abc import Set as AbstractSet
 from pathlib import Path
 
 from x3d.dataset.naming import parse_manifest_name, parse_view_stem, view_stem
-from x3d.errors import InputError, RunError
+from x3d.errors import InputError, RunError, one_line
 from x3d.scoring.table import Failure
 from x3d.storage.atomic import is_locked
 from x3d.storage.manifest import Manifest
+from x3d.storage.provenance import view_dtype
 from x3d.storage.shards import load_some_shards
+from x3d.video.dtype import DTYPES
 
 REDO = "run x3d_preprocess.py again"
 
@@ -20,6 +22,7 @@ class ViewRecords:
 
     Attributes:
         provenance: that of all manifests.
+        dtype: of the values of the views.
         source: path of the first manifest.
 
     Raises:
@@ -28,6 +31,7 @@ class ViewRecords:
 
     def __init__(self, folder: Path, manifests: Sequence[Manifest]) -> None:
         self.provenance = manifests[0].provenance
+        self.dtype = view_dtype(self.provenance)
         self.source = str(manifests[0].path)
         self._folder = folder
         self._entries = {index: entry for manifest in manifests for index, entry in manifest.entries().items()}
@@ -35,6 +39,8 @@ class ViewRecords:
         for key in ("num_videos", "views_per_video"):
             if type(self.provenance.get(key)) is not int or self.provenance[key] < 1:
                 raise InputError(f"{manifests[0].path} is not a manifest of views: its provenance has no {key}")
+        if self.dtype not in DTYPES:
+            raise InputError(f"{self.source} records {one_line(self.dtype)} views; {' or '.join(DTYPES)} are needed")
         self._num_views: int = self.provenance["views_per_video"]
 
     def missing_videos(self) -> dict[int, Failure]:

@@ -15,6 +15,7 @@ import xxhash
 from x3d.dataset.annotations import Video
 from x3d.dataset.naming import view_stem
 from x3d.storage.atomic import errors_naming, sync_file_system, sync_folder, write_all
+from x3d.video.dtype import convert
 
 
 @dataclass(frozen=True)
@@ -28,12 +29,14 @@ class ViewWriter:
         scratch: an existing folder on the same file system.
         suffix: .npy or .bin.
         views_per_video: clips times crops.
+        dtype: of the values in the files, float32 or float16, little-endian.
     """
 
     path: Path
     scratch: Path
     suffix: str
     views_per_video: int
+    dtype: str = "float32"
 
     def names(self, video: Video) -> list[str]:
         """Name the files of a video's views."""
@@ -46,7 +49,7 @@ class ViewWriter:
         Args:
             views: number within the video, and (1, 3, T, C, C) float32; the last view of a number counts.
         Returns:
-            xxh3-64 of each view's values, 16 hex digits, in order.
+            xxh3-64 of each view's values as they are written, 16 hex digits, in order.
         Raises:
             OSError: they cannot be written, and none appears in the folder; the text names a view.
         """
@@ -55,8 +58,9 @@ class ViewWriter:
         partial = Path(tempfile.mkdtemp(prefix=f"{video.index}-", dir=self.scratch))
         try:
             for number, view in views:
-                hashes[number] = xxhash.xxh3_64_hexdigest(view.data)
-                self._write_view(partial / names[number], view)
+                values = convert(view, self.dtype)
+                hashes[number] = xxhash.xxh3_64_hexdigest(values.data)
+                self._write_view(partial / names[number], values)
             sync_file_system(partial)
             for name in names:
                 os.replace(partial / name, self.path / name)
@@ -73,10 +77,10 @@ class ViewWriter:
             write_all(file.fileno(), view.data.cast("B"))
 
 
-def view_file_bytes(view_shape: tuple[int, ...], suffix: str) -> int:
-    """Compute the size of the file of one (1, *view_shape) float32 view."""
+def view_file_bytes(view_shape: tuple[int, ...], suffix: str, dtype: str = "float32") -> int:
+    """Compute the size of the file of one (1, *view_shape) view."""
     header = io.BytesIO()
     if suffix == ".npy":
-        view = np.empty((1, *view_shape), dtype=np.float32)
+        view = np.empty((1, *view_shape), dtype)
         np.lib.format.write_array_header_1_0(header, np.lib.format.header_data_from_array_1_0(view))
-    return header.tell() + 4 * math.prod(view_shape)
+    return header.tell() + np.dtype(dtype).itemsize * math.prod(view_shape)
