@@ -142,8 +142,8 @@ def _frames_in_order(
     packet of its own, so that half a frame may have been left out.
 
     Raises:
-        _NotAsExpectedError: a frame came at another pts, or there are fewer or more; if none is left out, the pts of all
-            frames are in attempt.observed_pts.
+        _NotAsExpectedError: a frame came at another pts, or there are fewer or more; if none is left out, the pts of
+            all frames are in attempt.observed_pts.
         VideoError: the stream cannot be decoded further.
     """
     frames = reader.frames(attempt.left_out)

@@ -1,4 +1,4 @@
-"""Find the frames of an H.264 stream to which no other frame refers: what is not sent to the decoder changes no other."""
+"""Find the frames of an H.264 stream to which no other frame refers: the others are decoded alike without them."""
 
 from array import array
 from typing import Any
