@@ -166,7 +166,7 @@ def test_a_pass_whose_frames_are_not_the_others_is_not_trusted(b_frames, monkeyp
     assert found == expected
 
 
-def unit(head, num_bytes=5):
+def unit(head: int, num_bytes: int = 5) -> bytes:
     return num_bytes.to_bytes(4, "big") + bytes([head]) + bytes(num_bytes - 1)
 
 
