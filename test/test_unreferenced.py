@@ -9,8 +9,10 @@ import pytest
 from test.test_clips import CountingReader, S
 from test.videos import flip_bits, remux
 from x3d.errors import VideoError
+from x3d.video import clips
 from x3d.video.clips import decode_clips
 from x3d.video.reader import VideoReader
+from x3d.video.sampling import Header, Sampling
 from x3d.video.unreferenced import UnreferencedFrames, is_unreferenced
 
 NUM_FRAMES = 130
@@ -45,8 +47,8 @@ def read(path, monkeypatch, leaves_out):
     with monkeypatch.context() as patched, CountingReader(path) as reader:
         if not leaves_out:
             patched.setattr(reader, "unreferenced_pts", set)
-        clips = [[frame.tobytes() for frame in frames] for _, frames in decode_clips(reader, S, np.copy)]
-        return clips, reader.decoded
+        found = [[frame.tobytes() for frame in frames] for _, frames in decode_clips(reader, S, np.copy)]
+        return found, reader.decoded
 
 
 X264 = {
@@ -148,11 +150,33 @@ def test_a_damaged_file_is_decoded_whole(start, b_frames, tmp_path, monkeypatch)
             if not leaves_out:
                 patched.setattr(reader, "unreferenced_pts", set)
             try:
-                clips = [[frame.tobytes() for frame in frames] for _, frames in decode_clips(reader, S, np.copy)]
+                found = [[frame.tobytes() for frame in frames] for _, frames in decode_clips(reader, S, np.copy)]
             except VideoError as error:
-                clips = [str(error)]
-            results.append((clips, reader.num_corrupt_frames))
+                found = [str(error)]
+            results.append((found, reader.num_corrupt_frames))
     assert results[0] == results[1]
+
+
+class DamagedReader(CountingReader):
+    """Reports a damaged frame in every pass."""
+
+    num_corrupt_frames = property(lambda reader: 1, lambda reader, number: None)
+
+
+def test_a_damaged_frame_ends_the_pass_that_leaves_out_others(b_frames):
+    with DamagedReader(b_frames) as reader:
+        assert len(list(decode_clips(reader, S, np.copy))) == 10
+        assert reader.decoded[0] == 1
+        assert reader.decoded[1] > 100
+
+
+def test_the_frames_that_end_the_clips_are_needed():
+    """They show that no frame of a clip comes after its end."""
+    plan = Sampling(num_frames=13, sampling_rate=6, target_fps=30, num_clips=2).plan(range(200), Header(30.0, 200, 200))
+    reader = SimpleNamespace(unreferenced_pts=lambda: set(range(200)))
+    left_out = clips._find_unneeded(reader, plan, range(200))
+    assert set(range(200)) - left_out == {*plan.positions.ravel(), 78, 139}
+    assert not {78, 139} & set(plan.positions.ravel())
 
 
 def test_a_pass_whose_frames_are_not_the_others_is_not_trusted(b_frames, monkeypatch):
