@@ -140,7 +140,7 @@ def _convert_one(settings: ConvertSettings, batch_size: int, scratch: Path) -> P
         cann=str(settings.cann) if settings.cann else None,
         soc=settings.soc,
         precision_mode=settings.mode.name,
-        input_dtype="float16" if settings.float16_input else "float32",
+        input_dtype="float16" if settings.float16_input else settings.onnx_input.dtype,
         batch_size=batch_size,
         onnx_digest=settings.model.digest,
         om_digest=_digest(partial, result),

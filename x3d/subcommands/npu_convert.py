@@ -11,6 +11,7 @@ No .om is replaced, and none appears before it is whole. The machine needs no NP
 
 import argparse
 import logging
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -57,13 +58,12 @@ def run(args: argparse.Namespace) -> int:
 def _report(result: "Conversions", model: str) -> int:
     if result.failed:
         sizes = ",".join(map(str, result.failed))
+        reasons = [f"batch size {size}: {reason}" for size, reason in result.failed.items()]
         count = counted(len(result.failed), "conversion")
-        logger.error(
-            "%s failed; repeat with --batchsize %s\n%s", count, sizes, format_problems([*result.failed.values()])
-        )
+        logger.error("%s failed; repeat with --batchsize %s\n%s", count, sizes, format_problems(reasons))
     if result.converted:
         om = next(iter(result.converted.values()))
-        check = f"python x3d_npu.py check --model {model} --om {om} --input prep_data/"
-        logger.info("a conversion may change the scores; compare them next, for each .om: %s", check)
+        check = ["python", "x3d_npu.py", "check", "--model", model, "--om", str(om), "--input", "prep_data/"]
+        logger.info("a conversion may change the scores; compare them next, for each .om: %s", shlex.join(check))
         print_result("\n".join(map(str, result.converted.values())))
     return EXIT_INCOMPLETE if result.failed else EXIT_DONE
