@@ -1,10 +1,14 @@
-"""The command lines of ais_bench."""
+"""The command lines of ais_bench, and whether it is installed."""
 
-import re
+import tempfile
+from pathlib import Path
 
+from x3d.ascend.cann import find_set_env
+from x3d.ascend.tools import run_tool
 from x3d.errors import InputError
+from x3d.files import printable
 
-_MISSING = re.compile(r"No module named '?(ais_bench|aclruntime)\b")
+TIMEOUT_SECONDS = 120.0
 
 
 def results_command(
@@ -38,16 +42,22 @@ def measuring_command(model: str, loop: int, device: str, output: str, output_na
     return [*_command(model, device), "--loop", str(loop), "--display_all_summary", "True", *folders]
 
 
-def check_installed(output: str) -> None:
-    """Check in what `python -m ais_bench` printed that it found ais_bench and aclruntime.
+def check_installed() -> None:
+    """Check that `python` on PATH has ais_bench, and that aclruntime finds the libraries of CANN.
 
     Raises:
-        InputError: it did not.
+        InputError: it has not, or does not.
+        RunError: it hangs.
     """
-    if match := _MISSING.search(output):
+    with tempfile.TemporaryDirectory() as folder:
+        result = run_tool(
+            ["python", "-c", "import aclruntime, ais_bench"], TIMEOUT_SECONDS, Path(folder) / "python.log"
+        )
+    if result.exit_status:
+        [*_, reason] = result.output.strip().splitlines() or [f"exit status {result.exit_status}"]
         raise InputError(
-            f"`python` on PATH has no {match[1]}; activate the environment that has ais_bench and aclruntime, or build "
-            "both from github.com/Ascend/tools, ais-bench_workload/tool/ais_bench, and install them there"
+            f"`python` on PATH cannot run ais_bench ({printable(reason)}); activate the environment that has ais_bench "
+            f"and aclruntime, and run `source {find_set_env()}`"
         )
 
 
