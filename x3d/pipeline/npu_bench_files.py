@@ -14,8 +14,8 @@ OWN_KEYS = frozenset(["chip", "loop", "rows", "failed"])
 """Of every npu_bench.json, to recognise a file of the user by."""
 COLUMNS = ("model", "precision", "batch", "views/s", "published", "mean, ms", "median, ms", "99 %, ms", "power, W")
 ABOUT = (
-    "ais_bench on zeros, {loop} batches; without copies and files. Published: X3D-S on an Ascend 310P3, as the original "
-    "recipe reports; not measured here. Power: the highest that npu-smi shows during a further run."
+    "ais_bench on zeros, {loop} batches; without copies and files. Published: views/s of X3D-S on an Ascend 310P3, as "
+    "the original recipe reports; not measured here. Power: the highest that npu-smi shows during a further run."
 )
 VERSIONS = (("CANN", "cann"), ("driver", "driver"), ("x3d-eval", "x3d_eval"))
 
