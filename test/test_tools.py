@@ -158,8 +158,11 @@ def test_a_tool_that_ignores_sigterm_is_killed(stand_ins, log, monkeypatch):
         run_tool(["atc"], 1, log)
 
 
-@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_a_stopped_script_ends_the_tool(number, status, stand_ins, log, tmp_path, monkeypatch):
+@pytest.mark.parametrize(
+    ("number", "status", "lines"),
+    [(signal.SIGINT, 130, 1), (signal.SIGTERM, 143, 1), (signal.SIGHUP, -signal.SIGHUP, 0)],
+)
+def test_a_stopped_script_ends_the_tool(number, status, lines, stand_ins, log, tmp_path, monkeypatch):
     monkeypatch.setenv("PIDS", str(tmp_path / "pids"))
     stand_ins.add("atc", SLEEPS_WITH_CHILD)
     script = (
@@ -175,7 +178,7 @@ def test_a_stopped_script_ends_the_tool(number, status, stand_ins, log, tmp_path
     process.send_signal(number)
     _, errors = process.communicate(timeout=60)
     assert process.returncode == status
-    assert errors.count("stopped by") == 1
+    assert errors.count("stopped by") == lines
     assert "Traceback" not in errors
     assert_ended(pids)
 

@@ -160,7 +160,7 @@ def _start(
 
 
 class _StopHandler:
-    """Ends the tool when Ctrl-C or SIGTERM ends this process, which then ends as before.
+    """Ends the tool when Ctrl-C, SIGTERM or the end of the terminal ends this process, which then ends as before.
 
     Signals are handled in the main thread only, and not if they are ignored, as Ctrl-C by a job in the background.
     """
@@ -172,7 +172,7 @@ class _StopHandler:
 
     def __enter__(self) -> "_StopHandler":
         if threading.current_thread() is threading.main_thread():
-            for number in STOP_SIGNALS:
+            for number in (*STOP_SIGNALS, signal.SIGHUP):
                 if signal.getsignal(number) not in (signal.SIG_IGN, None):
                     self._handlers[number] = signal.signal(number, self._stop)
         return self
