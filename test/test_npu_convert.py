@@ -17,10 +17,8 @@ from test import npu_texts
 from test.helpers import ROOT
 from test.made_up_onnx import write_onnx
 from test.test_tools import assert_ended, wait_for_pids
-from x3d.errors import InputError
 from x3d.network.model_file import read_model
 from x3d.pipeline import npu_convert
-from x3d.storage.conversion_record import read_conversion
 
 RECIPE = (
     "atc --framework=5 --model=x3d_s.onnx --output=x3d_s_bs8 --input_format=NCHW --input_shape=image:8,3,13,182,182 "
@@ -95,23 +93,6 @@ def test_the_record(stand_ins, tmp_path, monkeypatch):
         "precision_mode": "mixed_float16",
         "soc": "Ascend310P3",
     }
-
-
-def test_the_record_recognises_the_om(stand_ins):
-    stand_ins.add("atc", CONVERTS)
-    assert convert("--batchsize", "8") == 0
-    digest = read_model("om/x3d_s_bs8.om").digest
-    found = read_conversion("om/x3d_s_bs8.om", digest)
-    assert (found.batch_size, found.om_digest, found.cann) == (8, digest, None)
-    with pytest.raises(InputError, match=r"^om/x3d_s_bs8.json records the conversion of another model than om/x3d_s_b"):
-        read_conversion("om/x3d_s_bs8.om", "another")
-
-
-@pytest.mark.parametrize("content", ["{}", "[]", "no JSON", "[" * 100_000, '{"om_digest": "1"}'])
-def test_another_file_beside_an_om_is_no_record(content):
-    Path("a.json").write_text(content)
-    assert read_conversion("a.om", "1") is None
-    assert read_conversion("b.om", "1") is None
 
 
 def test_a_batch_size_that_fails_does_not_stop_the_others(stand_ins, caplog, capsys):
@@ -193,7 +174,9 @@ def test_files_of_the_user_stay(stand_ins):
     assert sorted(name for name in os.listdir() if "bs8" not in name) == ["kernel_meta_8", "stand_ins", "x3d_s.onnx"]
 
 
-@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize(
+    ("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, -signal.SIGHUP)]
+)
 def test_a_stop_during_atc_leaves_what_was_converted(stand_ins, tmp_path, monkeypatch, number, status):
     monkeypatch.setenv("PIDS", str(tmp_path / "pids"))
     waits = "print(os.getpid(), file=open(os.environ['PIDS'], 'w'), flush=True); time.sleep(60)"

@@ -51,9 +51,9 @@ class Om:
         """Yield how the batch size of the model contradicts its name and its record."""
         name = re.search(r"_bs(\d+)$", Path(self.path).stem)
         if name and int(name[1]) != batch_size:
-            yield f"its batch size is {batch_size}, its name says {name[1]}"
+            yield f"its batch size is {batch_size}, not {name[1]} as in its name"
         if self.conversion and self.conversion.batch_size != batch_size:
-            yield f"its batch size is {batch_size}, the record of its conversion says {self.conversion.batch_size}"
+            yield f"its batch size is {batch_size}, not {self.conversion.batch_size} as in the record of its conversion"
 
 
 def bench(oms: Sequence[str], loop: int, device: int, folder: str) -> dict[str, Any]:
