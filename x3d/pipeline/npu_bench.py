@@ -141,7 +141,7 @@ def _measure(om: Om, loop: int, chip: Chip, log: Path) -> dict[str, Any]:
         measured = _parse(result, Path(scratch))
     warnings += [*_check_idle(chip.device, "after"), *om.contradictions(measured.batch_size)]
     power = None
-    if chip.power_watts is not None and not warnings:
+    if chip.power_watts is not None:
         power = _measure_power(om, measured, chip.device)
     return {
         "om": om.path,
@@ -167,13 +167,13 @@ def _parse(result: ToolResult, scratch: Path) -> Measurement:
         RunError: there is no measurement, there are several, or they contradict each other; the text names the log.
     """
     try:
-        [measured, *others] = parse_output(result.output)
+        printed = parse_output(result.output)
         summaries = [*scratch.glob("*_summary.json"), *scratch.glob("*/sumary.json")]
         written = [parse_summary(path.read_bytes(), path.name) for path in summaries]
     except RunError as error:
         raise RunError(f"{error}; log: {result.log_path}") from error
-    found = [measured, *others, *written]
-    if others or not all(math.isclose(one.throughput, measured.throughput, rel_tol=1e-4) for one in found):
+    found, measured = [*printed, *written], printed[0]
+    if not all(math.isclose(one.throughput, measured.throughput, rel_tol=1e-4) for one in found):
         rates = ", ".join(f"{one.throughput:.1f}" for one in found)
         raise RunError(result.failure("measured more than one throughput", f"{rates} views/s"))
     return replace(measured, count=written[0].count) if written else measured
