@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from onnx import TensorProto
 
 import x3d_npu
 from test import npu_texts
@@ -216,6 +217,17 @@ def test_two_runs_into_one_folder(stand_ins, tmp_path, caplog):
     assert names() == ["x3d_s_bs8.json", "x3d_s_bs8.om", "x3d_s_bs8_atc.log"]
 
 
+def test_a_full_disk_before_the_first_conversion(stand_ins, caplog, monkeypatch):
+    def fail(path, content):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
+
+    monkeypatch.setattr(Path, "write_bytes", fail)
+    stand_ins.add("atc", CONVERTS)
+    assert convert("--batchsize", "8") == 1
+    assert error_of(caplog).startswith("No space left on device: 'om/.scratch-")
+    assert not Path("om").exists()
+
+
 def test_a_full_disk_at_a_record(stand_ins, caplog, monkeypatch):
     def fail(path, record):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
@@ -267,6 +279,13 @@ def test_a_model_of_a_fixed_batch_size(stand_ins, caplog):
     assert "the model has the fixed batch size 8" in error_of(caplog)
     assert convert() == 0
     assert shlex.join(stand_ins.calls[0]) == RECIPE
+
+
+def test_a_model_that_takes_float16(stand_ins):
+    stand_ins.add("atc", CONVERTS)
+    write_onnx(Path("x3d_s.onnx"), element=TensorProto.FLOAT16)
+    assert convert("--batchsize", "8") == 0
+    assert json.loads(Path("om/x3d_s_bs8.json").read_text())["input_dtype"] == "float16"
 
 
 def test_a_folder_that_cannot_be_created(stand_ins, caplog):
