@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from benchmarks.common import ROOT, run_measured, script
-from x3d.errors import EngineError
+from benchmarks.labels import NARROWER
+from x3d.errors import PrecisionError
 from x3d.network.engine import Engine, open_engine
 from x3d.network.model_file import read_model
 from x3d.video.reader import VideoReader
@@ -19,18 +20,20 @@ from x3d.video.views import video_views
 if TYPE_CHECKING:
     from fvcore.common.config import CfgNode
 
-NARROWER = ("bf16", "f16")
-"""Precisions of OpenVINO beside f32."""
 DEMO_CFG = str(ROOT / "configs" / "X3D_DEMO.yaml")
 DEMO_CHECKPOINT = str(ROOT / "demo" / "x3d_demo.pyth")
 
 
 def open_native(model_path: str, num_threads: int) -> dict[str, Engine]:
-    """Open a model in OpenVINO in f32 and in each other precision that the processor has natively."""
+    """Open a model in OpenVINO in f32 and in each other precision that the processor has natively.
+
+    Raises:
+        EngineError: the model cannot be loaded in one of them.
+    """
     model = read_model(model_path)
     engines = {"f32": open_engine(model, "openvino", "", num_threads)}
     for precision in NARROWER:
-        with contextlib.suppress(EngineError):
+        with contextlib.suppress(PrecisionError):
             engines[precision] = open_engine(model, "openvino", "", num_threads, precision)
     return engines
 

@@ -5,8 +5,8 @@
 24 Kinetics-shaped clips of 340x256. Streaming is x3d_evaluate.py; files are x3d_preprocess.py, x3d_infer.py and
 x3d_postprocess.py. Inference alone is benchmarks/inference_alone.py: the same worker processes with the same engine run
 as many random views without decoding. All are commands and include their start-up. Streaming and inference alone take
-turns, in f32 and, where the processor has it natively, in bf16; the files follow, in two rounds. The first result is
-the first row of scores on the disk.
+turns, in f32 and in each other precision that the processor has natively; the files follow, in two rounds. The first
+result is the first row of scores on the disk.
 """
 
 import shutil
@@ -18,18 +18,15 @@ from typing import Any
 
 from tqdm import tqdm
 
+from benchmarks.agreement import open_native
 from benchmarks.clips import kinetics_shaped_videos
 from benchmarks.commands import Cost, run_measured, script
 from benchmarks.common import build_parser, make_model, rounds_of, write_list, write_results
-from benchmarks.labels import PRECISIONS
 from demo.small import SMALL
 from x3d.cli import DEFAULT_CFG
 from x3d.config.loading import load_cfg
 from x3d.cores import count_cores
 from x3d.dataset.naming import views_per_video
-from x3d.errors import EngineError
-from x3d.network.engine import open_engine
-from x3d.network.model_file import read_model
 
 NUM_CLIPS = 24
 FILE_ROUNDS = 2
@@ -90,18 +87,6 @@ class Routes:
         }
 
 
-def native_precisions(model_path: str) -> list[str]:
-    """List the precisions of PRECISIONS that the processor has natively."""
-    found = []
-    for precision in PRECISIONS:
-        try:
-            open_engine(read_model(model_path), precision=precision)
-        except EngineError:
-            continue
-        found.append(precision)
-    return found
-
-
 def measure_precision(routes: Routes, precision: str, rounds: int) -> dict[str, Any]:
     """Measure streaming and inference alone, in turn; the share is the median of the rounds' ratios."""
     streaming, alone = [], []
@@ -130,7 +115,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         routes = Routes(keys, model_path, scratch, videos)
         figures: dict[str, Any] = {"rounds": rounds, "videos": len(videos), "workers": count_cores()}
         figures |= {"threads_a_worker": 1, "precisions": {}}
-        for precision in native_precisions(model_path):
+        for precision in list(open_native(model_path, num_threads=1)):
             figures["precisions"][precision] = measure_precision(routes, precision, rounds)
         figures["files"] = {"rounds": file_rounds, **routes.rates([routes.files() for _ in range(file_rounds)])}
     write_results("end_to_end", args, figures)

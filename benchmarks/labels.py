@@ -15,8 +15,8 @@ ENGINES = {
 AGREEMENTS = {"kinetics_shaped": "X3D-S, Kinetics-shaped clips", "demo": "demo's network, its hard clips"}
 SCRIPTS = {"x3d_preprocess": "x3d_preprocess.py", "x3d_evaluate": "x3d_evaluate.py"}
 WORKER_KINDS = {"workers": "worker", "ray_nodes": "Ray node"}
-PRECISIONS = ("f32", "bf16")
-"""Of the end-to-end routes."""
+NARROWER = ("bf16", "f16")
+"""Precisions of OpenVINO beside f32, measured where the processor has them natively."""
 FILES = "x3d_preprocess.py, x3d_infer.py, x3d_postprocess.py"
 Results = Mapping[str, Any]
 

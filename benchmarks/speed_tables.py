@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from benchmarks.clips import SIZES
-from benchmarks.labels import FILES, PRECISIONS, SCRIPTS, WORKER_KINDS, Results
+from benchmarks.labels import FILES, NARROWER, SCRIPTS, WORKER_KINDS, Results
 from benchmarks.result_tables import NOT_MEASURED, figure, table
 from x3d.errors import counted
 
@@ -30,7 +30,7 @@ def preprocess(results: Results) -> str:
 def by_precision(result: Results) -> list[tuple[str, Results]]:
     """List the precisions of a result of end_to_end, float32 first."""
     measured = result.get("precisions", {})
-    return [(precision, measured[precision]) for precision in PRECISIONS if precision in measured]
+    return [(precision, measured[precision]) for precision in ("f32", *NARROWER) if precision in measured]
 
 
 def end_to_end(results: Results) -> str:

@@ -12,7 +12,7 @@ import pytest
 
 import x3d_infer
 from test.test_engine import AVAILABLE, CONTENT, SHAPE, Core, RuntimeSession, core, om, onnx_file, opened_from
-from x3d.errors import EngineError
+from x3d.errors import EngineError, PrecisionError
 from x3d.network import onnxruntime_engine, precision
 from x3d.network.model_file import read_model
 from x3d.network.precision import check_gpu, check_precision, compute_capability
@@ -37,7 +37,7 @@ def test_what_is_offered_is_named_with_device_and_remedy():
     match = (
         r"^precision f16: x on CPU \(y\) has no native support for it; set X3D_EVALUATE\.PRECISION or --precision to "
     )
-    with pytest.raises(EngineError, match=match + "what it has, f32 or bf16$"):
+    with pytest.raises(PrecisionError, match=match + "what it has, f32 or bf16$"):
         check_precision("f16", ["f32", "bf16"], "x on CPU (y)")
 
 

@@ -4,8 +4,9 @@ import json
 
 import pytest
 
-from benchmarks import inference_tables, precision
+from benchmarks import agreement, inference_tables, precision
 from test.test_precision import capabilities
+from x3d.errors import EngineError, PrecisionError
 
 
 def test_each_native_precision_is_compared_with_f32(tmp_path, capsys):
@@ -23,3 +24,26 @@ def test_each_native_precision_is_compared_with_f32(tmp_path, capsys):
 def test_an_error_of_the_comparison_is_shown(tmp_path):
     with pytest.raises(ValueError, match="f32 is no folder; give one that x3d_evaluate"):
         precision.compare([], tmp_path, "bf16")
+
+
+@pytest.mark.parametrize(
+    ("refused", "error", "expected"),
+    [
+        ("f16", PrecisionError("no"), ["f32", "bf16"]),
+        ("bf16", EngineError("broken"), EngineError),
+        ("f32", PrecisionError("no"), PrecisionError),
+    ],
+)
+def test_only_the_refusal_of_a_narrower_precision_skips_it(refused, error, expected, monkeypatch):
+    def open_engine(model, engine, device, num_threads, precision="f32"):
+        if precision == refused:
+            raise error
+        return precision
+
+    monkeypatch.setattr(agreement, "read_model", lambda path: None)
+    monkeypatch.setattr(agreement, "open_engine", open_engine)
+    if isinstance(expected, list):
+        assert list(agreement.open_native("m.onnx", 1)) == expected
+    else:
+        with pytest.raises(expected, match=str(error)):
+            agreement.open_native("m.onnx", 1)

@@ -53,6 +53,10 @@ class EngineError(InputError):
     """The engine is unavailable, or failed to load or run the model; the text names file and device."""
 
 
+class PrecisionError(EngineError):
+    """The device does not compute natively in the precision asked for."""
+
+
 class VideoError(Exception):
     """A video that cannot be used: a reason code out of REASONS, the file, and the detail."""
 

@@ -3,7 +3,7 @@
 import ctypes
 from collections.abc import Collection
 
-from x3d.errors import EngineError
+from x3d.errors import EngineError, PrecisionError
 
 CAPABILITY_MAJOR, CAPABILITY_MINOR = 75, 76
 """Attributes of a device in the CUDA driver's API (CUdevice_attribute)."""
@@ -17,10 +17,10 @@ def check_precision(precision: str, offered: Collection[str], where: str) -> Non
     Args:
         where: the engine and device that offer them.
     Raises:
-        EngineError: it is not.
+        PrecisionError: it is not.
     """
     if precision not in offered:
-        raise EngineError(
+        raise PrecisionError(
             f"precision {precision}: {where} has no native support for it; set X3D_EVALUATE.PRECISION or --precision "
             f"to what it has, {' or '.join(offered)}"
         )
@@ -30,7 +30,8 @@ def check_gpu(precision: str, number: int) -> None:
     """Check that a GPU of NVIDIA has arithmetic of a type, or would compute in another without saying so.
 
     Raises:
-        EngineError: it has not, or the driver cannot be asked.
+        PrecisionError: it has not.
+        EngineError: the driver cannot be asked.
     """
     if precision not in NATIVE_FROM:
         return
