@@ -3,18 +3,18 @@
     python -m benchmarks.inference [--quick] [--batch_sizes 1 4 8 16 32 64]
 
 OpenVINO in each precision that the processor has natively, ONNX Runtime and PyTorch eager run the same synthetic
-weights, BatchNorm folded, with one thread per core. For each batch size these take turns in 21 rounds, every second
-one in reverse order, after an untimed call of each:
+weights, BatchNorm folded, with one thread per core. For each batch size these take turns, every second round in reverse
+order, after an untimed call of each; in 21 rounds:
 
 1. OpenVINO in f32: one call with a batch of random values, several if a batch has fewer than four views per stream;
 2. OpenVINO's own throughput mode on as many views, queued one by one, waiting only for the last: so it keeps all its
    streams busy at batch 1 too, where waiting for each view would leave all but one idle;
-3. OpenVINO in the other precisions, as 1;
-4. torch's product of two square float32 matrices, whose threads spin for a while after it: so not beside 1 and 2.
+3. OpenVINO in the other precisions, as 1.
 
-Up to batch 16 the throughput mode, ONNX Runtime, PyTorch and the product take turns in three rounds more. Rates and
-ratios are medians over the rounds; quartiles show the spread of the ratios. The agreement of a precision with f32 is
-measured on all views of Kinetics-shaped clips, and with the demo's trained network on those of its hard clips.
+Up to batch 16 the throughput mode, ONNX Runtime and PyTorch take turns before these, in three rounds. After these
+torch's product of two square float32 matrices runs by itself, 21 times, because its threads spin for a while after it.
+Rates and ratios are medians over the rounds; quartiles show the spread of the ratios. The agreement of a precision with
+f32 is measured on all views of Kinetics-shaped clips, and with the demo's trained network on those of its hard clips.
 """
 
 import functools
@@ -34,7 +34,7 @@ import torch
 
 from benchmarks.agreement import DEMO_CFG, export_demo, measure_agreement, open_native
 from benchmarks.clips import kinetics_shaped_videos
-from benchmarks.common import build_parser, make_model, write_results
+from benchmarks.common import build_parser, make_model, rounds_of, write_results
 from demo.make_videos import make_videos
 from demo.small import SMALL
 from x3d.cli import DEFAULT_CFG
@@ -51,7 +51,7 @@ if TYPE_CHECKING:
 BATCH_SIZES = [1, 4, 8, 16, 32, 64]
 SLOW_BATCH_SIZES = 16
 """Largest batch of ONNX Runtime and PyTorch."""
-ROUNDS, SLOW_ROUNDS = 21, 3
+SLOW_ROUNDS = 3
 VIEWS_PER_STREAM = 4
 MATRIX_SIZE, QUICK_MATRIX_SIZE = 2048, 64
 PERCENTILES = (50, 90, 99)
@@ -136,7 +136,7 @@ class Contenders:
         runtime = open_engine(read_model(self.model_path), "onnxruntime", "", num_threads)
         self._exact: Runs = {"openvino": narrower.pop("f32").infer}
         self._narrower: Runs = {f"openvino_{name}": engine.infer for name, engine in narrower.items()}
-        self._slow: Runs = {"onnxruntime": runtime.infer, "pytorch": lambda batch: network(torch.from_numpy(batch))}
+        self.slow: Runs = {"onnxruntime": runtime.infer, "pytorch": lambda batch: network(torch.from_numpy(batch))}
         self._reference = ThroughputMode(self.model_path, self.shape, num_threads)
         self._square = torch.rand(size, size)
 
@@ -144,12 +144,15 @@ class Contenders:
     def measure(self, batch_size: int, rounds: int, slow_rounds: int) -> dict[str, Any]:
         """Measure all on one batch size: a row of the table."""
         batch = np.random.RandomState(0).standard_normal((batch_size, *self.shape)).astype(np.float32)
-        row: dict[str, Any] = {"batch_size": batch_size}
+        turns = []
         if batch_size <= SLOW_BATCH_SIZES:
-            slow = time_calls(self._actions(batch, {}, self._slow), slow_rounds)
-            row |= self._summarise(slow, batch_size)
+            turns.append(time_calls(self._actions(batch, {}, self.slow), slow_rounds))
         fast = time_calls(self._actions(batch, self._exact, self._narrower), rounds)
-        row |= self._summarise(fast, batch_size)
+        product = time_calls({"product": Action(lambda: self._square @ self._square)}, rounds)["product"]
+        macs_a_second = self.size**3 / median_seconds(product)
+        row: dict[str, Any] = {"batch_size": batch_size, "gemm_gflop_a_second": 2 * macs_a_second / 1e9}
+        for seconds in (*turns, fast):
+            row |= self._summarise(seconds, batch_size, macs_a_second)
         for name in self._narrower:
             row[name]["over_f32"], row[name]["over_f32_quartiles"] = ratios(fast[name], fast["openvino"])
         return row
@@ -165,25 +168,23 @@ class Contenders:
             **repeat(before),
             "throughput_mode": Action(lambda: self._reference.run(batch, num_calls)),
             **repeat(after),
-            "product": Action(lambda: self._square @ self._square),
         }
 
-    def _summarise(self, seconds: Mapping[str, list[list[float]]], batch_size: int) -> dict[str, Any]:
-        """Compute rates, ratios and latencies from the seconds of one batch size."""
-        products, queued = seconds["product"], seconds["throughput_mode"]
-        engines = seconds.keys() - {"product", "throughput_mode"}
-        num_views = batch_size * len(seconds[min(engines)][0])
-        row: dict[str, Any] = {
-            "gemm_gflop_a_second": 2 * self.size**3 / median_seconds(products) / 1e9,
-            "openvino_throughput_mode_views_a_second": num_views / median_seconds(queued),
-        }
-        for name in sorted(engines):
+    def _summarise(
+        self, seconds: Mapping[str, list[list[float]]], batch_size: int, macs_a_second: float
+    ) -> dict[str, dict[str, Any]]:
+        """Compute the rates, ratios and latencies of engines that took turns on one batch size."""
+        queued = seconds["throughput_mode"]
+        row = {}
+        for name in seconds.keys() - {"throughput_mode"}:
             ratio, quartiles = ratios(seconds[name], queued)
             latencies = list(itertools.chain(*seconds[name]))
-            share, _ = ratios(seconds[name], products)
+            num_views = batch_size * len(seconds[name][0])
+            rate = num_views / median_seconds(seconds[name])
             row[name] = {
-                "views_a_second": num_views / median_seconds(seconds[name]),
-                "share_of_gemm": share * self.macs * num_views / self.size**3,
+                "views_a_second": rate,
+                "share_of_gemm": rate * self.macs / macs_a_second,
+                "openvino_throughput_mode_views_a_second": num_views / median_seconds(queued),
                 "over_throughput_mode": ratio,
                 "over_throughput_mode_quartiles": quartiles,
                 "calls": len(latencies),
@@ -225,7 +226,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     args = parser.parse_args(argv)
     torch.set_num_threads(count_cores())
     cfg = load_cfg(str(DEFAULT_CFG), SMALL if args.quick else ())
-    rounds, slow_rounds = (1, 1) if args.quick else (ROUNDS, SLOW_ROUNDS)
+    rounds, slow_rounds = (1, 1) if args.quick else (rounds_of("inference"), SLOW_ROUNDS)
     with tempfile.TemporaryDirectory() as scratch:
         contenders = Contenders(cfg, Path(scratch), QUICK_MATRIX_SIZE if args.quick else MATRIX_SIZE)
         batch_sizes = args.batch_sizes or ([2] if args.quick else BATCH_SIZES)
@@ -234,6 +235,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     figures = {
         "threads": torch.get_num_threads(),
         "rounds": rounds,
+        "other_rounds": dict.fromkeys(contenders.slow, slow_rounds),
         "gmac_a_view": contenders.macs / 1e9,
         "matrix_size": contenders.size,
         "precisions": contenders.precisions,

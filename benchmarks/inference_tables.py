@@ -34,7 +34,7 @@ def inference(results: Results) -> str:
         "{ratio} of {openvino_throughput_mode_views_a_second:.1f} views/s"
     )
     rows = [
-        row.format(label=label, ratio=spread(batch[name], "over_throughput_mode"), **batch, **batch[name])
+        row.format(label=label, ratio=spread(batch[name], "over_throughput_mode"), **(batch | batch[name]))
         for name, label in ENGINES.items()
         for batch in result.get("batches", ())
         if name in batch

@@ -27,6 +27,8 @@ def conditions(result: Results) -> str:
     versions = ", ".join(f"{name} {version}" for name, version in machine["versions"].items())
     if "rounds" in result:
         how = f"medians of {result['rounds']} rounds" if result["rounds"] > 1 else "one round"
+        for name, rounds in result.get("other_rounds", {}).items():
+            how += f", of {rounds} for {ENGINES[name]}"
     else:
         how = f"seed {result['seed']}" if "seed" in result else "each once"
     if result.get("commit"):

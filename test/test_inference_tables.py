@@ -2,8 +2,11 @@
 
 from typing import Any
 
-from benchmarks import inference_tables, plot
+from benchmarks import inference, inference_tables, plot
 from benchmarks.inference import ratios
+from demo.small import SMALL
+from x3d.cli import DEFAULT_CFG
+from x3d.config.loading import load_cfg
 
 MACHINE = {"processor": "X", "cores": 2, "python": "3.11", "versions": {}}
 
@@ -12,6 +15,7 @@ def measured(rate: float, **more: Any) -> dict[str, Any]:
     return {
         "views_a_second": rate,
         "share_of_gemm": 0.5,
+        "openvino_throughput_mode_views_a_second": 43,
         "over_throughput_mode": 0.995,
         "over_throughput_mode_quartiles": [0.97, 1.02],
         "calls": 21,
@@ -20,11 +24,13 @@ def measured(rate: float, **more: Any) -> dict[str, Any]:
     }
 
 
+OTHER = {"openvino_throughput_mode_views_a_second": 44}
 BF16 = measured(75.0, over_f32=1.744, over_f32_quartiles=[1.7, 1.8])
 RESULTS: dict[str, Any] = {
     "inference": {
         "machine": MACHINE,
         "rounds": 21,
+        "other_rounds": {"onnxruntime": 3, "pytorch": 3},
         "threads": 2,
         "gmac_a_view": 2,
         "precisions": ["f32", "bf16"],
@@ -32,10 +38,9 @@ RESULTS: dict[str, Any] = {
             {
                 "batch_size": size,
                 "gemm_gflop_a_second": 300,
-                "openvino_throughput_mode_views_a_second": 43,
                 "openvino": measured(42.5),
                 "openvino_bf16": BF16,
-                **({"onnxruntime": measured(5), "pytorch": measured(4)} if size < 64 else {}),
+                **({"onnxruntime": measured(5, **OTHER), "pytorch": measured(4, **OTHER)} if size < 64 else {}),
             }
             for size in (8, 64)
         ],
@@ -76,6 +81,13 @@ def test_the_ratio_to_the_throughput_mode_has_its_spread():
     assert table.count("PyTorch eager |") == 1, "it is not measured at batch 64"
 
 
+def test_engines_that_took_other_turns_have_their_own_figures_and_rounds():
+    table = inference_tables.inference(RESULTS)
+    assert table.count("0.99 (0.97 to 1.02) of 43.0 views/s") == 4
+    assert table.count("0.99 (0.97 to 1.02) of 44.0 views/s") == 2
+    assert "medians of 21 rounds, of 3 for ONNX Runtime, of 3 for PyTorch eager;" in table
+
+
 def test_a_precision_is_a_row_of_the_rates_where_it_was_measured():
     table = inference_tables.batches(RESULTS)
     assert "| views/s on the host, OpenVINO, bf16 |  |  | 75.0 |  |  | 75.0 |" in table
@@ -100,3 +112,22 @@ def test_a_ratio_is_of_rates_in_the_same_round():
     median, quartiles = ratios([[1, 1], [2, 2], [3, 3]], [[4], [2], [12]])
     assert median == 2
     assert quartiles == [1.25, 2]
+
+
+def test_no_thread_of_torch_spins_beside_openvinos_turns(tmp_path, monkeypatch):
+    turns = []
+
+    def record(actions, rounds):
+        turns.append(([*actions], rounds))
+        return {name: [[1.0] * action.num_calls] * rounds for name, action in actions.items()}
+
+    monkeypatch.setattr(inference, "time_calls", record)
+    monkeypatch.setattr(inference, "count_macs", lambda cfg: 1.0)
+    contenders = inference.Contenders(load_cfg(str(DEFAULT_CFG), SMALL), tmp_path, 64)
+    rows = [contenders.measure(size, 5, 2) for size in (16, 32)]
+    narrower = [f"openvino_{name}" for name in contenders.precisions[1:]]
+    fast = [(["openvino", "throughput_mode", *narrower], 5), (["product"], 5)]
+    assert turns == [(["throughput_mode", "onnxruntime", "pytorch"], 2), *fast, *fast]
+    assert [row.keys() & {"openvino", "onnxruntime", "pytorch"} for row in rows] == [
+        *({"openvino", "onnxruntime", "pytorch"}, {"openvino"})
+    ]
