@@ -47,6 +47,29 @@ def build_parser(description: str | None, with_videos: bool = False) -> argparse
     return parser
 
 
+def parse_args(
+    parser: argparse.ArgumentParser, argv: Sequence[str] | None, free: Sequence[str] = ()
+) -> argparse.Namespace:
+    """Parse a benchmark's command line, and read the commit before anything is measured.
+
+    Exits with 2 if results/ would get figures of other arguments than the tables describe.
+
+    Args:
+        free: arguments that the tables show, or that do not change what is measured.
+    Returns:
+        The arguments, with `commit`: of what results/ gets, else "".
+    Raises:
+        ValueError: results/ gets the figures, and files differ from the commit.
+    """
+    args, default = parser.parse_args(argv), vars(parser.parse_args([]))
+    is_published = not args.quick and args.output is None
+    other = [name for name, value in vars(args).items() if value != default[name] and name not in free]
+    if is_published and other:
+        parser.error(f"{', '.join(other)}: give --output too; benchmarks/results is for the default")
+    args.commit = read_commit() if is_published else ""
+    return args
+
+
 def time_in_turn(
     actions: Mapping[str, Callable[[], Any]],
     rounds: int,
@@ -138,8 +161,10 @@ def load_results(folder: Path) -> dict[str, Any]:
 def write_results(name: str, args: argparse.Namespace, figures: Mapping[str, Any]) -> None:
     """Print a benchmark's figures, and write them with the commit and the machine's description.
 
+    Args:
+        args: of parse_args.
     Raises:
-        ValueError: files differ from the commit, unless it is a quick run.
+        ValueError: the files are not those of the commit that the run started with.
     """
     json.dump(figures, sys.stdout, indent=1)
     print()
@@ -147,7 +172,8 @@ def write_results(name: str, args: argparse.Namespace, figures: Mapping[str, Any
     if path is None:
         return
     path.parent.mkdir(parents=True, exist_ok=True)
-    commit = "" if args.quick else read_commit()
-    about = {"benchmark": name, "quick": args.quick, "commit": commit, "machine": describe_machine()}
+    if args.commit and args.commit != read_commit():
+        raise ValueError(f"{name}: another commit was checked out during the run; measure again")
+    about = {"benchmark": name, "quick": args.quick, "commit": args.commit, "machine": describe_machine()}
     write_json(path, {**about, **figures})
     print(path)

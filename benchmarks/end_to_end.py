@@ -21,7 +21,7 @@ from tqdm import tqdm
 from benchmarks.agreement import open_native
 from benchmarks.clips import kinetics_shaped_videos
 from benchmarks.commands import Cost, run_measured, script
-from benchmarks.common import build_parser, make_model, rounds_of, write_list, write_results
+from benchmarks.common import build_parser, make_model, parse_args, rounds_of, write_list, write_results
 from demo.small import SMALL
 from x3d.cli import DEFAULT_CFG
 from x3d.config.loading import load_cfg
@@ -105,7 +105,7 @@ def measure_precision(routes: Routes, precision: str, rounds: int) -> dict[str, 
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    args = build_parser(__doc__, with_videos=True).parse_args(argv)
+    args = parse_args(build_parser(__doc__, with_videos=True), argv)
     keys = SMALL if args.quick else []
     rounds, file_rounds = (1, 1) if args.quick else (rounds_of("end_to_end"), FILE_ROUNDS)
     with tempfile.TemporaryDirectory() as name:

@@ -16,8 +16,7 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
-from benchmarks.commit import read_commit
-from benchmarks.common import build_parser, write_results
+from benchmarks.common import build_parser, parse_args, write_results
 from benchmarks.tables import update
 from x3d.scoring.calibration import calibrate
 from x3d.scoring.intervals import normal_quantile, wilson_interval
@@ -132,11 +131,10 @@ def compare_with_published() -> dict[str, Any]:
 def main(argv: Sequence[str] | None = None) -> None:
     parser = build_parser(__doc__)
     parser.add_argument("--seed", type=int, default=0, help="of all simulations (default: 0)")
-    args = parser.parse_args(argv)
+    args = parse_args(parser, argv)
     random = np.random.default_rng(args.seed)
     num_pairs, num_trials = (QUICK_PAIRS, QUICK_TRIALS) if args.quick else (NUM_PAIRS, NUM_TRIALS)
     figures = {
-        "commit": "" if args.quick else read_commit(),
         "seed": args.seed,
         "num_pairs": num_pairs,
         "num_trials": num_trials,

@@ -24,6 +24,7 @@ from benchmarks.common import (
     ROUNDS,
     build_parser,
     median_ratio,
+    parse_args,
     run_measured,
     script,
     time_in_turn,
@@ -144,7 +145,7 @@ def measure(scratch: Path, num_videos: int, keys: Sequence[str], rounds: int) ->
 def main(argv: Sequence[str] | None = None) -> None:
     parser = build_parser(__doc__)
     parser.add_argument("--videos", type=int, metavar="N", help=f"clips to make (default: {VIDEOS}; --quick: 2)")
-    args = parser.parse_args(argv)
+    args = parse_args(parser, argv)
     num_videos = args.videos or (QUICK_VIDEOS if args.quick else VIDEOS)
     rounds = 1 if args.quick else ROUNDS
     with tempfile.TemporaryDirectory() as name:

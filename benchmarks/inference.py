@@ -34,7 +34,7 @@ import torch
 
 from benchmarks.agreement import DEMO_CFG, export_demo, measure_agreement, open_native
 from benchmarks.clips import kinetics_shaped_videos
-from benchmarks.common import build_parser, make_model, rounds_of, write_results
+from benchmarks.common import build_parser, make_model, parse_args, rounds_of, write_results
 from demo.make_videos import make_videos
 from demo.small import SMALL
 from x3d.cli import DEFAULT_CFG
@@ -223,7 +223,7 @@ def measure_agreements(cfg: "CfgNode", model_path: str, scratch: Path, quick: bo
 def main(argv: Sequence[str] | None = None) -> None:
     parser = build_parser(__doc__)
     parser.add_argument("--batch_sizes", type=int, nargs="+", metavar="N", help="default: 1 4 8 16 32 64; --quick: 2")
-    args = parser.parse_args(argv)
+    args = parse_args(parser, argv)
     torch.set_num_threads(count_cores())
     cfg = load_cfg(str(DEFAULT_CFG), SMALL if args.quick else ())
     rounds, slow_rounds = (1, 1) if args.quick else (rounds_of("inference"), SLOW_ROUNDS)

@@ -2,7 +2,7 @@
 
     python -m benchmarks.inference_alone KEY VALUE ...
 
-The keys are those of x3d_evaluate.py. Every video is opened, as the scorer does, and none is decoded.
+The keys are those of x3d_evaluate.py. No video is opened.
 """
 
 import functools
@@ -29,10 +29,10 @@ class RandomViews:
     num_views: int
 
     def __call__(self, video: Video) -> None:
-        with self.scorer.opened(video.path) as (_, engine):
-            batch = random_batch(engine.batch_size or self.scorer.batch_size, engine.view_shape)
-            for start in range(0, self.num_views, len(batch)):
-                infer_padded(engine, batch[: self.num_views - start])
+        engine = self.scorer.kept_engine()
+        batch = random_batch(engine.batch_size or self.scorer.batch_size, engine.view_shape)
+        for start in range(0, self.num_views, len(batch)):
+            infer_padded(engine, batch[: self.num_views - start])
 
 
 @functools.lru_cache(maxsize=1)

@@ -18,12 +18,12 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
-from benchmarks.commit import read_commit
 from benchmarks.common import (
     ROOT,
     build_parser,
     make_video,
     median_ratio,
+    parse_args,
     run_measured,
     script,
     write_list,
@@ -160,13 +160,12 @@ def measure_sync(folder: Path, videos: Sequence[str], rounds: int) -> dict[str, 
 def main(argv: Sequence[str] | None = None) -> None:
     parser = build_parser(__doc__, with_videos=True)
     parser.add_argument("--videos", type=int, dest="num_videos", help="default: 60000, with --quick 200")
-    args = parser.parse_args(argv)
+    args = parse_args(parser, argv)
     num_videos = args.num_videos or (200 if args.quick else 60_000)
     with tempfile.TemporaryDirectory() as name:
         scratch = Path(name)
         videos = args.videos or [make_video(scratch / f"{number}.mp4", 300) for number in range(1 if args.quick else 8)]
         figures = {
-            "commit": "" if args.quick else read_commit(),
             "rounds": 1 if args.quick else 3,
             "videos": num_videos,
             "views_per_video": VIEWS,

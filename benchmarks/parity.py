@@ -24,7 +24,7 @@ import numpy as np
 import torch
 
 from benchmarks.clips import SIZES, kinetics_shaped_videos
-from benchmarks.common import build_parser, find_reference, rounds_of, time_in_turn, write_results
+from benchmarks.common import build_parser, find_reference, parse_args, rounds_of, time_in_turn, write_results
 from demo.synthetic import synthetic_state
 from x3d.cli import DEFAULT_CFG
 from x3d.config.loading import load_cfg
@@ -114,7 +114,7 @@ def largest_difference(first: np.ndarray, second: np.ndarray) -> float:
 def main(argv: Sequence[str] | None = None) -> None:
     parser = build_parser(__doc__, with_videos=True)
     parser.add_argument("--cfg", default=str(DEFAULT_CFG), metavar="FILE", help="yaml file (default: X3D_S.yaml)")
-    args = parser.parse_args(argv)
+    args = parse_args(parser, argv, free=("cfg",))
     cfg = load_cfg(args.cfg)
     find_reference()
     check_reference(cfg)

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.agreement import DEMO_CFG, export_demo, open_native
-from benchmarks.common import ROOT, build_parser, run_measured, script, write_results
+from benchmarks.common import ROOT, build_parser, parse_args, run_measured, script, write_results
 from demo.make_videos import make_videos
 from x3d.cli import EXIT_USAGE
 
@@ -53,7 +53,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser = build_parser(__doc__)
     parser.add_argument("--num", type=int, help="clips (default: 320, with --quick 2)")
     parser.add_argument("--seed", type=int, default=2026, help="seed of the clips (default: 2026)")
-    args = parser.parse_args(argv)
+    args = parse_args(parser, argv)
     num_videos = args.num or (2 if args.quick else 320)
     keys = QUICK_KEYS if args.quick else []
     with tempfile.TemporaryDirectory() as name:

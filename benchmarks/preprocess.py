@@ -3,8 +3,9 @@
     python -m benchmarks.preprocess [--quick] [--tmpfs /dev/shm] [--disk .] [VIDEO ...]
 
 Ten Kinetics-shaped clips of each size. The floor of a video is PyAV decoding every frame of it once with one thread,
-and np.save of the same 30 arrays from memory to new files. Both run in this process, in turn, first in a folder on
-tmpfs, where the disk does not hide the program, then in one on the disk.
+and np.save of the same 30 arrays from memory to new files, followed, as in this suite, by a sync of the file system.
+Both run in this process, in turn, first in a folder on tmpfs, where the disk does not hide the program, then in one on
+the disk.
 """
 
 import functools
@@ -22,12 +23,13 @@ import numpy as np
 from tqdm import tqdm
 
 from benchmarks.clips import SIZES, kinetics_shaped_videos
-from benchmarks.common import build_parser, rounds_of, time_in_turn, write_results
+from benchmarks.common import build_parser, parse_args, rounds_of, time_in_turn, write_results
 from demo.small import SMALL
 from x3d.cli import DEFAULT_CFG
 from x3d.config.loading import load_cfg
 from x3d.dataset.annotations import Video
 from x3d.pipeline.preprocess import write_views
+from x3d.storage.atomic import sync_file_system
 from x3d.storage.view_writer import ViewWriter
 from x3d.video.reader import VideoReader
 from x3d.video.sampling import Sampling
@@ -48,10 +50,11 @@ def decode_all(path: str) -> None:
 
 
 def save_all(views: Sequence[np.ndarray], folder: Path) -> None:
-    """Write arrays from memory with np.save."""
+    """Write arrays from memory with np.save, and wait until they are on the disk, as ViewWriter does."""
     folder.mkdir()
     for number, view in enumerate(views):
         np.save(folder / f"{number}.npy", view)
+    sync_file_system(folder)
 
 
 def make_writer(path: Path) -> ViewWriter:
@@ -114,7 +117,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser = build_parser(__doc__, with_videos=True)
     parser.add_argument("--tmpfs", default="/dev/shm", metavar="DIR", help="folder in memory (default: /dev/shm)")
     parser.add_argument("--disk", default=".", metavar="DIR", help="folder on a disk (default: the current one)")
-    args = parser.parse_args(argv)
+    args = parse_args(parser, argv, free=("tmpfs", "disk"))
     cfg = load_cfg(str(DEFAULT_CFG), SMALL if args.quick else ())
     cv2.setNumThreads(1)
     sampling, transform = Sampling.from_cfg(cfg), Transform.from_cfg(cfg)

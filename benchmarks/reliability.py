@@ -16,8 +16,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks.commit import read_commit
-from benchmarks.common import build_parser, write_results
+from benchmarks.common import build_parser, parse_args, write_results
 from benchmarks.tables import update
 from test.fuzz.__main__ import Schedule, describe
 from test.fuzz.kinds import KINDS
@@ -49,13 +48,12 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--seed", type=int, default=0, help="of all changes (default: 0)")
     parser.add_argument("--num", type=int, default=400, help="cases of each kind (default: 400)")
     parser.add_argument("--kinds", default=",".join(KINDS), help="kinds of input, by commas (default: all)")
-    return parser.parse_args(argv)
+    return parse_args(parser, argv, free=("seed", "num", "kinds"))
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     args = parse(argv)
     figures: dict[str, Any] = {
-        "commit": "" if args.quick else read_commit(),
         "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
         "command": shlex.join(["python", "-m", "benchmarks.reliability", *(sys.argv[1:] if argv is None else argv)]),
         "seed": args.seed,

@@ -26,7 +26,7 @@ from tqdm import tqdm
 
 from benchmarks.clips import LARGE_SIZE, SMALL_SIZE, kinetics_shaped_videos, long_raw_video
 from benchmarks.commands import Cost, run_measured, script
-from benchmarks.common import build_parser, make_model, make_video, rounds_of, write_list, write_results
+from benchmarks.common import build_parser, make_model, make_video, parse_args, rounds_of, write_list, write_results
 from demo.small import SMALL
 from x3d.cli import DEFAULT_CFG
 from x3d.config.loading import load_cfg
@@ -190,7 +190,7 @@ def make_works(scratch: Path, args: Any) -> tuple[Work, Work, dict[str, Work], d
 def main(argv: Sequence[str] | None = None) -> None:
     parser = build_parser(__doc__, with_videos=True)
     parser.add_argument("--tmpfs", default="/dev/shm", metavar="DIR", help="folder in memory (default: /dev/shm)")
-    args = parser.parse_args(argv)
+    args = parse_args(parser, argv, free=("tmpfs",))
     rounds = 1 if args.quick else rounds_of("scaling")
     numbers = {"workers": [number for number in NUMBERS if number <= count_cores()], "ray_nodes": list(NUMBERS)}
     if args.quick or not importlib.util.find_spec("ray"):

@@ -17,7 +17,17 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
-from benchmarks.common import ROUNDS, Cost, build_parser, median_ratio, run_measured, script, write_list, write_results
+from benchmarks.common import (
+    ROUNDS,
+    Cost,
+    build_parser,
+    median_ratio,
+    parse_args,
+    run_measured,
+    script,
+    write_list,
+    write_results,
+)
 from x3d.cores import count_cores
 
 KINETICS_VIDEOS, QUICK_VIDEOS = 19761, 20
@@ -61,7 +71,7 @@ def parse_size(
     """
     parser = build_parser(description)
     parser.add_argument("--videos", type=int, help=f"default: {KINETICS_VIDEOS}, with --quick {num_quick}")
-    args = parser.parse_args(argv)
+    args = parse_args(parser, argv)
     return args, args.videos or (num_quick if args.quick else KINETICS_VIDEOS), 1 if args.quick else ROUNDS
 
 

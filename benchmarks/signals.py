@@ -14,8 +14,7 @@ from typing import Any
 
 from tqdm import tqdm
 
-from benchmarks.commit import read_commit
-from benchmarks.common import build_parser, write_results
+from benchmarks.common import build_parser, parse_args, write_results
 from benchmarks.tables import update
 from test.stop_at_moments import run
 
@@ -41,10 +40,9 @@ def measure(num: int) -> list[dict[str, Any]]:
 def main(argv: Sequence[str] | None = None) -> int:
     parser = build_parser(__doc__)
     parser.add_argument("--num", type=int, default=200, help="trials (default: 200)")
-    args = parser.parse_args(argv)
-    commit = "" if args.quick else read_commit()
+    args = parse_args(parser, argv)
     counts = measure(3 if args.quick else args.num)
-    write_results("signals", args, {"commit": commit, "counts": counts})
+    write_results("signals", args, {"counts": counts})
     if not args.quick and not args.output:
         update(DOCUMENT)
     return int(any(count["with_a_problem"] for count in counts))

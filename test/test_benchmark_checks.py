@@ -81,17 +81,43 @@ def test_without_git_there_is_no_history_to_check(clone, monkeypatch):
         commit.read_commit()
 
 
-def test_no_result_is_written_from_changed_files(clone, capsys):
-    path = clone / "benchmarks" / "results" / "scoring.json"
-    args = argparse.Namespace(quick=False, output=path)
+def parse(*argv: str) -> argparse.Namespace:
+    parser = common.build_parser("x", with_videos=True)
+    parser.add_argument("--num", type=int)
+    parser.add_argument("--disk", default=".")
+    return common.parse_args(parser, argv, free=["disk"])
+
+
+def test_nothing_is_measured_from_changed_files_for_the_results(clone):
+    assert parse("--disk", "/mnt").commit == commit.read_commit()
+    (clone / "x.py").write_text("2\n")
+    assert parse("--quick").commit == parse("--output", "x.json").commit == ""
+    with pytest.raises(ValueError, match="commit first"):
+        parse()
+
+
+@pytest.mark.parametrize(("argv", "named"), [(["a.mp4"], "videos"), (["--num", "3", "a.mp4"], "videos, num")])
+def test_figures_of_other_arguments_do_not_become_the_results(argv, named, clone, capsys):
+    with pytest.raises(SystemExit):
+        parse(*argv)
+    assert f"error: {named}: give --output too" in capsys.readouterr().err
+    for more in (["--output", "x.json"], ["--quick"]):
+        assert parse(*more, *argv).videos == ["a.mp4"]
+
+
+def test_a_result_has_the_commit_that_its_run_started_with(clone, monkeypatch, capsys):
+    monkeypatch.setattr(common, "RESULTS", clone / "benchmarks" / "results")
+    path, args = common.RESULTS / "scoring.json", parse()
     (clone / "x.py").write_text("2\n")
     with pytest.raises(ValueError, match="commit first"):
         common.write_results("scoring", args, {"rounds": 5})
+    subprocess.run(["git", "commit", "-qam", "two"], cwd=clone, check=True)
+    with pytest.raises(ValueError, match="scoring: another commit was checked out during the run; measure again"):
+        common.write_results("scoring", args, {"rounds": 5})
     assert not path.exists()
-    subprocess.run(["git", "checkout", "-q", "x.py"], cwd=clone, check=True)
+    args = parse()
     common.write_results("scoring", args, {"rounds": 5})
-    written = json.loads(path.read_text())
-    assert written["commit"] == commit.read_commit()
+    assert json.loads(path.read_text())["commit"] == args.commit == commit.read_commit()
 
 
 def test_check_fails_on_a_problem(tmp_path, monkeypatch, capsys):

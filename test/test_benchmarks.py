@@ -8,15 +8,19 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 from xml.etree import ElementTree
 
+import numpy as np
 import pytest
 
-from benchmarks import inference_tables, plot, result_tables, speed_tables, tables
+from benchmarks import inference_alone, inference_tables, plot, preprocess, result_tables, speed_tables, tables
 from benchmarks.common import RESULTS, Cost, load_results, make_video, median_ratio, run_measured, time_in_turn
 from benchmarks.inference import Action, time_calls
 from benchmarks.scaling import summarise
 from test.helpers import ROOT
+from x3d.dataset.annotations import Video
 
 WITH_VIDEOS = ("preprocess", "end_to_end", "scaling", "manifest")
 FIELDS = {
@@ -148,6 +152,22 @@ def test_calls_take_turns_after_one_of_each_that_is_not_timed():
     seconds = time_calls({"a": Action(lambda: taken.append("a"), 2), "b": Action(lambda: taken.append("b"))}, 2)
     assert "".join(taken) == "ab" + "aab" + "baa", "every second round is in reverse order"
     assert {name: [len(calls) for calls in rounds] for name, rounds in seconds.items()} == {"a": [2, 2], "b": [1, 1]}
+
+
+def test_the_floor_is_on_the_disk_too(tmp_path, monkeypatch):
+    synced = []
+    monkeypatch.setattr(preprocess, "sync_file_system", lambda path: synced.append(sorted(path.iterdir())))
+    preprocess.save_all([np.zeros(1), np.ones(1)], tmp_path / "floor")
+    assert synced == [[tmp_path / "floor" / "0.npy", tmp_path / "floor" / "1.npy"]]
+
+
+def test_inference_alone_runs_every_view_and_opens_no_video(monkeypatch):
+    batches = []
+    engine = SimpleNamespace(batch_size=None, view_shape=(3, 2))
+    scorer: Any = SimpleNamespace(batch_size=4, kept_engine=lambda: engine)
+    monkeypatch.setattr(inference_alone, "infer_padded", lambda engine, batch: batches.append(batch.shape))
+    inference_alone.RandomViews(scorer, 10)(Video(0, "missing.mp4", "missing.mp4", 0))
+    assert batches == [(4, 3, 2), (4, 3, 2), (2, 3, 2)]
 
 
 def test_ratios_are_of_the_same_round():

@@ -74,11 +74,16 @@ class VideoScorer:
         Raises:
             EngineError, RunError: as a call.
         """
-        engine = self._engine()
+        engine = self.kept_engine()
         check_runs(engine)
         return EngineInfo.of(engine, versions(engine.packages))
 
-    def _engine(self) -> Engine:
+    def kept_engine(self) -> Engine:
+        """Return the engine of this process, which stays open.
+
+        Raises:
+            EngineError, RunError: as a call.
+        """
         model = self.model_path, self.model_digest
         return _open_once(*model, self.engine, self.device, self.num_threads, self.precision)
 
@@ -90,7 +95,7 @@ class VideoScorer:
             EngineError, RunError, VideoError: as a call.
         """
         try:
-            engine = self._engine()
+            engine = self.kept_engine()
             with VideoReader(path) as reader:
                 yield reader, engine
         except EngineError:
