@@ -11,8 +11,9 @@ import sys
 import time
 
 from benchmarks.commit import ROOT, read_commit
+from benchmarks.common import SPEED
 
-MODULES = ("preprocess", "end_to_end", "inference", "precision", "float16", "scaling", "plot", "tables")
+MODULES = (*SPEED, "plot", "tables")
 
 
 def main() -> None:

@@ -26,11 +26,15 @@ RESULTS = Path(__file__).parent / "results"
 ROUNDS = 5
 """Measurements of each action, in turn with the others; figures are their medians."""
 OTHER_ROUNDS = {"inference": 21, "manifest": 3, "parity_M": 3, "parity_S": 3, "scaling": 3}
+EACH_ONCE = ("evidence", "mutation", "precision", "reliability", "signals")
+"""Benchmarks without rounds."""
+SPEED = ("preprocess", "end_to_end", "inference", "precision", "float16", "scaling")
+"""Benchmarks that python -m benchmarks.all runs, on one commit."""
 
 
 def rounds_of(name: str) -> int:
-    """Return the number of rounds of a benchmark."""
-    return OTHER_ROUNDS.get(name, ROUNDS)
+    """Return the number of rounds of a benchmark; 0 if it has none."""
+    return 0 if name in EACH_ONCE else OTHER_ROUNDS.get(name, ROUNDS)
 
 
 def build_parser(description: str | None, with_videos: bool = False) -> argparse.ArgumentParser:

@@ -4,7 +4,8 @@
 
 The table NAME of TABLES replaces the text between `<!-- table: NAME -->` and `<!-- end -->` of each document. With
 --check nothing is written, and the exit status is 1 if a document differs, a result is not from the pinned environment,
-the number of rounds of its script and a commit before HEAD, or files differ from HEAD.
+the number of rounds of its script and a commit before HEAD, the results of speed are not from one commit, or files
+differ from HEAD.
 """
 
 import argparse

@@ -11,6 +11,9 @@ from benchmarks.machine import describe_machine
 
 PINS = {"numpy": "2.4.6", "torch": "2.13.0"}
 
+NO_ROUNDS = "has 0 rounds instead of 5"
+NUMPY = {"numpy": "2.4.6"}
+
 
 def make_result(**changes: object) -> dict[str, object]:
     versions = {"numpy": "2.4.6", "torch": "2.13.0+cpu", "ray": "1"}
@@ -29,17 +32,35 @@ def test_a_result_of_the_pinned_environment_passes():
         ({"quick": True}, "of a --quick run; run it without"),
         ({"commit": ""}, "names no commit"),
         ({"rounds": 3}, "has 3 rounds instead of 5"),
-        ({"machine": {"versions": {"torch": "2.14.1"}}}, r"of torch 2.14.1 instead of 2.13.0 (constraints.txt)"),
+        ({"machine": {"versions": NUMPY | {"torch": "2.14.1"}}}, "of torch 2.14.1 instead of 2.13.0 (constraints.txt)"),
+        ({"machine": {"versions": {"torch": "2.13.0"}}}, "names no version of numpy"),
     ],
 )
 def test_a_result_is_rejected_for_one_cause(changes, problem):
     assert checks.find_problems({"scoring": make_result(**changes)}, PINS) == [f"scoring.json: {problem}"]
 
 
-def test_a_result_without_commit_and_rounds_is_only_rejected_for_the_commit():
+def test_only_benchmarks_with_rounds_must_name_them():
     result = make_result()
     del result["commit"], result["rounds"]
-    assert checks.find_problems({"scoring": result}, PINS) == ["scoring.json: names no commit"]
+    expected = ["evidence.json: names no commit", *(f"scoring.json: {p}" for p in ("names no commit", NO_ROUNDS))]
+    assert checks.find_problems({"evidence": result, "scoring": result}, PINS) == expected
+
+
+def test_a_benchmark_names_the_versions_of_what_it_uses():
+    result = make_result(machine={"versions": NUMPY})
+    assert checks.find_problems({"scoring": result}, PINS) == []
+    assert checks.find_problems({"end_to_end": result}, PINS) == ["end_to_end.json: names no version of torch"]
+    assert {package for used in checks.USED.values() for package in used} <= checks.read_pins().keys()
+
+
+def test_results_of_speed_are_of_one_commit():
+    results = {"preprocess": make_result(), "float16": make_result(), "scoring": make_result(commit="b" * 40)}
+    assert checks.find_problems(results, PINS) == []
+    results["float16"] = make_result(commit="b" * 40)
+    assert checks.find_problems(results, PINS) == [
+        "speed is of different commits: preprocess of aaaaaaa, float16 of bbbbbbb; run python -m benchmarks.all"
+    ]
 
 
 def test_pyslowfasts_environment_has_other_versions():
