@@ -5,7 +5,7 @@ import subprocess
 
 import pytest
 
-from benchmarks import commit, reliability, reliability_tables, result_tables, signals, tables
+from benchmarks import commit, common, reliability, reliability_tables, result_tables, signals, tables
 from test.fuzz.case import Result
 from test.fuzz.oracle import Judgement, Verdict
 
@@ -32,9 +32,11 @@ def repository(tmp_path, monkeypatch):
     return tmp_path
 
 
-def test_the_table_has_a_row_for_each_kind(run_cases, repository, tmp_path, capsys):
-    output = tmp_path / "benchmarks/results/reliability.json"
-    arguments = ["--kinds", "lists,rows", "--num", "3", "--seed", "4", "--output", str(output)]
+def test_the_table_has_a_row_for_each_kind(run_cases, repository, monkeypatch, capsys):
+    output = repository / "benchmarks/results/reliability.json"
+    monkeypatch.setattr(common, "RESULTS", output.parent)
+    monkeypatch.setattr(reliability, "update", lambda name: None)
+    arguments = ["--kinds", "lists,rows", "--num", "3", "--seed", "4"]
     assert reliability.main(arguments) == 1
     printed = capsys.readouterr().err
     assert "silent: flip_bit a: why\n    python -m test.fuzz --seed 4 --kinds rows --case 2\n" in printed
@@ -44,7 +46,7 @@ def test_the_table_has_a_row_for_each_kind(run_cases, repository, tmp_path, caps
     assert "| lists | 3 | 3 | 0 | 0 | 0 | 0 | 0 | 0 | a list that" in table
     assert "| rows | 3 | 2 | 0 | 0 | 1 | 0 | 0 | 0 |" in table
     assert f"seed 4, commit {result['commit'][:7]}" in table
-    assert f"`python -m benchmarks.reliability --kinds lists,rows --num 3 --seed 4 --output {output}`" in table
+    assert "`python -m benchmarks.reliability --kinds lists,rows --num 3 --seed 4`" in table
     assert reliability.main([*arguments[:1], "lists", *arguments[2:]]) == 0
 
 
