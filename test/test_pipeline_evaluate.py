@@ -248,7 +248,7 @@ def test_an_engine_that_fails_is_reported_once_before_anything_starts(data, mode
     failing = engine(infer=lambda batch: np.zeros((len(batch), 9, 1), np.float32))
     use_engine(monkeypatch, failing)
     runner = LocalRunner().use_in("scorers", monkeypatch)
-    with pytest.raises(EngineError, match=r"standin returned float32 \(1, 9, 1\) for a batch, not float32 \(1, 9\)"):
+    with pytest.raises(EngineError, match=r"standin returned float32 \(2, 9, 1\) for a batch, not float32 \(2, 9\)"):
         evaluate(settings(data, model, tmp_path / "out"))
     assert not (tmp_path / "out").exists()
     assert runner.seen == []
@@ -270,6 +270,17 @@ def test_scores_become_rows_and_failures_entries(data, model, tmp_path, monkeypa
     np.testing.assert_array_equal(rows["scores"], np.eye(9)[[0, 1, 2, 4]])
     assert (summary.num_rotated, summary.num_corrupt) == (1, 2)
     assert "5 videos, 5 to do, 1 worker, batch size 8" in caplog.text
+
+
+def test_as_many_workers_are_prepared_as_videos_are_left(data, model, tmp_path, monkeypatch):
+    runner = LocalRunner(score).use_in("scorers", monkeypatch)
+    for number in (0, 1):
+        evaluate(settings(data, model, tmp_path / "out"), Shard(number, 6))
+    evaluate(settings(data, model, tmp_path / "out"), Shard(0, 6))
+    evaluate(settings(data, model, tmp_path / "out"), Shard(5, 6))
+    assert runner.num_prepared == [1, 1, 0, 0]
+    assert runner.seen == [[0], [1], [], []]
+    assert (tmp_path / "out/manifest-5of6.json").exists(), "of a shard without videos"
 
 
 def test_a_second_run_does_what_failed_and_forgets_the_failure(data, model, tmp_path, monkeypatch):

@@ -44,11 +44,11 @@ class Engine:
 
 @pytest.fixture
 def views(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Every video has six views, the number of each as its values, in one array as video_views yields them."""
+    """Every video has six views, the number of each as its values, in the places of the batch in turn."""
 
-    def video_views(reader, sampling, transform):
-        view = np.empty((1, 3, 1, 2, 2), np.float32)
+    def video_views(reader, sampling, transform, batch):
         for number in range(NUM_VIEWS):
+            view = batch[number % len(batch)][None]
             view[:] = number
             yield number, view
 
@@ -133,7 +133,7 @@ def test_a_bad_video_leaves_the_engine_open(small_cfg, views, monkeypatch, tmp_p
     monkeypatch.setattr(module, "open_engine", lambda *given: opened.append(given) or Engine())
     score = scorer(small_cfg)
 
-    def fail(reader, sampling, transform):
+    def fail(reader, sampling, transform, batch):
         raise VideoError("damaged", "a.mp4")
 
     score(VIDEO)

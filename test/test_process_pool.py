@@ -133,6 +133,26 @@ def test_it_ends_a_run_that_has_started(waits, monkeypatch):
         list(pool.run(index_of, VIDEOS))
 
 
+def test_an_engine_that_opened_once_is_opened_again_where_it_failed(waits, monkeypatch):
+    ready, failed = Report(Event.PREPARED, "ready"), Report(Event.RAISED, error=EngineError("no memory on the device"))
+    pool = preparing(monkeypatch, [ready, failed, ready])
+    pool.prepared(9)
+    pool._collect(deque())
+    pool._start_workers(2)
+    pool._collect(deque())
+    assert [worker.is_preparing for worker in pool._workers] == [False, False]
+    pool = preparing(monkeypatch, [ready, *[failed] * 9])
+    pool.prepared(9)
+    with pytest.raises(RunError, match=r"^worker processes end before they do any work \(no memory on the device\)$"):
+        list(pool.run(index_of, VIDEOS))
+
+
+def test_a_run_without_videos_prepares_one_worker(waits, monkeypatch):
+    pool = preparing(monkeypatch, [Report(Event.PREPARED, "ready")])
+    assert pool.prepared(0) == "ready"
+    assert len(pool._workers) == 1
+
+
 def test_workers_that_end_while_they_prepare_are_started_again_and_then_end_the_run(waits, monkeypatch):
     died = Report(Event.DIED_IDLE, exit_text="signal SIGSEGV")
     pool = preparing(monkeypatch, [died, died, Report(Event.PREPARED, "ready")])

@@ -38,7 +38,7 @@ def write_moving(path, codec="libx264", pixel_format="yuv420p", num_frames=NUM_F
     return path
 
 
-def read(path, monkeypatch, leaves_out):
+def read(path, monkeypatch, leaves_out, sampling=S):
     """Decode all clips.
 
     Returns:
@@ -47,7 +47,7 @@ def read(path, monkeypatch, leaves_out):
     with monkeypatch.context() as patched, CountingReader(path) as reader:
         if not leaves_out:
             patched.setattr(reader, "unreferenced_pts", set)
-        found = [[frame.tobytes() for frame in frames] for _, frames in decode_clips(reader, S, np.copy)]
+        found = [[frame.tobytes() for frame in frames] for _, frames in decode_clips(reader, sampling, np.copy)]
         return found, reader.decoded
 
 
@@ -157,6 +157,43 @@ def test_a_damaged_file_is_decoded_whole(start, b_frames, tmp_path, monkeypatch)
     assert results[0] == results[1]
 
 
+def test_a_damaged_frame_that_is_left_out_changes_nothing(b_frames, tmp_path, monkeypatch):
+    expected, _ = read(b_frames, monkeypatch, True)
+    with CountingReader(b_frames) as reader:
+        plan = S.plan(reader.expected_pts(), reader.stream.header)
+        left_out = clips._find_unneeded(reader, plan, reader.expected_pts())
+    path = tmp_path / "video.mp4"
+    path.write_bytes(b_frames.read_bytes())
+    with av.open(str(path)) as container:
+        packet = next(packet for packet in container.demux(video=0) if packet.pts in left_out)
+        position, size = packet.pos, packet.size
+    total = path.stat().st_size
+    flip_bits(path, (position + size // 2) / total, (position + size) / total)
+    found, decoded = read(path, monkeypatch, True)
+    assert found == expected
+    assert len(decoded) == 1
+
+
+def test_frames_shown_before_the_first_one_are_decoded(tmp_path, monkeypatch):
+    """The decoder drops them where the group of pictures before is cut off, so that they have packets and no frames."""
+    parameters = "keyint=30:min-keyint=30:scenecut=0:open-gop=1:bframes=3:b-adapt=0:b-pyramid=normal"
+    whole = write_moving(tmp_path / "whole.mp4", crf="26", **{"x264-params": parameters})
+    path = tmp_path / "cut.mkv"
+    with av.open(str(whole)) as source, av.open(str(path), "w") as target:
+        packets = [packet for packet in source.demux(video=0) if packet.size]
+        stream = target.add_stream_from_template(source.streams.video[0])
+        first = next(place for place, packet in enumerate(packets) if packet.is_keyframe and place)
+        start = packets[first].dts
+        for packet in packets[first:]:
+            packet.pts, packet.dts, packet.stream = packet.pts - start, packet.dts - start, stream
+            target.mux(packet)
+    with VideoReader(str(path)) as reader:
+        expected_pts = reader.expected_pts()
+        assert len(list(reader.frames())) < len(expected_pts)
+    sampling = Sampling(num_frames=4, sampling_rate=6, target_fps=30, num_clips=1, use_offset=True)
+    assert read(path, monkeypatch, True, sampling)[0] == read(path, monkeypatch, False, sampling)[0]
+
+
 class DamagedReader(CountingReader):
     """Reports a damaged frame in every pass."""
 
@@ -230,7 +267,8 @@ def collect(order, reorder_depth=2, extradata=b"\x01\x64\x00\x0d\xff", head=0x01
 
 def test_no_frame_is_left_out_where_that_may_change_the_order():
     order = [0, 4, 2, 1, 3]
-    assert collect(order) == set(order)
+    assert collect(order) == {4, 2, 1, 3}
+    assert collect([2, *order]) == {4, 3}, "the frames before the first one in the file"
     assert collect(order, reorder_depth=1) == set()
     assert collect([0, 4, 2, 2, 3]) == set()
     assert collect([0, 4, None, 1, 3]) == set()

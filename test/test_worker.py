@@ -197,7 +197,7 @@ def test_a_video_has_a_limit_to_start_and_then_its_time_limit(served, clock):
     clock.seconds += 10
     assert served.seconds_left(30) == 30 + worker_module.START_SECONDS - 10
     assert served.expire().event is Event.DIED_IDLE
-    assert served.expire().exit_text == "no video started within the time limit and 30 s"
+    assert served.expire().exit_text == "not ready within X3D_WORKERS.TIMEOUT and 30 s"
     served.receive()
     assert served.has_worked
     clock.seconds += 12

@@ -56,8 +56,9 @@ class Workers:
             Exception: what `prepare` raised.
             RunError: worker processes do not start, or end while they prepare.
         """
+        assert self._prepare, "nothing to prepare"
         while not self._prepared:
-            self._start_workers(num_videos)
+            self._start_workers(max(1, num_videos))
             self._collect(deque())
         return self._prepared[0]
 
@@ -150,13 +151,13 @@ class Workers:
                 report = worker.expire()
             else:
                 continue
+            if report.error and not worker.task:
+                report = self._failed_start(report.error)
             self._count_failed_start(worker, report)
             if report.event is Event.PREPARED:
                 self._prepared.append(report.value)
             if report.event in (Event.PREPARED, Event.STARTED):
                 continue
-            if report.error and not worker.task:
-                raise report.error
             task, worker.task = worker.task, None
             if task and report.event is Event.DIED_IDLE:
                 waiting.appendleft(task)
@@ -169,6 +170,16 @@ class Workers:
     def _remove(self, worker: Worker) -> None:
         self._workers.remove(worker)
         worker.kill()
+
+    def _failed_start(self, error: BaseException) -> Report:
+        """Report an engine that failed to open in a process as its end, if it has opened in another: it is tried again.
+
+        Raises:
+            Exception: any other error.
+        """
+        if not (self._prepared and isinstance(error, EngineError)):
+            raise error
+        return Report(Event.DIED_IDLE, exit_text=str(error))
 
     def _count_failed_start(self, worker: Worker, report: Report) -> None:
         """Count workers that end before their first video starts.

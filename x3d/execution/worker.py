@@ -124,7 +124,7 @@ class Worker:
         """Report that a limit is exceeded."""
         if self._is_running:
             return Report(Event.TIMED_OUT)
-        return Report(Event.DIED_IDLE, exit_text=f"no video started within the time limit and {START_SECONDS} s")
+        return Report(Event.DIED_IDLE, exit_text=f"not ready within X3D_WORKERS.TIMEOUT and {START_SECONDS} s")
 
     def kill(self) -> None:
         """End the process at once and wait for it, unless the kernel does not let it go."""

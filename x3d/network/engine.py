@@ -5,6 +5,7 @@ Every engine takes (N, 3, T, C, C) of the type of the model's input, to which ru
 at conversion.
 """
 
+import dataclasses
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -63,15 +64,8 @@ class EngineInfo:
     @classmethod
     def of(cls, engine: Engine, versions: Mapping[str, str]) -> "EngineInfo":
         """Describe an open engine."""
-        return cls(
-            name=engine.name,
-            versions=versions,
-            device=engine.device,
-            precision=engine.precision,
-            batch_size=engine.batch_size,
-            view_shape=tuple(engine.view_shape),
-            num_classes=engine.num_classes,
-        )
+        names = [field.name for field in dataclasses.fields(cls) if field.name != "versions"]
+        return cls(versions=versions, **{name: getattr(engine, name) for name in names})
 
 
 ENGINES: dict[str, type[OpenVinoEngine] | type[OnnxRuntimeEngine] | type[AisBenchEngine]] = {
@@ -182,13 +176,15 @@ def run_batch(engine: Engine, batch: np.ndarray) -> np.ndarray:
     return scores
 
 
-def check_runs(engine: Engine) -> None:
+def check_runs(engine: Engine, num_views: int) -> None:
     """Run one batch of zeros, so that an engine that fails does so once, before anything else starts.
 
+    Args:
+        num_views: of a model of dynamic batch.
     Raises:
         EngineError: as run_batch.
     """
-    run_batch(engine, np.zeros((engine.batch_size or 1, *engine.view_shape), np.float32))
+    run_batch(engine, np.zeros((engine.batch_size or num_views, *engine.view_shape), np.float32))
 
 
 def infer_padded(engine: Engine, batch: np.ndarray) -> np.ndarray:

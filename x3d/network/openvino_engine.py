@@ -50,7 +50,9 @@ class OpenVinoEngine:
         self.num_classes = read_output(model.path, outputs, self.batch_size)
         self._queues: dict[tuple[int, int], Any] = {}
         if precision != "f32":
-            self._queue(self.batch_size or 1, 1)
+            self._queue(
+                self.batch_size or 1, self._num_requests(1 if self.batch_size else num_threads or count_cores())
+            )
 
     def infer(self, batch: np.ndarray) -> np.ndarray:
         size = 1 if self.device == "CPU" and self.batch_size is None else len(batch)
@@ -59,7 +61,7 @@ class OpenVinoEngine:
         def keep(request: Any, number: int) -> None:
             parts[number] = np.array(request.output_tensors[0].data)
 
-        queue = self._queue(size, min(len(parts), self._properties.get("INFERENCE_NUM_THREADS", 1)))
+        queue = self._queue(size, self._num_requests(len(parts)))
         queue.set_callback(keep)
         for number in range(len(parts)):
             queue.start_async([batch[number * size : (number + 1) * size]], number, share_inputs=True)
@@ -92,6 +94,10 @@ class OpenVinoEngine:
         model = self._model.clone()
         model.reshape([batch_size, *self.view_shape])
         return model
+
+    def _num_requests(self, num_parts: int) -> int:
+        """Count the requests at a time: on a CPU one per thread, at most."""
+        return min(num_parts, self._properties.get("INFERENCE_NUM_THREADS", 1))
 
     def _queue(self, size: int, num_requests: int) -> Any:
         """Compile the model, once for each way it is used, and check in what precision.

@@ -69,13 +69,13 @@ class VideoScorer:
             )
 
     def open(self) -> EngineInfo:
-        """Open the engine and run it once, so that one that fails does so before any video.
+        """Open the engine and run it once, a view on each of its threads: one that fails does so before any video.
 
         Raises:
             EngineError, RunError: as a call.
         """
         engine = self._engine()
-        check_runs(engine)
+        check_runs(engine, min(self.batch_size, self.num_threads))
         return EngineInfo.of(engine, versions(engine.packages))
 
     def _engine(self) -> Engine:
@@ -129,8 +129,7 @@ class VideoScorer:
         scores = np.zeros((num_views, engine.num_classes), dtype=np.float32)
         batch = np.empty((engine.batch_size or self.batch_size, *engine.view_shape), dtype=np.float32)
         numbers: list[int] = []
-        for number, view in video_views(reader, clips, self.transform):
-            batch[len(numbers)] = view[0]
+        for number, _ in video_views(reader, clips, self.transform, batch):
             numbers.append(number)
             if len(numbers) == len(batch) or number == num_views - 1:
                 scores[numbers] = infer_padded(engine, batch[: len(numbers)])

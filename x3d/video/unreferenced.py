@@ -43,14 +43,17 @@ class UnreferencedFrames:
         """Return the pts of the frames that can be left out, none unless this cannot change the order of the others.
 
         Every frame has a pts of its own, and the decoder waits for as many frames as the order of the pts needs: it
-        has no reason to wait longer, which it would do from a frame on that it might not see.
+        has no reason to wait longer, which it would do from a frame on that it might not see. Frames shown before the
+        first one in the file are not left out: a decoder drops those that refer to what came before the file.
         """
         count = len(self._order)
         if not self._length_bytes or len(set(self._order)) < count:
             return set()
         ranked = sorted(range(count), key=self._order.__getitem__)
         depth = max((place - rank for rank, place in enumerate(ranked)), default=0)
-        return self._pts if depth <= self._reorder_depth else set()
+        if depth > self._reorder_depth:
+            return set()
+        return {pts for pts in self._pts if pts > self._order[0]}
 
 
 def is_unreferenced(packet: Any, length_bytes: int) -> bool:
