@@ -268,7 +268,7 @@ def collect(order, reorder_depth=2, extradata=b"\x01\x64\x00\x0d\xff", head=0x01
 def test_no_frame_is_left_out_where_that_may_change_the_order():
     order = [0, 4, 2, 1, 3]
     assert collect(order) == {4, 2, 1, 3}
-    assert collect([2, *order]) == {4, 3}, "the frames before the first one in the file"
+    assert collect([2, 0, 4, 3]) == {4, 3}, "the frames before the first one in the file"
     assert collect(order, reorder_depth=1) == set()
     assert collect([0, 4, 2, 2, 3]) == set()
     assert collect([0, 4, None, 1, 3]) == set()
