@@ -2,8 +2,9 @@
 
 from collections.abc import Callable
 
-from benchmarks.labels import AGREEMENTS, ENGINES, PUBLISHED, Results
+from benchmarks.labels import AGREEMENTS, ENGINES, Results
 from benchmarks.result_tables import NOT_MEASURED, figure, table
+from x3d.ascend.published import PUBLISHED
 
 
 def batches(results: Results) -> str:

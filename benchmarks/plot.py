@@ -17,8 +17,9 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
 from benchmarks.common import RESULTS, load_results
-from benchmarks.labels import ENGINES, PUBLISHED, SCRIPTS, WORKER_KINDS, Results, conditions
+from benchmarks.labels import ENGINES, SCRIPTS, WORKER_KINDS, Results, conditions
 from benchmarks.speed_tables import by_precision
+from x3d.ascend.published import PUBLISHED
 from x3d.errors import counted
 
 BLUE, ORANGE, GREEN, PURPLE, SKY, GREY = "#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#6e6e6e"

@@ -159,11 +159,11 @@ def measure_lengths(lists: Mapping[int, Work], name: str, rounds: int) -> list[d
 
 
 def measure_memory(kinds: Mapping[str, Work]) -> list[dict[str, Any]]:
-    """Measure the memory of the driver and of its one worker, by script and kind of videos."""
+    """Measure the memory of the driver and of its one worker, on one core, by script and kind of videos."""
     rows = []
     for name in OUTPUTS:
         for kind, work in kinds.items():
-            cost = work.run(name, X3D_WORKERS__NUM=1)
+            cost = work.run(name, 1, X3D_WORKERS__NUM=1)
             megabytes = {"driver": cost.peak_megabytes, "worker": cost.worker_peak_megabytes}
             rows.append({"script": name, "videos": kind, "peak_megabytes": megabytes})
     return rows

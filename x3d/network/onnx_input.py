@@ -15,11 +15,13 @@ class OnnxInput:
     Attributes:
         batch_size: None: any.
         view_shape: (3, T, C, C).
+        dtype: float32 or float16.
     """
 
     name: str
     batch_size: int | None
     view_shape: tuple[int, ...]
+    dtype: str = "float32"
 
 
 def read_onnx_input(path: str) -> tuple[ModelFile, OnnxInput]:
@@ -33,5 +35,4 @@ def read_onnx_input(path: str) -> tuple[ModelFile, OnnxInput]:
     model = read_model(path)
     check_names(path, model.content)
     [(name, (dtype, shape))] = graph_inputs(model.content).items()
-    batch_size, view_shape, _ = read_input(path, [Port(name, dtype, shape)])
-    return model, OnnxInput(name, batch_size, view_shape)
+    return model, OnnxInput(name, *read_input(path, [Port(name, dtype, shape)]))
