@@ -23,6 +23,7 @@ from x3d.config.options import check_options
 
 COMMANDS = (
     "plan",
+    "check",
     "record",
 )
 """In the order of the work; the options and the call of each are in x3d/subcommands/npu_<command>.py."""
