@@ -6,6 +6,7 @@ import pytest
 from x3d.scoring.agreement import Thresholds, find_outputs, judge_outputs
 from x3d.scoring.outputs import Outputs
 
+DEFAULT = Thresholds()
 ROW = [0.6, 0.3, 0.1]
 OTHER = [0.3, 0.6, 0.1]
 
@@ -14,7 +15,7 @@ def rows(*of_views: list[float]) -> np.ndarray:
     return np.array(of_views, np.float32)
 
 
-def judge(num_agreeing: int, num_views: int, thresholds: Thresholds | None = None):
+def judge(num_agreeing: int, num_views: int, thresholds: Thresholds = DEFAULT):
     candidate = rows(*[ROW] * num_agreeing, *[OTHER] * (num_views - num_agreeing))
     return judge_outputs(rows(*[ROW] * num_views), candidate, Outputs.SOFTMAX, thresholds)
 
@@ -47,7 +48,7 @@ def test_thresholds_decide():
 @pytest.mark.parametrize(("shift", "verdict"), [(0.0199, "PASS"), (0.021, "UNDECIDED"), (-0.021, "UNDECIDED")])
 def test_the_largest_difference_of_a_probability_and_its_view(shift, verdict):
     candidate = rows(*[ROW] * 7, [0.6 + shift, 0.3 - shift, 0.1], *[ROW] * 12)
-    agreement = judge_outputs(rows(*[ROW] * 20), candidate, Outputs.SOFTMAX)
+    agreement = judge_outputs(rows(*[ROW] * 20), candidate, Outputs.SOFTMAX, DEFAULT)
     assert agreement.verdict == verdict
     assert agreement.max_difference == pytest.approx(abs(shift), abs=1e-6)
     assert agreement.worst_view == 7
@@ -55,7 +56,7 @@ def test_the_largest_difference_of_a_probability_and_its_view(shift, verdict):
 
 def test_logits_are_compared_as_probabilities():
     logits = np.log(rows(*[ROW] * 20))
-    agreement = judge_outputs(logits, logits + np.float32(5), Outputs.LOGITS)
+    agreement = judge_outputs(logits, logits + np.float32(5), Outputs.LOGITS, DEFAULT)
     assert agreement.verdict == "PASS"
     assert agreement.max_difference == pytest.approx(0, abs=1e-6)
 
@@ -71,14 +72,14 @@ def test_logits_are_compared_as_probabilities():
 )
 def test_an_output_that_is_no_score_fails_and_is_not_compared(bad, defect):
     candidate = rows(*[ROW] * 150, bad, *[ROW] * 49)
-    agreement = judge_outputs(rows(*[ROW] * 200), candidate, Outputs.SOFTMAX)
+    agreement = judge_outputs(rows(*[ROW] * 200), candidate, Outputs.SOFTMAX, DEFAULT)
     assert (agreement.verdict, agreement.num_unusable, agreement.num_agreeing) == ("FAIL", 1, 199)
     assert defect in agreement.defect
     assert agreement.max_difference == 0
 
 
 def test_no_output_is_a_score():
-    agreement = judge_outputs(rows(*[ROW] * 20), rows(*[[np.nan] * 3] * 20), Outputs.SOFTMAX)
+    agreement = judge_outputs(rows(*[ROW] * 20), rows(*[[np.nan] * 3] * 20), Outputs.SOFTMAX, DEFAULT)
     assert (agreement.verdict, agreement.num_agreeing) == ("FAIL", 0)
     assert (agreement.max_difference, agreement.worst_view) == (None, None)
 

@@ -16,7 +16,7 @@ from x3d.storage.view_reader import Views, batched, open_views
 
 logger = logging.getLogger(__name__)
 
-MIN_VIEWS, NUM_VIEWS = 20, 200
+MIN_VIEWS = 20
 
 
 @dataclass(frozen=True)
@@ -31,9 +31,9 @@ class CheckSettings:
     model: str
     om: str
     input: str
-    num_views: int = NUM_VIEWS
-    device: str = "0"
-    thresholds: Thresholds = Thresholds()
+    num_views: int
+    device: str
+    thresholds: Thresholds
 
 
 @dataclass(frozen=True)

@@ -66,9 +66,7 @@ class Agreement:
         return Verdict.UNDECIDED
 
 
-def judge_outputs(
-    reference: np.ndarray, candidate: np.ndarray, outputs: Outputs, thresholds: Thresholds | None = None
-) -> Agreement:
+def judge_outputs(reference: np.ndarray, candidate: np.ndarray, outputs: Outputs, thresholds: Thresholds) -> Agreement:
     """Compare the outputs of two models, view by view, as probabilities.
 
     Args:
@@ -88,7 +86,7 @@ def judge_outputs(
         worst_view=int(usable[worst.argmax()]) if len(usable) else None,
         num_unusable=int(unusable.sum()),
         defect=explain_unusable(candidate[first], outputs) if unusable.any() else "",
-        thresholds=thresholds or Thresholds(),
+        thresholds=thresholds,
     )
 
 

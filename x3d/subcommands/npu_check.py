@@ -83,7 +83,9 @@ def _log(found: "Check", args: argparse.Namespace) -> None:
             *(agreement.max_difference, found.worst_path, args.max_difference),
         )
     if agreement.verdict == "FAIL":
-        logger.error("the conversion changes the scores; see whether --precision_mode must_keep_origin_dtype keeps them")
+        logger.error(
+            "the conversion changes the scores; see whether --precision_mode must_keep_origin_dtype keeps them"
+        )
     results = f"result_bs{found.batch_size}"
     command = ["python", "x3d_compare.py", "--cfg", "CFG", "--reference", "result_onnx", "--candidate", results]
     logger.info("verdict on all views, after ais_bench and x3d_infer.py have run them: %s", shlex.join(command))
