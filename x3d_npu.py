@@ -23,7 +23,9 @@ from x3d.config.options import check_options
 
 COMMANDS = (
     "plan",
+    "convert",
     "check",
+    "bench",
     "record",
 )
 """In the order of the work; the options and the call of each are in x3d/subcommands/npu_<command>.py."""

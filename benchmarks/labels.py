@@ -5,8 +5,6 @@ from typing import Any
 
 from x3d.errors import counted
 
-PUBLISHED = {1: 333.2, 4: 381.6, 8: 386.8, 16: 365.2, 32: 358.9, 64: 354.9}
-"""Views per second on Ascend 310P3 by batch size, as the original recipe reports; not measured here."""
 ENGINES = {"openvino": "OpenVINO", "onnxruntime": "ONNX Runtime", "pytorch": "PyTorch eager"}
 SCRIPTS = {"x3d_preprocess": "x3d_preprocess.py", "x3d_evaluate": "x3d_evaluate.py"}
 WORKER_KINDS = {"workers": "worker", "ray_nodes": "Ray node"}

@@ -17,7 +17,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
 from benchmarks.common import RESULTS, load_results
-from benchmarks.labels import ENGINES, PUBLISHED, SCRIPTS, WORKER_KINDS, Results, conditions
+from benchmarks.labels import ENGINES, SCRIPTS, WORKER_KINDS, Results, conditions
+from x3d.ascend.published import PUBLISHED
 from x3d.errors import counted
 
 BLUE, ORANGE, GREEN, GREY = "#0072b2", "#d55e00", "#009e73", "#6e6e6e"

@@ -6,7 +6,8 @@ Missing results are shown as NOT_MEASURED. The conditions of a result and its fi
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from benchmarks.labels import ENGINES, PUBLISHED, ROUTES, SCRIPTS, WORKER_KINDS, Results, conditions
+from benchmarks.labels import ENGINES, ROUTES, SCRIPTS, WORKER_KINDS, Results, conditions
+from x3d.ascend.published import PUBLISHED
 from x3d.errors import counted
 
 NOT_MEASURED = "not measured yet"

@@ -1,5 +1,8 @@
 """What the tools of Ascend NPUs print, as public documents and issues show it."""
 
+import random
+from collections.abc import Iterator
+
 RECIPE = """
     +-------------------+-----------------+------------------------------------------------------+
     | NPU     Name      | Health          | Power(W)     Temp(C)           Hugepages-Usage(page) |
@@ -349,3 +352,13 @@ AIS_INFER_SUMMARIES = {
 """,
 }
 """sumary.json of READMEs of Ascend ModelZoo-PyTorch (GhostNet and NAS-FPN), by batch size; without its counts."""
+
+
+def damaged(text: str, number: int) -> Iterator[str]:
+    """Yield copies of a text, each with a part cut out, repeated, replaced by an unusual character, or its end lost."""
+    generator = random.Random(0)
+    for _ in range(number):
+        start = generator.randrange(len(text))
+        stop = min(len(text), start + generator.randrange(1, 80))
+        part = generator.choice(["", text[start:stop] * 2, generator.choice("\0|+-/.9\n\u2028\u0661")])
+        yield text[:start] + generator.choice([part + text[stop:], part])

@@ -1,11 +1,13 @@
 """What ais_bench and ais_infer measured is read from text and JSON alike, and what is no measurement is an error."""
 
+import contextlib
 import json
 from typing import Any
 
 import pytest
 
 from test import npu_texts
+from test.npu_texts import damaged
 from x3d.ascend.ais_bench_output import Latency, parse_output, parse_summary
 from x3d.errors import RunError
 from x3d.storage.ais_bench_summary import Summary
@@ -88,6 +90,7 @@ def test_devices_of_the_same_throughput_stay_apart():
         ),
         (npu_texts.AIS_BENCH_DEVICES.partition("i:1 ")[0], "a throughput of every device"),
         (npu_texts.AIS_BENCH_DEVICES.partition("i:0 ")[0], "a throughput of every device"),
+        (npu_texts.AIS_BENCH_DEVICES.replace("throughput:281.38", "throughput:281.i8"), "no throughput: i:0 device_1"),
     ],
 )
 def test_what_is_no_measurement(text, message):
@@ -159,3 +162,10 @@ def test_the_words_of_x3d_infer_are_ais_bench_s():
     assert (printed.batch_size, read.batch_size, read.count) == (4, 4, 3)
     assert printed.throughput == pytest.approx(read.throughput, rel=1e-5)
     assert printed.compute.median_ms == read.compute.median_ms == 30.0
+
+
+@pytest.mark.parametrize("name", ["AIS_BENCH", "AIS_BENCH_ALL", "AIS_INFER", "AIS_BENCH_DEVICES"])
+def test_damaged_text_is_an_error_or_read(name):
+    for text in damaged(getattr(npu_texts, name), 500):
+        with contextlib.suppress(RunError):
+            assert all(one.throughput > 0 for one in parse_output(text))

@@ -1,9 +1,11 @@
 """Every table of npu-smi is read whole, and a broken one is an error that quotes the line."""
 
+import contextlib
+
 import pytest
 
 from test import npu_texts
-from test.npu_texts import TABLES
+from test.npu_texts import TABLES, damaged
 from x3d.ascend.npu_smi import Chip, Process, driver_version, parse_info, soc_version
 from x3d.errors import InputError
 
@@ -145,3 +147,10 @@ def test_a_line_cut_out_is_noticed():
     del lines[5]
     with pytest.raises(InputError, match="at '"):
         parse_info("\n".join(lines))
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_damaged_tables_are_an_error_or_read(name):
+    for text in damaged(TABLES[name], 300):
+        with contextlib.suppress(InputError):
+            assert parse_info(text)

@@ -130,7 +130,16 @@ def test_bytes_that_are_no_text_are_escaped(stand_ins, log):
 
 def test_a_tool_reads_no_input(stand_ins, log):
     stand_ins.add("atc", "print(repr(sys.stdin.read()))")
-    assert run_tool(["atc"], 20, log).output == "''\n"
+    (typed, end), stdin = os.pipe(), os.dup(0)
+    os.write(end, b"typed")
+    os.close(end)
+    os.dup2(typed, 0)
+    try:
+        assert run_tool(["atc"], 20, log).output == "''\n"
+    finally:
+        os.dup2(stdin, 0)
+        for descriptor in (typed, stdin):
+            os.close(descriptor)
 
 
 def test_a_tool_that_hangs_is_ended_with_what_it_started(stand_ins, log, tmp_path, monkeypatch):
@@ -149,8 +158,11 @@ def test_a_tool_that_ignores_sigterm_is_killed(stand_ins, log, monkeypatch):
         run_tool(["atc"], 1, log)
 
 
-@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_a_stopped_script_ends_the_tool(number, status, stand_ins, log, tmp_path, monkeypatch):
+@pytest.mark.parametrize(
+    ("number", "status", "lines"),
+    [(signal.SIGINT, 130, 1), (signal.SIGTERM, 143, 1), (signal.SIGHUP, -signal.SIGHUP, 0)],
+)
+def test_a_stopped_script_ends_the_tool(number, status, lines, stand_ins, log, tmp_path, monkeypatch):
     monkeypatch.setenv("PIDS", str(tmp_path / "pids"))
     stand_ins.add("atc", SLEEPS_WITH_CHILD)
     script = (
@@ -166,7 +178,7 @@ def test_a_stopped_script_ends_the_tool(number, status, stand_ins, log, tmp_path
     process.send_signal(number)
     _, errors = process.communicate(timeout=60)
     assert process.returncode == status
-    assert errors.count("stopped by") == 1
+    assert errors.count("stopped by") == lines
     assert "Traceback" not in errors
     assert_ended(pids)
 
@@ -189,7 +201,7 @@ def test_ctrl_c_in_a_notebook_ends_the_tool(stand_ins, log, tmp_path, monkeypatc
 
 
 def test_a_signal_while_the_tool_is_started_ends_it(stand_ins, log, monkeypatch):
-    stand_ins.add("atc", "time.sleep(60)")
+    stand_ins.add("atc", "time.sleep(20)")
     start = tools._start
 
     def start_and_interrupt(*arguments):
@@ -200,8 +212,8 @@ def test_a_signal_while_the_tool_is_started_ends_it(stand_ins, log, monkeypatch)
     started: list[subprocess.Popen] = []
     monkeypatch.setattr(tools, "_start", start_and_interrupt)
     with pytest.raises(KeyboardInterrupt):
-        run_tool(["atc"], 60, log)
-    assert started[0].returncode is not None
+        run_tool(["atc"], 600, log)
+    assert started[0].returncode == -signal.SIGTERM
 
 
 def test_last_lines_are_the_last_state_of_a_progress_bar():

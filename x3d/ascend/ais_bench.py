@@ -1,4 +1,14 @@
-"""The command lines of ais_bench."""
+"""The command lines of ais_bench, and whether it is installed."""
+
+import tempfile
+from pathlib import Path
+
+from x3d.ascend.cann import find_set_env
+from x3d.ascend.tools import run_tool
+from x3d.errors import InputError
+from x3d.files import printable
+
+TIMEOUT_SECONDS = 120.0
 
 
 def results_command(
@@ -9,15 +19,46 @@ def results_command(
     return [*_command(model, device), *folders, "--batchsize", str(batch_size)]
 
 
-def pure_command(model: str, batch_size: int | str, loop: int, device: str = "", all_times: bool = False) -> list[str]:
+def pure_command(model: str, batch_size: int | str, loop: int) -> list[str]:
     """Return the command that measures an .om on zeros.
 
     Args:
         loop: number of batches.
-        all_times: print the times of the copies too.
     """
-    more = ["--display_all_summary", "True"] if all_times else []
-    return [*_command(model, device), "--batchsize", str(batch_size), "--loop", str(loop), *more]
+    return [*_command(model, ""), "--batchsize", str(batch_size), "--loop", str(loop)]
+
+
+def measuring_command(model: str, loop: int, device: str, output: str, output_name: str) -> list[str]:
+    """Return the command that measures an .om on zeros, with the times of the copies, and writes a summary.
+
+    It gives no batch size, for ais_bench would compute the throughput from a wrong one without comparing it with the
+    model's.
+
+    Args:
+        loop: number of batches.
+        output, output_name: the summary is `<output>/<output_name>_summary.json`, beside or in the folder of results.
+    """
+    folders = ["--output", output, "--output_dirname", output_name]
+    return [*_command(model, device), "--loop", str(loop), "--display_all_summary", "True", *folders]
+
+
+def check_installed() -> None:
+    """Check that `python` on PATH has ais_bench, and that aclruntime finds the libraries of CANN.
+
+    Raises:
+        InputError: it has not, or does not.
+        RunError: it hangs.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        result = run_tool(
+            ["python", "-c", "import aclruntime, ais_bench"], TIMEOUT_SECONDS, Path(folder) / "python.log"
+        )
+    if result.exit_status:
+        [*_, reason] = result.output.strip().splitlines() or [f"exit status {result.exit_status}"]
+        raise InputError(
+            f"`python` on PATH cannot run ais_bench ({printable(reason)}); activate the environment that has ais_bench "
+            f"and aclruntime, and run `source {find_set_env()}`"
+        )
 
 
 def _command(model: str, device: str) -> list[str]:

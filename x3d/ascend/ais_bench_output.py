@@ -69,7 +69,7 @@ def parse_output(text: str) -> list[Measurement]:
     """
     lines = text.replace("\r", "\n").splitlines()
     found = list(_blocks(lines))
-    devices = [(float(match[3]), int(match[2])) for match in map(_DEVICE.search, lines) if match]
+    devices = list(_devices(lines))
     is_of_several = bool(devices) or "multidevice" in text
     if not found or (
         is_of_several and sorted(value for value, _ in devices) != sorted(one.throughput for one in found)
@@ -77,6 +77,16 @@ def parse_output(text: str) -> list[Measurement]:
         what = "a throughput of every device" if is_of_several else "a throughput"
         raise RunError(f"ais_bench did not print {what}: {last_lines(text)}")
     return [replace(one, device=_take_device(devices, one.throughput)) for one in found]
+
+
+def _devices(lines: Sequence[str]) -> Iterator[tuple[float, int]]:
+    """Yield throughput and number of each device that was printed."""
+    for match in map(_DEVICE.search, lines):
+        if match:
+            try:
+                yield float(match[3]), int(match[2])
+            except ValueError as error:
+                raise RunError(f"ais_bench printed what is no throughput: {last_lines(match[0])}") from error
 
 
 def _take_device(devices: list[tuple[float, int]], throughput: float) -> int | None:

@@ -1,5 +1,6 @@
 """Read the chips of this machine, and choose what to convert for."""
 
+import os
 import re
 import tempfile
 from collections.abc import Sequence
@@ -7,9 +8,12 @@ from pathlib import Path
 
 from x3d.ascend.npu_smi import COMMAND, Chip, parse_info, soc_version
 from x3d.ascend.tools import last_lines, run_tool
-from x3d.errors import InputError
+from x3d.errors import InputError, shorten_list
+from x3d.files import printable
 
 TIMEOUT_SECONDS = 60.0
+
+_RENUMBERING = "ASCEND_RT_VISIBLE_DEVICES"
 
 _FAMILIES = {"310P": "310P3", "310B": "310B1", "910_93": "910_9392", "950": "950PR_9599"}
 """Names that several chips share, and one of them; 910B is a chip of the first generation too."""
@@ -55,3 +59,30 @@ def common_soc(chips: Sequence[Chip]) -> str:
     if len(found) > 1:
         raise InputError(f"this machine has {' and '.join(found)}; give --soc, the one to convert for")
     return found[0]
+
+
+def find_chip(device: int) -> Chip:
+    """Find the chip that `--device` of ais_bench means.
+
+    Raises:
+        InputError: there is none, or the environment numbers the devices otherwise.
+    """
+    if os.environ.get(_RENUMBERING):
+        raise InputError(f"{_RENUMBERING} is set, so that device {device} may be any; unset it, and give --device")
+    chips = read_chips()
+    for chip in chips:
+        if chip.device == device:
+            return chip
+    devices = ", ".join(str(chip.device) for chip in chips)
+    raise InputError(f"--device {device}: npu-smi lists the devices {devices}; give one of these")
+
+
+def describe_unfit(chip: Chip) -> str:
+    """Describe why a chip is unfit for measurements; empty: it is healthy and idle."""
+    reasons = [] if chip.is_healthy else [f"is in state {chip.health}"]
+    if chip.processes:
+        reasons.append(f"is used by {shorten_list([f'{one.name} ({one.pid})' for one in chip.processes])}")
+    elif not chip.is_idle:
+        reasons.append(f"has a load of {chip.aicore_percent} %")
+    name = f"NPU {chip.npu}, chip {chip.chip} ({chip.name}, device {chip.device})"
+    return printable(f"{name} {' and '.join(reasons)}") if reasons else ""

@@ -1,12 +1,13 @@
 """Run a tool of the NPU: found on PATH, its output kept in a log, ended at a time limit and with this process."""
 
+import contextlib
 import os
 import shutil
 import signal
 import subprocess
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
@@ -57,23 +58,29 @@ class ToolResult:
 
 
 def find_tool(name: str) -> str:
-    """Return the path of a tool.
+    """Return the absolute path of a tool.
 
     Raises:
         InputError: it is not on PATH; the text names what to source or install.
     """
     found = shutil.which(name)
     if found:
-        return found
+        return os.path.abspath(found)
     if name in _OF_DRIVER:
         remedy = "install the driver, which puts it in /usr/local/bin or /usr/local/sbin"
+    elif name == "python":
+        remedy = "activate the environment that has ais_bench"
     else:
         remedy = f"run `source {find_set_env()}`, from where CANN is installed, and the same command again"
     raise InputError(f"{name} is not on PATH; {remedy}")
 
 
 def run_tool(
-    command: Sequence[str], timeout_seconds: float, log_path: Path, environment: Mapping[str, str] | None = None
+    command: Sequence[str],
+    timeout_seconds: float,
+    log_path: Path,
+    environment: Mapping[str, str] | None = None,
+    folder: Path | None = None,
 ) -> ToolResult:
     """Run a tool to its end.
 
@@ -81,6 +88,7 @@ def run_tool(
         command: its name or path, and arguments.
         log_path: file to write its output to as it comes, replaced if it exists.
         environment: None: that of this process.
+        folder: to run it in; None: the current one.
     Raises:
         InputError: it is not on PATH, or cannot be started.
         RunError: it did not end within the time limit, and was ended with the processes that it started.
@@ -90,9 +98,9 @@ def run_tool(
     start = time.monotonic()
     exit_status: int | None = None
     with open(log_path, "wb") as log, _StopHandler() as handler:
-        process = _start([path, *command[1:]], log, environment)
+        process = _start([path, *command[1:]], log, environment, folder)
         try:
-            handler.watch(process)
+            handler.stop_from_now_on()
             exit_status = process.wait(timeout_seconds)
         except BaseException as error:
             end_group(process)
@@ -126,29 +134,45 @@ def end_group(process: subprocess.Popen[bytes]) -> None:
     process.wait()
 
 
-def _start(command: Sequence[str], log: IO[bytes], environment: Mapping[str, str] | None) -> subprocess.Popen[bytes]:
+@contextlib.contextmanager
+def unwinding_on_stop() -> Iterator[None]:
+    """Unwind the block, which removes what is incomplete, if a signal ends this process, which then ends as before."""
+    with _StopHandler() as handler:
+        handler.stop_from_now_on()
+        yield
+
+
+def _start(
+    command: Sequence[str], log: IO[bytes], environment: Mapping[str, str] | None, folder: Path | None
+) -> subprocess.Popen[bytes]:
     try:
         return subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, env=environment, process_group=0
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            env=environment,
+            cwd=folder,
+            process_group=0,
         )
     except OSError as error:
         raise InputError(f"{command[0]} cannot be started: {describe_os_error(error)}") from error
 
 
 class _StopHandler:
-    """Ends the tool when Ctrl-C or SIGTERM ends this process, which then ends as before.
+    """Ends the tool when Ctrl-C, SIGTERM or the end of the terminal ends this process, which then ends as before.
 
     Signals are handled in the main thread only, and not if they are ignored, as Ctrl-C by a job in the background.
     """
 
     def __init__(self) -> None:
-        self._process: subprocess.Popen[bytes] | None = None
+        self._stops = False
         self._received = 0
         self._handlers: dict[int, object] = {}
 
     def __enter__(self) -> "_StopHandler":
         if threading.current_thread() is threading.main_thread():
-            for number in STOP_SIGNALS:
+            for number in (*STOP_SIGNALS, signal.SIGHUP):
                 if signal.getsignal(number) not in (signal.SIG_IGN, None):
                     self._handlers[number] = signal.signal(number, self._stop)
         return self
@@ -159,17 +183,17 @@ class _StopHandler:
         if self._received:
             signal.raise_signal(self._received)
 
-    def watch(self, process: subprocess.Popen[bytes]) -> None:
-        """Set the process to end, at once if a signal was received while it was started."""
-        self._process = process
+    def stop_from_now_on(self) -> None:
+        """Unwind the block at a signal, at once if one was received before."""
+        self._stops = True
         if self._received:
             raise _StoppedError
 
     def _stop(self, number: int, frame: FrameType | None) -> None:
         if self._received:
-            return  # the tool is being ended
+            return  # the block is unwinding
         self._received = number
-        if self._process is not None:
+        if self._stops:
             raise _StoppedError
 
 

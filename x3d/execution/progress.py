@@ -1,8 +1,9 @@
-"""A progress bar over the outcomes of a run, and a report of its failures."""
+"""Progress bars, over the outcomes of a run or a few long steps, and a report of failures."""
 
 import collections
 import logging
 import sys
+import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, TypeVar
@@ -29,6 +30,32 @@ def progress_bar(num_videos: int, num_done: int = 0) -> Iterator["tqdm[Any]"]:
     bar = tqdm(total=num_videos, initial=num_done, desc="videos", unit=" videos", smoothing=0.05, bar_format=bar_format)
     with bar, logging_redirect_tqdm():
         yield bar
+
+
+@contextmanager
+def step_bar(num_steps: int, noun: str) -> Iterator["tqdm[Any]"]:
+    """Show on stderr how many long steps have ended, and how long they take; on a terminal it counts the seconds.
+
+    Args:
+        noun: of the steps, plural.
+    """
+    bar_format = "{l_bar}{bar}| {n_fmt}/{total_fmt} [{elapsed}<{remaining}{postfix}]"
+    ended = threading.Event()
+
+    def refresh(bar: "tqdm[Any]") -> None:
+        while not ended.wait(1.0):
+            bar.refresh()
+
+    with tqdm(total=num_steps, desc=noun, bar_format=bar_format) as bar, logging_redirect_tqdm():
+        thread = threading.Thread(target=refresh, args=(bar,), daemon=True)
+        if sys.stderr.isatty():
+            thread.start()
+        try:
+            yield bar
+        finally:
+            ended.set()
+            if thread.is_alive():
+                thread.join()
 
 
 @contextmanager

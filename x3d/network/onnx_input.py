@@ -15,23 +15,24 @@ class OnnxInput:
     Attributes:
         batch_size: None: any.
         view_shape: (3, T, C, C).
+        dtype: float32 or float16.
     """
 
     name: str
     batch_size: int | None
     view_shape: tuple[int, ...]
+    dtype: str = "float32"
 
 
 def read_onnx_input(path: str) -> tuple[ModelFile, OnnxInput]:
     """Read an ONNX model and check its input.
 
     Raises:
-        EngineError: it is no .onnx, is damaged, or has another input than float32 (N, 3, T, C, C).
+        EngineError: it is no .onnx, is damaged, or has another input than float32 or float16 (N, 3, T, C, C).
     """
     if not path.lower().endswith(".onnx"):
         raise EngineError(f"model {path}: ATC converts an .onnx; give the file that x3d_pth2onnx.py writes")
     model = read_model(path)
     check_names(path, model.content)
     [(name, (dtype, shape))] = graph_inputs(model.content).items()
-    batch_size, view_shape = read_input(path, [Port(name, dtype, shape)])
-    return model, OnnxInput(name, batch_size, view_shape)
+    return model, OnnxInput(name, *read_input(path, [Port(name, dtype, shape)]))

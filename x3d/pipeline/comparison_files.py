@@ -11,6 +11,7 @@ from xml.etree import ElementTree
 from x3d.errors import one_line
 from x3d.files import printable
 from x3d.pipeline.comparison_text import NO_LABELS, RUNS, describe_agreement, describe_comparison, format_share
+from x3d.pipeline.markdown import code, table
 from x3d.scoring.noninferiority import Verdict
 from x3d.storage.atomic import replace_file, write_all, write_json
 from x3d.storage.csv_file import path_cell, value_cell, write_csv
@@ -71,7 +72,7 @@ def format_summary(content: Mapping[str, Any]) -> str:
     """Format a comparison as Markdown for a pull request; names are code, so that they cannot be markup."""
     decision = content["decision"]
     lines = [f"## x3d_compare: {decision['verdict']}", "", decision["text"]] if decision else [f"## {NO_LABELS}"]
-    lines += [f"\nWarning: {_code(text)}" for text in content["warnings"]]
+    lines += [f"\nWarning: {code(text)}" for text in content["warnings"]]
     lines += ["", *_table(("", *RUNS), _run_rows(content))]
     lines += ["", *(f"- {text}" for text in describe_agreement(content))]
     if content["classes"]:
@@ -83,13 +84,13 @@ def format_summary(content: Mapping[str, Any]) -> str:
         lines += ["", "### Videos with another top-1", "", *_table(FLIPS_SHOWN, rows, num_flips, "flips.csv")]
     for title, texts in (("Left out", content["left_out"]), ("Differences", content["differences"])):
         if texts:
-            lines += ["", f"### {title}", "", *(f"- {_code(text)}" for text in texts)]
+            lines += ["", f"### {title}", "", *(f"- {code(text)}" for text in texts)]
     return "\n".join([*lines, ""])
 
 
 def _run_rows(content: Mapping[str, Any]) -> Iterator[Sequence[object]]:
     runs = [content[run] for run in RUNS]
-    yield "folder", *(_code(run["folder"]) for run in runs)
+    yield "folder", *(code(run["folder"]) for run in runs)
     if content["decision"]:
         yield "top-1", *(format_share(run["top1"]) for run in runs)
         yield "top-5", *(format_share(run["top5"]) for run in runs)
@@ -99,28 +100,19 @@ def _run_rows(content: Mapping[str, Any]) -> Iterator[Sequence[object]]:
 
 def _class_row(row: Mapping[str, Any]) -> Sequence[object]:
     limits = f"{row['low_points']:.2f} to {row['high_points']:.2f}"
-    return _code(row["name"]), row["num_videos"], row["lost"], row["gained"], f"{row['drop_points']:.2f}", limits
+    return code(row["name"]), row["num_videos"], row["lost"], row["gained"], f"{row['drop_points']:.2f}", limits
 
 
 def _flip_row(flip: Mapping[str, Any]) -> Sequence[object]:
-    runs = (f"{_code(flip[f'{run}_name'])} {flip[f'{run}_probability']:.2f}" for run in RUNS)
-    return _code(flip["path"]), _code(flip["label_name"] or ""), *runs, flip["kind"]
+    runs = (f"{code(flip[f'{run}_name'])} {flip[f'{run}_probability']:.2f}" for run in RUNS)
+    return code(flip["path"]), code(flip["label_name"] or ""), *runs, flip["kind"]
 
 
 def _table(columns: Sequence[str], rows: Iterable[Sequence[object]], total: int = 0, source: str = "") -> Iterator[str]:
     """Yield the lines of a table: its first rows, and how many more of the total another file has."""
-    yield f"| {' | '.join(columns)} |"
-    yield "|---" * len(columns) + "|"
-    for row in itertools.islice(rows, MAX_ROWS):
-        yield f"| {' | '.join(map(str, row))} |"
+    yield from table(columns, itertools.islice(rows, MAX_ROWS))
     if total > MAX_ROWS:
         yield f"\n{total - MAX_ROWS} more: {source}"
-
-
-def _code(text: str) -> str:
-    """Format a name as code, in which nothing is markup, in the cell of a table too."""
-    escaped = one_line(printable(text)).replace("`", r"\x60").replace("|", r"\x7c")
-    return f"`{escaped}`" if escaped.strip() else ""
 
 
 def format_junit(content: Mapping[str, Any]) -> str:

@@ -8,11 +8,12 @@ from pathlib import Path
 from x3d.ascend.ais_bench import pure_command, results_command
 from x3d.ascend.atc import SUFFIX, atc_command
 from x3d.ascend.precision_modes import PrecisionMode
+from x3d.ascend.published import PUBLISHED
 from x3d.errors import InputError
 from x3d.files import printable
 from x3d.network.onnx_input import OnnxInput
 
-BATCH_SIZES = (1, 4, 8, 16, 32, 64)
+BATCH_SIZES = tuple(PUBLISHED)
 """The recipe's."""
 LOOP = 100
 

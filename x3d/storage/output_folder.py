@@ -35,7 +35,7 @@ def open_output(folder: str, names: Sequence[str], keys: AbstractSet[str], runs:
             raise InputError(_describe_inside(folder, run))
     with contextlib.ExitStack() as stack:
         try:
-            stack.enter_context(_created(root))
+            stack.enter_context(created_folder(root))
             stack.enter_context(_held_lock(root / f".{names[0]}.lock"))
             _remove_earlier(root, names, keys)
         except OSError as error:
@@ -51,7 +51,7 @@ def _describe_inside(folder: str, run: str) -> str:
 
 
 @contextlib.contextmanager
-def _created(folder: Path) -> Iterator[None]:
+def created_folder(folder: Path) -> Iterator[None]:
     """Create a folder and those that it is in; at the end remove the created ones that are empty."""
     created = [path for path in (folder, *folder.parents) if not os.path.lexists(path)]
     folder.mkdir(parents=True, exist_ok=True)

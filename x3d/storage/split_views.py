@@ -10,7 +10,8 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from x3d.storage.ais_bench_summary import COMPUTE, SAMPLES
+from x3d.ascend.ais_bench_output import COMPUTE
+from x3d.storage.ais_bench_summary import SAMPLES
 
 _LOOP = re.compile(r"(?:^|\s)(?:--loop|-l)[ =]([1-9][0-9]{0,8})(?=\s|$)")
 

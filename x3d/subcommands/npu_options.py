@@ -2,6 +2,7 @@
 
 import argparse
 import logging
+from collections.abc import Callable
 
 from x3d.ascend.cann import CannVersion, installed_version
 from x3d.ascend.chips import common_soc, name_soc, read_chips
@@ -10,7 +11,7 @@ from x3d.errors import InputError
 
 logger = logging.getLogger(__name__)
 
-MAX_BATCH_SIZE = 100_000
+MAX_NUMBER = 100_000
 
 
 def batch_sizes(text: str) -> tuple[int, ...]:
@@ -20,7 +21,7 @@ def batch_sizes(text: str) -> tuple[int, ...]:
         ArgumentTypeError: something else, or one of them twice.
     """
     words = [word.strip() for word in text.split(",")]
-    if not all(word.isascii() and word.isdigit() and 0 < int(word) <= MAX_BATCH_SIZE for word in words):
+    if not all(word.isascii() and word.isdigit() and 0 < int(word) <= MAX_NUMBER for word in words):
         raise argparse.ArgumentTypeError(
             f"positive numbers with commas between them are expected, such as 1,4,8: {text!r}"
         )
@@ -28,6 +29,17 @@ def batch_sizes(text: str) -> tuple[int, ...]:
     if len(set(numbers)) < len(numbers):
         raise argparse.ArgumentTypeError(f"a batch size is given twice: {text!r}")
     return numbers
+
+
+def whole_number(lowest: int) -> Callable[[str], int]:
+    """Return an argparse type that takes numbers from `lowest` on."""
+
+    def parse(text: str) -> int:
+        if not (text.isascii() and text.isdigit() and lowest <= int(text) <= MAX_NUMBER):
+            raise argparse.ArgumentTypeError(f"a number from {lowest} to {MAX_NUMBER} is expected: {text!r}")
+        return int(text)
+
+    return parse
 
 
 def add_conversion_options(parser: argparse.ArgumentParser) -> None:
