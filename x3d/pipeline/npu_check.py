@@ -12,6 +12,7 @@ from x3d.network.engine import Engine, infer_padded, open_engine
 from x3d.network.model_file import read_model
 from x3d.scoring.agreement import Agreement, Thresholds, find_outputs, judge_outputs
 from x3d.scoring.outputs import are_alike
+from x3d.storage.conversion_record import read_conversion
 from x3d.storage.view_reader import Views, batched, open_views
 
 logger = logging.getLogger(__name__)
@@ -32,7 +33,7 @@ class CheckSettings:
     om: str
     input: str
     num_views: int
-    device: str
+    device: int
     thresholds: Thresholds
 
 
@@ -104,8 +105,14 @@ def _open_both(settings: CheckSettings) -> tuple[Engine, Engine]:
     Raises:
         InputError: one cannot be opened, or they are not of one network.
     """
-    reference = open_engine(read_model(settings.model))
-    om = open_engine(read_model(settings.om), device=settings.device)
+    model, converted = read_model(settings.model), read_model(settings.om)
+    record = read_conversion(settings.om, converted.digest)
+    if record and record.onnx_digest != model.digest:
+        raise InputError(
+            f"the record beside {settings.om} says that it was converted from another model than {settings.model} is; "
+            "give that one, or convert again"
+        )
+    reference, om = open_engine(model), open_engine(converted, device=str(settings.device))
     if (om.view_shape, om.num_classes) != (reference.view_shape, reference.num_classes):
         raise InputError(
             f"{settings.om} takes views of {om.view_shape} and returns {om.num_classes} classes, {settings.model} "

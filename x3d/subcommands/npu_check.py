@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING
 from x3d.cli import EXIT_DONE, EXIT_INCOMPLETE, EXIT_UNDECIDED
 from x3d.console import print_result
 from x3d.errors import InputError
+from x3d.subcommands.npu_options import whole_number
 
 if TYPE_CHECKING:
     from x3d.pipeline.npu_check import Check
@@ -37,8 +38,12 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--model", required=True, metavar="FILE", help="the .onnx of x3d_pth2onnx.py")
     parser.add_argument("--om", required=True, metavar="FILE", help="what ATC made of it")
     parser.add_argument("--input", required=True, metavar="DIR", help="folder of views")
-    parser.add_argument("--num_views", type=int, default=200, metavar="N", help="at least 20 (default: 200)")
-    parser.add_argument("--device", default="0", metavar="N", help="number of the NPU (default: 0)")
+    parser.add_argument(
+        "--num_views", type=whole_number(20), default=200, metavar="N", help="at least 20 (default: 200)"
+    )
+    parser.add_argument(
+        "--device", type=whole_number(0), default=0, metavar="N", help="as ais_bench numbers them (default: 0)"
+    )
     parser.add_argument(
         "--min_agreement", type=float, default=99.0, metavar="PERCENT", help="views with one best class (default: 99)"
     )
@@ -63,8 +68,6 @@ def run(args: argparse.Namespace) -> int:
 def _check_options(args: argparse.Namespace) -> None:
     if not args.om.lower().endswith(".om") or args.model.lower().endswith(".om"):
         raise InputError(f"--model {args.model} --om {args.om}: give the .onnx and the .om that ATC made of it")
-    if args.num_views < 20:
-        raise InputError(f"--num_views {args.num_views}: at least 20 are needed for a verdict")
     if not 0 < args.min_agreement <= 100 or not 0 <= args.max_difference < math.inf:
         raise InputError("--min_agreement is a share in percent, such as 99, and --max_difference at least 0")
 
