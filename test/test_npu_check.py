@@ -10,7 +10,9 @@ import pytest
 import x3d_npu
 from test import ais_bench_session
 from test.ais_bench_session import Change
+from x3d.network.model_file import read_model
 from x3d.pipeline.npu_check import spread
+from x3d.storage.conversion_record import ConversionRecord, write_conversion
 
 
 @pytest.fixture
@@ -185,7 +187,6 @@ def test_a_model_whose_outputs_judge_nothing(gain, text, work, monkeypatch, capl
 @pytest.mark.parametrize(
     ("more", "message"),
     [
-        (["--num_views", "19"], "--num_views 19: at least 20 are needed for a verdict"),
         (["--om", "small.onnx"], "give the .onnx and the .om that ATC made of it"),
         (["--model", "small_bs8.om"], "give the .onnx and the .om that ATC made of it"),
         (["--min_agreement", "101"], "a share in percent"),
@@ -196,7 +197,6 @@ def test_a_model_whose_outputs_judge_nothing(gain, text, work, monkeypatch, capl
         (["--input", "few"], "--input few holds 3 views; 20 are needed"),
         (["--om", "none.om"], "none.om does not exist"),
         (["--model", "none.onnx"], "none.onnx does not exist"),
-        (["--device", "0,1"], "ais_bench takes the number of an NPU, such as 0"),
     ],
 )
 def test_wrong_options(more, message, work, monkeypatch, caplog, capsys):
@@ -207,6 +207,42 @@ def test_wrong_options(more, message, work, monkeypatch, caplog, capsys):
     assert check(*more) == 2
     assert message in error_of(caplog)
     assert capsys.readouterr().out == ""
+
+
+@pytest.mark.parametrize(
+    ("more", "message"),
+    [
+        (["--num_views", "19"], "--num_views: a number from 20 to 100000 is expected: '19'"),
+        (["--device", "0,1"], "--device: a number from 0 to 100000 is expected: '0,1'"),
+    ],
+)
+def test_wrong_numbers(more, message, work, capsys):
+    with pytest.raises(SystemExit, match="2"):
+        check(*more)
+    assert message in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("digest", "status"), [("", 0), ("another", 2)])
+def test_the_record_of_the_conversion_names_the_model(digest, status, work, monkeypatch, caplog):
+    record = ConversionRecord(
+        command="atc",
+        cann="6.0.RC1",
+        soc="Ascend310P3",
+        precision_mode="allow_mix_precision",
+        input_dtype="float32",
+        batch_size=8,
+        onnx_digest=digest or read_model("small.onnx").digest,
+        om_digest=read_model("small_bs8.om").digest,
+        seconds=1.0,
+    )
+    write_conversion(Path("small_bs8.om"), record)
+    ais_bench_session.install(monkeypatch, Path("small.onnx"))
+    assert check() == status
+    if status:
+        assert (
+            "small_bs8.om was converted from another model than small.onnx, as the record beside it shows"
+            in error_of(caplog)
+        )
 
 
 @pytest.mark.parametrize(("num_paths", "num"), [(1000, 20), (6000, 200), (30, 200), (21, 20), (20, 20)])

@@ -109,7 +109,7 @@ def _open_both(settings: CheckSettings) -> tuple[Engine, Engine]:
     record = read_conversion(settings.om, converted.digest)
     if record and record.onnx_digest != model.digest:
         raise InputError(
-            f"the record beside {settings.om} says that it was converted from another model than {settings.model} is; "
+            f"{settings.om} was converted from another model than {settings.model}, as the record beside it shows; "
             "give that one, or convert again"
         )
     reference, om = open_engine(model), open_engine(converted, device=str(settings.device))
