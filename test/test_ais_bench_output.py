@@ -74,7 +74,7 @@ def test_what_the_upstream_front_end_printed():
     [one] = parse_output(npu_texts.AIS_BENCH_UPSTREAM)
     assert (one.batch_size, one.throughput, one.device) == (8, 81.32021564745335, None)
     assert [one.device for one in parse_output(npu_texts.AIS_BENCH_UPSTREAM_DEVICES)] == [1, 0]
-    with pytest.raises(RunError, match="did not print a throughput: .*RuntimeError"):
+    with pytest.raises(RunError, match=r"did not print a throughput: .*RuntimeError"):
         parse_output(npu_texts.AIS_BENCH_UPSTREAM_SPLIT)
 
 
