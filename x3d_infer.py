@@ -1,7 +1,8 @@
 """Run a model over a folder of views on this machine: what `python -m ais_bench` does on an NPU, with its flags.
 
-A folder of <view>_<label>.npy or .bin, each (1, 3, T, C, C) float32 -> <output>/<output_dirname>/<view>_<label>_0.bin,
-each NUM_CLASSES float32, and <output>/<output_dirname>_summary.json.
+A folder of <view>_<label>.npy or .bin, each (1, 3, T, C, C) float32 or float16 ->
+<output>/<output_dirname>/<view>_<label>_0.bin, each NUM_CLASSES float32, and <output>/<output_dirname>_summary.json.
+Views are converted to the type that the model takes.
 
     python x3d_infer.py --model x3d_s.onnx --input prep_data/ --output ./ --output_dirname result_bs8 --batchsize 8
 

@@ -1,6 +1,6 @@
 """Decode videos into views, the network's inputs.
 
-A list of videos -> <view>_<label>.npy or .bin, each one (1, 3, T, C, C) float32 view, and manifest.json.
+A list of videos -> <view>_<label>.npy or .bin, each one (1, 3, T, C, C) view, float32 or float16, and manifest.json.
 
     python x3d_preprocess.py --cfg configs/X3D_S.yaml DATA.PATH_TO_DATA_DIR Kinetics-400/ \\
         DATA.PATH_PREFIX Kinetics-400/val/ X3D_PREPROCESS.DATA_OUTPUT_PATH prep_data/

@@ -5,7 +5,14 @@ from typing import Any
 
 from x3d.errors import counted
 
-ENGINES = {"openvino": "OpenVINO", "onnxruntime": "ONNX Runtime", "pytorch": "PyTorch eager"}
+ENGINES = {
+    "openvino": "OpenVINO",
+    "openvino_bf16": "OpenVINO, bf16",
+    "openvino_f16": "OpenVINO, f16",
+    "onnxruntime": "ONNX Runtime",
+    "pytorch": "PyTorch eager",
+}
+AGREEMENTS = {"kinetics_shaped": "X3D-S, Kinetics-shaped clips", "demo": "demo's network, its hard clips"}
 SCRIPTS = {"x3d_preprocess": "x3d_preprocess.py", "x3d_evaluate": "x3d_evaluate.py"}
 WORKER_KINDS = {"workers": "worker", "ray_nodes": "Ray node"}
 ROUTES = {

@@ -21,9 +21,9 @@ from benchmarks.labels import ENGINES, SCRIPTS, WORKER_KINDS, Results, condition
 from x3d.ascend.published import PUBLISHED
 from x3d.errors import counted
 
-BLUE, ORANGE, GREEN, GREY = "#0072b2", "#d55e00", "#009e73", "#6e6e6e"
+BLUE, ORANGE, GREEN, PURPLE, SKY, GREY = "#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#6e6e6e"
 """Distinguishable with any colour vision (Okabe and Ito)."""
-MARKERS = {BLUE: "o", ORANGE: "s", GREEN: "^"}
+MARKERS = {BLUE: "o", ORANGE: "s", GREEN: "^", PURPLE: "v", SKY: "P"}
 WIDTH_INCHES = 8
 STYLE = {
     "svg.hashsalt": "x3d",
@@ -88,14 +88,19 @@ def inference(result: Results) -> Figure:
 
 def draw_engines(axes: Axes, rows: Sequence[Results]) -> None:
     """Draw one line per engine; the lowest rate of a batch size is labelled below its marker, the others above."""
-    sizes = [row["batch_size"] for row in rows]
-    lowest = [min(row[name]["views_a_second"] for name in ENGINES) for row in rows]
-    for (name, engine), colour in zip(ENGINES.items(), MARKERS, strict=True):
-        rates = [row[name]["views_a_second"] for row in rows]
-        axes.plot(sizes, rates, color=colour, marker=MARKERS[colour])
-        label(axes, engine, (sizes[-1], rates[-1]), (12, 0), color=colour, size="medium")
-        for size, rate, least in zip(sizes, rates, lowest, strict=True):
-            label(axes, f"{rate:.1f}", (size, rate), (0, -10 if rate == least else 10), ha="center", color=colour)
+    lowest = {row["batch_size"]: min(row[name]["views_a_second"] for name in ENGINES if name in row) for row in rows}
+    colours = iter(MARKERS)
+    for name, engine in ENGINES.items():
+        rates = {row["batch_size"]: row[name]["views_a_second"] for row in rows if name in row}
+        if not rates:
+            continue
+        colour, largest = next(colours), max(rates)
+        axes.plot([*rates], [*rates.values()], color=colour, marker=MARKERS[colour])
+        label(axes, engine, (largest, rates[largest]), (12, 0), color=colour, size="medium")
+        for size, rate in rates.items():
+            label(
+                axes, f"{rate:.1f}", (size, rate), (0, -10 if rate == lowest[size] else 10), ha="center", color=colour
+            )
 
 
 def draw_published(axes: Axes) -> None:

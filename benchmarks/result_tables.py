@@ -6,8 +6,7 @@ Missing results are shown as NOT_MEASURED. The conditions of a result and its fi
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from benchmarks.labels import ENGINES, ROUTES, SCRIPTS, WORKER_KINDS, Results, conditions
-from x3d.ascend.published import PUBLISHED
+from benchmarks.labels import ROUTES, SCRIPTS, WORKER_KINDS, Results, conditions
 from x3d.errors import counted
 
 NOT_MEASURED = "not measured yet"
@@ -29,41 +28,6 @@ def table(header: str, rows: Iterable[str], result: Results | None = None) -> st
 def figure(results: Results, name: str) -> str:
     """Link a figure; the document replaces FIGURES by its path to the folder."""
     return f"\n![{name}](FIGURES/{name}.svg)\n" if name in results else ""
-
-
-def batches(results: Results) -> str:
-    """Views per second by batch size: published for the NPU, measured for the host."""
-    measured = {row["batch_size"]: row for row in results.get("inference", {"batches": ()})["batches"]}
-    sizes = sorted(PUBLISHED.keys() | measured.keys())
-    published = " | ".join(str(PUBLISHED.get(size, "")) for size in sizes)
-    rows = [f"views/s on Ascend 310P3, as the original recipe reports; not measured here | {published}"]
-    for name, label in ENGINES.items():
-        rates = [f"{measured[size][name]['views_a_second']:.1f}" if size in measured else "" for size in sizes]
-        rates[0] = rates[0] if measured else NOT_MEASURED
-        rows.append(f"views/s on the host, {label} | {' | '.join(rates)}")
-    header = " | ".join(["batch", *map(str, sizes)])
-    return table(header, rows, results.get("inference")) + figure(results, "inference")
-
-
-def inference(results: Results) -> str:
-    """Rate, latency and share of the matrix-product rate, by engine and batch size."""
-    result = results.get("inference", {})
-    row = (
-        "{label} | {batch_size} | {views_a_second:.1f} | "
-        "{latency_ms[p50]:.1f} | {latency_ms[p90]:.1f} | {latency_ms[p99]:.1f} | {calls} | "
-        "{share_of_gemm:.0%} of {gemm_gflop_a_second:.0f} GFLOP/s | "
-        "{over_throughput_mode:.2f} of {openvino_throughput_mode_views_a_second:.1f} views/s"
-    )
-    return table(
-        "engine | batch | views/s | latency ms: median | 90 % | 99 % | calls | "
-        "of the matrix-product rate | rate / OpenVINO's throughput mode",
-        [
-            row.format(label=label, **batch, **batch[name])
-            for name, label in ENGINES.items()
-            for batch in result.get("batches", ())
-        ],
-        result,
-    )
 
 
 def preprocess(results: Results) -> str:
@@ -224,8 +188,6 @@ def _parities(results: Results) -> dict[str, Results]:
 TABLES: dict[str, Callable[[Results], str]] = {
     make.__name__: make
     for make in (
-        batches,
-        inference,
         preprocess,
         scoring,
         report,

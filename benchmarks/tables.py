@@ -11,7 +11,7 @@ import re
 import sys
 from collections.abc import Sequence
 
-from benchmarks import evidence_tables, float16_tables, reliability_tables, result_tables
+from benchmarks import evidence_tables, float16_tables, inference_tables, reliability_tables, result_tables
 from benchmarks.common import RESULTS, ROOT, load_results
 from benchmarks.labels import Results
 
@@ -22,7 +22,13 @@ DOCUMENTS = (
     "benchmarks/reliability.md",
     "benchmarks/evidence.md",
 )
-TABLES = result_tables.TABLES | reliability_tables.TABLES | evidence_tables.TABLES | float16_tables.TABLES
+TABLES = (
+    inference_tables.TABLES
+    | result_tables.TABLES
+    | reliability_tables.TABLES
+    | evidence_tables.TABLES
+    | float16_tables.TABLES
+)
 _SECTION = re.compile(r"(<!-- table: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
 

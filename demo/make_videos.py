@@ -12,7 +12,8 @@ import argparse
 import functools
 import math
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -38,18 +39,39 @@ def make_clip(label: int, seed: Sequence[int], hard: bool) -> Callable[[float], 
 
 def write_clip(path: str, label: int, seed: Sequence[int], hard: bool = False) -> None:
     """Draw one clip and encode it."""
+    import cv2
+
+    cv2.setNumThreads(1)
+    draw = make_clip(label, seed, hard)
+    frames = (draw(number / FPS) for number in range(NUM_FRAMES))
+    encode(path, frames, FPS, {"preset": "superfast", "crf": "23"})
+
+
+def encode(
+    path: str,
+    frames: "Iterable[np.ndarray]",
+    rate: int | Fraction,
+    options: dict[str, str],
+    width: int = WIDTH,
+    height: int = HEIGHT,
+) -> None:
+    """Encode a video as MP4 by libx264 with one thread, so that the same frames give the same file.
+
+    Args:
+        frames: (height, width, 3) uint8, RGB.
+        rate: frames per second.
+        options: of libx264.
+    """
     import av
     import cv2
     import numpy as np
 
-    cv2.setNumThreads(1)
-    draw = make_clip(label, seed, hard)
     with av.open(path, "w", format="mp4") as container:
-        stream = container.add_stream("libx264", rate=FPS, options={"preset": "superfast", "crf": "23"})
-        stream.width, stream.height, stream.pix_fmt = WIDTH, HEIGHT, "yuv420p"
-        stream.codec_context.thread_count = 1
-        for number in range(NUM_FRAMES):
-            planes = np.asarray(cv2.cvtColor(draw(number / FPS), cv2.COLOR_RGB2YUV_I420), dtype=np.uint8)
+        stream = container.add_stream("libx264", rate=rate, options=options)
+        stream.pix_fmt, stream.codec_context.thread_count = "yuv420p", 1
+        stream.width, stream.height = width, height
+        for frame in frames:
+            planes = np.asarray(cv2.cvtColor(frame, cv2.COLOR_RGB2YUV_I420), dtype=np.uint8)
             container.mux(stream.encode(av.VideoFrame.from_ndarray(planes, format="yuv420p")))
         container.mux(stream.encode(None))
 

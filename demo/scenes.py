@@ -53,8 +53,8 @@ class Thing:
     """A moving shape: a square picture and its motion.
 
     Attributes:
-        picture: (SPRITE_SIDE, SPRITE_SIDE, 3) uint8, RGB.
-        shape: (SPRITE_SIDE, SPRITE_SIDE) float32, opacity in [0, 1].
+        picture: (S, S, 3) uint8, RGB.
+        shape: (S, S) float32, opacity in [0, 1].
         pose: maps seconds to the pose.
     """
 
@@ -185,12 +185,12 @@ def draw(frame: "np.ndarray", thing: Thing, pose: Pose) -> None:
     import cv2
     import numpy as np
 
-    reach = pose.diameter / 2
-    left, right = max(math.floor(pose.x - reach), 0), min(math.ceil(pose.x + reach), WIDTH)
-    top, bottom = max(math.floor(pose.y - reach), 0), min(math.ceil(pose.y + reach), HEIGHT)
+    reach, (height, width), side = pose.diameter / 2, frame.shape[:2], len(thing.picture)
+    left, right = max(math.floor(pose.x - reach), 0), min(math.ceil(pose.x + reach), width)
+    top, bottom = max(math.floor(pose.y - reach), 0), min(math.ceil(pose.y + reach), height)
     if left >= right or top >= bottom:
         return
-    scale, half = pose.diameter / SPRITE_SIDE, SPRITE_SIDE / 2
+    scale, half = pose.diameter / side, side / 2
     cos, sin = (scale * part(math.radians(pose.angle)) for part in (math.cos, math.sin))
     to_frame = np.array(
         [[cos, -sin, pose.x - left - half * (cos - sin)], [sin, cos, pose.y - top - half * (sin + cos)]]

@@ -12,15 +12,15 @@ from xml.etree import ElementTree
 
 import pytest
 
-from benchmarks import plot, result_tables, tables
+from benchmarks import inference_tables, plot, result_tables, tables
 from benchmarks.common import RESULTS, Cost, load_results, make_video, median_ratio, run_measured, time_in_turn
-from benchmarks.inference import time_calls
+from benchmarks.inference import Action, time_calls
 from test.helpers import ROOT
 
 WITH_VIDEOS = ("preprocess", "end_to_end", "scaling", "manifest")
 FIELDS = {
     "preprocess": ["per_video", "total", "workers"],
-    "inference": ["threads", "gmac_a_view", "batches"],
+    "inference": ["threads", "gmac_a_view", "precisions", "batches", "agreement"],
     "scoring": ["files", "floor", "ours", "ours_over_floor"],
     "report": ["threads", "evaluation", "result_files"],
     "end_to_end": ["streaming", "files", "inference_alone", "streaming_share_of_inference_alone"],
@@ -54,12 +54,12 @@ def test_every_result_records_its_machine(results):
 
 def test_every_table_is_made_of_them(results):
     read = load_results(results)
-    for name, made in result_tables.TABLES.items():
-        if name not in ("parity", "networks", "mutation"):
+    for name, made in (result_tables.TABLES | inference_tables.TABLES).items():
+        if name not in ("parity", "networks", "precisions", "verdicts"):
             assert made(read).count("|") > 20, name
     assert "| 600 |" in result_tables.scoring(read)
     assert result_tables.report(read).count("| compare |") == 2
-    assert "OpenVINO | 2 |" in result_tables.inference(read)
+    assert "OpenVINO | 2 |" in inference_tables.inference(read)
     read["preprocess"]["total"].pop("pyslowfast_seconds", None)
     assert "not measured yet" in result_tables.preprocess(read)
     read["preprocess"]["total"]["pyslowfast_seconds"] = 12.34
@@ -69,7 +69,7 @@ def test_every_table_is_made_of_them(results):
 def test_every_table_marks_what_is_not_measured():
     for made in tables.TABLES.values():
         assert result_tables.NOT_MEASURED in made({})
-    assert "not measured here | 333.2 | 381.6 | 386.8 | 365.2 | 358.9 | 354.9 |" in result_tables.batches({})
+    assert "not measured here | 333.2 | 381.6 | 386.8 | 365.2 | 358.9 | 354.9 |" in inference_tables.batches({})
 
 
 def test_figures_are_svg_of_the_same_bytes_each_time(results, tmp_path):
@@ -145,8 +145,8 @@ def test_actions_take_turns():
 
 def test_calls_take_turns_after_one_of_each_that_is_not_timed():
     taken = []
-    seconds = time_calls({"a": (lambda: taken.append("a"), 2), "b": (lambda: taken.append("b"), 1)}, 2)
-    assert "".join(taken) == "abaabaab"
+    seconds = time_calls({"a": Action(lambda: taken.append("a"), 2), "b": Action(lambda: taken.append("b"))}, 2)
+    assert "".join(taken) == "ab" + "aab" + "baa", "every second round is in reverse order"
     assert {name: [len(calls) for calls in rounds] for name, rounds in seconds.items()} == {"a": [2, 2], "b": [1, 1]}
 
 

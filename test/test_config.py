@@ -328,14 +328,21 @@ def test_a_wrong_value_is_reported_under_the_name_given():
         load_cfg(S, ["X3D_PREPROCESS.TIMEOUT", "long"])
 
 
-@pytest.mark.parametrize("key", ["DATA.STD", "DATA.MEAN"])
-def test_values_beyond_float16_are_rejected_for_it(key):
-    largest = {"DATA.STD": "[1e-6, 0.2, 0.2]", "DATA.MEAN": "[0.4, -2e4, 0.4]"}[key]
-    load_cfg(S, [key, largest])
+@pytest.mark.parametrize(
+    "keys",
+    [
+        ["DATA.STD", "[1e-6, 0.2, 0.2]"],
+        ["DATA.MEAN", "[0.4, -2e4, 0.4]"],
+        ["DATA.STD", "[0.2, 0.2, 1.3e-5]", "DATA.MEAN", "[0.4, 0.4, 0.9]"],
+        ["DATA.STD", "[0.2, 0.2, 1.3e-5]", "DATA.MEAN", "[0.4, 0.4, 0.1]"],
+    ],
+)
+def test_values_beyond_float16_are_rejected_for_it(keys):
+    load_cfg(S, keys)
     with pytest.raises(
         ValueError, match=r"values up to .*, and float16 ends at 65504: set X3D_PREPROCESS.DTYPE float32"
     ):
-        load_cfg(S, [key, largest, "X3D_PREPROCESS.DTYPE", "float16"])
+        load_cfg(S, [*keys, "X3D_PREPROCESS.DTYPE", "float16"])
     load_cfg(S, ["X3D_PREPROCESS.DTYPE", "float16"])
 
 

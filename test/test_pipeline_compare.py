@@ -116,8 +116,8 @@ def test_the_backend_of_scoring_does_not_matter(run, tmp_path):
 
 
 def test_the_content_is_that_of_the_comparison():
-    reference = predict(0, 0, 1, 2, 3, labels=[0, 0, 1, 1, -1], folder="f32", conditions={"engine": "openvino"})
-    candidate = predict(0, 5, 1, 1, 4, labels=[0, 0, 1, 1, -1], folder="f16", conditions={"engine": "onnxruntime"})
+    reference = predict(0, 0, 1, 2, 3, labels=[0, 0, 1, 1, -1], folder="f32", conditions={"precision": "f32"})
+    candidate = predict(0, 5, 1, 1, 4, labels=[0, 0, 1, 1, -1], folder="f16", conditions={"precision": "f16"})
     comparison = compared(reference, candidate)
     content = comparison_to_dict(comparison, NAMES)
     json.dumps(content, allow_nan=False)
@@ -133,7 +133,7 @@ def test_the_content_is_that_of_the_comparison():
         **{"lost": 1, "gained": 1, "both_right": 2, "both_wrong": 0, "mcnemar_p": 1, "top5_lost": 0, "top5_gained": 0},
     }
     assert {key: content[key] for key in counts} == counts
-    assert content["differences"] == ["engine: openvino in the reference, onnxruntime in the candidate"]
+    assert content["differences"] == ["precision: f32 in the reference, f16 in the candidate"]
     agreement = content["agreement"]
     assert (agreement["num_agreeing"], agreement["num_videos"], agreement["percent"]) == (2, 5, 40)
     assert content["views"] == {
@@ -238,13 +238,16 @@ def test_the_classes_that_lost_most_are_named():
 def test_conditions_of_results_are_compared_with_those_of_an_evaluation():
     evaluation = {
         **{"DATA.NUM_FRAMES": 13, "engine": "openvino", "model_digest": "a", "batch_size": 8, "device": None},
+        "precision": "f32",
         "versions": {"x3d": "2", "av": "18"},
         "score_format": 3,
     }
     view_config = {"DATA.NUM_FRAMES": 16, "X3D_PREPROCESS.BACKEND": "native", "X3D_PREPROCESS.FORMAT": "bin"}
     views = {"config": view_config, "config_digest": "x", "versions": {"x3d": "1", "av": "18"}}
     results = {
-        "provenance": {"views": views, "engine": "openvino", "model_digest": "b", "versions": {"x3d": "3"}},
+        "provenance": {
+            **{"views": views, "engine": "openvino", "precision": "bf16", "model_digest": "b", "versions": {"x3d": "3"}}
+        },
         "not_checked": ["values"],
         "outputs": "softmax",
         "num_cores": 4,
@@ -252,6 +255,7 @@ def test_conditions_of_results_are_compared_with_those_of_an_evaluation():
     assert list_differences(evaluation, results) == [
         "DATA.NUM_FRAMES: 13 in the reference, 16 in the candidate",
         "model_digest: a in the reference, b in the candidate",
+        "precision: f32 in the reference, bf16 in the candidate",
         "versions.x3d: 2 in the reference, 3 in the candidate",
         "recorded of the reference only: batch_size 8",
         "recorded of the candidate only: num_cores 4",

@@ -376,6 +376,16 @@ def test_rows_made_with_another_batch_size_are_not_resumed(data, model, tmp_path
         evaluate(settings(data, model, tmp_path / "out", "TEST.BATCH_SIZE", "5"))
 
 
+@pytest.mark.parametrize("shard", [Shard(0, 1), Shard(1, 2)])
+def test_rows_of_two_precisions_never_mix(shard, data, model, tmp_path, monkeypatch):
+    LocalRunner(score).use_in("scorers", monkeypatch)
+    use_engine(monkeypatch, engine())
+    evaluate(settings(data, model, tmp_path / "out"), Shard(0, shard.num_shards))
+    use_engine(monkeypatch, engine(precision="bf16"))
+    with pytest.raises(ValueError, match="precision was 'f32', is 'bf16'"):
+        evaluate(settings(data, model, tmp_path / "out", "X3D_EVALUATE.PRECISION", "bf16"), shard)
+
+
 def test_a_video_that_changed_is_scored_again(data, model, tmp_path, monkeypatch, caplog):
     (data.val / "1.mp4").write_bytes(b"first")
     runner = LocalRunner(lambda video: video_scores(np.eye(9, dtype=np.float32)[0], identify(video)))

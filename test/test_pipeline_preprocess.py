@@ -273,18 +273,20 @@ def test_pyslowfast_decodes_where_wanted(data, tmp_path, monkeypatch):
     given = []
 
     def write(video: Video, cfg: object, writer: ViewWriter) -> WrittenViews:
-        given.append((video.index, cfg, writer.names(video)[0]))
+        given.append((video.index, cfg, writer.names(video)[0], writer.dtype))
         return written()
 
     monkeypatch.setattr("x3d.slowfast.check_reference", lambda cfg: None)
     monkeypatch.setattr("x3d.slowfast.write_reference_views", write)
     monkeypatch.setattr("x3d.slowfast.datasets_digest", lambda: "0123")
     runner = LocalRunner().use_in("preprocess", monkeypatch)
-    chosen = settings(data, tmp_path / "out", "X3D_PREPROCESS.BACKEND", "slowfast")
+    keys = ["X3D_PREPROCESS.BACKEND", "slowfast", "X3D_PREPROCESS.DTYPE", "float16"]
+    chosen = settings(data, tmp_path / "out", *keys)
     assert preprocess(chosen).num_done == 3
     recorded = Manifest.load(tmp_path / "out" / "manifest.json").provenance["versions"]
     assert recorded["slowfast"] == dict(runner.opened_with[1]().versions)["slowfast"] == "0123"
-    assert given == [(index, chosen.slowfast_cfg, f"{6 * index}_{index}.npy") for index in range(3)]
+    names = [f"{6 * index}_{index}.npy" for index in range(3)]
+    assert given == [(index, chosen.slowfast_cfg, name, "float16") for index, name in enumerate(names)]
 
 
 VIDEOS = [Video(index, f"{index}.mp4", f"{index}.mp4", 0) for index in range(4)]

@@ -144,7 +144,7 @@ def test_a_provider_of_unknown_precision_is_refused():
         onnxruntime_engine._provider("coreml", ["CoreMLExecutionProvider"], "f32")
 
 
-GPUS = ((7, 5), (9, 0))
+GPUS = ((7, 5), (9, 0), (8, 0), (5, 2))
 """The compute capabilities of the stand-in's GPUs."""
 
 
@@ -168,19 +168,21 @@ def driver(monkeypatch):
 
 
 def test_the_driver_knows_what_a_gpu_can_do(driver):
-    assert (compute_capability(0), compute_capability(1)) == ((7, 5), (9, 0))
+    assert (compute_capability(0), compute_capability(1)) == GPUS[:2]
     with pytest.raises(
-        EngineError, match=r"the driver of CUDA has no device 2 \(error 101\); nvidia-smi -L lists them"
+        EngineError, match=r"the driver of CUDA has no device 4 \(error 101\); nvidia-smi -L lists them"
     ):
-        compute_capability(2)
+        compute_capability(4)
 
 
 def test_a_gpu_without_tf32_refuses_it(driver):
-    for name, number in (("f32", 0), ("f16", 0), ("tf32", 1)):
+    for name, number in (("f32", 3), ("f16", 0), ("tf32", 1), ("tf32", 2)):
         check_gpu(name, number)
     match = r"precision tf32: CUDA device 0, of compute capability 7\.5, has no native .* to what it has, f32 or f16$"
     with pytest.raises(EngineError, match=match):
         check_gpu("tf32", 0)
+    with pytest.raises(EngineError, match=r"precision f16: CUDA device 3, .* to what it has, f32$"):
+        check_gpu("f16", 3)
 
 
 def test_a_machine_without_the_driver_is_an_error(monkeypatch):
@@ -202,7 +204,7 @@ def test_cuda_gets_a_model_of_float16_and_other_providers_convert_it(
     device, name, is_converted, driver, onnx_file, monkeypatch
 ):
     runtime = types.SimpleNamespace(
-        get_available_providers=lambda: AVAILABLE,
+        get_available_providers=lambda: [*AVAILABLE, "TensorrtExecutionProvider"],
         SessionOptions=types.SimpleNamespace,
         InferenceSession=RuntimeSession,
     )
@@ -212,6 +214,9 @@ def test_cuda_gets_a_model_of_float16_and_other_providers_convert_it(
     opened = opened_from(onnx_file, "onnxruntime", device, precision=name)
     assert RuntimeSession.opened[0] == (b"float16 of " if is_converted else b"") + CONTENT
     assert opened.precision == name
+    for device in ("cuda:0", "tensorrt:0"):
+        with pytest.raises(EngineError, match="precision tf32: CUDA device 0, of compute capability"):
+            opened_from(onnx_file, "onnxruntime", device, precision="tf32")
 
 
 def test_a_model_is_converted_to_float16_but_for_input_and_output(small_onnx):

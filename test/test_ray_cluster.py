@@ -34,6 +34,7 @@ from x3d.execution.requirements import NodeRequirements
 VIDEOS = [Video(number, f"{number}.mp4", f"/data/{number}.mp4", 0) for number in range(9)]
 UNMET = NodeRequirements(paths=("/no/such/folder",))
 LIMIT_SECONDS = 30
+LEASE = "RAY_worker_lease_timeout_milliseconds"
 
 
 def run_here(
@@ -276,6 +277,13 @@ def test_a_cluster_that_does_not_answer_is_an_error_within_the_limit(monkeypatch
     ended.set()
     print("result")
     assert capsys.readouterr().out == "result\n"
+
+
+@pytest.mark.parametrize(("given", "kept"), [({}, "10000"), ({LEASE: "500"}, "500")])
+def test_a_worker_is_leased_for_longer_than_a_video_unless_the_user_decides(given, kept, monkeypatch):
+    monkeypatch.setattr(os, "environ", dict(given))
+    with cluster(monkeypatch, node("a")):
+        assert os.environ[LEASE] == kept
 
 
 def test_a_head_node_that_hangs_after_the_connection_is_an_error_of_the_key(monkeypatch):

@@ -111,6 +111,15 @@ def test_a_process_is_kept_until_devices_limit_or_requirements_change(devices, r
     assert len(set(map(id, kept))) == 4
 
 
+def test_the_process_of_a_node_does_not_import_the_main_module(devices, monkeypatch, tmp_path):
+    main = tmp_path / "main.py"
+    main.write_text("raise SystemExit")
+    monkeypatch.setattr(sys.modules["__main__"], "__spec__", None)
+    monkeypatch.setattr(sys.modules["__main__"], "__file__", str(main), raising=False)
+    assert run_on_node(index_of, 30, NodeRequirements(), VIDEO, None) == (Outcome(VIDEO, 0), "")
+    assert sys.modules["__main__"].__file__ == str(main)
+
+
 @pytest.mark.parametrize(
     ("size", "text"),
     [

@@ -61,6 +61,26 @@ def test_bin_holds_the_same_bytes(views, data, tmp_path):
         assert (tmp_path / "bin" / f"{path.stem}.bin").read_bytes() == np.load(path).tobytes()
 
 
+@pytest.mark.parametrize("suffix", ["npy", "bin"])
+def test_float16_views_take_half_the_bytes_and_score_alike(suffix, views, results, data, small_onnx, tmp_path, capsys):
+    assert preprocess(data, tmp_path / "half", "X3D_PREPROCESS.DTYPE", "float16", "X3D_PREPROCESS.FORMAT", suffix) == 0
+    for path in views.glob("*.npy"):
+        written = (tmp_path / "half" / f"{path.stem}.{suffix}").read_bytes()
+        assert written[-2 * 3 * 4 * 40 * 40 :] == np.load(path).astype("<f2").tobytes()
+        assert len(written) == 2 * 3 * 4 * 40 * 40 + (128 if suffix == "npy" else 0)
+    flags = ["--output", str(tmp_path), "--output_dirname", "res", "--batchsize", "8"]
+    assert x3d_infer.main(["--model", str(small_onnx), "--input", str(tmp_path / "half"), *flags]) == 0
+    for path in results.iterdir():
+        found = np.fromfile(tmp_path / "res" / path.name, np.float32)
+        np.testing.assert_allclose(found, np.fromfile(path, np.float32), atol=1e-3)
+    assert postprocess(results) == 0
+    expected = line_of(capsys)
+    assert postprocess(tmp_path / "res") == 0
+    assert line_of(capsys) == expected
+    conditions = json.loads((tmp_path / "res_accuracy.json").read_text())["conditions"]
+    assert conditions["provenance"]["views"]["config"]["X3D_PREPROCESS.DTYPE"] == "float16"
+
+
 def test_one_crop_gives_ten_views_per_video(data, tmp_path):
     one_crop = ["TEST.NUM_SPATIAL_CROPS", "1", "DATA.TEST_CROP_SIZE", "32"]
     assert preprocess(data, tmp_path / "ten", *one_crop) == 0

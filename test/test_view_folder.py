@@ -100,6 +100,33 @@ def test_a_folder_is_resumed(tmp_path):
     assert {name: (tmp_path / name).stat().st_mtime_ns for name in times} == times
 
 
+def test_a_folder_of_float16_views_is_resumed_and_one_of_another_type_is_not(tmp_path):
+    halves = {**MADE_FROM, "config": {**MADE_FROM["config"], "X3D_PREPROCESS.DTYPE": "float16"}}
+    folder = ViewFolder(str(tmp_path), ".npy", SHAPE, 2, dtype="float16")
+    with folder.open(halves, VIDEOS, False) as (manifest, writer):
+        views = np.ones((2, 1, *SHAPE), np.float32)
+        manifest.record_done(VIDEOS[0], WrittenViews(writer.write(VIDEOS[0], enumerate(views)), SOURCE))
+    assert (tmp_path / "0_0.npy").stat().st_size == folder.view_bytes == 128 + 2 * 12
+    with folder.open(halves, VIDEOS, False) as (manifest, _):
+        assert list(manifest.done()) == [0]
+    refuse(tmp_path, r"X3D_PREPROCESS.DTYPE was 'float16', is 'float32'")
+    refuse(tmp_path, r"manifest.json is of a run without shards", shard=Shard(0, 2), made_from=halves)
+
+
+def test_shards_of_two_types_are_not_combined(tmp_path):
+    fill(tmp_path, Shard(0, 2))
+    halves = {**MADE_FROM, "config": {**MADE_FROM["config"], "X3D_PREPROCESS.DTYPE": "float16"}}
+    match = r"manifest-0of2.json has another provenance: .*X3D_PREPROCESS.DTYPE was 'float32', is 'float16'"
+    refuse(tmp_path, match, shard=Shard(1, 2), made_from=halves)
+
+
+def test_a_manifest_without_a_type_resumes_as_float32(tmp_path):
+    fill(tmp_path, videos=VIDEOS[:3])
+    recorded = {**MADE_FROM, "config": {**MADE_FROM["config"], "X3D_PREPROCESS.DTYPE": "float32"}}
+    assert reopen(tmp_path, made_from=recorded) == [0, 1, 2]
+    assert len(names(tmp_path)) == 7
+
+
 @pytest.mark.parametrize("how", ["missing", "longer", "shorter"])
 def test_a_video_with_an_incomplete_view_is_forgotten_and_its_other_views_removed(how, tmp_path):
     fill(tmp_path)

@@ -58,7 +58,7 @@ def evaluate() -> world.Ran:
 
 WRONG = {
     "uint8 input": (_network(input_type="UINT8"), "float32"),
-    "float16 input": (_network(input_type="FLOAT16"), "float32"),
+    "double input": (_network(input_type="DOUBLE"), "float32"),
     "float16 output": (_network(output_type="FLOAT16"), "float32"),
     "double output": (_network(output_type="DOUBLE"), "float32"),
     "output of four dimensions": (_network(more_sides=(1, 1)), "output"),

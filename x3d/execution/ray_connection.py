@@ -2,6 +2,7 @@
 
 import contextlib
 import logging
+import os
 import socket
 import threading
 from collections.abc import Callable
@@ -13,6 +14,9 @@ from x3d.errors import InputError, cause_of, describe_os_error
 
 REACH_SECONDS, CONNECT_SECONDS, LEAVE_SECONDS = 3, 12, 3
 """Limits for a connection to the head node, Ray's start, and disconnecting."""
+LEASE_SECONDS = 10
+"""Time that a node's worker gets videos before other jobs may have it. At each renewal a node but the head's waits up
+to 0.1 s for the head to learn that it is free; Ray's own 0.5 s would cost it that after every video or third one."""
 
 T = TypeVar("T")
 
@@ -25,6 +29,7 @@ def connect(address: str) -> Any:
     Raises:
         InputError: Ray is not installed, the address is malformed, or the cluster cannot be reached.
     """
+    os.environ.setdefault("RAY_worker_lease_timeout_milliseconds", f"{1000 * LEASE_SECONDS}")  # read at the import
     try:
         import ray
     except ImportError as error:

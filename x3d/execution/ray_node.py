@@ -4,8 +4,10 @@ A video runs in a process of its own, as without a cluster, so that crashes, han
 same way.
 """
 
+import contextlib
 import os
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple, TypeVar
 
 from x3d.dataset.annotations import Video
@@ -103,6 +105,22 @@ class _NodeWorkers(Workers):
         super().__init__(1, timeout_seconds)
         self.key = timeout_seconds, devices, requirements
         self.problem = ", ".join(requirements.unmet())
+
+    def _start_workers(self, num_wanted: int) -> None:
+        with _without_main_module():
+            super()._start_workers(num_wanted)
+
+
+@contextlib.contextmanager
+def _without_main_module() -> Iterator[None]:
+    """Hide the main module from processes that start: they would import Ray's, which takes 0.3 s and 35 MB."""
+    main = vars(sys.modules["__main__"])
+    path = main.pop("__file__", None)
+    try:
+        yield
+    finally:
+        if path is not None:
+            main["__file__"] = path
 
 
 _cached: list[_NodeWorkers] = []

@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from x3d.ascend.ais_bench_output import COMPUTE
+from x3d.ascend.ais_bench_output import COMPUTE, THROUGHPUT
 from x3d.storage.ais_bench_summary import SAMPLES
 
 _LOOP = re.compile(r"(?:^|\s)(?:--loop|-l)[ =]([1-9][0-9]{0,8})(?=\s|$)")
@@ -25,7 +25,7 @@ def has_split_views(summary: Mapping[str, Any]) -> bool:
         summary: parsed; of one without times or batch size nothing is known.
     """
     try:
-        batch_size = round(summary["throughput"] * summary[COMPUTE]["mean"] / 1000)
+        batch_size = round(summary[THROUGHPUT] * summary[COMPUTE]["mean"] / 1000)
         loop = _LOOP.search(" ".join(map(str, summary["args"])))
         num_batches = summary[COMPUTE]["count"] / (int(loop[1]) if loop else 1)
     except (KeyError, TypeError, ValueError, OverflowError):

@@ -9,8 +9,7 @@ _ZERO = np.zeros(1)
 def convert(views: np.ndarray, dtype: str) -> np.ndarray:
     """Convert views to another type, rounding to nearest, ties to even; those of the same type are returned themselves.
 
-    OpenCV's difference from zero has the bits of NumPy's conversion, in a third of the time or less. It gets a row: of
-    some shapes it would take the last axis for channels.
+    OpenCV's difference from zero has the bits of NumPy's conversion, in a third of the time or less.
 
     Args:
         views: any shape, float32 or float16.
@@ -20,5 +19,6 @@ def convert(views: np.ndarray, dtype: str) -> np.ndarray:
         return views
     import cv2
 
-    converted = cv2.subtract(views.reshape(1, -1), _ZERO, dtype=cv2.CV_16F if dtype == "float16" else cv2.CV_32F)
+    row = views.reshape(1, -1)  # of one axis, four numbers would count as a colour
+    converted = cv2.subtract(row, _ZERO, dtype=cv2.CV_16F if dtype == "float16" else cv2.CV_32F)
     return np.asarray(converted).reshape(views.shape)
