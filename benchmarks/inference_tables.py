@@ -3,8 +3,8 @@
 from collections.abc import Callable
 
 from benchmarks.labels import AGREEMENTS, ENGINES, Results
-from x3d.ascend.published import PUBLISHED
 from benchmarks.result_tables import NOT_MEASURED, figure, table
+from x3d.ascend.published import PUBLISHED
 
 
 def batches(results: Results) -> str:
