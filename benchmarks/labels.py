@@ -15,13 +15,9 @@ ENGINES = {
 AGREEMENTS = {"kinetics_shaped": "X3D-S, Kinetics-shaped clips", "demo": "demo's network, its hard clips"}
 SCRIPTS = {"x3d_preprocess": "x3d_preprocess.py", "x3d_evaluate": "x3d_evaluate.py"}
 WORKER_KINDS = {"workers": "worker", "ray_nodes": "Ray node"}
-ROUTES = {
-    "streaming": "x3d_evaluate.py",
-    "files": "x3d_preprocess.py, x3d_infer.py, x3d_postprocess.py",
-    "inference_alone": "inference alone, in as many processes",
-    "pyslowfast": "files, BACKEND slowfast",
-}
-
+PRECISIONS = ("f32", "bf16")
+"""Of the end-to-end routes."""
+FILES = "x3d_preprocess.py, x3d_infer.py, x3d_postprocess.py"
 Results = Mapping[str, Any]
 
 
@@ -33,9 +29,9 @@ def conditions(result: Results) -> str:
         how = f"medians of {result['rounds']} rounds" if result["rounds"] > 1 else "one round"
     else:
         how = f"seed {result['seed']}" if "seed" in result else "each once"
-    if "commit" in result:
+    if result.get("commit"):
         how += f", commit {result['commit'][:7]}"
-    counts = [counted(machine["cores"], "core")]
+    counts = [*machine.get("instruction_sets", ()), counted(machine["cores"], "core")]
     if "threads" in result:
         counts.append(counted(result["threads"], "thread"))
     if "threads_a_worker" in result:

@@ -3,9 +3,10 @@
     SLOWFAST_DIR=SlowFast taskset -c 0 python -m benchmarks.parity [--quick] [--cfg FILE] [VIDEO ...]
 
 SLOWFAST_DIR is a clone of PySlowFast with x3d.patch. Both make the same views of the same videos in memory, in turn,
-in five rounds after a warm-up round. Seconds are of processor time, which other load on the machine hardly affects.
-Both networks get the same synthetic weights and the same two views. Figures of X3D_S.yaml are written to
-benchmarks/results/parity_S.json.
+in three rounds: by default of two Kinetics-shaped clips of each size. Seconds are of processor time, which other load
+on the machine hardly affects. Both networks get the same synthetic weights and two views. Figures of X3D_S.yaml are
+written to benchmarks/results/parity_S.json, with PySlowFast's commit: its environment is not that of
+requirements.txt.
 """
 
 import copy
@@ -22,7 +23,8 @@ import cv2
 import numpy as np
 import torch
 
-from benchmarks.common import ROUNDS, build_parser, find_reference, sample_videos, time_in_turn, write_results
+from benchmarks.clips import SIZES, kinetics_shaped_videos
+from benchmarks.common import build_parser, find_reference, rounds_of, time_in_turn, write_results
 from demo.synthetic import synthetic_state
 from x3d.cli import DEFAULT_CFG
 from x3d.config.loading import load_cfg
@@ -53,11 +55,11 @@ class MemoryWriter:
         return ""
 
 
-def measure_video(path: str, routes: Mapping[str, Callable[..., Any]], rounds: int, warm_ups: int) -> dict[str, Any]:
+def measure_video(path: str, routes: Mapping[str, Callable[..., Any]], rounds: int) -> dict[str, Any]:
     """Compare the views of one video by both routes, and time them in turn."""
     video, writers = Video(0, path, path, 0), {name: MemoryWriter() for name in routes}
     actions = {name: functools.partial(route, video, writer=writers[name]) for name, route in routes.items()}
-    seconds = time_in_turn(actions, rounds, warm_ups, time.process_time)
+    seconds = time_in_turn(actions, rounds, 0, time.process_time)
     native, slowfast = writers["native"].views, writers["pyslowfast"].views
     if native.keys() != slowfast.keys():
         raise ValueError(f"{path}: {len(native)} views, {len(slowfast)} from PySlowFast")
@@ -100,6 +102,11 @@ def compare_networks(cfg: "CfgNode", folder: Path) -> dict[str, Any]:
     return figures
 
 
+def make_clips(folder: Path) -> list[str]:
+    """Make the videos to compare: of each size the clip of the lowest and that of the highest bit rate."""
+    return [path for size in SIZES for path in kinetics_shaped_videos(folder / size.name, size, num=2)]
+
+
 def largest_difference(first: np.ndarray, second: np.ndarray) -> float:
     return float(np.abs(first - second).max())
 
@@ -115,9 +122,10 @@ def main(argv: Sequence[str] | None = None) -> None:
     cv2.setNumThreads(1)
     native = functools.partial(write_views, sampling=Sampling.from_cfg(cfg), transform=Transform.from_cfg(cfg))
     routes = {"native": native, "pyslowfast": functools.partial(write_reference_views, cfg=cfg)}
-    rounds, warm_ups = (1, 0) if args.quick else (ROUNDS, 1)
-    per_video = [measure_video(path, routes, rounds, warm_ups) for path in args.videos or sample_videos()]
+    name = f"parity_{Path(args.cfg).stem.removeprefix('X3D_')}"
+    rounds = 1 if args.quick else rounds_of(name)
     with tempfile.TemporaryDirectory() as folder:
+        per_video = [measure_video(path, routes, rounds) for path in args.videos or make_clips(Path(folder))]
         networks = compare_networks(cfg, Path(folder))
     total = {key: sum(video[key] for video in per_video) for key in ("views", "native_seconds", "pyslowfast_seconds")}
     figures = {
@@ -132,7 +140,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         "pyslowfast_views_a_second": total["views"] / total["pyslowfast_seconds"],
         "native_over_pyslowfast": total["pyslowfast_seconds"] / total["native_seconds"],
     }
-    write_results(f"parity_{Path(args.cfg).stem.removeprefix('X3D_')}", args, figures)
+    write_results(name, args, figures)
 
 
 if __name__ == "__main__":

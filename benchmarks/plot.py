@@ -18,6 +18,7 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
 from benchmarks.common import RESULTS, load_results
 from benchmarks.labels import ENGINES, SCRIPTS, WORKER_KINDS, Results, conditions
+from benchmarks.speed_tables import by_precision
 from x3d.ascend.published import PUBLISHED
 from x3d.errors import counted
 
@@ -114,60 +115,51 @@ def draw_published(axes: Axes) -> None:
 
 
 def preprocess(result: Results) -> Figure:
-    """Seconds per video: the floor, this suite, PySlowFast."""
-    rows = result["per_video"]
-    figure = new_figure("30 views of a video: seconds in one process", result, 2 + 0.6 * len(rows))
+    """Seconds per video on tmpfs and on the disk: the floor and this suite."""
+    rows = {
+        f"{kind},\nto {place}": taken for place in ("tmpfs", "disk") for kind, taken in result.get(place, {}).items()
+    }
+    figure = new_figure("30 views of a video: seconds in one process", result, 1.6 + 0.6 * len(rows))
     axes = figure.add_subplot(xscale="log", xlabel="seconds per video (logarithmic)")
     series = {
         "floor": (GREEN, "floor: decode every frame, save the views", ""),
         "ours": (BLUE, "this suite", "{ours_over_floor:.2f} times the floor"),
-        "pyslowfast": (ORANGE, "PySlowFast's loader", "{pyslowfast_over_ours:.0f} times this suite"),
     }
     for key, (colour, name, note) in series.items():
-        times = {y: row[f"{key}_seconds"] for y, row in enumerate(rows) if f"{key}_seconds" in row}
-        if not times:
-            continue
-        axes.plot(
-            list(times.values()),
-            list(times),
-            color=colour,
-            marker=MARKERS[colour],
-            linestyle="",
-            label=name,
-        )
-        for y, seconds in times.items():
+        times = [taken[f"{key}_seconds"] for taken in rows.values()]
+        axes.plot(times, range(len(rows)), color=colour, marker=MARKERS[colour], linestyle="", label=name)
+        for y, (seconds, taken) in enumerate(zip(times, rows.values(), strict=True)):
             label(axes, f"{seconds:.2g}", (seconds, y), (0, 11), ha="center", color=colour)
-            label(axes, note.format(**rows[y]), (seconds, y), (0, -11), ha="center", color=colour)
-    axes.set_yticks(range(len(rows)), [row["video"] for row in rows])
+            label(axes, note.format(**taken), (seconds, y), (0, -11), ha="center", color=colour)
+    axes.set_yticks(range(len(rows)), list(rows))
     axes.set_ylim(len(rows) - 0.4, -0.6)
-    plain_ticks(axes.xaxis, [0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100])
-    axes.margins(x=0.12)
+    plain_ticks(axes.xaxis, [0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5])
+    axes.margins(x=0.2)
     axes.grid(axis="x")
     legend_above(axes)
     return figure
 
 
 def end_to_end(result: Results) -> Figure:
-    """Views per second by route, in front of the rate of inference alone."""
-    routes = {
-        "inference_alone": ("inference alone", GREY),
-        "streaming": ("streaming:\nx3d_evaluate.py", BLUE),
-        "files": ("by files: x3d_preprocess.py,\nx3d_infer.py, x3d_postprocess.py", BLUE),
-        "pyslowfast": ("by files, with PySlowFast's code\n(BACKEND slowfast)", ORANGE),
-    }
-    figure = new_figure("From videos to accuracy: views per second by route", result, 3.4)
+    """Views per second by route and precision, in front of the rate of inference alone."""
+    bars = []
+    for precision, taken in by_precision(result):
+        bars.append((f"inference alone, {precision}", taken["inference_alone"], taken["inference_alone"], GREY, ""))
+        share = f"\n{taken['streaming_share_of_inference_alone']:.0%} of inference alone"
+        bars.append(
+            (f"streaming:\nx3d_evaluate.py, {precision}", taken["streaming"], taken["inference_alone"], BLUE, share)
+        )
+    name = "by files: x3d_preprocess.py,\nx3d_infer.py, x3d_postprocess.py, f32"
+    bars.append((name, result["files"], result["precisions"]["f32"]["inference_alone"], BLUE, ""))
+    figure = new_figure("From videos to accuracy: views per second by route", result, 1 + 0.6 * len(bars))
     axes = figure.add_subplot(xlabel="views per second")
-    bound = result["inference_alone"]["views_a_second"]
-    measured = {key: result[key] for key in routes if key in result}
-    for y, (key, route) in enumerate(measured.items()):
-        rate = route["views_a_second"]
+    for y, (_, route, alone, colour, note) in enumerate(bars):
+        rate, bound = route["views_a_second"], alone["views_a_second"]
         axes.barh(y, bound, height=0.6, color="#e8e8e8")
-        axes.barh(y, rate, height=0.6, color=routes[key][1])
-        text = f"{rate:.1f} views/s, {route['videos_an_hour']:.0f} videos/h"
-        if key == "streaming":
-            text += f"\n{result['streaming_share_of_inference_alone']:.0%} of inference alone"
+        axes.barh(y, rate, height=0.6, color=colour)
+        text = f"{rate:.1f} views/s, {route['videos_an_hour']:.0f} videos/h{note}"
         label(axes, text, (max(rate, bound), y), (8, 0))
-    axes.set_yticks(range(len(measured)), [routes[key][0] for key in measured])
+    axes.set_yticks(range(len(bars)), [bar[0] for bar in bars])
     axes.invert_yaxis()
     axes.tick_params(axis="y", length=0)
     return figure

@@ -3,7 +3,8 @@
     python -m benchmarks.tables [--check]
 
 The table NAME of TABLES replaces the text between `<!-- table: NAME -->` and `<!-- end -->` of each document. With
---check nothing is written, and the exit status is 1 if a document differs.
+--check nothing is written, and the exit status is 1 if a document differs, a result is not from the pinned environment,
+the number of rounds of its script and a commit before HEAD, or files differ from HEAD.
 """
 
 import argparse
@@ -11,7 +12,15 @@ import re
 import sys
 from collections.abc import Sequence
 
-from benchmarks import evidence_tables, float16_tables, inference_tables, reliability_tables, result_tables
+from benchmarks import (
+    evidence_tables,
+    float16_tables,
+    inference_tables,
+    reliability_tables,
+    result_tables,
+    speed_tables,
+)
+from benchmarks.checks import find_foreign, find_problems, read_pins
 from benchmarks.common import RESULTS, ROOT, load_results
 from benchmarks.labels import Results
 
@@ -22,13 +31,8 @@ DOCUMENTS = (
     "benchmarks/reliability.md",
     "benchmarks/evidence.md",
 )
-TABLES = (
-    inference_tables.TABLES
-    | result_tables.TABLES
-    | reliability_tables.TABLES
-    | evidence_tables.TABLES
-    | float16_tables.TABLES
-)
+_MODULES = (inference_tables, result_tables, speed_tables, float16_tables, reliability_tables, evidence_tables)
+TABLES = {name: make for module in _MODULES for name, make in module.TABLES.items()}
 _SECTION = re.compile(r"(<!-- table: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
 
@@ -64,6 +68,11 @@ def _update(name: str, results: Results, check: bool) -> bool:
     return before != after
 
 
+def stale_documents(results: Results, check: bool) -> list[str]:
+    """List the documents whose tables differ from the results, and replace these unless `check`."""
+    return [name for name in DOCUMENTS if _update(name, results, check)]
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--check", action="store_true", help="write nothing; exit 1 if a document differs")
@@ -72,10 +81,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     quick = [name for name, result in results.items() if result["quick"]]
     if quick:
         raise ValueError(f"{', '.join(quick)} in {RESULTS}: results of a --quick run; run it without --quick")
-    stale = [name for name in DOCUMENTS if _update(name, results, args.check)]
-    if args.check and stale:
-        print(f"{', '.join(stale)} differ from the results; run python -m benchmarks.tables", file=sys.stderr)
-    return 1 if args.check and stale else 0
+    stale = stale_documents(results, args.check)
+    if not args.check:
+        return 0
+    problems = find_problems(results, read_pins()) + find_foreign(results)
+    if stale:
+        problems.append(f"{', '.join(stale)} differ from the results; run python -m benchmarks.tables")
+    for problem in problems:
+        print(problem, file=sys.stderr)
+    return 1 if problems else 0
 
 
 if __name__ == "__main__":

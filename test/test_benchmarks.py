@@ -12,19 +12,20 @@ from xml.etree import ElementTree
 
 import pytest
 
-from benchmarks import inference_tables, plot, result_tables, tables
+from benchmarks import inference_tables, plot, result_tables, speed_tables, tables
 from benchmarks.common import RESULTS, Cost, load_results, make_video, median_ratio, run_measured, time_in_turn
 from benchmarks.inference import Action, time_calls
+from benchmarks.scaling import summarise
 from test.helpers import ROOT
 
 WITH_VIDEOS = ("preprocess", "end_to_end", "scaling", "manifest")
 FIELDS = {
-    "preprocess": ["per_video", "total", "workers"],
+    "preprocess": ["clips", "tmpfs", "disk"],
     "inference": ["threads", "gmac_a_view", "precisions", "batches", "agreement"],
     "scoring": ["files", "floor", "ours", "ours_over_floor"],
     "report": ["threads", "evaluation", "result_files"],
-    "end_to_end": ["streaming", "files", "inference_alone", "streaming_share_of_inference_alone"],
-    "scaling": ["x3d_preprocess", "x3d_evaluate"],
+    "end_to_end": ["precisions", "files", "videos"],
+    "scaling": ["x3d_preprocess", "x3d_evaluate", "memory"],
     "manifest": ["manifest", "sync", "listing"],
 }
 
@@ -36,7 +37,7 @@ def results(tmp_path_factory) -> Path:
     video = make_video(folder / "v.mp4", 60)
     for name in FIELDS:
         command = [sys.executable, "-m", f"benchmarks.{name}", "--quick", "--output", str(folder / f"{name}.json")]
-        videos = [video] if name in WITH_VIDEOS else []
+        videos = [video] * (2 if name == "scaling" else 1) if name in WITH_VIDEOS else []
         ran = subprocess.run([*command, *videos], check=False, cwd=ROOT, capture_output=True, text=True)
         assert ran.returncode == 0, ran.stderr
     return folder
@@ -48,22 +49,20 @@ def test_every_result_records_its_machine(results):
         assert result["benchmark"] == name
         assert result["quick"] is True
         assert result["rounds"] == 1
-        assert result["machine"].keys() == {"processor", "cores", "python", "versions"}
+        assert result["machine"].keys() == {"processor", "instruction_sets", "cores", "python", "versions"}
         assert set(fields) <= result.keys()
 
 
 def test_every_table_is_made_of_them(results):
     read = load_results(results)
-    for name, made in (result_tables.TABLES | inference_tables.TABLES).items():
+    for name, made in (result_tables.TABLES | inference_tables.TABLES | speed_tables.TABLES).items():
         if name not in ("parity", "networks", "precisions", "verdicts"):
             assert made(read).count("|") > 20, name
     assert "| 600 |" in result_tables.scoring(read)
     assert result_tables.report(read).count("| compare |") == 2
     assert "OpenVINO | 2 |" in inference_tables.inference(read)
-    read["preprocess"]["total"].pop("pyslowfast_seconds", None)
-    assert "not measured yet" in result_tables.preprocess(read)
-    read["preprocess"]["total"]["pyslowfast_seconds"] = 12.34
-    assert "| 12.3 |" in result_tables.preprocess(read)
+    assert speed_tables.end_to_end(read).count("| x3d_evaluate.py | f32 |") == 1
+    assert speed_tables.memory(read).count("| 400 |") == 6
 
 
 def test_every_table_marks_what_is_not_measured():
@@ -95,7 +94,7 @@ def texts(figure: Path) -> list[str]:
 
 
 def test_the_documents_contain_the_tables_of_the_results():
-    assert tables.main(["--check"]) == 0
+    assert tables.stale_documents(load_results(RESULTS), check=True) == []
     shown = {name for text in documents() for name in re.findall(r"<!-- table: (\w+) -->", text)}
     assert shown == set(tables.TABLES)
 
@@ -115,6 +114,7 @@ def test_check_names_the_document_that_differs(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(tables, "ROOT", tmp_path)
     monkeypatch.setattr(tables, "RESULTS", tmp_path)
     monkeypatch.setattr(tables, "DOCUMENTS", ["README.md"])
+    monkeypatch.setattr(tables, "find_foreign", lambda results: [])
     assert tables.main(["--check"]) == 1
     assert "README.md differ from the results; run python -m benchmarks.tables" in capsys.readouterr().err
     assert tables.main([]) == 0
@@ -163,3 +163,24 @@ def test_a_command_is_measured():
 def test_a_command_that_fails_is_named_with_the_end_of_its_stderr():
     with pytest.raises(ValueError, match="ended with 3: last words"):
         run_measured([sys.executable, "-c", "import sys; print('last words', file=sys.stderr); sys.exit(3)"])
+
+
+def test_the_first_content_of_a_file_and_the_memory_of_a_started_process_are_measured(tmp_path):
+    child = "taken = b'x' * 150_000_000; import time; time.sleep(0.3)"
+    code = (
+        "import subprocess, sys, time, pathlib; time.sleep(0.2);"
+        f" pathlib.Path({str(tmp_path / 'rows')!r}).write_text('row');"
+        f" subprocess.run([sys.executable, '-c', {child!r}])"
+    )
+    cost = run_measured([sys.executable, "-c", code], watched=[tmp_path / "rows"])
+    assert 0.2 <= cost.first_seconds < cost.seconds
+    assert cost.peak_megabytes < 100 < cost.worker_peak_megabytes
+
+
+def test_start_up_is_subtracted_from_the_time_of_both_lists():
+    one = [(11.0, 1.0), (21.0, 1.0)]
+    two = [(6.0, 1.0), (9.0, 1.0)]
+    row = summarise(2, two, one, 380)
+    assert row["speed_up"] == 2.25  # of 10 / 5 and 20 / 8
+    assert row["views_a_second"] == pytest.approx(380 / 6.5)
+    assert (row["lowest_speed_up"], row["highest_speed_up"]) == (2.0, 2.5)

@@ -20,9 +20,9 @@ class CountingReader(VideoReader):
         super().__init__(str(path))
         self.decoded = []
 
-    def frames(self):
+    def frames(self, left_out=frozenset()):
         self.decoded.append(0)
-        for frame in super().frames():
+        for frame in super().frames(left_out):
             self.decoded[-1] += 1
             yield frame
 

@@ -86,7 +86,7 @@ def test_a_file_whose_first_frame_cannot_be_decoded_is_damaged_not_empty(predict
 
 def test_frames_decoded_in_another_order_each_time_are_an_error(tmp_path):
     class Unsteady(CountingReader):
-        def frames(self):
+        def frames(self, left_out=frozenset()):
             return reversed(list(super().frames())) if len(self.decoded) == 0 else super().frames()
 
     with Unsteady(write_video(tmp_path / "video.mp4", 100)) as reader:
@@ -108,7 +108,10 @@ class FakeReader:
     def expected_pts(self):
         return self._expected_pts
 
-    def frames(self):
+    def unreferenced_pts(self):
+        return set()
+
+    def frames(self, left_out=frozenset()):
         return (SimpleNamespace(pts=pts, width=4, height=3, at=at) for at, pts in enumerate(self.decoded_pts))
 
     def to_rgb(self, frame):

@@ -1,5 +1,6 @@
 """The memory of one video has a limit, whatever the length of its file and the size of its frames."""
 
+import platform
 import resource
 import subprocess
 import sys
@@ -15,10 +16,10 @@ from x3d.video import memory, reader
 from x3d.video.reader import VideoReader
 
 PEAK = """
-import resource, sys
+import sys
 from x3d.video.reader import VideoReader
 def peak_mb():
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3
+    return int(open("/proc/self/status").read().split("VmHWM:")[1].split()[0]) / 1e3
 before = peak_mb()
 with VideoReader(sys.argv[1]) as reader:
     num_frames = [sum(1 for _ in reader.frames()) for _ in range(2)]
@@ -46,6 +47,59 @@ def test_memory_does_not_grow_with_the_length_of_the_file(tmp_path):
     *num_frames, megabytes = done.stdout.split()
     assert num_frames == ["500", "500"]
     assert float(megabytes) < 1.5 * reader.HELD_BYTES / 1e6
+
+
+VIEWS_PEAK = """
+import sys
+from x3d.config.loading import load_cfg
+from x3d.video import reader
+from x3d.video.sampling import Sampling
+from x3d.video.transform import Transform
+from x3d.video.views import video_views
+reader.HELD_BYTES = 8 << 20
+cfg = load_cfg("configs/X3D_S.yaml")
+for path in sys.argv[1:]:
+    with reader.VideoReader(path) as opened:
+        num_views = sum(1 for _ in video_views(opened, Sampling.from_cfg(cfg), Transform.from_cfg(cfg)))
+    print(num_views, int(open("/proc/self/status").read().split("VmHWM:")[1].split()[0]) / 1e3)
+"""
+
+
+def test_memory_of_views_does_not_grow_with_the_length_of_the_file(tmp_path):
+    paths = [write_raw(tmp_path / f"{num_frames}.avi", num_frames) for num_frames in (80, 400)]
+    assert paths[1].stat().st_size - paths[0].stat().st_size > 140e6
+    command = [sys.executable, "-c", VIEWS_PEAK, *map(str, paths)]
+    done = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True)
+    (short_views, short), (long_views, long) = (line.split() for line in done.stdout.splitlines())
+    assert short_views == long_views == "30"
+    assert float(long) - float(short) < 30
+    assert float(long) < 200
+
+
+FAULTS = """
+import resource, sys
+from x3d.config.loading import load_cfg
+from x3d.video.reader import VideoReader
+from x3d.video.sampling import Sampling
+from x3d.video.transform import Transform
+from x3d.video.views import video_views
+cfg = load_cfg("configs/X3D_S.yaml")
+for _ in range(4):
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    with VideoReader(sys.argv[1]) as reader:
+        for _ in video_views(reader, Sampling.from_cfg(cfg), Transform.from_cfg(cfg)):
+            pass
+    after = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+print(after - before)
+"""
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only GNU's C library keeps freed memory when asked")
+def test_frames_reuse_the_memory_of_those_of_the_video_before(tmp_path):
+    path = write_video(tmp_path / "video.mp4", 120, width=340, height=256)
+    command = [sys.executable, "-c", FAULTS, str(path)]
+    done = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True)
+    assert int(done.stdout) < 700
 
 
 @pytest.mark.parametrize("name", ["video.mp4", "video.ts"])

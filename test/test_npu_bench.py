@@ -155,12 +155,14 @@ def test_a_batch_size_that_contradicts_name_and_record(caplog, capsys):
     write_conversion(Path("x3d_s_bs8.om"), record)
     assert bench() == 1
     warnings = [
-        "its batch size is 4, its name says 8",
-        "its batch size is 4, the record of its conversion says 16",
+        "its batch size is 4, not 8 as in its name",
+        "its batch size is 4, not 16 as in the record of its conversion",
     ]
     assert content()["rows"][1]["warnings"] == warnings
     assert content()["rows"][1]["published_views_per_second"] == 381.6
-    assert error_of(caplog) == "doubtful, measure again:\n" + "\n".join(f"x3d_s_bs8.om: {text}" for text in warnings)
+    listed = "\n".join(f"x3d_s_bs8.om: {text}" for text in warnings)
+    remedy = "measure again on an idle NPU, with models that match their names and records"
+    assert error_of(caplog) == f"doubtful; {remedy}\n{listed}"
     assert "| 4 | 400.0 (doubtful) | 381.6 |" in capsys.readouterr().out
 
 
@@ -245,7 +247,7 @@ def test_an_npu_that_became_busy_during_the_run(stand_ins, caplog):
         [f"after {state}"],
         [f"before {state}", f"after {state}"],
     ]
-    assert "doubtful, measure again:\nx3d_s_bs8.om: after the run: NPU 24" in error_of(caplog)
+    assert "names and records\nx3d_s_bs8.om: after the run: NPU 24" in error_of(caplog)
 
 
 def test_an_npu_whose_load_lags_behind_is_idle(stand_ins):

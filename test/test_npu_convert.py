@@ -11,16 +11,15 @@ import sys
 from pathlib import Path
 
 import pytest
+from onnx import TensorProto
 
 import x3d_npu
 from test import npu_texts
 from test.helpers import ROOT
 from test.made_up_onnx import write_onnx
 from test.test_tools import assert_ended, wait_for_pids
-from x3d.errors import InputError
 from x3d.network.model_file import read_model
 from x3d.pipeline import npu_convert
-from x3d.storage.conversion_record import read_conversion
 
 RECIPE = (
     "atc --framework=5 --model=x3d_s.onnx --output=x3d_s_bs8 --input_format=NCHW --input_shape=image:8,3,13,182,182 "
@@ -95,23 +94,6 @@ def test_the_record(stand_ins, tmp_path, monkeypatch):
         "precision_mode": "mixed_float16",
         "soc": "Ascend310P3",
     }
-
-
-def test_the_record_recognises_the_om(stand_ins):
-    stand_ins.add("atc", CONVERTS)
-    assert convert("--batchsize", "8") == 0
-    digest = read_model("om/x3d_s_bs8.om").digest
-    found = read_conversion("om/x3d_s_bs8.om", digest)
-    assert (found.batch_size, found.om_digest, found.cann) == (8, digest, None)
-    with pytest.raises(InputError, match=r"^om/x3d_s_bs8.json records the conversion of another model than om/x3d_s_b"):
-        read_conversion("om/x3d_s_bs8.om", "another")
-
-
-@pytest.mark.parametrize("content", ["{}", "[]", "no JSON", "[" * 100_000, '{"om_digest": "1"}'])
-def test_another_file_beside_an_om_is_no_record(content):
-    Path("a.json").write_text(content)
-    assert read_conversion("a.om", "1") is None
-    assert read_conversion("b.om", "1") is None
 
 
 def test_a_batch_size_that_fails_does_not_stop_the_others(stand_ins, caplog, capsys):
@@ -193,7 +175,9 @@ def test_files_of_the_user_stay(stand_ins):
     assert sorted(name for name in os.listdir() if "bs8" not in name) == ["kernel_meta_8", "stand_ins", "x3d_s.onnx"]
 
 
-@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize(
+    ("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, -signal.SIGHUP)]
+)
 def test_a_stop_during_atc_leaves_what_was_converted(stand_ins, tmp_path, monkeypatch, number, status):
     monkeypatch.setenv("PIDS", str(tmp_path / "pids"))
     waits = "print(os.getpid(), file=open(os.environ['PIDS'], 'w'), flush=True); time.sleep(60)"
@@ -231,6 +215,17 @@ def test_two_runs_into_one_folder(stand_ins, tmp_path, caplog):
     go.touch()
     assert first.communicate(timeout=60)[0] == b"om/x3d_s_bs8.om\n"
     assert names() == ["x3d_s_bs8.json", "x3d_s_bs8.om", "x3d_s_bs8_atc.log"]
+
+
+def test_a_full_disk_before_the_first_conversion(stand_ins, caplog, monkeypatch):
+    def fail(path, content):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
+
+    monkeypatch.setattr(Path, "write_bytes", fail)
+    stand_ins.add("atc", CONVERTS)
+    assert convert("--batchsize", "8") == 1
+    assert error_of(caplog).startswith("No space left on device: 'om/.scratch-")
+    assert not Path("om").exists()
 
 
 def test_a_full_disk_at_a_record(stand_ins, caplog, monkeypatch):
@@ -284,6 +279,13 @@ def test_a_model_of_a_fixed_batch_size(stand_ins, caplog):
     assert "the model has the fixed batch size 8" in error_of(caplog)
     assert convert() == 0
     assert shlex.join(stand_ins.calls[0]) == RECIPE
+
+
+def test_a_model_that_takes_float16(stand_ins):
+    stand_ins.add("atc", CONVERTS)
+    write_onnx(Path("x3d_s.onnx"), element=TensorProto.FLOAT16)
+    assert convert("--batchsize", "8") == 0
+    assert json.loads(Path("om/x3d_s_bs8.json").read_text())["input_dtype"] == "float16"
 
 
 def test_a_folder_that_cannot_be_created(stand_ins, caplog):

@@ -297,7 +297,7 @@ def test_a_folder_of_another_list_or_version_is_rejected(data, tmp_path, caplog,
     assert "list_digest was" in caplog.text
     monkeypatch.setattr("x3d.storage.provenance.VIEW_FORMAT", 99)
     assert x3d_preprocess.main(preprocess_keys(data, tmp_path)) == 2
-    assert "view_format was 1, is 99 (views of another format cannot be combined)" in caplog.text
+    assert "view_format was 2, is 99 (views of another format cannot be combined)" in caplog.text
 
 
 @pytest.mark.parametrize(("name", "advice"), [("7_3.npy", "without manifest.json"), ("x.npy", "is not a view")])

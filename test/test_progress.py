@@ -2,13 +2,15 @@
 
 import logging
 import sys
+import threading
 
 import pytest
 
 from x3d.dataset.annotations import Video
 from x3d.errors import REASONS
+from x3d.execution import progress
 from x3d.execution.outcome import Outcome
-from x3d.execution.progress import above_bar, log_failures, progress_bar, with_progress
+from x3d.execution.progress import above_bar, log_failures, progress_bar, step_bar, with_progress
 
 
 def outcomes(*reasons: str) -> list[Outcome[int]]:
@@ -107,3 +109,25 @@ def test_of_many_failures_for_one_reason_the_first_20_are_logged(caplog):
     assert [record.message.count("\n") for record in caplog.records] == [2, 21]
     assert caplog.records[1].message.startswith("30 videos failed, missing: no such file\n0.mp4: missing\n")
     assert caplog.records[1].message.endswith("19.mp4: missing\n... and 10 more")
+
+
+def test_long_steps_are_counted(capsys):
+    with step_bar(2, "conversions") as bar:
+        bar.set_postfix_str("x3d_s_bs8.om")
+        bar.update()
+    [*_, shown] = capsys.readouterr().err.replace("\r", "\n").rstrip("\n").splitlines()
+    assert shown.startswith("conversions:  50%")
+    assert "| 1/2 [" in shown
+    assert shown.endswith(", x3d_s_bs8.om]")
+
+
+def test_the_bar_of_a_long_step_moves_on_a_terminal_until_it_ends(monkeypatch):
+    monkeypatch.setattr(progress, "REFRESH_SECONDS", 0.01)
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
+    refreshed = threading.Event()
+    num_threads = threading.active_count()
+    with pytest.raises(ValueError, match="a step"), step_bar(2, "conversions") as bar:  # noqa: PT012
+        monkeypatch.setattr(bar, "refresh", refreshed.set)
+        assert refreshed.wait(60)
+        raise ValueError("a step")
+    assert threading.active_count() <= num_threads + 1  # tqdm's own thread stays

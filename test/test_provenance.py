@@ -115,8 +115,8 @@ def test_a_digest_is_the_same_on_every_machine_in_every_release():
     assert digest({"a": 1, "b": [2]}) == digest({"b": [2], "a": 1}) == "ae8a9a5052464275"
 
 
-def test_this_release_writes_views_of_format_1():
-    assert view_provenance({}, VIDEOS, 30)["view_format"] == 1
+def test_this_release_writes_views_of_format_2():
+    assert view_provenance({}, VIDEOS, 30)["view_format"] == 2
 
 
 def test_versions_come_from_the_modules(monkeypatch):

@@ -186,7 +186,7 @@ def test_corrupt_frames_count_from_the_first_key_frame_on(tmp_path, monkeypatch)
         for number, (is_key, is_corrupt) in enumerate(marks)
     ]
     with VideoReader(str(write_video(tmp_path / "video.mp4", 5))) as reader:
-        monkeypatch.setattr(reader, "_decode", lambda: iter(frames))
+        monkeypatch.setattr(reader, "_decode", lambda left_out: iter(frames))
         for _ in range(2):
             assert [frame.pts for frame in reader.frames()] == list(range(7))
             assert reader.num_corrupt_frames == 3

@@ -59,6 +59,16 @@ def test_output_is_returned_and_kept(stand_ins, log):
     result.check()
 
 
+def test_a_tool_runs_in_another_folder(stand_ins, tmp_path, monkeypatch):
+    (tmp_path / "scratch").mkdir()
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PATH", "stand_ins")
+    stand_ins.add("atc", "print(os.getcwd())")
+    result = run_tool(["atc"], 20, Path("atc.log"), folder=Path("scratch"))
+    assert result.output == f"{tmp_path}/scratch\n"
+    assert (tmp_path / "atc.log").exists()
+
+
 def test_the_environment_is_that_of_the_caller(stand_ins, log):
     stand_ins.add("atc", "print(os.environ.get('ASCEND_DEVICE'))")
     assert run_tool(["atc"], 20, log, {**os.environ, "ASCEND_DEVICE": "3"}).output == "3\n"

@@ -1,3 +1,4 @@
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -5,6 +6,7 @@ import torch.nn.functional as F  # noqa: N812
 
 from test.helpers import ROOT
 from x3d.config.loading import load_cfg
+from x3d.video import transform as module
 from x3d.video.transform import (
     Transform,
     assemble_view,
@@ -110,3 +112,38 @@ def test_several_crops_fill_the_short_side():
     cfg.defrost()
     cfg.DATA.TEST_CROP_SIZE, cfg.DATA.TRAIN_JITTER_SCALES = 160, [182, 228]
     assert Transform.from_cfg(cfg).short_side == 160
+
+
+def test_every_common_size_is_resized_at_once():
+    for size in ((256, 340), (340, 256), (240, 320), (360, 480), (360, 640), (480, 640), (480, 854)):
+        height, width = resized_size(*size, 182)
+        assert module._has_exact_resize(*size, height, width)
+
+
+@pytest.mark.parametrize("size", [(401, 376), (534, 169), (464, 310), (327, 475), (545, 8191), (120, 8192)])
+@pytest.mark.parametrize("short_side", [182, 256])
+def test_a_size_at_which_rounding_differs_is_resized_as_torch_does(size, short_side):
+    """The inverse of a factor is not always the ratio, so that cv2.resize rounds a coordinate to another float32."""
+    frame = np.random.RandomState(0).randint(0, 256, (*size, 3)).astype(np.uint8)
+    chosen = Transform((0.45,) * 3, (0.225,) * 3, short_side, short_side, 3)
+    assert np.abs(prepare_frame(frame, chosen) - by_torch(frame, chosen)).max() < 6e-6
+
+
+def test_a_build_of_opencv_with_other_coordinates_is_not_trusted(monkeypatch):
+    frame = np.random.RandomState(0).randint(0, 256, (250, 333, 3)).astype(np.uint8)
+    real = cv2.resize
+
+    def resize(pixels, size, fx, fy, interpolation):
+        return real(pixels, (round(pixels.shape[1] * fx), round(pixels.shape[0] * fy)), interpolation=interpolation)
+
+    monkeypatch.setattr(cv2, "resize", resize)
+    module._has_exact_resize.cache_clear()
+    assert not module._has_exact_resize(250, 333, 182, 242)
+    assert np.abs(prepare_frame(frame, GREY) - by_torch(frame, GREY)).max() < 2e-6
+    module._has_exact_resize.cache_clear()
+
+
+def test_intels_library_is_switched_off_for_the_thread_that_resizes():
+    cv2.ipp.setUseIPP(True)
+    prepare_frame(np.zeros((256, 340, 3), np.uint8), GREY)
+    assert not cv2.ipp.useIPP()

@@ -132,7 +132,7 @@ def test_views_are_synced_before_they_get_their_names_and_names_before_the_retur
         record(name, arguments)
     writer.write(VIDEO, enumerate(VIEWS))
     renames = [("replace", name, name) for name in writer.names(VIDEO)]
-    assert calls == [*3 * [("write_all",)], ("sync_file_system",), *renames, ("sync_folder", tmp_path.name)]
+    assert calls == [*6 * [("write_all",)], ("sync_file_system",), *renames, ("sync_folder", tmp_path.name)]
 
 
 def test_views_that_cannot_be_synced_do_not_appear(tmp_path, monkeypatch):

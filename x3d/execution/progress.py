@@ -14,6 +14,8 @@ from tqdm.contrib.logging import logging_redirect_tqdm
 from x3d.errors import MAX_LISTED_PROBLEMS, REASONS, counted, format_problems
 from x3d.execution.outcome import Outcome
 
+REFRESH_SECONDS = 1.0
+
 logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
@@ -43,7 +45,7 @@ def step_bar(num_steps: int, noun: str) -> Iterator["tqdm[Any]"]:
     ended = threading.Event()
 
     def refresh(bar: "tqdm[Any]") -> None:
-        while not ended.wait(1.0):
+        while not ended.wait(REFRESH_SECONDS):
             bar.refresh()
 
     with tqdm(total=num_steps, desc=noun, bar_format=bar_format) as bar, logging_redirect_tqdm():

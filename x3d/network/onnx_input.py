@@ -28,7 +28,7 @@ def read_onnx_input(path: str) -> tuple[ModelFile, OnnxInput]:
     """Read an ONNX model and check its input.
 
     Raises:
-        EngineError: it is no .onnx, is damaged, or has another input than float32 or float16 (N, 3, T, C, C).
+        EngineError: it is no .onnx, is damaged, or has another input than x3d.network.signature allows.
     """
     if not path.lower().endswith(".onnx"):
         raise EngineError(f"model {path}: ATC converts an .onnx; give the file that x3d_pth2onnx.py writes")

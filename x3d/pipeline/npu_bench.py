@@ -51,9 +51,9 @@ class Om:
         """Yield how the batch size of the model contradicts its name and its record."""
         name = re.search(r"_bs(\d+)$", Path(self.path).stem)
         if name and int(name[1]) != batch_size:
-            yield f"its batch size is {batch_size}, its name says {name[1]}"
+            yield f"its batch size is {batch_size}, not {name[1]} as in its name"
         if self.conversion and self.conversion.batch_size != batch_size:
-            yield f"its batch size is {batch_size}, the record of its conversion says {self.conversion.batch_size}"
+            yield f"its batch size is {batch_size}, not {self.conversion.batch_size} as in the record of its conversion"
 
 
 def bench(oms: Sequence[str], loop: int, device: int, folder: str) -> dict[str, Any]:
@@ -141,7 +141,7 @@ def _measure(om: Om, loop: int, chip: Chip, log: Path) -> dict[str, Any]:
         measured = _parse(result, Path(scratch))
     warnings += [*_check_idle(chip.device, "after"), *om.contradictions(measured.batch_size)]
     power = None
-    if chip.power_watts is not None and not warnings:
+    if chip.power_watts is not None:
         power = _measure_power(om, measured, chip.device)
     return {
         "om": om.path,
@@ -167,13 +167,13 @@ def _parse(result: ToolResult, scratch: Path) -> Measurement:
         RunError: there is no measurement, there are several, or they contradict each other; the text names the log.
     """
     try:
-        [measured, *others] = parse_output(result.output)
+        printed = parse_output(result.output)
         summaries = [*scratch.glob("*_summary.json"), *scratch.glob("*/sumary.json")]
         written = [parse_summary(path.read_bytes(), path.name) for path in summaries]
     except RunError as error:
         raise RunError(f"{error}; log: {result.log_path}") from error
-    found = [measured, *others, *written]
-    if others or not all(math.isclose(one.throughput, measured.throughput, rel_tol=1e-4) for one in found):
+    found, measured = [*printed, *written], printed[0]
+    if not all(math.isclose(one.throughput, measured.throughput, rel_tol=1e-4) for one in found):
         rates = ", ".join(f"{one.throughput:.1f}" for one in found)
         raise RunError(result.failure("measured more than one throughput", f"{rates} views/s"))
     return replace(measured, count=written[0].count) if written else measured

@@ -12,7 +12,7 @@ from pathlib import Path
 from x3d.ascend.atc import SUFFIX, atc_command, check_success
 from x3d.ascend.cann import CannVersion
 from x3d.ascend.precision_modes import PrecisionMode
-from x3d.ascend.tools import ToolResult, find_tool, run_tool, unwinding_on_stop
+from x3d.ascend.tools import ToolResult, run_tool, unwinding_on_stop
 from x3d.errors import EngineError, InputError, RunError, describe_os_error, shorten_list
 from x3d.execution.progress import step_bar
 from x3d.network.model_file import ModelFile, read_model
@@ -77,7 +77,6 @@ def convert(settings: ConvertSettings, batch_sizes: Sequence[int]) -> Conversion
         OSError: the disk is full before anything is converted.
     """
     _check_name(settings.model.path)
-    find_tool("atc")
     result = Conversions({}, {})
     with _open_folder(settings.folder, [settings.om(size) for size in batch_sizes]) as scratch:
         (scratch / Path(settings.model.path).name).write_bytes(settings.model.content)

@@ -1,5 +1,6 @@
 """Write the views of a video: `<view>_<label>.npy` or `.bin`, all of them or none."""
 
+import functools
 import io
 import math
 import os
@@ -72,15 +73,20 @@ class ViewWriter:
     def _write_view(self, partial: Path, view: np.ndarray) -> None:
         """Write .npy or raw bytes; unlike np.save, a short write keeps the operating system's reason."""
         with errors_naming(self.path / partial.name), open(partial, "wb", buffering=0) as file:
-            if self.suffix == ".npy":
-                np.lib.format.write_array_header_1_0(file, np.lib.format.header_data_from_array_1_0(view))
+            write_all(file.fileno(), _header(view.shape, self.suffix, self.dtype))
             write_all(file.fileno(), view.data.cast("B"))
 
 
 def view_file_bytes(view_shape: tuple[int, ...], suffix: str, dtype: str = "float32") -> int:
     """Compute the size of the file of one (1, *view_shape) view."""
+    return len(_header((1, *view_shape), suffix, dtype)) + np.dtype(dtype).itemsize * math.prod(view_shape)
+
+
+@functools.lru_cache(maxsize=8)
+def _header(shape: tuple[int, ...], suffix: str, dtype: str) -> bytes:
+    """Format what precedes the values of a view in its file: nothing in .bin."""
     header = io.BytesIO()
     if suffix == ".npy":
-        view = np.empty((1, *view_shape), dtype)
-        np.lib.format.write_array_header_1_0(header, np.lib.format.header_data_from_array_1_0(view))
-    return header.tell() + np.dtype(dtype).itemsize * math.prod(view_shape)
+        values = np.empty(shape, dtype)
+        np.lib.format.write_array_header_1_0(header, np.lib.format.header_data_from_array_1_0(values))
+    return header.getvalue()

@@ -54,7 +54,8 @@ def _report(content: dict[str, Any]) -> int:
     doubtful = [f"{row['om']}: {text}" for row in content["rows"] for text in row["warnings"]]
     failed = [f"{one['om']}: {one['reason']}" for one in content["failed"]]
     if doubtful:
-        logger.error("doubtful, measure again:\n%s", format_problems(doubtful))
+        remedy = "measure again on an idle NPU, with models that match their names and records"
+        logger.error("doubtful; %s\n%s", remedy, format_problems(doubtful))
     if failed:
         logger.error("%s not measured\n%s", counted(len(failed), "model"), format_problems(failed))
     return EXIT_INCOMPLETE if doubtful or failed else EXIT_DONE

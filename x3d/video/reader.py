@@ -5,6 +5,7 @@ import os
 import re
 from array import array
 from collections.abc import Iterable, Iterator
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
@@ -18,10 +19,11 @@ from x3d.video.container import demux_stream, find_video_stream, open_container
 from x3d.video.memory import DecoderMemory
 from x3d.video.sampling import Header
 from x3d.video.source import read_source
+from x3d.video.unreferenced import UnreferencedFrames
 
 logger = logging.getLogger(__name__)
 
-HELD_BYTES = 64 << 20
+HELD_BYTES = 16 << 20
 PACKET_BYTES = 1 << 10
 """Of a packet without its data: the objects of Python and FFmpeg, rounded up."""
 
@@ -52,7 +54,8 @@ class VideoReader:
     Attributes:
         source: identifies the content.
         rotation: degrees, set by the first frame decoded.
-        num_corrupt_frames: frames of the last pass that the decoder marked as damaged, from the first key frame on.
+        num_corrupt_frames: frames of the last pass that the decoder marked as damaged, from the first key frame on;
+            frames left out of the pass are not looked at.
     Raises:
         VideoError: the file cannot be opened or holds no video.
     """
@@ -71,6 +74,7 @@ class VideoReader:
         try:
             self.stream = self._describe()
             self._memory.check(self._stream.codec_context)
+            self._unreferenced = UnreferencedFrames(self._stream.codec_context)
             self._packets: Iterable[av.Packet[av.VideoStream]] | None = self._read_packets()
         except BaseException:
             self._container.close()
@@ -122,6 +126,8 @@ class VideoReader:
             if packet.size and not packet.is_discard:
                 self._pts.append(_predict_pts(packet))
                 self._end_pts = max(self._end_pts, self._pts[-1] + (packet.duration or 0))
+            if packet.size:
+                self._unreferenced.add(packet)
             num_bytes += packet.size + PACKET_BYTES
             if num_bytes <= HELD_BYTES:
                 held.append(packet)
@@ -136,12 +142,14 @@ class VideoReader:
         except av.FFmpegError as error:
             self._read_error = error
 
-    def frames(self) -> Iterator[av.VideoFrame]:
+    def frames(self, left_out: AbstractSet[int] = frozenset()) -> Iterator[av.VideoFrame]:
         """Decode every frame from the start.
 
         Each pass has a new decoder: one that was flushed may drop other frames, as H.264's does before the first key
         frame.
 
+        Args:
+            left_out: pts of frames that are not decoded, all of them out of unreferenced_pts.
         Raises:
             VideoError: the stream cannot be decoded further, or a frame has no timestamp.
         """
@@ -149,7 +157,7 @@ class VideoReader:
         number = 0
         has_key_frame = False
         try:
-            for frame in self._decode():
+            for frame in self._decode(left_out):
                 if frame.pts is None:
                     raise VideoError("no_timestamps", self.path, f"frame {number}")
                 self.rotation = self.rotation or frame.rotation
@@ -162,7 +170,7 @@ class VideoReader:
         if self._read_error is not None:
             raise VideoError("damaged", self.path, f"after {number} frames: {self._read_error.strerror}")
 
-    def _decode(self) -> Iterator[av.VideoFrame]:
+    def _decode(self, left_out: AbstractSet[int]) -> Iterator[av.VideoFrame]:
         packets, self._packets = self._packets, None
         if packets is None:
             self._container.close()
@@ -170,7 +178,8 @@ class VideoReader:
             self.check_unchanged()
             packets = self._demux()
         for packet in packets:
-            yield from self._memory.decode(packet)
+            if packet.pts not in left_out:
+                yield from self._memory.decode(packet)
 
     def check_unchanged(self) -> None:
         """Check that the file is still the one that was opened.
@@ -188,6 +197,10 @@ class VideoReader:
         if not header.num_frames and header.duration is not None:
             logger.debug("%s: no frame count in the header; counted %d packets instead", self.path, len(pts))
         return pts
+
+    def unreferenced_pts(self) -> set[int]:
+        """Find the frames without which all others are decoded alike, and in the same order."""
+        return self._unreferenced.pts()
 
     @property
     def seconds_per_pts(self) -> float:

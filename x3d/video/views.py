@@ -6,6 +6,7 @@ import numpy as np
 
 from x3d.errors import VideoError
 from x3d.video.clips import decode_clips
+from x3d.video.memory import keep_freed_memory
 from x3d.video.reader import VideoReader
 from x3d.video.sampling import Clips
 from x3d.video.transform import Transform, assemble_view, crop_offsets, prepare_frame, resized_size
@@ -25,6 +26,7 @@ def video_views(reader: VideoReader, clips: Clips, transform: Transform) -> Iter
     Raises:
         VideoError: the video cannot be used.
     """
+    keep_freed_memory()
     crops = transform.crops()
 
     def prepare(frame: np.ndarray) -> np.ndarray:
