@@ -165,6 +165,33 @@ def test_float16_views(work):
     assert ran.status == 0, ran.err
 
 
+@pytest.mark.parametrize("batch_size", [1, 7, 8])
+def test_check_by_its_command_line(batch_size, work, monkeypatch):
+    monkeypatch.setitem(sys.modules, "ais_bench.infer.interface", None)
+    om = convert("small.om", batch_size)
+    ran = check(om, "prep")
+    assert ran.status == 0, ran.err
+    assert "its command line is used" in ran.err
+    assert f"--candidate result_bs{batch_size}\n" in ran.err
+    ran = check(convert("half.om", batch_size, float16_input=True), "prep")
+    assert ran.status == 2
+    assert ("ais_bench failed on" if batch_size % 2 else "cut the float32 views in two") in ran.err
+
+
+def test_a_conversion_and_its_check(work, stand_ins):
+    stand_ins.add("atc", ATC)
+    options = ["--model", "small.onnx", "--soc", "310P3", "--batchsize", "4,8", "--output", "om"]
+    ran = run_script("x3d_npu", ["convert", *options])
+    assert ran.status == 0, ran.err
+    for batch_size in (4, 8):
+        ran = check(f"om/small_bs{batch_size}.om", "prep")
+        assert ran.status == 0, ran.err
+    shutil.copy("om/small_bs8.om", "om/small_bs4.om")
+    ran = check("om/small_bs4.om", "prep")
+    assert ran.status == 2
+    assert "records the conversion of another model than om/small_bs4.om is" in ran.err
+
+
 def test_float32_views_that_it_cuts_in_two_are_refused(work):
     infer(8, "result", float16_input=True)
     ran = run_script("x3d_postprocess", [*CFG, "X3D_POSTPROCESS.OM_OUTPUT_PATH", "result"])

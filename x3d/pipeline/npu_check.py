@@ -7,17 +7,19 @@ from dataclasses import dataclass
 import numpy as np
 from tqdm import tqdm
 
-from x3d.errors import InputError, RunError
+from x3d.errors import EngineError, InputError, RunError
 from x3d.network.engine import Engine, infer_padded, open_engine
-from x3d.network.model_file import read_model
+from x3d.network.model_file import ModelFile, read_model
+from x3d.pipeline.ais_bench_command import infer_with_command
 from x3d.scoring.agreement import Agreement, Thresholds, find_outputs, judge_outputs
 from x3d.scoring.outputs import are_alike
-from x3d.storage.conversion_record import read_conversion
+from x3d.storage.conversion_record import ConversionRecord, read_conversion
 from x3d.storage.view_reader import Views, batched, open_views
 
 logger = logging.getLogger(__name__)
 
 MIN_VIEWS = 20
+HOST_BATCH_SIZE = 8
 
 
 @dataclass(frozen=True)
@@ -52,7 +54,9 @@ class Check:
 
 
 def check(settings: CheckSettings) -> Check:
-    """Run the views through both models, the .om with ais_bench's session, the ONNX model on this host in float32.
+    """Run the views through both models: the .om with ais_bench, the ONNX model on this host in float32.
+
+    ais_bench runs as a session of this process or, where it is in another environment, by its command line.
 
     Raises:
         InputError: views and models do not belong together, one cannot be read or run, or the ONNX model's outputs
@@ -60,19 +64,26 @@ def check(settings: CheckSettings) -> Check:
     """
     try:
         views = _choose_views(settings)
-        om, reference = _open_both(settings)
-        _check_views(views, om, settings.om)
-        expected, found = _infer_both(views, reference, om)
+        model, om, record = _read_models(settings)
+        reference = open_engine(model)
+        if session := _open_session(om, settings.device):
+            _check_models(settings, reference, session)
+            _check_views(views, session.view_shape, session.input_dtype, settings.om)
+            batch_size, found = session.batch_size or 1, _infer(views, session, "om")
+        else:
+            _check_views(views, reference.view_shape, record.input_dtype if record else "", settings.om)
+            found, batch_size = infer_with_command(settings.om, views, reference.num_classes, settings.device)
+        expected = _infer(views, reference, "onnx")
     except RunError as error:  # its status, 1, would look like FAIL
         raise InputError(str(error)) from error
     outputs = find_outputs(expected)
     if outputs is None or are_alike(expected):
         what = "the same scores for every view" if outputs else "neither probabilities nor logits"
         raise InputError(f"{settings.model} returns {what}, with which nothing can be judged; check the model")
-    logger.info("outputs: %s", outputs.value)
+    logger.info("batch size %d; outputs: %s", batch_size, outputs.value)
     agreement = judge_outputs(expected, found, outputs, settings.thresholds)
     worst = "" if agreement.worst_view is None else views.paths[agreement.worst_view]
-    return Check(agreement, om.batch_size or 1, worst)
+    return Check(agreement, batch_size, worst)
 
 
 def _choose_views(settings: CheckSettings) -> Views:
@@ -99,60 +110,76 @@ def spread(paths: Sequence[str], num: int) -> list[str]:
     return [paths[at] for at in np.random.default_rng(0).integers(edges[:-1], edges[1:])]
 
 
-def _open_both(settings: CheckSettings) -> tuple[Engine, Engine]:
-    """Open the .om and the ONNX model.
+def _read_models(settings: CheckSettings) -> tuple[ModelFile, ModelFile, ConversionRecord | None]:
+    """Read the ONNX model, the .om, and the record of its conversion.
 
     Raises:
-        InputError: one cannot be opened, or they are not of one network.
+        InputError: one cannot be read, or the record is that of another model.
     """
-    model, converted = read_model(settings.model), read_model(settings.om)
-    record = read_conversion(settings.om, converted.digest)
+    model, om = read_model(settings.model), read_model(settings.om)
+    record = read_conversion(settings.om, om.digest)
     if record and record.onnx_digest != model.digest:
         raise InputError(
             f"{settings.om} was converted from another model than {settings.model}, as the record beside it shows; "
             "give that one, or convert again"
         )
-    reference, om = open_engine(model), open_engine(converted, device=str(settings.device))
+    return model, om, record
+
+
+def _open_session(om: ModelFile, device: int) -> Engine | None:
+    """Open the .om with ais_bench's session, None if this Python does not have it.
+
+    Raises:
+        InputError: it cannot be opened.
+    """
+    try:
+        return open_engine(om, device=str(device))
+    except EngineError as error:
+        if not isinstance(error.__cause__, ImportError):
+            raise
+        logger.warning("this Python cannot import ais_bench (%s); its command line is used", error.__cause__)
+        return None
+
+
+def _check_models(settings: CheckSettings, reference: Engine, om: Engine) -> None:
+    """Check that both models are of one network."""
     if (om.view_shape, om.num_classes) != (reference.view_shape, reference.num_classes):
         raise InputError(
             f"{settings.om} takes views of {om.view_shape} and returns {om.num_classes} classes, {settings.model} "
             f"{reference.view_shape} and {reference.num_classes}: it was converted from another model; convert it again"
         )
-    logger.info("%s: batch size %d; reference: %s on %s", settings.om, om.batch_size, reference.name, reference.device)
-    return om, reference
 
 
-def _check_views(views: Views, om: Engine, path: str) -> None:
+def _check_views(views: Views, view_shape: tuple[int, ...], input_dtype: str, om: str) -> None:
     """Check that ais_bench, which reads bytes as they are, can run the views.
 
+    Args:
+        input_dtype: of the .om; empty if unknown.
     Raises:
         InputError: they have another shape, or another type than the .om takes.
     """
-    views.check(om.view_shape, om.input_dtype)
-    if views.dtype != om.input_dtype:
+    views.check(view_shape, input_dtype or "float32")
+    if input_dtype and views.dtype != input_dtype:
         what = "would cut each in two, in silence" if views.dtype == "float32" else "would not run them"
         raise InputError(
-            f"{path} takes {om.input_dtype} and the views are {views.dtype}: ais_bench {what}; make views with "
-            f"X3D_PREPROCESS.DTYPE {om.input_dtype}, or convert the model "
+            f"{om} takes {input_dtype} and the views are {views.dtype}: ais_bench {what}; make views with "
+            f"X3D_PREPROCESS.DTYPE {input_dtype}, or convert the model "
             f"{'without' if views.dtype == 'float32' else 'with'} --input_fp16_nodes"
         )
 
 
-def _infer_both(views: Views, reference: Engine, om: Engine) -> tuple[np.ndarray, np.ndarray]:
-    """Run every view through both engines.
+def _infer(views: Views, engine: Engine, title: str) -> np.ndarray:
+    """Run every view through an engine.
 
     Returns:
-        The outputs of the reference and of the .om, each (n, num_classes) float32.
+        (n, num_classes) float32.
     Raises:
-        EngineError: an engine fails.
+        EngineError: the engine fails.
         RunError: a view is damaged.
     """
-    expected, found = [], []
-    with tqdm(total=len(views.paths), desc="views", unit="view") as progress:
-        for _, paths in batched(views.paths, om.batch_size or 1):
-            batch = views.read(paths, om.view_shape, om.input_dtype)
-            found.append(infer_padded(om, batch))
-            size = reference.batch_size or len(batch)
-            expected += [infer_padded(reference, batch[at : at + size]) for at in range(0, len(batch), size)]
+    rows = []
+    with tqdm(total=len(views.paths), desc=title, unit="view") as progress:
+        for _, paths in batched(views.paths, engine.batch_size or HOST_BATCH_SIZE):
+            rows.append(infer_padded(engine, views.read(paths, engine.view_shape, engine.input_dtype)))
             progress.update(len(paths))
-    return np.concatenate(expected), np.concatenate(found)
+    return np.concatenate(rows)

@@ -1,7 +1,8 @@
 """Check a conversion: are the outputs of an .om those of its ONNX model?
 
-Some views of a folder, spread over it -> each through the .om on the NPU, with ais_bench's session, and through the
-ONNX model on this host, in float32 -> PASS, FAIL or UNDECIDED, as a line of JSON on stdout.
+Some views of a folder, spread over it -> each through the .om on the NPU, with ais_bench, and through the ONNX model on
+this host, in float32 -> PASS, FAIL or UNDECIDED, as a line of JSON on stdout. ais_bench runs in this process, or by the
+`python` on PATH where this Python does not have it.
 
     python x3d_npu.py check --model x3d_s.onnx --om x3d_s_bs8.om --input prep_data/
 
