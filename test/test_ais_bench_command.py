@@ -1,6 +1,8 @@
 """ais_bench's command line, where this Python does not have its session, with a stand-in of `python` on PATH."""
 
+import errno
 import json
+import os
 import sys
 from pathlib import Path
 
@@ -22,6 +24,7 @@ folder = Path(given["--output"]) / given["--output_dirname"]
 folder.mkdir()
 session = onnxruntime.InferenceSession("small.onnx")
 paths = sorted(Path(given["--input"]).iterdir())
+assert not any(path.is_symlink() for path in paths)
 for path in paths:
     [rows] = session.run(None, {"image": np.load(path).astype("float32")})
     np.roll(rows, ROLL, axis=1).tofile(folder / f"{path.stem}_0.bin")
@@ -73,6 +76,16 @@ def test_the_verdict_by_the_command_line(roll, status, verdict, stand_ins, capsy
     given = dict(zip(words[2::2], words[3::2], strict=True))
     assert (given["--model"], given["--device"], given["--loop"]) == ("small_bs8.om", "2", "1")
     assert not Path(given["--output"]).exists()
+
+
+def test_views_on_another_file_system_are_copied(stand_ins, monkeypatch, capsys):
+    def link(path, target):
+        raise OSError(errno.EXDEV, "Invalid cross-device link")
+
+    monkeypatch.setattr(os, "link", link)
+    stand_ins.add("python", ais_bench())
+    assert check() == 0
+    assert json.loads(capsys.readouterr().out)["num_agreeing"] == 30
 
 
 def test_views_that_are_cut_in_two_are_noticed_by_the_batches(stand_ins, caplog):

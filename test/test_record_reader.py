@@ -186,6 +186,17 @@ def test_a_device_without_a_summary_is_noticed(device, words, of_devices):
         read_record(str(of_devices))
 
 
+def test_devices_with_their_position_in_the_name_are_read(of_devices):
+    for number in range(2):
+        for suffix in ("", "_summary.json"):
+            (of_devices / f"device{number}{suffix}").rename(of_devices / f"device{number}_{number}{suffix}")
+    assert labels(of_devices) == {0: 7, 1: 7, 2: 5, 3: 5}
+    assert len(find_results(str(of_devices))[0]) == 4
+    (of_devices / "device1_1_summary.json").unlink()
+    with pytest.raises(ValueError, match="holds no summary of device1, where ais_bench failed"):
+        read_record(str(of_devices))
+
+
 def test_the_manifest_beside_the_views_shows_what_it_was_to_run(of_devices):
     (of_devices / "device1_summary.json").unlink()
     write_manifest(of_devices.parent / "prep_data")

@@ -74,8 +74,8 @@ def read_record(folder: str) -> ResultRecord | None:
 
 def _check_devices(folder: str, devices: Sequence[int], summaries: Sequence[Path]) -> None:
     """Check that every device that ais_bench was to run on wrote a summary."""
-    written = {path.name for path in summaries}
-    missing = [f"device{number}" for number in devices if f"device{number}{SUMMARY_SUFFIX}" not in written]
+    written = {path.name.split("_")[0] for path in summaries}
+    missing = [name for name in (f"device{number}" for number in devices) if name not in written]
     if missing:
         raise InputError(
             f"{folder} holds no summary of {shorten_list(missing)}, where ais_bench failed; infer again, or set "
