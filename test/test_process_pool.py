@@ -63,6 +63,22 @@ def test_no_more_workers_start_than_videos_and_none_twice(waits):
         assert len(pool._workers) == num_started
 
 
+def numbers(pool: Any) -> list[int]:
+    return [worker.number for worker in pool._workers]
+
+
+def test_a_worker_takes_the_number_of_that_it_replaces(waits):
+    pool = pool_of(4)
+    assert numbers(pool) == [0, 1, 2, 3]
+    for number in (1, 3, 0):
+        [lost] = [worker for worker in pool._workers if worker.number == number]
+        pool._remove(lost)
+    pool._start_workers(2)
+    assert numbers(pool) == [2, 0]
+    pool._start_workers(4)
+    assert numbers(pool) == [2, 0, 1, 3]
+
+
 def test_zero_workers_are_one_for_each_core(waits, monkeypatch):
     monkeypatch.setattr(process_pool, "count_cores", lambda: 3)
     pool: Any = Workers(0, LIMIT_SECONDS)
@@ -71,7 +87,7 @@ def test_zero_workers_are_one_for_each_core(waits, monkeypatch):
 
 
 def test_a_process_that_cannot_be_started_ends_the_run_with_the_cause(waits, monkeypatch):
-    def refuse() -> None:
+    def refuse(number: int) -> None:
         raise OSError(errno.EAGAIN, "Resource temporarily unavailable")
 
     monkeypatch.setattr(process_pool, "Worker", refuse)
@@ -83,7 +99,7 @@ def test_the_resource_tracker_starts_before_any_worker(waits, monkeypatch):
     events = []
     tracker = SimpleNamespace(ensure_running=lambda: events.append("tracker"))
     monkeypatch.setattr(process_pool, "resource_tracker", tracker)
-    monkeypatch.setattr(process_pool, "Worker", lambda: events.append("worker"))
+    monkeypatch.setattr(process_pool, "Worker", lambda number: events.append("worker") or FakeWorker(number))
     pool_of(2)
     assert events == ["tracker", "worker", "worker"]
 
@@ -276,8 +292,8 @@ def test_only_workers_that_never_started_a_video_fail_to_start_and_a_start_clear
 
 def test_each_run_counts_failed_starts_anew(waits, monkeypatch):
     class Failing(FakeWorker):
-        def __init__(self) -> None:
-            super().__init__()
+        def __init__(self, number: int) -> None:
+            super().__init__(number)
             self.reports.append(Report(Event.DIED_IDLE))
             started.append(self)
 

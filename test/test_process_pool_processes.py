@@ -148,7 +148,7 @@ def test_workers_killed_before_their_first_video_cost_no_video(tmp_path):
     assert sorted(outcome.value for outcome in outcomes) == list(range(8))
 
 
-def die_at_once(connection: Connection) -> None:
+def die_at_once(connection: Connection, number: int) -> None:
     os._exit(7)
 
 

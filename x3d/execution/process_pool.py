@@ -30,7 +30,8 @@ T = TypeVar("T")
 class Workers:
     """Worker processes that run each video to a value, a failure reason or the end of the run.
 
-    They start when they are needed, run one video at a time, and end with this process, however it ends.
+    They start when they are needed, run one video at a time, and end with this process, however it ends. Each has a
+    number, from 0.
     """
 
     def __init__(self, num_workers: int, timeout_seconds: float, prepare: Callable[[], Any] | None = None) -> None:
@@ -117,12 +118,13 @@ class Workers:
         return [worker for worker in self._workers if worker.task]
 
     def _start_workers(self, num_wanted: int) -> None:
-        """Start the processes that are missing, which load side by side."""
+        """Start the processes that are missing, which load side by side; one takes the number of that it replaces."""
         try:
             resource_tracker.ensure_running()  # first, for its start unblocks the signals
             while len(self._workers) < min(self._num_workers, num_wanted):
+                number = min(set(range(self._num_workers)) - {worker.number for worker in self._workers})
                 with StopSignalsBlocked():
-                    self._workers.append(Worker())
+                    self._workers.append(Worker(number))
                 if self._prepare:
                     self._workers[-1].prepare(self._prepare)
         except OSError as error:

@@ -100,11 +100,25 @@ def resolve_engine(model_path: str, engine: str) -> str:
     return engine
 
 
+def split_devices(device: str) -> list[str]:
+    """Split several numbered devices of one kind: `0,1,2` or `cuda:0,cuda:1`; anything else is one device.
+
+    Raises:
+        EngineError: one is named twice, or they are of several kinds.
+    """
+    devices = [name.strip() for name in device.split(",")]
+    if len(devices) < 2 or not all(re.fullmatch(r"([A-Za-z]+[.:])?\d+", name) for name in devices):
+        return [device]
+    if len(set(devices)) < len(devices) or len({name.rstrip("0123456789") for name in devices}) > 1:
+        raise EngineError(f"devices {device}: different ones of one kind are expected, such as 0,1 or cuda:0,cuda:1")
+    return devices
+
+
 def device_kind(model_path: str, device: str) -> str:
-    """Name the kind of a device, as open_engine takes it, in capitals: CPU, GPU, CUDA, CANN, NPU."""
+    """Name the kind of a device or of several, as split_devices takes them, in capitals: CPU, GPU, CUDA, CANN, NPU."""
     if model_path.lower().endswith(".om"):
         return "NPU"
-    kind = re.split("[.:]", device.upper())[0].removesuffix("EXECUTIONPROVIDER")
+    kind = re.split("[.:,]", device.upper())[0].removesuffix("EXECUTIONPROVIDER")
     return "CPU" if not kind or kind.isdigit() else kind
 
 
