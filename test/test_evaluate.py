@@ -351,7 +351,7 @@ def test_a_row_counts_even_if_the_manifest_records_a_failure(data, small_onnx, t
 
 def test_an_engine_that_does_not_start_ends_the_run(small_onnx):
     work = VideoScorer(
-        str(small_onnx), read_model(str(small_onnx)).digest, "openvino", "NOSUCH", 1, 8, *[None] * 2, "sum"
+        str(small_onnx), read_model(str(small_onnx)).digest, "openvino", "NOSUCH", "f32", 1, 8, *[None] * 2, "sum"
     )
     with pytest.raises(RunError, match="device NOSUCH is none that OpenVINO has"), Workers(1, 60) as workers:
         list(workers.run(work, [Video(0, "", "", 0)]))
