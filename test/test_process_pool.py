@@ -1,6 +1,7 @@
 """How the pool starts workers, submits to them and collects from them, with workers that are no processes."""
 
 import errno
+import re
 from collections import deque
 from collections.abc import Callable
 from types import SimpleNamespace
@@ -140,6 +141,13 @@ def test_no_more_workers_prepare_than_there_are_videos(waits, monkeypatch):
 def test_an_error_of_what_is_prepared_is_raised_as_it_is(waits, monkeypatch):
     pool = preparing(monkeypatch, [Report(Event.RAISED, error=EngineError("no such device"))])
     with pytest.raises(EngineError, match=r"^no such device$"):
+        pool.prepared(9)
+
+
+@pytest.mark.parametrize("error", [SystemExit(7), KeyboardInterrupt()])
+def test_an_exit_as_a_worker_prepares_is_an_error_of_the_run(error, waits, monkeypatch):
+    pool = preparing(monkeypatch, [Report(Event.RAISED, error=error)])
+    with pytest.raises(RunError, match=rf"was ended as it started: {re.escape(repr(error))}"):
         pool.prepared(9)
 
 

@@ -179,6 +179,8 @@ class Workers:
         Raises:
             Exception: any other error.
         """
+        if not isinstance(error, Exception):
+            raise RunError(f"a worker process was ended as it started: {error!r}") from error
         if not (self._prepared and isinstance(error, EngineError)):
             raise error
         return Report(Event.DIED_IDLE, exit_text=str(error))
