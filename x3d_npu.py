@@ -24,6 +24,7 @@ from x3d.config.options import check_options
 COMMANDS = (
     "plan",
     "convert",
+    "check",
     "bench",
     "record",
 )

@@ -18,7 +18,8 @@ LIMIT_SECONDS = 30
 class FakeWorker:
     """A worker whose reports are set by the test; one without reports is silent."""
 
-    def __init__(self) -> None:
+    def __init__(self, number: int = 0) -> None:
+        self.number = number
         self.connection = self
         self.task: Task | None = None
         self.is_preparing = False

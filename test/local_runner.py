@@ -18,6 +18,7 @@ class LocalRunner:
         in_reverse: yield the outcomes from the last video to the first.
         opened_with: settings, requirements (a function), and resources, as open_runner takes them.
         prepare: what a worker would call first; `prepared` calls it here.
+        num_prepared: numbers of videos that `prepared` was called with.
         function: the last one given.
         seen: indices of the videos, for each run.
     """
@@ -27,6 +28,7 @@ class LocalRunner:
         self.in_reverse = in_reverse
         self.opened_with: tuple[Any, ...] = ()
         self.prepare: Any = None
+        self.num_prepared: list[int] = []
         self.function: Any = None
         self.seen: list[list[int]] = []
 
@@ -41,6 +43,7 @@ class LocalRunner:
         return self
 
     def prepared(self, num_videos: int) -> Any:
+        self.num_prepared.append(num_videos)
         return self.prepare()
 
     def run(self, function: Callable[[Video], Any], videos: Sequence[Video]) -> Iterator[Outcome[Any]]:

@@ -330,6 +330,86 @@ AIS_BENCH_THREADS = """\
 """
 """What ais_bench of 2023 prints with --threads, by its source."""
 
+AIS_BENCH_UPSTREAM = """\
+[WARNING] aclruntime version:None is lower please update aclruntime follow any one method
+[WARNING] 1. visit https://github.com/Ascend/tools/tree/master/ais-bench_workload/tool/ais_bench to install
+[INFO] output path:./result_bs8
+[INFO] get filesperbatch files0 size:5167344 tensor0size:41338752 filesperbatch:8 runcount:45
+[INFO] warm up 1 done
+Inference tensor Processing:   0%|          | 0/45 [00:00<?, ?it/s]\rInference tensor Processing: 100%|#| 45/45 [00:06]
+[INFO] -----------------Performance Summary------------------
+[INFO] NPU_compute_time (ms): min = 92.3714509990532, max = 170.97769099927973, mean = 98.37652220060893, median = \
+95.06574999977602, percentile(99%) = 152.47041319846184
+[INFO] throughput 1000*batchsize.mean(8)/NPU_compute_time.mean(98.37652220060893): 81.32021564745335
+[INFO] ------------------------------------------------------
+"""
+"""ais_bench of Ascend/tools 9d6da90 over ONNX Runtime, with 360 views."""
+
+AIS_BENCH_UPSTREAM_DEVICES = """\
+[INFO] multidevice:[0, 1] run begin
+[INFO] subprocess_1 main run
+[INFO] subprocess_0 main run
+[INFO] warm up 1 done
+[INFO] warm up 1 done
+[INFO] subprocess_0 qsize:0 now waiting
+[INFO] subprocess_1 qsize:1 now waiting
+[INFO] subprocess_1 qsize:2 ready to infer run
+[INFO] subprocess_0 qsize:2 ready to infer run
+Inference tensor Processing:   0%|          | 0/1 [00:00<?, ?it/s][INFO] -------------Performance Summary-----------
+[INFO] H2D_latency (ms): min = 0.0, max = 0.0, mean = 0.0, median = 0.0, percentile(99%) = 0.0
+[INFO] NPU_compute_time (ms): min = 0.7457120009348728, max = 17.789261997677386, mean = 6.449101664960229, median = \
+0.8123309962684289, percentile(99%) = 17.449723377649207
+[INFO] D2H_latency (ms): min = 0.0, max = 0.0, mean = 0.0, median = 0.0, percentile(99%) = 0.0
+[INFO] throughput 1000*batchsize.mean(4)/NPU_compute_time.mean(6.449101664960229): 620.2414239696542
+[INFO] ------------------------------------------------------
+Inference tensor Processing: 100%|##########| 1/1 [00:06<00:00,  6.18s/it]
+[INFO] -----------------Performance Summary------------------
+[INFO] H2D_latency (ms): min = 0.0, max = 0.0, mean = 0.0, median = 0.0, percentile(99%) = 0.0
+[INFO] NPU_compute_time (ms): min = 1.0016939995693974, max = 434.3069730020943, mean = 146.97273466542052, median = \
+5.609536994597875, percentile(99%) = 425.7330242819444
+[INFO] D2H_latency (ms): min = 0.0, max = 0.0, mean = 0.0, median = 0.0, percentile(99%) = 0.0
+[INFO] throughput 1000*batchsize.mean(4)/NPU_compute_time.mean(146.97273466542052): 27.215932323133895
+[INFO] ------------------------------------------------------
+[INFO] multidevice run end qsize:4 result:0
+i:1 device_1 throughput:620.2414239696542 start_time:1795676666.6103966 end_time:1795676668.3637002
+i:0 device_0 throughput:27.215932323133895 start_time:1795676667.8368914 end_time:1795676674.4755442
+[INFO] summary throughput:647.4573562927881
+"""
+"""The same on two devices, with `--loop 3 --display_all_summary True`; the device that ends first comes first."""
+
+AIS_BENCH_UPSTREAM_SPLIT = """\
+[ERROR] arg0 tensorsize: 2583672 filesize: 5167344 not match
+Traceback (most recent call last):
+  File "ais_bench/infer/io_oprations.py", line 84, in get_files_count_per_batch
+    raise RuntimeError()
+RuntimeError
+"""
+"""The same, with a float32 view for an .om of batch size 1 that takes float16; that of a batch size of 8 runs."""
+
+AIS_BENCH_DEVICE_SUMMARIES = [
+    """\
+{"filesinfo": {"0": {"infiles": ["prep_data/0_7.npy"], "outfiles": ["./result/device0/0_7_0.bin"]}, "1": {"infiles":
+["prep_data/1_7.npy"], "outfiles": ["./result/device0/1_7_0.bin"]}}, "args":
+["/usr/lib/python3/ais_bench/__main__.py", "--model", "x3d_s_bs1.om", "--input", "prep_data", "--output", "./",
+"--output_dirname", "result", "--device", "0,1"], "NPU_compute_time": {"min": 0.7580099991173483, "max":
+154.6862629984389, "mean": 77.72213649877813, "median": 77.72213649877813, "percentile(99%)": 153.14698046844566,
+"count": 2}, "H2D_latency": {"min": 0.0, "max": 0.0, "mean": 0.0, "median": 0.0, "percentile(99%)": 0.0, "count": 0},
+"D2H_latency": {"min": 0.0, "max": 0.0, "mean": 0.0, "median": 0.0, "percentile(99%)": 0.0, "count": 0}, "throughput":
+12.866347285959144, "npu_compute_time_list": [0.7580099991173483, 154.6862629984389], "pid": 21642}
+""",
+    """\
+{"filesinfo": {"0": {"infiles": ["prep_data/2_5.npy"], "outfiles": ["./result/device1/2_5_0.bin"]}, "1": {"infiles":
+["prep_data/3_5.npy"], "outfiles": ["./result/device1/3_5_0.bin"]}}, "args":
+["/usr/lib/python3/ais_bench/__main__.py", "--model", "x3d_s_bs1.om", "--input", "prep_data", "--output", "./",
+"--output_dirname", "result", "--device", "0,1"], "NPU_compute_time": {"min": 0.7191219992819242, "max":
+0.8405940025113523, "mean": 0.7798580008966383, "median": 0.7798580008966383, "percentile(99%)": 0.8393792824790581,
+"count": 2}, "H2D_latency": {"min": 0.0, "max": 0.0, "mean": 0.0, "median": 0.0, "percentile(99%)": 0.0, "count": 0},
+"D2H_latency": {"min": 0.0, "max": 0.0, "mean": 0.0, "median": 0.0, "percentile(99%)": 0.0, "count": 0}, "throughput":
+1282.2847221548723, "npu_compute_time_list": [0.8405940025113523, 0.7191219992819242], "pid": 21641}
+""",
+]
+"""`device0_summary.json` and `device1_summary.json` in the folder of results, shortened to two views each."""
+
 AIS_INFER_SUMMARIES = {
     16: """\
 {"filesinfo": {"0": {"infiles": ["./prep_data/0.bin"], "outfiles": ["lcmout/2022_07_09-18_23_06/0_0.bin"]}},

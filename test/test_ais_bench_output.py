@@ -56,6 +56,40 @@ def test_several_devices():
     assert (second.device, second.throughput, second.compute.max_ms) == (2, 276.54867008654026, 3.9230000972747803)
 
 
+@pytest.mark.parametrize(
+    ("order", "with_copies"),
+    [
+        ("0000011111", {0, 1}),
+        ("1111100000", {0, 1}),
+        ("0111110000", {0, 1}),
+        ("0011010101", set()),
+        ("0101010101", set()),
+        ("0010111001", set()),
+        ("0001111100", set()),
+        ("0001100111", set()),
+    ],
+)
+def test_blocks_of_devices_that_mingle_are_told_apart_by_their_means(order, with_copies):
+    """Two processes write to one stdout; one that ends as another reports writes between its lines."""
+    lines = npu_texts.AIS_BENCH_UPSTREAM_DEVICES.splitlines()
+    starts = [number for number, line in enumerate(lines) if "Performance" in line]
+    blocks = [iter(lines[at : at + 5]) for at in starts]
+    mingled = [next(blocks[int(which)]) for which in order]
+    text = "\n".join([*lines[: starts[0]], *mingled, *lines[starts[1] + 5 :]])
+    found = {one.device: one for one in parse_output(text)}
+    means = {device: one.compute.mean_ms for device, one in found.items()}
+    assert means == {1: 6.449101664960229, 0: 146.97273466542052}
+    assert {device for device, one in found.items() if one.to_device} == with_copies
+
+
+def test_what_the_upstream_front_end_printed():
+    [one] = parse_output(npu_texts.AIS_BENCH_UPSTREAM)
+    assert (one.batch_size, one.throughput, one.device) == (8, 81.32021564745335, None)
+    assert [one.device for one in parse_output(npu_texts.AIS_BENCH_UPSTREAM_DEVICES)] == [1, 0]
+    with pytest.raises(RunError, match=r"did not print a throughput: .*RuntimeError"):
+        parse_output(npu_texts.AIS_BENCH_UPSTREAM_SPLIT)
+
+
 def test_later_releases_log_the_devices():
     text = npu_texts.AIS_BENCH_DEVICES.replace("i:0 dev", "[INFO] i:0 dev").replace("i:1 dev", "[INFO] i:1 dev")
     assert [one.device for one in parse_output(text)] == [1, 2]

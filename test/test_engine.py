@@ -16,7 +16,7 @@ import pytest
 from test.helpers import ROOT
 from x3d.errors import EngineError
 from x3d.network import engine, onnxruntime_engine
-from x3d.network.engine import Engine, EngineInfo, device_kind, infer_padded, open_engine, run_batch
+from x3d.network.engine import Engine, EngineInfo, device_kind, infer_padded, open_engine, run_batch, split_devices
 from x3d.network.model_file import ModelFile, read_model
 
 SHAPE = (3, 4, 40, 40)
@@ -233,11 +233,37 @@ def test_the_number_of_a_device_is_a_number():
         ("cann:0", "CANN"),
         ("gpu.1", "GPU"),
         ("GPU", "GPU"),
+        ("0,1,2", "CPU"),
+        ("cuda:0,cuda:1", "CUDA"),
     ],
 )
 def test_the_kind_of_a_device_is_known_from_its_name(device, expected):
     assert device_kind("x.onnx", device) == expected
     assert device_kind("x.OM", device) == "NPU"
+
+
+@pytest.mark.parametrize(
+    ("device", "expected"),
+    [
+        ("", [""]),
+        ("0", ["0"]),
+        ("3,0,12", ["3", "0", "12"]),
+        ("0, 1", ["0", "1"]),
+        ("cuda:0,cuda:1", ["cuda:0", "cuda:1"]),
+        ("GPU.0,GPU.1", ["GPU.0", "GPU.1"]),
+        ("AUTO:GPU,CPU", ["AUTO:GPU,CPU"]),
+        ("MULTI:GPU.0,GPU.1", ["MULTI:GPU.0,GPU.1"]),
+        ("0,", ["0,"]),
+    ],
+)
+def test_several_numbered_devices_are_split(device, expected):
+    assert split_devices(device) == expected
+
+
+@pytest.mark.parametrize("device", ["0,1,0", "cuda:0,cuda:0", "cuda:0,cann:0", "0,cuda:1"])
+def test_devices_named_twice_or_of_two_kinds_are_rejected(device):
+    with pytest.raises(EngineError, match=f"devices {device}: different ones of one kind are expected, such as 0,1"):
+        split_devices(device)
 
 
 def test_an_open_engine_describes_itself_as_a_value(small_onnx):

@@ -51,6 +51,7 @@ ROW = row_type(9, 30, "sum")
 ONE_CROP = ["TEST.NUM_SPATIAL_CROPS", "1", "DATA.TEST_CROP_SIZE", "32"]
 
 STAND_IN = '''
+import os
 from pathlib import Path
 
 import numpy as np
@@ -66,6 +67,9 @@ class InferSession:
 
     def __init__(self, device_id, model_path):
         assert isinstance(device_id, int)
+        if os.environ.get("OPENED"):
+            with open(os.environ["OPENED"], "a") as file:
+                print(device_id, file=file)
         self._session = onnxruntime.InferenceSession(Path(model_path).read_bytes()[5:].decode())
 
     def get_inputs(self):
@@ -169,12 +173,29 @@ def test_scores_and_line_are_those_of_the_files(
     assert np.abs(rows(tmp_path / "eval")["scores"] - summed).max() < num_views * 1e-6
 
 
+def test_workers_spread_over_devices_and_the_rows_are_those_of_one(
+    data, model_for, stand_in, tmp_path, monkeypatch, capsys
+):
+    model = model_for("ais_bench", 8, ())
+    monkeypatch.setenv("OPENED", str(tmp_path / "opened"))
+    for name, device, num_workers, expected in (("one", "3", 1, ["3"]), ("all", "5,7", 3, ["5", "5", "7"])):
+        keys = ["X3D_EVALUATE.DEVICE", device, "X3D_WORKERS.NUM", str(num_workers)]
+        assert x3d_evaluate.main(evaluate_keys(data, model, tmp_path / name, *keys)) == 0
+        assert sorted((tmp_path / "opened").read_text().split()) == expected
+        (tmp_path / "opened").unlink()
+    one, several = (json.loads((tmp_path / name / "manifest.json").read_text()) for name in ("one", "all"))
+    assert one["provenance"] == several["provenance"]
+    assert one["provenance"]["device"] == "NPU"
+    assert rows(tmp_path / "one").tobytes() == rows(tmp_path / "all").tobytes()
+    capsys.readouterr()
+
+
 @pytest.mark.parametrize("engine", ["openvino", "onnxruntime", "static", "ais_bench"])
 def test_each_view_gets_the_scores_of_its_file(engine, data, small_cfg, model_for, views_for, stand_in):
     model = str(model_for(engine, 8, ()))
     opened = open_engine(read_model(str(model)), "onnxruntime" if engine == "onnxruntime" else "auto", num_threads=1)
     sampling, transform = Sampling.from_cfg(small_cfg), Transform.from_cfg(small_cfg)
-    work = VideoScorer(model, "digest", opened.name, "", 1, 8, sampling, transform, "sum")
+    work = VideoScorer(model, "digest", opened.name, "", "f32", 1, 8, sampling, transform, "sum")
     with VideoReader(str(data.val / "class 1/4.mp4")) as reader:
         scores = work.view_scores(reader, opened, work.sampling)
     for view in range(30):
@@ -330,7 +351,7 @@ def test_a_row_counts_even_if_the_manifest_records_a_failure(data, small_onnx, t
 
 def test_an_engine_that_does_not_start_ends_the_run(small_onnx):
     work = VideoScorer(
-        str(small_onnx), read_model(str(small_onnx)).digest, "openvino", "NOSUCH", 1, 8, *[None] * 2, "sum"
+        str(small_onnx), read_model(str(small_onnx)).digest, "openvino", "NOSUCH", "f32", 1, 8, *[None] * 2, "sum"
     )
     with pytest.raises(RunError, match="device NOSUCH is none that OpenVINO has"), Workers(1, 60) as workers:
         list(workers.run(work, [Video(0, "", "", 0)]))
@@ -422,6 +443,8 @@ def test_two_runs_do_not_write_one_folder_of_rows(data, small_onnx, tmp_path, ca
         (["X3D_PREPROCESS.BACKEND", "slowfast"], "needs files; set X3D_PREPROCESS.BACKEND native"),
         (["X3D_POSTPROCESS.BACKEND", "slowfast"], "needs files; set X3D_POSTPROCESS.BACKEND native"),
         (["X3D_WORKERS.RAY_ADDRESS", "auto", "X3D_EVALUATE.DEVICE", "1"], "DEVICE 1: Ray chooses among a node's"),
+        (["X3D_WORKERS.RAY_ADDRESS", "auto", "X3D_EVALUATE.DEVICE", "0,1"], "DEVICE 0,1: Ray chooses among a node's"),
+        (["X3D_EVALUATE.DEVICE", "0,0"], "devices 0,0: different ones of one kind are expected"),
         (["X3D_EVALUATE.ENGINE", "onnxruntime", "X3D_EVALUATE.DEVICE", "cuda:0"], "has no CUDAExecutionProvider"),
     ],
 )

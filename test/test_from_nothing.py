@@ -21,7 +21,7 @@ REPLACED = "zzzzzzzzzzz"
 
 def commands() -> list[list[str]]:
     """Read the four commands below "From nothing to a number"."""
-    section = README[README.index("## From nothing to a number") : README.index("## The steps on an Ascend machine")]
+    section = README[README.index("## From nothing to a number") : README.index("## The steps\n")]
     block = re.findall(r"```bash\n(.*?)```", section, flags=re.DOTALL)[-1]
     return [shlex.split(line)[1:] for line in block.strip().splitlines()]
 

@@ -25,7 +25,7 @@ from x3d.pipeline import evaluate as module
 from x3d.pipeline import video_scorer
 from x3d.pipeline.evaluate import evaluate
 from x3d.pipeline.evaluate_settings import EvaluateSettings
-from x3d.pipeline.scorers import plan_scorer
+from x3d.pipeline.scorers import count_scorers, plan_scorer
 from x3d.pipeline.workers import count_workers, task_resources
 from x3d.scoring.outputs import Outputs
 from x3d.storage.score_rows import VideoScores
@@ -146,6 +146,12 @@ def test_workers_are_those_asked_for_or_one_per_core_and_four_on_a_device(num_wo
     assert count_workers(RunnerSettings(num_workers, 60, ""), device) == expected
 
 
+@pytest.mark.parametrize(("device", "expected"), [("cuda:0", 4), ("cuda:0,cuda:1", 6), ("0,1", 6), ("", 6)])
+def test_each_device_has_four_workers(device, expected, data, onnx, six_cores):
+    chosen = dataclasses.replace(settings(data, onnx, Path("out"), "X3D_WORKERS.NUM", "0"), device=device)
+    assert count_scorers(chosen) == expected
+
+
 def test_a_device_has_no_more_workers_than_there_are_cores(monkeypatch):
     monkeypatch.setattr(os, "sched_getaffinity", lambda process: {0: {0, 1}}[process])
     assert count_workers(RunnerSettings(0, 60, ""), "CUDA") == 2
@@ -218,9 +224,9 @@ def test_the_scorer_knows_all_that_a_worker_needs(data, onnx, tmp_path, monkeypa
     assert scorer.ensemble_method == "max"
 
 
-@pytest.mark.parametrize("device", ["cuda:1", "3", "cuda:10"])
+@pytest.mark.parametrize("device", ["cuda:1", "3", "cuda:10", "0,1", "cuda:1,cuda:0"])
 def test_a_cluster_chooses_among_the_devices_of_a_node(device, data, onnx):
-    with pytest.raises(ValueError, match=f"X3D_EVALUATE.DEVICE {device}: Ray chooses .*leave the number out"):
+    with pytest.raises(ValueError, match=f"X3D_EVALUATE.DEVICE {device}: Ray chooses .*leave the numbers out"):
         plan(data, onnx, ray="auto", device=device)
 
 
@@ -248,7 +254,7 @@ def test_an_engine_that_fails_is_reported_once_before_anything_starts(data, mode
     failing = engine(infer=lambda batch: np.zeros((len(batch), 9, 1), np.float32))
     use_engine(monkeypatch, failing)
     runner = LocalRunner().use_in("scorers", monkeypatch)
-    with pytest.raises(EngineError, match=r"standin returned float32 \(1, 9, 1\) for a batch, not float32 \(1, 9\)"):
+    with pytest.raises(EngineError, match=r"standin returned float32 \(2, 9, 1\) for a batch, not float32 \(2, 9\)"):
         evaluate(settings(data, model, tmp_path / "out"))
     assert not (tmp_path / "out").exists()
     assert runner.seen == []
@@ -270,6 +276,17 @@ def test_scores_become_rows_and_failures_entries(data, model, tmp_path, monkeypa
     np.testing.assert_array_equal(rows["scores"], np.eye(9)[[0, 1, 2, 4]])
     assert (summary.num_rotated, summary.num_corrupt) == (1, 2)
     assert "5 videos, 5 to do, 1 worker, batch size 8" in caplog.text
+
+
+def test_as_many_workers_are_prepared_as_videos_are_left(data, model, tmp_path, monkeypatch):
+    runner = LocalRunner(score).use_in("scorers", monkeypatch)
+    for number in (0, 1):
+        evaluate(settings(data, model, tmp_path / "out"), Shard(number, 6))
+    evaluate(settings(data, model, tmp_path / "out"), Shard(0, 6))
+    evaluate(settings(data, model, tmp_path / "out"), Shard(5, 6))
+    assert runner.num_prepared == [1, 1, 0, 0]
+    assert runner.seen == [[0], [1], [], []]
+    assert (tmp_path / "out/manifest-5of6.json").exists(), "of a shard without videos"
 
 
 def test_a_second_run_does_what_failed_and_forgets_the_failure(data, model, tmp_path, monkeypatch):

@@ -44,11 +44,11 @@ class Engine:
 
 @pytest.fixture
 def views(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Every video has six views, the number of each as its values, in one array as video_views yields them."""
+    """Every video has six views, the number of each as its values, in the places of the batch in turn."""
 
-    def video_views(reader, sampling, transform):
-        view = np.empty((1, 3, 1, 2, 2), np.float32)
+    def video_views(reader, sampling, transform, batch):
         for number in range(NUM_VIEWS):
+            view = batch[number % len(batch)][None]
             view[:] = number
             yield number, view
 
@@ -99,6 +99,18 @@ def test_a_call_aggregates_and_opens_the_engine_once(method, expected, small_cfg
     assert opened == [(ModelFile("x.onnx", b"", b"", "digest"), "auto", "", 1, "f32")]
 
 
+@pytest.mark.parametrize(
+    ("devices", "number", "device"),
+    [("0,1,2", 0, "0"), ("0,1,2", 2, "2"), ("0,1,2", 4, "1"), ("cuda:0,cuda:3", 7, "cuda:3"), ("5", 3, "5")],
+)
+def test_worker_i_opens_device_i_modulo_their_number(devices, number, device, small_cfg, views, monkeypatch):
+    opened = []
+    monkeypatch.setattr(module, "worker_number", lambda: number)
+    monkeypatch.setattr(module, "open_engine", lambda *given: opened.append(given[2]) or Engine())
+    dataclasses.replace(scorer(small_cfg), device=devices)(VIDEO)
+    assert opened == [device]
+
+
 def test_the_engine_of_another_model_replaces_the_one_kept(small_cfg, views, monkeypatch):
     opened = []
     monkeypatch.setattr(module, "open_engine", lambda *given: opened.append(given) or Engine())
@@ -133,7 +145,7 @@ def test_a_bad_video_leaves_the_engine_open(small_cfg, views, monkeypatch, tmp_p
     monkeypatch.setattr(module, "open_engine", lambda *given: opened.append(given) or Engine())
     score = scorer(small_cfg)
 
-    def fail(reader, sampling, transform):
+    def fail(reader, sampling, transform, batch):
         raise VideoError("damaged", "a.mp4")
 
     score(VIDEO)

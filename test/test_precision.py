@@ -177,12 +177,14 @@ def test_the_driver_knows_what_a_gpu_can_do(driver):
 
 def test_a_gpu_without_tf32_refuses_it(driver):
     for name, number in (("f32", 3), ("f16", 0), ("tf32", 1), ("tf32", 2)):
-        check_gpu(name, number)
+        check_gpu(name, ["f32", "tf32", "f16"], number)
     match = r"precision tf32: CUDA device 0, of compute capability 7\.5, has no native .* to what it has, f32 or f16$"
     with pytest.raises(EngineError, match=match):
-        check_gpu("tf32", 0)
+        check_gpu("tf32", ["f32", "tf32", "f16"], 0)
+    with pytest.raises(EngineError, match=r"precision tf32: CUDA device 0, .* to what it has, f16$"):
+        check_gpu("tf32", ["tf32", "f16"], 0)
     with pytest.raises(EngineError, match=r"precision f16: CUDA device 3, .* to what it has, f32$"):
-        check_gpu("f16", 3)
+        check_gpu("f16", ["f32", "tf32", "f16"], 3)
 
 
 def test_a_machine_without_the_driver_is_an_error(monkeypatch):
@@ -190,11 +192,11 @@ def test_a_machine_without_the_driver_is_an_error(monkeypatch):
         raise OSError(f"{name}: cannot open shared object file")
 
     monkeypatch.setattr(ctypes, "CDLL", fail)
-    check_gpu("f32", 0)
+    check_gpu("f32", ["f32", "tf32"], 0)
     with pytest.raises(
         EngineError, match=r"the driver of CUDA cannot be loaded \(libcuda\.so\.1: .*or give device cpu"
     ):
-        check_gpu("tf32", 0)
+        check_gpu("tf32", ["f32", "tf32"], 0)
 
 
 @pytest.mark.parametrize(

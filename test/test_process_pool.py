@@ -1,6 +1,7 @@
 """How the pool starts workers, submits to them and collects from them, with workers that are no processes."""
 
 import errno
+import re
 from collections import deque
 from collections.abc import Callable
 from types import SimpleNamespace
@@ -63,6 +64,22 @@ def test_no_more_workers_start_than_videos_and_none_twice(waits):
         assert len(pool._workers) == num_started
 
 
+def numbers(pool: Any) -> list[int]:
+    return [worker.number for worker in pool._workers]
+
+
+def test_a_worker_takes_the_number_of_that_it_replaces(waits):
+    pool = pool_of(4)
+    assert numbers(pool) == [0, 1, 2, 3]
+    for number in (1, 3, 0):
+        [lost] = [worker for worker in pool._workers if worker.number == number]
+        pool._remove(lost)
+    pool._start_workers(2)
+    assert numbers(pool) == [2, 0]
+    pool._start_workers(4)
+    assert numbers(pool) == [2, 0, 1, 3]
+
+
 def test_zero_workers_are_one_for_each_core(waits, monkeypatch):
     monkeypatch.setattr(process_pool, "count_cores", lambda: 3)
     pool: Any = Workers(0, LIMIT_SECONDS)
@@ -71,7 +88,7 @@ def test_zero_workers_are_one_for_each_core(waits, monkeypatch):
 
 
 def test_a_process_that_cannot_be_started_ends_the_run_with_the_cause(waits, monkeypatch):
-    def refuse() -> None:
+    def refuse(number: int) -> None:
         raise OSError(errno.EAGAIN, "Resource temporarily unavailable")
 
     monkeypatch.setattr(process_pool, "Worker", refuse)
@@ -83,7 +100,7 @@ def test_the_resource_tracker_starts_before_any_worker(waits, monkeypatch):
     events = []
     tracker = SimpleNamespace(ensure_running=lambda: events.append("tracker"))
     monkeypatch.setattr(process_pool, "resource_tracker", tracker)
-    monkeypatch.setattr(process_pool, "Worker", lambda: events.append("worker"))
+    monkeypatch.setattr(process_pool, "Worker", lambda number: events.append("worker") or FakeWorker(number))
     pool_of(2)
     assert events == ["tracker", "worker", "worker"]
 
@@ -127,10 +144,37 @@ def test_an_error_of_what_is_prepared_is_raised_as_it_is(waits, monkeypatch):
         pool.prepared(9)
 
 
+@pytest.mark.parametrize("error", [SystemExit(7), KeyboardInterrupt()])
+def test_an_exit_as_a_worker_prepares_is_an_error_of_the_run(error, waits, monkeypatch):
+    pool = preparing(monkeypatch, [Report(Event.RAISED, error=error)])
+    with pytest.raises(RunError, match=rf"was ended as it started: {re.escape(repr(error))}"):
+        pool.prepared(9)
+
+
 def test_it_ends_a_run_that_has_started(waits, monkeypatch):
     pool = preparing(monkeypatch, [Report(Event.RAISED, error=EngineError("no memory on the device"))])
     with pytest.raises(RunError, match=r"^no memory on the device$"):
         list(pool.run(index_of, VIDEOS))
+
+
+def test_an_engine_that_opened_once_is_opened_again_where_it_failed(waits, monkeypatch):
+    ready, failed = Report(Event.PREPARED, "ready"), Report(Event.RAISED, error=EngineError("no memory on the device"))
+    pool = preparing(monkeypatch, [ready, failed, ready])
+    pool.prepared(9)
+    pool._collect(deque())
+    pool._start_workers(2)
+    pool._collect(deque())
+    assert [worker.is_preparing for worker in pool._workers] == [False, False]
+    pool = preparing(monkeypatch, [ready, *[failed] * 9])
+    pool.prepared(9)
+    with pytest.raises(RunError, match=r"^worker processes end before they do any work \(no memory on the device\)$"):
+        list(pool.run(index_of, VIDEOS))
+
+
+def test_a_run_without_videos_prepares_one_worker(waits, monkeypatch):
+    pool = preparing(monkeypatch, [Report(Event.PREPARED, "ready")])
+    assert pool.prepared(0) == "ready"
+    assert len(pool._workers) == 1
 
 
 def test_workers_that_end_while_they_prepare_are_started_again_and_then_end_the_run(waits, monkeypatch):
@@ -256,8 +300,8 @@ def test_only_workers_that_never_started_a_video_fail_to_start_and_a_start_clear
 
 def test_each_run_counts_failed_starts_anew(waits, monkeypatch):
     class Failing(FakeWorker):
-        def __init__(self) -> None:
-            super().__init__()
+        def __init__(self, number: int) -> None:
+            super().__init__(number)
             self.reports.append(Report(Event.DIED_IDLE))
             started.append(self)
 

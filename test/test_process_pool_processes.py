@@ -148,7 +148,7 @@ def test_workers_killed_before_their_first_video_cost_no_video(tmp_path):
     assert sorted(outcome.value for outcome in outcomes) == list(range(8))
 
 
-def die_at_once(connection: Connection) -> None:
+def die_at_once(connection: Connection, number: int) -> None:
     os._exit(7)
 
 
@@ -261,6 +261,7 @@ def test_workers_that_hang_while_they_start_end_the_run(tmp_path, monkeypatch):
     (tmp_path / "cv2.py").write_text("import time\ntime.sleep(1000)\n")
     monkeypatch.syspath_prepend(str(tmp_path))
     monkeypatch.setattr("x3d.execution.worker.START_SECONDS", 1)
-    with Workers(1, timeout_seconds=1) as workers, pytest.raises(RunError, match="no video started within"):
+    match = r"not ready within X3D_WORKERS\.TIMEOUT and 1 s"
+    with Workers(1, timeout_seconds=1) as workers, pytest.raises(RunError, match=match):
         list(workers.run(process_number, make_videos(3)))
     assert not children()

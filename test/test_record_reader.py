@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from test import npu_texts
 from test.helpers import ROOT
 from x3d.dataset.annotations import Video
 from x3d.scoring.table import Failure
@@ -14,6 +15,7 @@ from x3d.storage.entries import WrittenViews
 from x3d.storage.expected_list import ExpectedList
 from x3d.storage.manifest import Manifest
 from x3d.storage.record_reader import read_record, read_summary
+from x3d.storage.result_folder import find_results
 from x3d.storage.result_record import ResultRecord
 from x3d.video.source import Source
 
@@ -150,6 +152,57 @@ def test_the_summary_is_beside_the_folder_that_a_link_leads_to(saved, tmp_path):
     record = read_record(str(tmp_path / "elsewhere" / "latest"))
     assert record is not None
     assert record.source == str(saved)
+
+
+@pytest.fixture
+def of_devices(tmp_path) -> Path:
+    """The results of two devices, as ais_bench lays them out."""
+    folder = tmp_path / "result"
+    for number, content in enumerate(npu_texts.AIS_BENCH_DEVICE_SUMMARIES):
+        (folder / f"device{number}").mkdir(parents=True)
+        (folder / f"device{number}_summary.json").write_text(content)
+        for sample in json.loads(content)["filesinfo"].values():
+            (folder.parent / sample["outfiles"][0]).write_bytes(bytes(36))
+    return folder
+
+
+def test_what_ais_bench_wrote_of_two_devices_is_read(of_devices):
+    assert labels(of_devices) == {0: 7, 1: 7, 2: 5, 3: 5}
+    results, problems = find_results(str(of_devices))
+    assert [(result.view, result.label) for result in results] == [(0, 7), (1, 7), (2, 5), (3, 5)]
+    assert problems == []
+
+
+@pytest.mark.parametrize("device", ["0,1", "1,0", "0,1,12"])
+@pytest.mark.parametrize("words", [["--device", "{}"], ["--device={}"], ["-d", "{}"]])
+def test_a_device_without_a_summary_is_noticed(device, words, of_devices):
+    path = of_devices / "device0_summary.json"
+    content = json.loads(path.read_text())
+    content["args"] = ["a", *(word.format(device) for word in words)]
+    path.write_text(json.dumps(content))
+    (of_devices / "device1_summary.json").unlink()
+    missing = "device1, device12" if device == "0,1,12" else "device1"
+    with pytest.raises(ValueError, match=f"result holds no summary of {missing}, where ais_bench failed; infer again"):
+        read_record(str(of_devices))
+
+
+def test_devices_with_their_position_in_the_name_are_read(of_devices):
+    for number in range(2):
+        for suffix in ("", "_summary.json"):
+            (of_devices / f"device{number}{suffix}").rename(of_devices / f"device{number}_{number}{suffix}")
+    assert labels(of_devices) == {0: 7, 1: 7, 2: 5, 3: 5}
+    assert len(find_results(str(of_devices))[0]) == 4
+    (of_devices / "device1_1_summary.json").unlink()
+    with pytest.raises(ValueError, match="holds no summary of device1, where ais_bench failed"):
+        read_record(str(of_devices))
+
+
+def test_the_manifest_beside_the_views_shows_what_it_was_to_run(of_devices):
+    (of_devices / "device1_summary.json").unlink()
+    write_manifest(of_devices.parent / "prep_data")
+    record = read_record(str(of_devices))
+    assert record is not None
+    assert (record.labels, record.num_videos) == ({0: 7, 1: 7}, 3)
 
 
 def test_the_summaries_of_several_devices_are_read(tmp_path):

@@ -14,7 +14,7 @@ SCORES = np.array([1 / 3, 1e-8 / 7, 3.0], dtype=np.float32)
 
 
 def test_results_are_listed_in_order_with_those_of_devices(tmp_path):
-    for name in ("10_7_0.bin", "device1/2_7_0.npy", "device0/1_-1_0.txt"):
+    for name in ("10_7_0.bin", "device1/2_7_0.npy", "device0/1_-1_0.txt", "device3_2/11_7_0.bin"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).touch()
     results, foreign = find_results(str(tmp_path))
@@ -22,6 +22,7 @@ def test_results_are_listed_in_order_with_those_of_devices(tmp_path):
         Result(1, -1, str(tmp_path / "device0/1_-1_0.txt")),
         Result(2, 7, str(tmp_path / "device1/2_7_0.npy")),
         Result(10, 7, str(tmp_path / "10_7_0.bin")),
+        Result(11, 7, str(tmp_path / "device3_2/11_7_0.bin")),
     ]
     assert foreign == []
 

@@ -143,7 +143,14 @@ def test_a_build_of_opencv_with_other_coordinates_is_not_trusted(monkeypatch):
     module._has_exact_resize.cache_clear()
 
 
-def test_intels_library_is_switched_off_for_the_thread_that_resizes():
-    cv2.ipp.setUseIPP(True)
+def test_intels_library_is_switched_off_while_a_frame_is_resized(monkeypatch):
+    used = []
+    switched: list[bool] = []
+    resize = cv2.resize
+    monkeypatch.setattr(cv2.ipp, "useIPP", lambda: True)
+    monkeypatch.setattr(cv2.ipp, "setUseIPP", switched.append)
+    monkeypatch.setattr(cv2, "resize", lambda *given, **named: used.append(switched[-1]) or resize(*given, **named))
     prepare_frame(np.zeros((256, 340, 3), np.uint8), GREY)
-    assert not cv2.ipp.useIPP()
+    assert used
+    assert not any(used)
+    assert switched[-1]

@@ -6,6 +6,7 @@ import av
 import numpy as np
 import pytest
 
+from test.h264_bits import bits, golomb, to_bytes
 from test.test_clips import CountingReader, S
 from test.videos import flip_bits, remux
 from x3d.errors import VideoError
@@ -13,7 +14,7 @@ from x3d.video import clips
 from x3d.video.clips import decode_clips
 from x3d.video.reader import VideoReader
 from x3d.video.sampling import Header, Sampling
-from x3d.video.unreferenced import UnreferencedFrames, is_unreferenced
+from x3d.video.unreferenced import UnreferencedFrames
 
 NUM_FRAMES = 130
 
@@ -38,7 +39,7 @@ def write_moving(path, codec="libx264", pixel_format="yuv420p", num_frames=NUM_F
     return path
 
 
-def read(path, monkeypatch, leaves_out):
+def read(path, monkeypatch, leaves_out, sampling=S):
     """Decode all clips.
 
     Returns:
@@ -47,7 +48,7 @@ def read(path, monkeypatch, leaves_out):
     with monkeypatch.context() as patched, CountingReader(path) as reader:
         if not leaves_out:
             patched.setattr(reader, "unreferenced_pts", set)
-        found = [[frame.tobytes() for frame in frames] for _, frames in decode_clips(reader, S, np.copy)]
+        found = [[frame.tobytes() for frame in frames] for _, frames in decode_clips(reader, sampling, np.copy)]
         return found, reader.decoded
 
 
@@ -75,13 +76,9 @@ def test_clips_of_h264_are_the_same(parameters, tmp_path, monkeypatch):
     expected, decoded = read(path, monkeypatch, False)
     found, decoded_less = read(path, monkeypatch, True)
     assert found == expected
-    has_unreferenced = parameters not in (X264["no B frames"],)
-    assert len(decoded) == 1
-    if "tff" in parameters:
-        assert len(decoded_less) == 2
-    else:
-        assert len(decoded_less) == 1
-        assert (decoded_less[0] < decoded[0]) == has_unreferenced
+    has_unreferenced = parameters not in (X264["no B frames"], X264["interlaced"])
+    assert len(decoded) == len(decoded_less) == 1
+    assert (decoded_less[0] < decoded[0]) == has_unreferenced
 
 
 @pytest.mark.parametrize("preset", ["superfast", "fast", "slower"])
@@ -140,7 +137,7 @@ def test_a_damaged_file_is_decoded_whole(start, b_frames, tmp_path, monkeypatch)
     path.write_bytes(b_frames.read_bytes())
     with av.open(str(path)) as container:
         packets = [packet for packet in container.demux(video=0) if packet.size]
-        packet = [packet for packet in packets if not is_unreferenced(packet, 4)][start // 2]
+        packet = [packet for packet in packets if bytes(packet)[4] & 0x60][start // 2]
         position, size = packet.pos, packet.size
     total = path.stat().st_size
     flip_bits(path, (position + size // 2) / total, (position + size) / total)
@@ -155,6 +152,43 @@ def test_a_damaged_file_is_decoded_whole(start, b_frames, tmp_path, monkeypatch)
                 found = [str(error)]
             results.append((found, reader.num_corrupt_frames))
     assert results[0] == results[1]
+
+
+def test_a_damaged_frame_that_is_left_out_changes_nothing(b_frames, tmp_path, monkeypatch):
+    expected, _ = read(b_frames, monkeypatch, True)
+    with CountingReader(b_frames) as reader:
+        plan = S.plan(reader.expected_pts(), reader.stream.header)
+        left_out = clips._find_unneeded(reader, plan, reader.expected_pts())
+    path = tmp_path / "video.mp4"
+    path.write_bytes(b_frames.read_bytes())
+    with av.open(str(path)) as container:
+        packet = next(packet for packet in container.demux(video=0) if packet.pts in left_out)
+        position, size = packet.pos, packet.size
+    total = path.stat().st_size
+    flip_bits(path, (position + size // 2) / total, (position + size) / total)
+    found, decoded = read(path, monkeypatch, True)
+    assert found == expected
+    assert len(decoded) == 1
+
+
+def test_frames_shown_before_the_first_one_are_decoded(tmp_path, monkeypatch):
+    """The decoder drops them where the group of pictures before is cut off, so that they have packets and no frames."""
+    parameters = "keyint=30:min-keyint=30:scenecut=0:open-gop=1:bframes=3:b-adapt=0:b-pyramid=normal"
+    whole = write_moving(tmp_path / "whole.mp4", crf="26", **{"x264-params": parameters})
+    path = tmp_path / "cut.mkv"
+    with av.open(str(whole)) as source, av.open(str(path), "w") as target:
+        packets = [packet for packet in source.demux(video=0) if packet.size]
+        stream = target.add_stream_from_template(source.streams.video[0])
+        first = next(place for place, packet in enumerate(packets) if packet.is_keyframe and place)
+        start = packets[first].dts
+        for packet in packets[first:]:
+            packet.pts, packet.dts, packet.stream = packet.pts - start, packet.dts - start, stream
+            target.mux(packet)
+    with VideoReader(str(path)) as reader:
+        expected_pts = reader.expected_pts()
+        assert len(list(reader.frames())) < len(expected_pts)
+    sampling = Sampling(num_frames=4, sampling_rate=6, target_fps=30, num_clips=1, use_offset=True)
+    assert read(path, monkeypatch, True, sampling)[0] == read(path, monkeypatch, False, sampling)[0]
 
 
 class DamagedReader(CountingReader):
@@ -190,53 +224,130 @@ def test_a_pass_whose_frames_are_not_the_others_is_not_trusted(b_frames, monkeyp
     assert found == expected
 
 
-def unit(head: int, num_bytes: int = 5) -> bytes:
-    return num_bytes.to_bytes(4, "big") + bytes([head]) + bytes(num_bytes - 1)
+SPS = bytes([0x67, *to_bytes(bits(66, 8) + bits(0, 16) + golomb(0, 0, 2, 2) + "0" + golomb(9, 6) + "1")])
+"""Baseline, frame_num of 4 bits, the order of the pictures as coded, 160x112, whole frames, no gaps."""
+EXTRADATA = bytes([1, 66, 0, 30, 0xFF, 0xE1, 0, len(SPS)]) + SPS
 
 
-@pytest.mark.parametrize(
-    ("packet", "expected"),
-    [
-        (unit(0x01), True),
-        (unit(0x09, 2) + unit(0x06) + unit(0x01) + unit(0x01), True),
-        (unit(0x41), False),
-        (unit(0x65), False),
-        (unit(0x01) + unit(0x41), False),
-        (unit(0x67) + unit(0x01), False),
-        (unit(0x81), False),
-        (unit(0x06), False),
-        (unit(0x01)[:-1], False),
-        (unit(0x01) + b"\0\0", False),
-        (b"", False),
-    ],
-)
-def test_units_of_packets(packet, expected):
-    assert is_unreferenced(packet, 4) is expected
+def unit(head: int, frame_num: int = 1) -> bytes:
+    content = bytes([head, *to_bytes(golomb(0, 0, 0) + bits(frame_num, 4)), 7, 7])
+    return len(content).to_bytes(4, "big") + content
 
 
 class Packet(bytes):
-    is_discard = False
+    is_discard, is_keyframe, pts = False, False, 0
 
 
-def collect(order, reorder_depth=2, extradata=b"\x01\x64\x00\x0d\xff", head=0x01):
-    """Return the pts of unreferenced frames of a stream of packets with the pts given."""
+def collect(packets, reorder_depth=2, extradata=EXTRADATA):
+    """Return the pts of unreferenced frames of a stream of packets: pts, and its units; the first is a key frame."""
     frames = UnreferencedFrames(SimpleNamespace(name="h264", extradata=extradata, reorder_depth=reorder_depth))
-    for pts in order:
-        packet = Packet(unit(head))
-        packet.pts = pts
+    for number, (pts, content) in enumerate(packets):
+        packet = Packet(content)
+        packet.pts, packet.is_keyframe = pts, number == 0
         frames.add(packet)
     return frames.pts()
 
 
+IDR = unit(0x65, 0)
+
+
+@pytest.mark.parametrize(
+    ("content", "is_left_out"),
+    [
+        (unit(0x01), True),
+        (unit(0x09) + unit(0x06) + unit(0x01) + unit(0x01), True),
+        (unit(0x41), False),
+        (unit(0x01) + unit(0x41), False),
+        (unit(0x68) + unit(0x01), False),
+        (len(SPS).to_bytes(4, "big") + SPS + unit(0x01), False),
+        (unit(0x81), False),
+    ],
+)
+def test_a_packet_of_one_unreferenced_frame_alone_is_left_out(content, is_left_out):
+    assert collect([(0, IDR), (1, content)]) == ({1} if is_left_out else set())
+    assert collect([(0, IDR), (2, unit(0x41)), (1, unit(0x01, 2))]) == {1}
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        unit(0x06),
+        unit(0x01)[:-1],
+        unit(0x01) + b"\0\0",
+        unit(0x67) + unit(0x01),
+        b"\0\0\0\1\x01",
+        b"\0\0\0\0" + unit(0x01),
+    ],
+)
+def test_a_packet_that_cannot_be_read_leaves_every_frame(content):
+    assert collect([(0, IDR), (1, unit(0x01)), (2, content)]) == set()
+
+
+@pytest.mark.parametrize(
+    ("frame_nums", "follow"), [((1, 1, 1), True), ((1, 2, 2), False), ((2, 2, 2), False), ((1, 1, 0), False)]
+)
+def test_a_gap_in_frame_num_leaves_every_frame(frame_nums, follow):
+    """Unreferenced frames do not count; the referenced one at the end does."""
+    first, second, last = frame_nums
+    packets = [(0, IDR), (1, unit(0x01, first)), (2, unit(0x01, second)), (3, unit(0x41, last))]
+    assert collect(packets) == ({1, 2} if follow else set())
+
+
+def test_frame_num_starts_anywhere_and_wraps():
+    packets = [(0, unit(0x41, 14)), (1, unit(0x01, 15)), (2, unit(0x41, 15)), (3, unit(0x01, 0)), (4, unit(0x41, 0))]
+    assert collect(packets) == {1, 3}
+    assert collect([*packets, (5, IDR), (6, unit(0x01))]) == {1, 3, 6}
+    assert collect([(0, unit(0x01, 5)), (1, unit(0x01, 5)), (2, unit(0x41, 5)), (3, unit(0x41, 6))]) == {1}
+
+
+def test_no_frame_is_left_out_before_the_first_key_frame():
+    frames = UnreferencedFrames(SimpleNamespace(name="h264", extradata=EXTRADATA, reorder_depth=2))
+    for pts, content, is_key in (
+        (1, unit(0x01), False),
+        (2, unit(0x01), False),
+        (4, IDR, True),
+        (3, unit(0x01), False),
+    ):
+        packet = Packet(content)
+        packet.pts, packet.is_keyframe = pts, is_key
+        frames.add(packet)
+    assert frames.pts() == set()
+
+
 def test_no_frame_is_left_out_where_that_may_change_the_order():
-    order = [0, 4, 2, 1, 3]
-    assert collect(order) == set(order)
-    assert collect(order, reorder_depth=1) == set()
-    assert collect([0, 4, 2, 2, 3]) == set()
-    assert collect([0, 4, None, 1, 3]) == set()
-    assert collect(order, extradata=b"\0\0\0\1\x67") == set()
-    assert collect(order, extradata=None) == set()
+    def frames(*order):
+        return [(order[0], IDR), *((pts, unit(0x01)) for pts in order[1:])]
+
+    assert collect(frames(0, 4, 2, 1, 3)) == {4, 2, 1, 3}
+    assert collect(frames(2, 0, 4, 3)) == {4, 3}, "those after the key frame"
+    assert collect(frames(0, 4, 2, 1, 3), reorder_depth=1) == set()
+    assert collect(frames(0, 4, 2, 2, 3)) == set()
+    assert collect(frames(0, 4, None, 1, 3)) == set()
     assert collect([]) == set()
+
+
+@pytest.mark.parametrize(
+    "extradata", [b"\0\0\0\1\x67", None, b"\1", EXTRADATA[:-3], EXTRADATA[:5] + b"\xe2" + EXTRADATA[6:]]
+)
+def test_no_frame_is_left_out_of_a_stream_whose_parameters_cannot_be_read(extradata):
+    assert collect([(0, IDR), (1, unit(0x01))], extradata=extradata) == set()
+
+
+def test_a_lost_frame_leaves_every_frame(b_frames, tmp_path, monkeypatch):
+    """A decoder makes up another in its place, which depends on the unreferenced frames before it."""
+    path = tmp_path / "lost.mp4"
+    with av.open(str(b_frames)) as source, av.open(str(path), "w") as target:
+        stream = target.add_stream_from_template(source.streams.video[0])
+        packets = [packet for packet in source.demux(video=0) if packet.size]
+        referenced = [place for place, packet in enumerate(packets) if bytes(packet)[4] & 0x60]
+        lost = next(place for place in referenced if place > 20 and place - 1 not in referenced)
+        for place, packet in enumerate(packets):
+            if place != lost:
+                packet.stream = stream
+                target.mux(packet)
+    with VideoReader(str(path)) as reader:
+        assert reader.unreferenced_pts() == set()
+    assert read(path, monkeypatch, True)[0] == read(path, monkeypatch, False)[0]
 
 
 def test_remuxed_streams_have_the_same_unreferenced_frames(b_frames, tmp_path):

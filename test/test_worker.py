@@ -16,7 +16,7 @@ from x3d.dataset.annotations import Video
 from x3d.errors import EngineError, VideoError
 from x3d.execution import worker as worker_module
 from x3d.execution.process_pool import Workers
-from x3d.execution.worker import SPAWN, Event, Report, Task, Worker, serve
+from x3d.execution.worker import SPAWN, Event, Report, Task, Worker, serve, worker_number
 
 VIDEO = Video(5, "a.mp4", "/data/a.mp4", 7)
 PR_GET_PDEATHSIG = 2
@@ -25,8 +25,8 @@ PR_GET_PDEATHSIG = 2
 class FakeProcess:
     """A process that runs nothing: it holds its end of the pipe, and its exit status is set by the test."""
 
-    def __init__(self, target: Callable[[Connection], None], args: tuple[Connection], daemon: bool) -> None:
-        self.target, self._given, self.daemon = target, args[0], daemon
+    def __init__(self, target: Callable[[Connection, int], None], args: tuple[Connection, int], daemon: bool) -> None:
+        self.target, (self._given, self.number), self.daemon = target, args, daemon
         self.exitcode: int | None = None
         self.ended: list[str] = []
 
@@ -53,7 +53,7 @@ def clock(monkeypatch) -> SimpleNamespace:
 def worker(monkeypatch) -> Iterator[Any]:
     """A worker whose process is a FakeProcess."""
     monkeypatch.setattr(worker_module, "SPAWN", SimpleNamespace(Pipe=SPAWN.Pipe, Process=FakeProcess))
-    made = Worker()
+    made = Worker(2)
     yield made
     made.kill()
 
@@ -62,8 +62,9 @@ def worker(monkeypatch) -> Iterator[Any]:
 def served(worker, monkeypatch) -> Iterator[Any]:
     """A worker whose process is a thread that serves."""
     monkeypatch.setattr(worker_module, "_tie_to_parent", lambda: None)
+    monkeypatch.setattr(worker_module, "_number", 0)
     monkeypatch.setattr("multiprocessing.parent_process", lambda: SimpleNamespace(pid=os.getppid()))
-    thread = threading.Thread(target=serve, args=(worker._process.connection,))
+    thread = threading.Thread(target=serve, args=(worker._process.connection, worker._process.number))
     thread.start()
     yield worker
     worker.connection.close()
@@ -107,6 +108,19 @@ def test_each_video_is_reported_as_started_and_then_with_its_value(served):
     for _ in range(2):
         report = run(served, label)
         assert (report.event, report.value, report.error) == (Event.RETURNED, 7, None)
+
+
+def number_of_process(video: Video) -> int:
+    return worker_number()
+
+
+def test_a_process_knows_its_number_and_others_have_none(served):
+    assert served.number == 2
+    assert run(served, number_of_process).value == 2
+
+
+def test_a_process_that_is_no_worker_has_the_number_0():
+    assert worker_number() == 0
 
 
 def describe_modules() -> str:
@@ -180,7 +194,7 @@ def test_a_process_whose_parent_has_died_serves_nothing(parent, worker, monkeypa
     monkeypatch.setattr(worker_module, "_tie_to_parent", lambda: None)
     monkeypatch.setattr("multiprocessing.parent_process", lambda: parent)
     worker.submit(label, Task(VIDEO, 1))
-    serve(worker._process.connection)
+    serve(worker._process.connection, 0)
     assert not worker.connection.poll()
 
 
@@ -197,7 +211,7 @@ def test_a_video_has_a_limit_to_start_and_then_its_time_limit(served, clock):
     clock.seconds += 10
     assert served.seconds_left(30) == 30 + worker_module.START_SECONDS - 10
     assert served.expire().event is Event.DIED_IDLE
-    assert served.expire().exit_text == "no video started within the time limit and 30 s"
+    assert served.expire().exit_text == "not ready within X3D_WORKERS.TIMEOUT and 30 s"
     served.receive()
     assert served.has_worked
     clock.seconds += 12

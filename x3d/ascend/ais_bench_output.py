@@ -21,7 +21,10 @@ _TIMES = re.compile(
     rf"({COMPUTE}|{TO_DEVICE}|{FROM_DEVICE}) \(ms\): "
     + ", ".join(rf"{re.escape(key)} = {_NUMBER}" for key in STATISTICS)
 )
-_THROUGHPUT = re.compile(rf"(?:^|\] ?){THROUGHPUT} \(?1000\*batchsize(?:(?:\.mean)?\({_NUMBER}\))?/.*: {_NUMBER}\s*$")
+_THROUGHPUT = re.compile(
+    rf"(?:^|\] ?){THROUGHPUT} \(?1000\*batchsize(?:(?:\.mean)?\({_NUMBER}\))?"
+    rf"/{COMPUTE}(?:\.mean\({_NUMBER}\))?\)?: {_NUMBER}\s*$"
+)
 _DEVICE = re.compile(rf"i:(\d+) device_(\d+) {THROUGHPUT}:{_NUMBER}")
 _TOLERANCE = 1e-4
 """Relative: x3d_infer.py prints six digits."""
@@ -116,16 +119,36 @@ def parse_summary(content: bytes, source: str) -> Measurement:
 
 def _blocks(lines: Sequence[str]) -> Iterator[Measurement]:
     """Yield what each block of lines that ends with a throughput measured."""
-    times: dict[str, Latency] = {}
+    times: list[tuple[str, Latency]] = []
     for line in lines:
         try:
             if match := _TIMES.search(line):
-                times[match[1]] = _latency(match.groups()[1:])
+                times.append((match[1], _latency(match.groups()[1:])))
             elif match := _THROUGHPUT.search(line):
-                yield _measurement(times, match[2], match[1])
-                times = {}
+                yield _measurement(_take_block(times, match[2]), match[3], match[1])
         except ValueError as error:
             raise RunError(f"ais_bench printed what is no measurement: {last_lines(line)} ({error})") from error
+
+
+def _take_block(times: list[tuple[str, Latency]], mean: str | None) -> dict[str, Latency]:
+    """Remove the times of a block, and return those that are known to be its own.
+
+    Blocks of several devices may mingle: the throughput repeats the mean of its compute time, and nothing shows whose
+    the times of the copies are.
+
+    Args:
+        mean: None: an earlier ais_bench does not repeat it.
+    """
+    names = [name for name, _ in times]
+    if names.count(COMPUTE) < 2:
+        block = {name: latency for name, latency in times if names.count(name) == 1}
+        times.clear()
+        return block
+    computed = [latency for name, latency in times if name == COMPUTE]
+    own = next((latency for latency in computed if mean and latency.mean_ms == float(mean)), computed[0])
+    computed.remove(own)
+    times[:] = [(COMPUTE, latency) for latency in computed]
+    return {COMPUTE: own}
 
 
 def _measurement(

@@ -184,7 +184,12 @@ SECTIONS: dict[str, tuple[Key, ...]] = {
             "runs the model; auto: chosen by the suffix of MODEL_PATH",
             allowed=("auto", "openvino", "onnxruntime", "ais_bench"),
         ),
-        Key("DEVICE", "", "device as the engine names it; empty: the engine's default"),
+        Key(
+            "DEVICE",
+            "",
+            "device as the engine names it, or several, such as 0,1 or cuda:0,cuda:1, over which the workers spread; "
+            "empty: the engine's default",
+        ),
         Key(
             "PRECISION",
             "f32",
@@ -193,9 +198,9 @@ SECTIONS: dict[str, tuple[Key, ...]] = {
         ),
     ),
     "X3D_WORKERS": (
-        Key("NUM", 0, "worker processes on this machine; 0: one per core, at most four on a device", minimum=0),
+        Key("NUM", 0, "worker processes on this machine; 0: one per core, at most four per device", minimum=0),
         Key("RAY_ADDRESS", "", "address of the Ray cluster to run on; empty: this machine"),
-        Key("TIMEOUT", 120, "seconds that one video may take, a worker's first including loading the model", minimum=1),
+        Key("TIMEOUT", 120, "seconds that one video may take, and loading the model less 30", minimum=1),
         Key(
             "ON_ERROR", "skip", "skip: list every failure, exit 1; raise: stop at the first", allowed=("skip", "raise")
         ),

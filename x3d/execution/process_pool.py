@@ -30,7 +30,8 @@ T = TypeVar("T")
 class Workers:
     """Worker processes that run each video to a value, a failure reason or the end of the run.
 
-    They start when they are needed, run one video at a time, and end with this process, however it ends.
+    They start when they are needed, run one video at a time, and end with this process, however it ends. Each has a
+    number, from 0.
     """
 
     def __init__(self, num_workers: int, timeout_seconds: float, prepare: Callable[[], Any] | None = None) -> None:
@@ -56,8 +57,9 @@ class Workers:
             Exception: what `prepare` raised.
             RunError: worker processes do not start, or end while they prepare.
         """
+        assert self._prepare, "nothing to prepare"
         while not self._prepared:
-            self._start_workers(num_videos)
+            self._start_workers(max(1, num_videos))
             self._collect(deque())
         return self._prepared[0]
 
@@ -116,12 +118,13 @@ class Workers:
         return [worker for worker in self._workers if worker.task]
 
     def _start_workers(self, num_wanted: int) -> None:
-        """Start the processes that are missing, which load side by side."""
+        """Start the processes that are missing, which load side by side; one takes the number of that it replaces."""
         try:
             resource_tracker.ensure_running()  # first, for its start unblocks the signals
             while len(self._workers) < min(self._num_workers, num_wanted):
+                number = min(set(range(self._num_workers)) - {worker.number for worker in self._workers})
                 with StopSignalsBlocked():
-                    self._workers.append(Worker())
+                    self._workers.append(Worker(number))
                 if self._prepare:
                     self._workers[-1].prepare(self._prepare)
         except OSError as error:
@@ -150,13 +153,13 @@ class Workers:
                 report = worker.expire()
             else:
                 continue
+            if report.error and not worker.task:
+                report = self._failed_start(report.error)
             self._count_failed_start(worker, report)
             if report.event is Event.PREPARED:
                 self._prepared.append(report.value)
             if report.event in (Event.PREPARED, Event.STARTED):
                 continue
-            if report.error and not worker.task:
-                raise report.error
             task, worker.task = worker.task, None
             if task and report.event is Event.DIED_IDLE:
                 waiting.appendleft(task)
@@ -169,6 +172,18 @@ class Workers:
     def _remove(self, worker: Worker) -> None:
         self._workers.remove(worker)
         worker.kill()
+
+    def _failed_start(self, error: BaseException) -> Report:
+        """Report an engine that failed to open in a process as its end, if it has opened in another: it is tried again.
+
+        Raises:
+            Exception: any other error.
+        """
+        if not isinstance(error, Exception):
+            raise RunError(f"a worker process was ended as it started: {error!r}") from error
+        if not (self._prepared and isinstance(error, EngineError)):
+            raise error
+        return Report(Event.DIED_IDLE, exit_text=str(error))
 
     def _count_failed_start(self, worker: Worker, report: Report) -> None:
         """Count workers that end before their first video starts.

@@ -28,6 +28,8 @@ START_SECONDS = 30
 END_SECONDS = 5
 """Time that a process which has closed its pipe, or was killed, has to end."""
 
+_number = 0
+
 
 class Event(Enum):
     """What a worker reports or how it fails; all but PREPARED, STARTED and DIED_IDLE end the video that is running."""
@@ -62,24 +64,26 @@ class Worker:
     """A process and its task, which is running once the process has reported its start.
 
     Attributes:
+        number: of the process among those of its pool; it is worker_number() there.
         task: submitted and not ended.
         is_preparing: it runs what it was given to prepare, before its first task.
         has_worked: a task has started in it.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, number: int) -> None:
         """Start the process; to be called within StopSignalsBlocked, so that no signal reaches it half-way.
 
         Raises:
             OSError: the process cannot be started.
         """
+        self.number = number
         self.task: Task | None = None
         self.is_preparing = False
         self.has_worked = False
         self._is_running = False
         self._since = 0.0
         self.connection, workers_end = SPAWN.Pipe()
-        self._process = SPAWN.Process(target=serve, args=(workers_end,), daemon=True)
+        self._process = SPAWN.Process(target=serve, args=(workers_end, number), daemon=True)
         self._process.start()
         workers_end.close()
 
@@ -124,7 +128,7 @@ class Worker:
         """Report that a limit is exceeded."""
         if self._is_running:
             return Report(Event.TIMED_OUT)
-        return Report(Event.DIED_IDLE, exit_text=f"no video started within the time limit and {START_SECONDS} s")
+        return Report(Event.DIED_IDLE, exit_text=f"not ready within X3D_WORKERS.TIMEOUT and {START_SECONDS} s")
 
     def kill(self) -> None:
         """End the process at once and wait for it, unless the kernel does not let it go."""
@@ -146,8 +150,15 @@ def _unpickle_report(content: bytes) -> Report:
     return report
 
 
-def serve(connection: Connection) -> None:
+def worker_number() -> int:
+    """Return the number of this worker process, from 0; of any other process 0."""
+    return _number
+
+
+def serve(connection: Connection, number: int) -> None:
     """In the process: run what the parent sends, until the parent closes the pipe or dies."""
+    global _number  # noqa: PLW0603 (of the process, for the functions that it runs)
+    _number = number
     _tie_to_parent()
     parent = multiprocessing.parent_process()
     with contextlib.suppress(EOFError, OSError):

@@ -5,6 +5,7 @@ Every engine takes (N, 3, T, C, C) of the type of the model's input, to which ru
 at conversion.
 """
 
+import dataclasses
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -63,15 +64,8 @@ class EngineInfo:
     @classmethod
     def of(cls, engine: Engine, versions: Mapping[str, str]) -> "EngineInfo":
         """Describe an open engine."""
-        return cls(
-            name=engine.name,
-            versions=versions,
-            device=engine.device,
-            precision=engine.precision,
-            batch_size=engine.batch_size,
-            view_shape=tuple(engine.view_shape),
-            num_classes=engine.num_classes,
-        )
+        names = [field.name for field in dataclasses.fields(cls) if field.name != "versions"]
+        return cls(versions=versions, **{name: getattr(engine, name) for name in names})
 
 
 ENGINES: dict[str, type[OpenVinoEngine] | type[OnnxRuntimeEngine] | type[AisBenchEngine]] = {
@@ -106,11 +100,25 @@ def resolve_engine(model_path: str, engine: str) -> str:
     return engine
 
 
+def split_devices(device: str) -> list[str]:
+    """Split several numbered devices of one kind: `0,1,2` or `cuda:0,cuda:1`; anything else is one device.
+
+    Raises:
+        EngineError: one is named twice, or they are of several kinds.
+    """
+    devices = [name.strip() for name in device.split(",")]
+    if len(devices) < 2 or not all(re.fullmatch(r"([A-Za-z]+[.:])?\d+", name) for name in devices):
+        return [device]
+    if len(set(devices)) < len(devices) or len({name.rstrip("0123456789") for name in devices}) > 1:
+        raise EngineError(f"devices {device}: different ones of one kind are expected, such as 0,1 or cuda:0,cuda:1")
+    return devices
+
+
 def device_kind(model_path: str, device: str) -> str:
-    """Name the kind of a device, as open_engine takes it, in capitals: CPU, GPU, CUDA, CANN, NPU."""
+    """Name the kind of a device or of several, as split_devices takes them, in capitals: CPU, GPU, CUDA, CANN, NPU."""
     if model_path.lower().endswith(".om"):
         return "NPU"
-    kind = re.split("[.:]", device.upper())[0].removesuffix("EXECUTIONPROVIDER")
+    kind = re.split("[.:,]", device.upper())[0].removesuffix("EXECUTIONPROVIDER")
     return "CPU" if not kind or kind.isdigit() else kind
 
 
@@ -182,13 +190,15 @@ def run_batch(engine: Engine, batch: np.ndarray) -> np.ndarray:
     return scores
 
 
-def check_runs(engine: Engine) -> None:
+def check_runs(engine: Engine, num_views: int) -> None:
     """Run one batch of zeros, so that an engine that fails does so once, before anything else starts.
 
+    Args:
+        num_views: of a model of dynamic batch.
     Raises:
         EngineError: as run_batch.
     """
-    run_batch(engine, np.zeros((engine.batch_size or 1, *engine.view_shape), np.float32))
+    run_batch(engine, np.zeros((engine.batch_size or num_views, *engine.view_shape), np.float32))
 
 
 def infer_padded(engine: Engine, batch: np.ndarray) -> np.ndarray:

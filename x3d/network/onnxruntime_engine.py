@@ -45,7 +45,7 @@ class OnnxRuntimeEngine:
         self.device = provider.removesuffix(_PROVIDER)
         self.precision = precision
         if self.device in ("CUDA", "Tensorrt"):
-            check_gpu(precision, int(options.get("device_id", 0)))
+            check_gpu(precision, _offered(provider), int(options.get("device_id", 0)))
         is_float16 = self.device == "CUDA" and precision == "f16"
         content = to_float16(model.content) if is_float16 else model.content
         settings = onnxruntime.SessionOptions()

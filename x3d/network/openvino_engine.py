@@ -40,17 +40,19 @@ class OpenVinoEngine:
         self._check_device(device)
         self._check_capability(precision)
         self.precision = precision
+        self._num_threads = 1
         self._properties: dict[str, Any] = {"PERFORMANCE_HINT": "THROUGHPUT", "INFERENCE_PRECISION_HINT": precision}
         if self.device == "CPU":
             self._properties["ENABLE_CPU_PINNING"] = False
-            self._properties["INFERENCE_NUM_THREADS"] = num_threads or count_cores()
+            self._num_threads = num_threads or count_cores()
+            self._properties["INFERENCE_NUM_THREADS"] = self._num_threads
         self._model = self._core.read_model(model.content, model.weights)
         self.batch_size, self.view_shape, self.input_dtype = read_input(model.path, _ports(self._model.inputs))
         outputs = _ports(self._fixed(self.batch_size or 1).outputs)
         self.num_classes = read_output(model.path, outputs, self.batch_size)
         self._queues: dict[tuple[int, int], Any] = {}
         if precision != "f32":
-            self._queue(self.batch_size or 1, 1)
+            self._queue(self.batch_size or 1, 1 if self.batch_size else self._num_threads)
 
     def infer(self, batch: np.ndarray) -> np.ndarray:
         size = 1 if self.device == "CPU" and self.batch_size is None else len(batch)
@@ -59,7 +61,7 @@ class OpenVinoEngine:
         def keep(request: Any, number: int) -> None:
             parts[number] = np.array(request.output_tensors[0].data)
 
-        queue = self._queue(size, min(len(parts), self._properties.get("INFERENCE_NUM_THREADS", 1)))
+        queue = self._queue(size, min(len(parts), self._num_threads))
         queue.set_callback(keep)
         for number in range(len(parts)):
             queue.start_async([batch[number * size : (number + 1) * size]], number, share_inputs=True)

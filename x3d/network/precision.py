@@ -26,9 +26,11 @@ def check_precision(precision: str, offered: Collection[str], where: str) -> Non
         )
 
 
-def check_gpu(precision: str, number: int) -> None:
+def check_gpu(precision: str, offered: Collection[str], number: int) -> None:
     """Check that a GPU of NVIDIA has arithmetic of a type, or would compute in another without saying so.
 
+    Args:
+        offered: by ONNX Runtime's provider, on a GPU that has all of it.
     Raises:
         PrecisionError: it has not.
         EngineError: the driver cannot be asked.
@@ -37,8 +39,8 @@ def check_gpu(precision: str, number: int) -> None:
         return
     found = compute_capability(number)
     if found < NATIVE_FROM[precision]:
-        offered = ["f32", *(name for name, first in NATIVE_FROM.items() if found >= first)]
-        check_precision(precision, offered, f"CUDA device {number}, of compute capability {found[0]}.{found[1]},")
+        native = [name for name in offered if found >= NATIVE_FROM.get(name, (0, 0))]
+        check_precision(precision, native, f"CUDA device {number}, of compute capability {found[0]}.{found[1]},")
 
 
 def compute_capability(number: int) -> tuple[int, int]:

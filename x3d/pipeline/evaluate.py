@@ -19,10 +19,10 @@ from x3d.pipeline.video_scorer import VideoScorer
 from x3d.scoring.outputs import SOFTMAX_KEY, Outputs
 from x3d.scoring.running import RunningTop1
 from x3d.storage.accuracy_file import remove_accuracy
-from x3d.storage.evaluation_folder import drop_changed, open_shard
+from x3d.storage.evaluation_folder import count_rows, drop_changed, open_shard
 from x3d.storage.manifest import Manifest
 from x3d.storage.provenance import evaluation_provenance
-from x3d.storage.score_rows import ScoreRows, VideoScores
+from x3d.storage.score_rows import ScoreRows, VideoScores, row_type
 
 logger = logging.getLogger(__name__)
 
@@ -41,7 +41,9 @@ def evaluate(settings: EvaluateSettings, shard: Shard = WHOLE) -> RunSummary:
     with contextlib.ExitStack() as stack:
         scorer = plan_scorer(settings)
         runner = stack.enter_context(open_scoring_runner(settings, scorer, [settings.path_prefix], videos))
-        engine = prepare_scorer(settings, runner, len(videos))
+        rows_dtype = row_type(settings.num_classes, settings.num_views, settings.ensemble_method)
+        num_left = len(videos) - count_rows(settings.output_path, shard, rows_dtype)
+        engine = prepare_scorer(settings, runner, num_left)
         provenance = _collect_provenance(settings, engine, scorer)
         manifest, rows = open_shard(settings.output_path, shard, provenance, settings.videos)
         stack.enter_context(rows)

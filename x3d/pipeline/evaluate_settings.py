@@ -26,7 +26,8 @@ class EvaluateSettings:
         path_prefix: the folder the listed paths are relative to.
         view_shape: (3, T, C, C), of one view.
         num_views: per video.
-        engine, device, precision: as open_engine takes them.
+        engine, precision: as open_engine takes them.
+        device: as VideoScorer takes it.
         batch_size: views per batch, at most.
         stop_at_first_failure: else every failure is listed.
         view_config: the keys that decide the views, for the manifest.

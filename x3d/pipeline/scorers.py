@@ -11,7 +11,7 @@ from x3d.dataset.annotations import Video
 from x3d.errors import InputError
 from x3d.execution.requirements import NodeRequirements
 from x3d.execution.runner import Runner, open_runner
-from x3d.network.engine import ENGINES, EngineInfo, device_kind, resolve_engine
+from x3d.network.engine import ENGINES, EngineInfo, device_kind, resolve_engine, split_devices
 from x3d.network.model_file import read_model
 from x3d.pipeline.evaluate_settings import EvaluateSettings
 from x3d.pipeline.video_scorer import VideoScorer
@@ -22,7 +22,8 @@ MAX_CPU_BATCH_SIZE = 8
 
 def count_scorers(settings: EvaluateSettings) -> int:
     """Count the worker processes on this host."""
-    return count_workers(settings.runner, device_kind(settings.model_path, settings.device))
+    num_devices = len(split_devices(settings.device))
+    return count_workers(settings.runner, device_kind(settings.model_path, settings.device), num_devices)
 
 
 def open_scoring_runner(
@@ -74,9 +75,9 @@ def plan_scorer(settings: EvaluateSettings) -> VideoScorer:
         InputError: the model cannot be read, or not on this device.
     """
     on_cluster = bool(settings.runner.ray_address)
-    if on_cluster and re.search(r"[1-9]\d*$", settings.device):
+    if on_cluster and (len(split_devices(settings.device)) > 1 or re.search(r"[1-9]\d*$", settings.device)):
         raise InputError(
-            f"X3D_EVALUATE.DEVICE {settings.device}: Ray chooses among a node's devices; leave the number out"
+            f"X3D_EVALUATE.DEVICE {settings.device}: Ray chooses among a node's devices; leave the numbers out"
         )
     on_cpu = device_kind(settings.model_path, settings.device) == "CPU"
     num_cores = 1 if on_cluster else count_cores()

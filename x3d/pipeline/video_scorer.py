@@ -9,7 +9,8 @@ import numpy as np
 
 from x3d.dataset.annotations import Video
 from x3d.errors import EngineError, RunError, ScoringError, VideoError
-from x3d.network.engine import Engine, EngineInfo, check_runs, infer_padded, open_engine
+from x3d.execution.worker import worker_number
+from x3d.network.engine import Engine, EngineInfo, check_runs, infer_padded, open_engine, split_devices
 from x3d.network.model_file import read_model
 from x3d.scoring.aggregate import SUM, aggregate_views, best_of_views, mean_of_views
 from x3d.scoring.outputs import Outputs, explain_unusable, find_unusable, to_probabilities
@@ -27,7 +28,8 @@ class VideoScorer:
 
     Attributes:
         model_digest: of the model that the run started with; another one is not run.
-        engine, device, precision: as open_engine takes them.
+        engine, precision: as open_engine takes them.
+        device: as open_engine takes it; of several, as split_devices takes them, worker i opens device i mod n.
         batch_size: views per batch unless the model fixes it; a video's last batch may be shorter.
         num_threads: of a CPU engine.
         ensemble_method: sum or max.
@@ -69,13 +71,13 @@ class VideoScorer:
             )
 
     def open(self) -> EngineInfo:
-        """Open the engine and run it once, so that one that fails does so before any video.
+        """Open the engine and run it once, a view on each of its threads: one that fails does so before any video.
 
         Raises:
             EngineError, RunError: as a call.
         """
         engine = self.kept_engine()
-        check_runs(engine)
+        check_runs(engine, min(self.batch_size, self.num_threads))
         return EngineInfo.of(engine, versions(engine.packages))
 
     def kept_engine(self) -> Engine:
@@ -85,7 +87,9 @@ class VideoScorer:
             EngineError, RunError: as a call.
         """
         model = self.model_path, self.model_digest
-        return _open_once(*model, self.engine, self.device, self.num_threads, self.precision)
+        devices = split_devices(self.device)
+        device = devices[worker_number() % len(devices)]
+        return _open_once(*model, self.engine, device, self.num_threads, self.precision)
 
     @contextlib.contextmanager
     def opened(self, path: str) -> Iterator[tuple[VideoReader, Engine]]:
@@ -134,8 +138,7 @@ class VideoScorer:
         scores = np.zeros((num_views, engine.num_classes), dtype=np.float32)
         batch = np.empty((engine.batch_size or self.batch_size, *engine.view_shape), dtype=np.float32)
         numbers: list[int] = []
-        for number, view in video_views(reader, clips, self.transform):
-            batch[len(numbers)] = view[0]
+        for number, _ in video_views(reader, clips, self.transform, batch):
             numbers.append(number)
             if len(numbers) == len(batch) or number == num_views - 1:
                 scores[numbers] = infer_padded(engine, batch[: len(numbers)])

@@ -11,10 +11,14 @@ RAY_RESOURCES = {
 """Ray's name for a kind of device."""
 
 
-def count_workers(runner: RunnerSettings, device: str) -> int:
-    """Count the worker processes: one per core; on a device at most four, which take turns on it."""
+def count_workers(runner: RunnerSettings, device: str, num_devices: int = 1) -> int:
+    """Count the worker processes: one per core; at most four per device, which take turns on it.
+
+    Args:
+        device: kind of the devices.
+    """
     num_cores = count_cores()
-    return runner.num_workers or (num_cores if device == "CPU" else min(num_cores, WORKERS_PER_DEVICE))
+    return runner.num_workers or (num_cores if device == "CPU" else min(num_cores, WORKERS_PER_DEVICE * num_devices))
 
 
 def task_resources(device: str) -> dict[str, float]:

@@ -5,14 +5,14 @@ import functools
 import json
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import xxhash
 
 from x3d.dataset.naming import parse_result_name
-from x3d.errors import InputError
+from x3d.errors import InputError, shorten_list
 from x3d.files import read_regular
 from x3d.scoring.table import Failure
 from x3d.storage.ais_bench_summary import (
@@ -32,6 +32,7 @@ from x3d.storage.view_records import ViewRecords, find_records
 
 _INFER = "infer again"
 _REMOVE = "remove it and set DATA.PATH_TO_DATA_DIR, or infer again"
+_DEVICES = re.compile(r"(?:^|\s)(?:--device|-d)[ =](\d{1,3}(?:,\d{1,3})+)(?=\s|$)")
 _DIGEST_AT_END = re.compile(rb', "%s": "([0-9a-f]{16})"}\s*' % DIGEST.encode())
 
 
@@ -50,7 +51,8 @@ def read_record(folder: str) -> ResultRecord | None:
         None without a summary.
     Raises:
         InputError: a summary is damaged or of another form, or names no view; or several name the same view, or have
-            another provenance; or the views were not of the type that the model took.
+            another provenance; or the views were not of the type that the model took; or a device has no summary, and
+            nothing else shows which views it was to run.
     """
     root = Path(folder).resolve()
     beside = [path for path in [summary_path(root)] if os.path.lexists(path)]
@@ -63,9 +65,22 @@ def read_record(folder: str) -> ResultRecord | None:
     for found in records:
         found.check_type()
     record = functools.reduce(_merge, records)
+    if of_devices and record.num_videos is None:
+        _check_devices(folder, record.devices, of_devices)
     if not record.labels:
         raise InputError(f"{record.source} names no result of a view; {_INFER if record.provenance else _REMOVE}")
     return record
+
+
+def _check_devices(folder: str, devices: Sequence[int], summaries: Sequence[Path]) -> None:
+    """Check that every device that ais_bench was to run on wrote a summary."""
+    written = {path.name.split("_")[0] for path in summaries}
+    missing = [name for name in (f"device{number}" for number in devices) if name not in written]
+    if missing:
+        raise InputError(
+            f"{folder} holds no summary of {shorten_list(missing)}, where ais_bench failed; infer again, or set "
+            "DATA.PATH_TO_DATA_DIR to the folder of test.csv"
+        )
 
 
 def _merge(first: ResultRecord, other: ResultRecord) -> ResultRecord:
@@ -209,4 +224,12 @@ def _record(path: Path, summary: Any) -> tuple[ResultRecord, set[int]]:
     views = provenance.get("views") or {}
     digests = digests if provenance else {}
     record = ResultRecord(str(path), labels, names, digests, provenance, folder, views, str(path), missing)
-    return dataclasses.replace(record, is_split=not provenance and has_split_views(summary)), named_twice
+    is_split = not provenance and has_split_views(summary)
+    return dataclasses.replace(record, is_split=is_split, devices=_find_devices(summary)), named_twice
+
+
+def _find_devices(summary: Mapping[str, Any]) -> tuple[int, ...]:
+    """Find the devices in ais_bench's command line; none if there are not several."""
+    args = summary.get("args")
+    found = _DEVICES.search(" ".join(map(str, args))) if isinstance(args, list) else None
+    return tuple(map(int, found[1].split(","))) if found else ()

@@ -17,7 +17,8 @@ from x3d.storage.ais_bench_summary import SUMMARY_SUFFIX, summary_path
 from x3d.storage.atomic import errors_naming, remove_leftovers, sync_file_system, sync_folder, write_all
 from x3d.storage.scratch import ScratchNeededError, locked_scratch
 
-_DEVICE_FOLDER = re.compile(r"device\d+")
+_DEVICE_FOLDER = re.compile(r"device\d+(_\d+)?")
+"""Of ais_bench of 2023, and of later ones, which append the position in --device."""
 _PASSED_OVER = re.compile(rf"\..*|Thumbs\.db|sumary\.json|.*{re.escape(SUMMARY_SUFFIX)}")
 """Files that belong to no run: hidden ones, Windows' thumbnails, and summaries (those of older ais_infer too)."""
 

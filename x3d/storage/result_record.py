@@ -27,6 +27,7 @@ class ResultRecord:
         missing_videos: why listed videos have no views, by index.
         listed_paths: of the videos in the list, as the manifest beside the views records them.
         is_split: ais_bench ran twice the batches that its files fill.
+        devices: the numbers of the devices that ais_bench was to run on, if there were several.
     """
 
     source: str
@@ -40,6 +41,7 @@ class ResultRecord:
     missing_videos: Mapping[int, Failure] = field(default_factory=dict)
     listed_paths: Sequence[str] = ()
     is_split: bool = False
+    devices: Sequence[int] = ()
 
     @property
     def num_videos(self) -> int | None:

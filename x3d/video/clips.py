@@ -138,8 +138,7 @@ def _frames_in_order(
 ) -> Iterator[tuple[int, av.VideoFrame]]:
     """Decode frames as long as they come as expected, with their positions.
 
-    Where frames are left out, those that come must be undamaged, and not made of two fields: each field may have a
-    packet of its own, so that half a frame may have been left out.
+    Where frames are left out, those that come must be undamaged: what hides damage may be taken from any frame.
 
     Raises:
         _NotAsExpectedError: a frame came at another pts, or there are fewer or more; if none is left out, the pts of
@@ -154,7 +153,7 @@ def _frames_in_order(
             observed_pts.append(frame.pts or 0)
             if number == len(positions) or frame.pts != attempt.expected_pts[positions[number]]:
                 raise _NotAsExpectedError
-            if attempt.left_out and (frame.interlaced_frame or reader.num_corrupt_frames):
+            if attempt.left_out and reader.num_corrupt_frames:
                 raise _NotAsExpectedError
             yield positions[number], frame
         if len(observed_pts) < len(positions):

@@ -139,12 +139,16 @@ def _resize(frame: np.ndarray, new_height: int, new_width: int) -> np.ndarray:
 def _resize_at_once(pixels: np.ndarray, new_height: int, new_width: int) -> np.ndarray:
     """Resize (H, W, 3) float32 with cv2.resize, which computes source coordinates from a factor as torch does.
 
-    Intel's library within OpenCV computes others; it is switched off for the calling thread.
+    Intel's library within OpenCV computes others; it is switched off meanwhile, for the calling thread.
     """
-    cv2.ipp.setUseIPP(False)
     height, width = pixels.shape[:2]
     factor_x, factor_y = 1 / _ratio(width, new_width), 1 / _ratio(height, new_height)
-    return cv2.resize(pixels, None, fx=factor_x, fy=factor_y, interpolation=cv2.INTER_LINEAR)
+    uses_ipp = cv2.ipp.useIPP()
+    cv2.ipp.setUseIPP(False)
+    try:
+        return cv2.resize(pixels, None, fx=factor_x, fy=factor_y, interpolation=cv2.INTER_LINEAR)
+    finally:
+        cv2.ipp.setUseIPP(uses_ipp)
 
 
 def _remap(pixels: np.ndarray, map_x: np.ndarray, map_y: np.ndarray) -> np.ndarray:

@@ -1,5 +1,6 @@
 """Make the views of a video: sampling, decoding and transform."""
 
+import itertools
 from collections.abc import Iterator
 
 import numpy as np
@@ -17,12 +18,16 @@ LONG_FRAME = 4
 """Sides of a crop in the long side of a frame, from which on only its crops are held."""
 
 
-def video_views(reader: VideoReader, clips: Clips, transform: Transform) -> Iterator[tuple[int, np.ndarray]]:
+def video_views(
+    reader: VideoReader, clips: Clips, transform: Transform, batch: np.ndarray | None = None
+) -> Iterator[tuple[int, np.ndarray]]:
     """Yield every view of a video once, in order.
 
+    Args:
+        batch: (N, 3, T, C, C) float32, C order; its places take the views in turn (default: one place).
     Yields:
-        Number of the view within the video (clip * crops + crop) and its (1, 3, T, C, C) float32 array, C order. All
-        views share its memory: the next one overwrites it.
+        Number of the view within the video (clip * crops + crop) and its (1, 3, T, C, C) place in `batch`, which the
+        N-th view after it overwrites.
     Raises:
         VideoError: the video cannot be used.
     """
@@ -33,11 +38,14 @@ def video_views(reader: VideoReader, clips: Clips, transform: Transform) -> Iter
         check_frame_size(reader.path, frame.shape[1], frame.shape[0], transform)
         return _keep_crops(prepare_frame(frame, transform), transform)
 
-    view = np.empty((1, 3, clips.num_frames, transform.crop_size, transform.crop_size), dtype=np.float32)
+    if batch is None:
+        batch = np.empty((1, 3, clips.num_frames, transform.crop_size, transform.crop_size), dtype=np.float32)
+    places = itertools.cycle(np.split(batch, len(batch)))
     for clip, frames in decode_clips(reader, clips, prepare):
-        for place, crop in enumerate(crops):
+        for number, crop in enumerate(crops, clip * len(crops)):
+            view = next(places)
             assemble_view(frames, crop, view)
-            yield clip * len(crops) + place, view
+            yield number, view
     reader.check_unchanged()
 
 

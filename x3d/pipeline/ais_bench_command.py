@@ -1,0 +1,58 @@
+"""Run views through an .om with ais_bench's command line, where its session is in another environment of Python."""
+
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
+import numpy as np
+
+from x3d.ascend.ais_bench import check_installed, measuring_command
+from x3d.ascend.ais_bench_output import parse_output
+from x3d.ascend.tools import last_lines, run_tool, unwinding_on_stop
+from x3d.dataset.naming import result_stem
+from x3d.errors import RunError
+from x3d.storage.record_reader import read_record
+from x3d.storage.score_reader import read_scores
+from x3d.storage.view_reader import Views
+
+START_SECONDS, VIEW_SECONDS = 600.0, 10.0
+"""Time limits: to load the model, and for each view."""
+
+
+def infer_with_command(om: str, views: Views, num_classes: int, device: int) -> tuple[np.ndarray, int]:
+    """Run views with `python -m ais_bench`.
+
+    Args:
+        views: of `views.dtype`.
+    Returns:
+        The outputs, (n, num_classes) float32, and the batch size.
+    Raises:
+        InputError: `python` on PATH does not have ais_bench, or an output is no row of scores.
+        RunError: ais_bench fails, or cut the views in two.
+    """
+    check_installed()
+    with unwinding_on_stop(), tempfile.TemporaryDirectory(prefix="x3d-check-") as name:
+        folder = Path(name)
+        (folder / "views").mkdir()
+        for path in views.paths:
+            _link(Path(path), folder / "views" / Path(path).name)
+        command = [*measuring_command(om, 1, str(device), name, "result"), "--input", str(folder / "views")]
+        ran = run_tool(command, START_SECONDS + VIEW_SECONDS * len(views.paths), folder / "ais_bench.log")
+        if ran.exit_status:
+            raise RunError(f"ais_bench failed on {om} with {views.dtype} views: {last_lines(ran.output)}")
+        record = read_record(str(folder / "result"))
+        if record and record.is_split:
+            raise RunError(f"ais_bench cut the {views.dtype} views in two: {om} takes views of float16")
+        found = [
+            read_scores(str(folder / "result" / f"{result_stem(path)}_0.bin"), num_classes) for path in views.paths
+        ]
+        return np.stack(found), parse_output(ran.output)[0].batch_size
+
+
+def _link(path: Path, target: Path) -> None:
+    """Link a view, or copy it to another file system; later releases of ais_bench reject symbolic links."""
+    try:
+        os.link(path.resolve(), target)
+    except OSError:
+        shutil.copyfile(path, target)
