@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 RESULTS = Path(__file__).parent / "results"
 ROUNDS = 5
 """Measurements of each action, in turn with the others; figures are their medians."""
-OTHER_ROUNDS = {"inference": 21, "manifest": 3, "parity_M": 3, "parity_S": 3, "scaling": 3}
+OTHER_ROUNDS = {"inference": 21, "manifest": 3, "parity_M": 3, "parity_S": 3, "scaling": 2}
 EACH_ONCE = ("evidence", "mutation", "precision", "reliability", "signals")
 """Benchmarks without rounds."""
 SPEED = ("preprocess", "end_to_end", "inference", "precision", "float16", "scaling")
