@@ -6,10 +6,10 @@ FOLDER/340x256/ and FOLDER/1280x720/ get `num` clips each: ten seconds at 30, 25
 libx264's preset medium encodes it. The camera pans over a texture whose amplitudes fall with the frequency, as those
 of photographs do (Field 1987), things move over it, the sensor is noisy, and there is one cut.
 
-Bit rates are spread over those of the copies in use: two clips of the copy at 340x256 have 505 and 1079 kbit/s, videos
-of YouTube at 1280x720 have 1 to 2.5 Mbit/s; these have 292 to 1046 and 998 to 2444 kbit/s. How fast things move was
-chosen such that the encoder takes about as many B frames as in those two clips: other frames refer to 56 % of the
-frames at 340x256 (there to 53 and 61 %), and to 65 % at 1280x720. A frame then takes one core 0.31 ms to decode at
+Bit rates at 340x256 are spread around those of two clips of that copy of Kinetics, 505 and 1079 kbit/s; those at
+1280x720 are what video sites commonly send, which was not measured: 292 to 1046 and 998 to 2444 kbit/s. How fast things
+move was chosen such that the encoder takes about as many B frames as in those two clips: other frames refer to 56 % of
+the frames at 340x256 (there to 53 and 61 %), and to 65 % at 1280x720. A frame then takes one core 0.31 ms to decode at
 605 kbit/s and 0.45 ms at 1046 (there 0.27 ms at 505 and 0.46 ms at 1079). libx264's mbtree is off, for its files differ
 from run to run.
 """

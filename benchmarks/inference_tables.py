@@ -70,9 +70,9 @@ def agreement(found: Results) -> str:
 
 
 def spread(measured: Results, ratio: str) -> str:
-    """Format the median of a ratio and, where they are known, its quartiles."""
-    quartiles = measured.get(f"{ratio}_quartiles")
-    return f"{measured[ratio]:.2f}" + (f" ({quartiles[0]:.2f} to {quartiles[1]:.2f})" if quartiles else "")
+    """Format the median of a ratio and its quartiles."""
+    lower, upper = measured[f"{ratio}_quartiles"]
+    return f"{measured[ratio]:.2f} ({lower:.2f} to {upper:.2f})"
 
 
 def verdicts(results: Results) -> str:

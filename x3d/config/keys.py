@@ -200,7 +200,7 @@ SECTIONS: dict[str, tuple[Key, ...]] = {
     "X3D_WORKERS": (
         Key("NUM", 0, "worker processes on this machine; 0: one per core, at most four per device", minimum=0),
         Key("RAY_ADDRESS", "", "address of the Ray cluster to run on; empty: this machine"),
-        Key("TIMEOUT", 120, "seconds that one video may take, and loading the model less 30", minimum=1),
+        Key("TIMEOUT", 120, "seconds that one video may take; loading the model may take 30 more", minimum=1),
         Key(
             "ON_ERROR", "skip", "skip: list every failure, exit 1; raise: stop at the first", allowed=("skip", "raise")
         ),
