@@ -46,6 +46,14 @@ def test_a_given_chip_is_not_looked_for(stand_ins, capsys):
     assert capsys.readouterr().out.count("--soc_version=Ascend910B4 --precision_mode_v2=mixed_bfloat16") == 6
 
 
+@pytest.mark.parametrize("name", ["910B4-1", "Ascend910B4-1"])
+def test_a_chip_with_a_hyphen(name, stand_ins, capsys):
+    stand_ins.prints("npu-smi", npu_texts.HYPHEN_910B)
+    for more in ([], ["--soc", name]):
+        assert plan("--batchsize", "8", *more) == 0
+        assert "--soc_version=Ascend910B4-1 --precision_mode=" in capsys.readouterr().out
+
+
 def test_an_unhealthy_chip_is_reported(stand_ins, capsys, caplog):
     stand_ins.prints("npu-smi", npu_texts.ALARM_310B)
     assert plan() == 0
@@ -149,6 +157,15 @@ def test_the_modes_of_the_installed_version_are_offered(tmp_path, monkeypatch, c
     monkeypatch.setenv("ASCEND_HOME_PATH", str(tmp_path / "latest"))
     assert plan("--soc", "310P3", "--precision_mode", "origin") == 2
     assert "Ascend310P3 with CANN 6.0.RC1 has allow_mix_precision, force_fp16, " in error_of(caplog)
+
+
+def test_an_unknown_version_of_cann_is_not_a_missing_one(tmp_path, monkeypatch, caplog):
+    caplog.set_level("INFO")
+    assert plan("--soc", "310P3") == 0
+    assert "CANN is not installed here; precision modes" in caplog.text
+    monkeypatch.setenv("ASCEND_HOME_PATH", str(tmp_path))
+    assert plan("--soc", "310P3", "--precision_mode", "origin") == 0
+    assert f"the version of CANN in {tmp_path} is unknown; precision modes" in caplog.text
 
 
 def test_a_script_is_printed_alone(capsys):

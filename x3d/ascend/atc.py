@@ -12,7 +12,11 @@ SUCCESS = "ATC run success"
 SUFFIX = ".om"
 """What ATC appends to --output."""
 
-_ERROR = re.compile(r"^(?P<code>E[A-Z0-9]\d{4}): (?:\[PID: \d+\] \S+ )?(?P<text>.*)$", re.MULTILINE)
+_ERROR = re.compile(
+    r"^(?P<code>E[A-Z0-9]\d{4}): (?:Inner Error\b.*\s+(?:(?P=code):?\s+)?)?(?:\[PID: \d+\] \S+ )?(?P<text>\S.*)$",
+    re.MULTILINE,
+)
+"""The cause of an inner error is in the line after it."""
 _HINTS = {
     "E10016": "the input's name differs from the model's",
     "E19010": "the model was exported with another opset or operator than x3d_pth2onnx.py's",
