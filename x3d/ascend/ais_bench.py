@@ -1,5 +1,7 @@
 """The command lines of ais_bench, and whether it is installed."""
 
+import os
+import shutil
 import tempfile
 from pathlib import Path
 
@@ -59,6 +61,18 @@ def check_installed() -> None:
             f"`python` on PATH cannot run ais_bench ({printable(reason)}); activate the environment that has ais_bench "
             f"and aclruntime, and run `source {find_set_env()}`"
         )
+
+
+def link_or_copy(path: Path, target: Path) -> None:
+    """Link a file for ais_bench to read, or copy it to another file system; later releases reject symbolic links.
+
+    Raises:
+        OSError: it cannot be copied.
+    """
+    try:
+        os.link(path.resolve(), target)
+    except OSError:
+        shutil.copyfile(path, target)
 
 
 def _command(model: str, device: str) -> list[str]:

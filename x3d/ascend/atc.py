@@ -11,6 +11,8 @@ from x3d.files import printable
 SUCCESS = "ATC run success"
 SUFFIX = ".om"
 """What ATC appends to --output."""
+LOG_SUFFIX = "_atc.log"
+"""Of the log beside an .om, after its stem."""
 
 _ERROR = re.compile(
     r"^(?P<code>E[A-Z0-9]\d{4}): (?:Inner Error\b.*\s+(?:(?P=code):?\s+)?)?(?:\[PID: \d+\] \S+ )?(?P<text>\S.*)$",
