@@ -11,6 +11,7 @@ import pytest
 
 import x3d_npu
 from x3d.network.model_file import read_model
+from x3d.pipeline import ais_bench_command
 from x3d.storage.conversion_record import ConversionRecord, write_conversion
 
 AIS_BENCH = """
@@ -109,6 +110,14 @@ def test_a_failure_of_ais_bench_is_no_verdict(stand_ins, caplog, capsys):
     assert check() == 2
     assert error_of(caplog) == "ais_bench failed on small_bs8.om with float32 views: [ERROR] load model failed"
     assert capsys.readouterr().out == ""
+
+
+def test_an_ais_bench_that_hangs_is_no_verdict(stand_ins, monkeypatch, caplog):
+    monkeypatch.setattr(ais_bench_command, "START_SECONDS", 1)
+    monkeypatch.setattr(ais_bench_command, "VIEW_SECONDS", 0)
+    stand_ins.add("python", "if arguments[0] == '-m': time.sleep(60)")
+    assert check() == 2
+    assert error_of(caplog) == "python did not end within 1 s and was ended: it printed nothing"
 
 
 def test_results_of_another_size_are_no_verdict(stand_ins, caplog):

@@ -6,7 +6,7 @@ import pytest
 
 from test import npu_texts
 from test.npu_texts import TABLES, damaged
-from x3d.ascend.npu_smi import Chip, Process, driver_version, parse_info, soc_version
+from x3d.ascend.npu_smi import Chip, Process, parse_info, soc_version
 from x3d.errors import InputError
 
 
@@ -87,14 +87,6 @@ def test_unhealthy_chips(name, health):
     chips = parse_info(TABLES[name])
     assert [chip.health for chip in chips] == health
     assert [chip.is_healthy for chip in chips] == [word == "OK" for word in health]
-
-
-@pytest.mark.parametrize(
-    ("name", "version"),
-    [("RECIPE", None), ("OLD_310P", "22.0.2"), ("IDLE_310B", "23.0.rc3"), ("BUSY_910B", "26.0.rc1")],
-)
-def test_driver_version(name, version):
-    assert driver_version(TABLES[name]) == version
 
 
 @pytest.mark.parametrize(

@@ -1,13 +1,13 @@
 """The command lines of ais_bench, and whether it is installed."""
 
 import os
+import shlex
 import shutil
-import tempfile
 from pathlib import Path
 
 from x3d.ascend.cann import find_set_env
 from x3d.ascend.tools import run_tool
-from x3d.errors import InputError
+from x3d.errors import InputError, RunError
 from x3d.files import printable
 
 TIMEOUT_SECONDS = 120.0
@@ -48,13 +48,13 @@ def check_installed() -> None:
     """Check that `python` on PATH has ais_bench, and that aclruntime finds the libraries of CANN.
 
     Raises:
-        InputError: it has not, or does not.
-        RunError: it hangs.
+        InputError: it has not, does not, or hangs.
     """
-    with tempfile.TemporaryDirectory() as folder:
-        result = run_tool(
-            ["python", "-c", "import aclruntime, ais_bench"], TIMEOUT_SECONDS, Path(folder) / "python.log"
-        )
+    command = ["python", "-c", "import aclruntime, ais_bench"]
+    try:
+        result = run_tool(command, TIMEOUT_SECONDS)
+    except RunError as error:
+        raise InputError(f"{error}; check it with `{shlex.join(command)}`") from error
     if result.exit_status:
         [*_, reason] = result.output.strip().splitlines() or [f"exit status {result.exit_status}"]
         raise InputError(

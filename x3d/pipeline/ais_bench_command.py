@@ -36,7 +36,7 @@ def infer_with_command(om: str, views: Views, num_classes: int, device: int) -> 
         for path in views.paths:
             link_or_copy(Path(path), folder / "views" / Path(path).name)
         command = [*measuring_command(om, 1, str(device), name, "result"), "--input", str(folder / "views")]
-        ran = run_tool(command, START_SECONDS + VIEW_SECONDS * len(views.paths), folder / "ais_bench.log")
+        ran = run_tool(command, START_SECONDS + VIEW_SECONDS * len(views.paths))
         if ran.exit_status:
             raise RunError(f"ais_bench failed on {om} with {views.dtype} views: {last_lines(ran.output)}")
         record = read_record(str(folder / "result"))

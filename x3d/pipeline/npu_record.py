@@ -15,8 +15,8 @@ from x3d.ascend.ais_bench import link_or_copy, measuring_command
 from x3d.ascend.atc import LOG_SUFFIX
 from x3d.ascend.cann import ROOT, find_toolkit, installed_version, package_version
 from x3d.ascend.npu_smi import COMMAND, parse_info
-from x3d.ascend.tools import run_tool
-from x3d.errors import InputError, RunError
+from x3d.ascend.tools import HangingToolError, run_tool
+from x3d.errors import InputError
 from x3d.files import read_regular
 from x3d.storage.atomic import check_replaceable, write_json
 
@@ -69,8 +69,8 @@ def record(path: Path, om: str = "") -> Mapping[str, Any]:
     mask = Mask()
     with tempfile.TemporaryDirectory(prefix="x3d-record-") as folder:
         mask.add(folder, "<temporary folder>")
-        ran = [_run(command, Path(folder), mask, TIMEOUT_SECONDS) for command in _COMMANDS]
-        ran += [_run(command, Path(folder), mask, TIMEOUT_SECONDS) for command in _board_commands(ran)]
+        ran = [_run(command, mask, TIMEOUT_SECONDS) for command in _COMMANDS]
+        ran += [_run(command, mask, TIMEOUT_SECONDS) for command in _board_commands(ran)]
         files = {f"{file.parent.name}/{file.name}": _read(file, mask) for file in _version_files()}
         if om:
             ran.append(_measure(om, Path(folder), mask))
@@ -133,16 +133,14 @@ def _board_commands(ran: Sequence[Ran]) -> list[Sequence[str]]:
     return [*npus, *((*board, str(chip.npu), "-c", str(chip.chip)) for chip in chips)]
 
 
-def _run(command: Sequence[str], folder: Path, mask: Mask, timeout_seconds: float) -> Ran:
+def _run(command: Sequence[str], mask: Mask, timeout_seconds: float) -> Ran:
     text = " ".join(command)
-    log = folder / "output.log"
     try:
-        result = run_tool(command, timeout_seconds, log)
+        result = run_tool(command, timeout_seconds)
     except InputError as error:
         return Ran(mask(text), None, [mask(str(error))])
-    except RunError as error:
-        printed = log.read_bytes().decode("utf-8", "backslashreplace")
-        return Ran(mask(text), None, [*_lines(printed, mask), mask(str(error))])
+    except HangingToolError as error:
+        return Ran(mask(text), None, [*_lines(error.output, mask), mask(str(error))])
     return Ran(mask(text), result.exit_status, _lines(result.output, mask))
 
 
@@ -154,7 +152,7 @@ def _measure(om: str, folder: Path, mask: Mask) -> Ran:
         link_or_copy(Path(om), model)
     except OSError as error:
         return Ran(mask(" ".join(command)), None, [f"--om cannot be copied: {error.strerror}"])
-    return _run(command, folder, mask, RUN_TIMEOUT_SECONDS)
+    return _run(command, mask, RUN_TIMEOUT_SECONDS)
 
 
 def _version_files() -> Iterator[Path]:
