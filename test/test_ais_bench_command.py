@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 import x3d_npu
+from test.helpers import error_of
 from x3d.network.model_file import read_model
 from x3d.pipeline import ais_bench_command
 from x3d.storage.conversion_record import ConversionRecord, write_conversion
@@ -45,24 +46,14 @@ def ais_bench(roll: int = 0, count: int = 4) -> str:
 
 
 @pytest.fixture(autouse=True)
-def _work(intact, tmp_path, monkeypatch, stand_ins) -> None:
-    """A folder with 30 views, their model and an .om, as the working folder; ais_bench cannot be imported."""
-    for name in ("small.onnx", "prep"):
-        (tmp_path / name).symlink_to(intact / name)
-    (tmp_path / "small_bs8.om").write_bytes(b"IMOD\0")
-    monkeypatch.chdir(tmp_path)
+def _without_a_session(conversion, stand_ins, monkeypatch) -> None:
+    """The views and models of a conversion; ais_bench cannot be imported."""
     monkeypatch.setitem(sys.modules, "ais_bench", None)
 
 
 def check(*more: str) -> int:
     options = ["--model", "small.onnx", "--om", "small_bs8.om", "--input", "prep"]
     return x3d_npu.main(["check", *options, *more])
-
-
-def error_of(caplog) -> str:
-    [error] = [one.getMessage() for one in caplog.records if one.levelname == "ERROR"]
-    assert "\n" not in error
-    return error
 
 
 @pytest.mark.parametrize(("roll", "status", "verdict"), [(0, 0, "PASS"), (1, 1, "FAIL")])

@@ -11,8 +11,7 @@ import pytest
 
 import x3d_npu
 from test import npu_texts
-from test.helpers import ROOT
-from test.test_npu_convert import error_of
+from test.helpers import ROOT, error_of
 from test.test_tools import assert_ended, wait_for_pids
 from x3d.ascend import ais_bench, chips, power
 from x3d.network.model_file import read_model

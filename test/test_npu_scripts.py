@@ -8,6 +8,7 @@ from onnx import TensorProto
 
 import x3d_npu
 from test import npu_texts
+from test.helpers import error_of
 from test.made_up_onnx import write_onnx
 
 
@@ -22,12 +23,6 @@ def _work(tmp_path, monkeypatch, stand_ins):
 
 def plan(*more):
     return x3d_npu.main(["plan", "--model", "x3d_s.onnx", *more])
-
-
-def error_of(caplog):
-    [error] = [one.getMessage() for one in caplog.records if one.levelname == "ERROR"]
-    assert "\n" not in error
-    return error
 
 
 def test_the_chip_is_found(stand_ins, capsys):

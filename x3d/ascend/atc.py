@@ -15,7 +15,7 @@ LOG_SUFFIX = "_atc.log"
 """Of the log beside an .om, after its stem."""
 
 _ERROR = re.compile(
-    r"^(?P<code>E[A-Z0-9]\d{4}): (?:Inner Error\b.*\s+(?:(?P=code):?\s+)?)?(?:\[PID: \d+\] \S+ )?(?P<text>\S.*)$",
+    r"^(?P<code>E[A-Z0-9]\d{4}): (?:Inner Error\b.*\n\s*(?:(?P=code):?\s+)?)?(?:\[PID: \d+\] \S+ )?(?P<text>\S.*)$",
     re.MULTILINE,
 )
 """The cause of an inner error is in the line after it."""
