@@ -1,4 +1,4 @@
-"""The command lines of ais_bench, and whether it is installed."""
+"""The command lines of ais_bench, its input files, and whether it is installed."""
 
 import os
 import shlex
