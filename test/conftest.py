@@ -61,6 +61,16 @@ def intact(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
+def conversion(intact: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with 30 views, their model and an .om, as the working folder."""
+    for name in ("small.onnx", "prep"):
+        (tmp_path / name).symlink_to(intact / name)
+    (tmp_path / "small_bs8.om").write_bytes(b"IMOD\0")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
 def stand_ins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> StandIns:
     """Tools of the NPU on PATH; none of them at first."""
     return StandIns(tmp_path / "stand_ins", monkeypatch)

@@ -102,6 +102,12 @@ def line_of(capsys: pytest.CaptureFixture[str]) -> str:
     return capsys.readouterr().out.splitlines()[-1]
 
 
+def error_of(caplog: pytest.LogCaptureFixture) -> str:
+    """Return the text of the only error that was logged."""
+    [error] = [one.getMessage() for one in caplog.records if one.levelname == "ERROR"]
+    return error
+
+
 def content(folder: Path) -> dict[str, bytes]:
     """Read every view of a folder."""
     return {path.name: path.read_bytes() for path in folder.iterdir() if path.suffix == ".npy"}

@@ -155,6 +155,19 @@ IDLE_910B = """\
 """
 """vllm-ascend issue 198 and a guide of PTO; without processes."""
 
+HYPHEN_910B = """\
++------------------------------------------------------------------------------------------------+
+| npu-smi 24.1.rc2                 Version: 24.1.rc2                                             |
++---------------------------+---------------+----------------------------------------------------+
+| NPU   Name                | Health        | Power(W)    Temp(C)           Hugepages-Usage(page)|
+| Chip                      | Bus-Id        | AICore(%)   Memory-Usage(MB)  HBM-Usage(MB)        |
++===========================+===============+====================================================+
+| 0     910B4-1             | OK            | 96.4        41                0    / 0             |
+| 0                         | 0000:C1:00.0  | 0           0    / 0          2867 / 65536         |
++===========================+===============+====================================================+
+"""
+"""The columns of IDLE_910B with the name that npu-smi shows of an Ascend910B4-1."""
+
 FIRST_910 = """\
 +-------------------------------------------------------------------------------------------+
 | npu-smi 22.0.4.1                 Version: 22.0.4.1                                        |
@@ -239,8 +252,14 @@ ATC_FAILURES = {
     "module named 'decorator'.].\n        Solution: Check that all required components are properly installed.\n",
     "EZ3003": _ATC_FAILED + "EZ3003: No supported Ops kernel and engine are found for [AddDsl], optype [AddDsl].\n"
     "        Possible Cause: The operator is not supported by the system.\n",
+    "E19999": _ATC_FAILED
+    + "E19999: Inner Error!\nE19999  [Remove][Node] of Mul_7 failed[FUNC:Run][FILE:base_pass.cc][LINE:88]\n"
+    "        TraceBack (most recent call last):\n        Optimize graph failed\n",
+    "EZ9999": _ATC_FAILED
+    + "EZ9999: Inner Error!\nEZ9999: [PID: 4711] 2024-05-21-10:20:30.123.456 [InferShape] of Conv3D_1 failed"
+    "[FUNC:Infer][FILE:conv.cc][LINE:7]\n        TraceBack (most recent call last):\n",
 }
-"""Of blogs and of issues of Ascend/samples, by the first error."""
+"""Of blogs and of issues of Ascend/samples, by the first error; inner errors in the form of those of torch_npu."""
 
 ATC_NO_DRIVER = (
     "/usr/local/Ascend/ascend-toolkit/8.0.0/x86_64-linux/bin/atc.bin: error while loading shared libraries: "

@@ -45,6 +45,12 @@ def test_thresholds_decide():
     assert judge(193, 200, Thresholds(95, 0.4)).verdict == "PASS"
 
 
+@pytest.mark.parametrize("num_views", [*range(20, 25), *range(324, 339)])
+def test_all_views_that_agree_are_a_hundred_percent(num_views):
+    assert judge(num_views, num_views, Thresholds(100)).verdict == "PASS"
+    assert judge(num_views - 1, num_views, Thresholds(100, 0.4)).verdict == "FAIL"
+
+
 @pytest.mark.parametrize(("shift", "verdict"), [(0.0199, "PASS"), (0.021, "UNDECIDED"), (-0.021, "UNDECIDED")])
 def test_the_largest_difference_of_a_probability_and_its_view(shift, verdict):
     candidate = rows(*[ROW] * 7, [0.6 + shift, 0.3 - shift, 0.1], *[ROW] * 12)

@@ -10,7 +10,9 @@ import numpy as np
 import pytest
 
 import x3d_npu
+from test.helpers import error_of
 from x3d.network.model_file import read_model
+from x3d.pipeline import ais_bench_command
 from x3d.storage.conversion_record import ConversionRecord, write_conversion
 
 AIS_BENCH = """
@@ -44,24 +46,14 @@ def ais_bench(roll: int = 0, count: int = 4) -> str:
 
 
 @pytest.fixture(autouse=True)
-def _work(intact, tmp_path, monkeypatch, stand_ins) -> None:
-    """A folder with 30 views, their model and an .om, as the working folder; ais_bench cannot be imported."""
-    for name in ("small.onnx", "prep"):
-        (tmp_path / name).symlink_to(intact / name)
-    (tmp_path / "small_bs8.om").write_bytes(b"IMOD\0")
-    monkeypatch.chdir(tmp_path)
+def _without_a_session(conversion, stand_ins, monkeypatch) -> None:
+    """The views and models of a conversion; ais_bench cannot be imported."""
     monkeypatch.setitem(sys.modules, "ais_bench", None)
 
 
 def check(*more: str) -> int:
     options = ["--model", "small.onnx", "--om", "small_bs8.om", "--input", "prep"]
     return x3d_npu.main(["check", *options, *more])
-
-
-def error_of(caplog) -> str:
-    [error] = [one.getMessage() for one in caplog.records if one.levelname == "ERROR"]
-    assert "\n" not in error
-    return error
 
 
 @pytest.mark.parametrize(("roll", "status", "verdict"), [(0, 0, "PASS"), (1, 1, "FAIL")])
@@ -109,6 +101,14 @@ def test_a_failure_of_ais_bench_is_no_verdict(stand_ins, caplog, capsys):
     assert check() == 2
     assert error_of(caplog) == "ais_bench failed on small_bs8.om with float32 views: [ERROR] load model failed"
     assert capsys.readouterr().out == ""
+
+
+def test_an_ais_bench_that_hangs_is_no_verdict(stand_ins, monkeypatch, caplog):
+    monkeypatch.setattr(ais_bench_command, "START_SECONDS", 1)
+    monkeypatch.setattr(ais_bench_command, "VIEW_SECONDS", 0)
+    stand_ins.add("python", "if arguments[0] == '-m': time.sleep(60)")
+    assert check() == 2
+    assert error_of(caplog) == "python did not end within 1 s and was ended: it printed nothing"
 
 
 def test_results_of_another_size_are_no_verdict(stand_ins, caplog):

@@ -69,6 +69,8 @@ def test_success():
         ("E40000", r"E40000: Failed to import te.platform.log_util. \(a Python package that CANN needs is missing"),
         ("EC0010", r"EC0010: Failed to import Python module .*'decorator'.*\(a Python package"),
         ("EZ3003", r"EZ3003: No supported Ops kernel .* \(the chip has no such operator; check --soc"),
+        ("E19999", r"E19999: \[Remove\]\[Node\] of Mul_7 failed.FUNC"),
+        ("EZ9999", r"EZ9999: \[InferShape\] of Conv3D_1 failed.FUNC"),
     ],
 )
 def test_failures(code, message):
@@ -86,6 +88,7 @@ def test_a_library_of_the_driver_is_missing():
     [
         ("", "atc printed no 'ATC run success': it printed nothing; log"),
         ("\x1b[2J??\n", r"no 'ATC run success': \\x1b\[2J\?\?; log"),
+        ("E19999: Inner Error!\n", "no 'ATC run success': E19999: Inner Error!; log"),
         (npu_texts.ATC_FAILURES["E10007"], "no 'ATC run success': E10007: .*--framework"),
     ],
 )

@@ -35,7 +35,8 @@ ORDERED = [
         "8.0.0.alpha001",
         "8.0.0.beta1",
     ),
-    *("8.0.0", "8.0.1", "8.1.RC1", "8.5.0.alpha002", "8.5.0", "9.1.0", "10.0.RC1"),
+    *("8.0.0", "8.0.1", "8.1.RC1", "8.5.0.alpha002", "8.5.0", "9.0.0-beta.1", "9.0.0.beta.2", "9.0.0", "9.1.0"),
+    "10.0.RC1",
 ]
 
 
@@ -52,7 +53,10 @@ def test_the_case_does_not_matter():
     assert str(CannVersion("8.0.rc3.beta1")) == "8.0.rc3.beta1"
 
 
-@pytest.mark.parametrize("text", ["", "8", "8.0", "8.0.RC", "V100R001C21", "8.0.RC2-beta1", "8.0.RC2\n9", "latest"])
+@pytest.mark.parametrize(
+    "text",
+    ["", "8", "8.0", "8.0.RC", "V100R001C21", "8.0.RC2_beta1", "8.0.RC2-beta", "9.0.0-rc.1", "8.0.RC2\n9", "latest"],
+)
 def test_what_is_no_version(text):
     with pytest.raises(InputError, match=r"a version such as 6.0.RC1, 7.0.0 or 8.0.RC2.beta1 is expected"):
         CannVersion(text)

@@ -1,5 +1,6 @@
 """The record beside an .om is found again, and belongs to this .om alone."""
 
+import json
 from dataclasses import replace
 
 import pytest
@@ -29,13 +30,35 @@ def test_the_record_of_another_om_is_rejected(om):
 
 
 @pytest.mark.parametrize("content", ["{}", "[]", "1", "no JSON", "[" * 100_000, '{"om_digest": "2"}', "\xff"])
-def test_another_file_of_the_name_is_no_record(om, content):
+def test_another_file_of_the_name_is_no_record(om, content, caplog):
     record_path(om).write_text(content)
     assert read_conversion(om, "2") is None
+    [warning] = [one.getMessage() for one in caplog.records]
+    assert f"{record_path(om)} is no usable record of a conversion, so {om} is not checked with it: " in warning
 
 
-def test_without_a_record(om):
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [("batch_size", "8"), ("batch_size", True), ("cann", 8), ("seconds", None), ("om_digest", ["2"]), ("soc", 310)],
+)
+def test_a_value_of_another_type_is_named(om, key, value, caplog):
+    write_conversion(om, RECORD)
+    content = json.loads(record_path(om).read_text()) | {key: value}
+    record_path(om).write_text(json.dumps(content))
     assert read_conversion(om, "2") is None
+    assert f"is not checked with it: {key} is missing or of another type" in caplog.text
+
+
+def test_a_record_that_cannot_be_read_is_named(om, caplog):
+    record_path(om).mkdir()
+    assert read_conversion(om, "2") is None
+    assert f"{record_path(om)} is no usable record of a conversion" in caplog.text
+    assert "not checked with it: Is a directory" in caplog.text
+
+
+def test_without_a_record(om, caplog):
+    assert read_conversion(om, "2") is None
+    assert caplog.records == []
 
 
 def test_a_later_record_may_have_more_keys(om):

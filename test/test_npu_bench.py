@@ -11,10 +11,9 @@ import pytest
 
 import x3d_npu
 from test import npu_texts
-from test.helpers import ROOT
-from test.test_npu_convert import error_of
+from test.helpers import ROOT, error_of
 from test.test_tools import assert_ended, wait_for_pids
-from x3d.ascend import ais_bench, power
+from x3d.ascend import ais_bench, chips, power
 from x3d.network.model_file import read_model
 from x3d.pipeline import npu_bench
 from x3d.storage.conversion_record import ConversionRecord, write_conversion
@@ -258,6 +257,21 @@ def test_an_npu_whose_load_lags_behind_is_idle(stand_ins):
     assert bench() == 0
 
 
+@pytest.mark.parametrize(
+    ("table", "state"),
+    [
+        (BUSY_310P, "is used by python3 (4711)"),
+        (npu_texts.IDLE_310P.replace("| OK   ", "| Alarm"), "is in state Alarm"),
+    ],
+)
+def test_a_process_or_an_alarm_gets_no_time_to_end(stand_ins, table, state):
+    body = f"text = {npu_texts.IDLE_310P!r}\nif os.path.exists('ran'): os.remove('ran'); text = {table!r}"
+    stand_ins.add("npu-smi", f"{body}\nsys.stdout.write(text)")
+    stand_ins.add("python", f"{MEASURES}\nopen('ran', 'w')")
+    assert bench(om="x3d_s_bs8.om") == 1
+    assert content()["rows"][0]["warnings"] == [f"after the run: NPU 24, chip 0 (310P3, device 0) {state}"]
+
+
 def test_npu_smi_that_fails_after_the_run(stand_ins):
     stand_ins.add("npu-smi", f"if os.path.exists('ran'): sys.exit('dcmi module initialize failed')\n{IDLE}")
     stand_ins.add("python", f"{MEASURES}\nopen('ran', 'w')")
@@ -287,7 +301,9 @@ def test_a_power_run_that_fails(stand_ins, caplog):
     stand_ins.add("python", f"{MEASURES}\nif loop != 100: sys.exit('[ERROR] no memory')")
     assert bench(om="x3d_s_bs8.om") == 0
     assert content()["rows"][0]["power_watts"] is None
-    assert "x3d_s_bs8.om: its power is unknown: python failed with exit status 1" in caplog.text
+    [warning] = [one.getMessage() for one in caplog.records if "power" in one.getMessage()]
+    assert warning.startswith("x3d_s_bs8.om: its power is unknown: python failed with exit status 1: ")
+    assert "log: " not in warning
 
 
 @pytest.mark.parametrize(
@@ -308,8 +324,21 @@ def test_an_ais_bench_that_cannot_be_imported(stand_ins, caplog, error, message)
 def test_a_python_that_hangs(stand_ins, caplog, monkeypatch):
     monkeypatch.setattr(ais_bench, "TIMEOUT_SECONDS", 1)
     stand_ins.add("python", "time.sleep(60)")
-    assert bench() == 1
-    assert error_of(caplog).startswith("python did not end within 1 s and was ended")
+    assert bench() == 2
+    assert error_of(caplog) == (
+        "python did not end within 1 s and was ended: it printed nothing; check it with `python -c 'import aclruntime, "
+        "ais_bench'`"
+    )
+
+
+def test_an_npu_smi_that_hangs(stand_ins, caplog, monkeypatch):
+    monkeypatch.setattr(chips, "TIMEOUT_SECONDS", 1)
+    stand_ins.add("npu-smi", "time.sleep(60)")
+    assert bench() == 2
+    assert error_of(caplog) == (
+        "npu-smi did not end within 1 s and was ended: it printed nothing; check it with `npu-smi info`"
+    )
+    assert not Path("out").exists()
 
 
 def test_missing_tools(monkeypatch, tmp_path, caplog, stand_ins):

@@ -10,31 +10,16 @@ import pytest
 import x3d_npu
 from test import ais_bench_session
 from test.ais_bench_session import Change
+from test.helpers import error_of
 from x3d.network.model_file import read_model
 from x3d.pipeline.npu_check import spread
 from x3d.storage.conversion_record import ConversionRecord, write_conversion
-
-
-@pytest.fixture
-def work(intact, tmp_path, monkeypatch) -> Path:
-    """A folder with 30 views, their model and an .om, as the working folder."""
-    for name in ("small.onnx", "prep"):
-        (tmp_path / name).symlink_to(intact / name)
-    (tmp_path / "small_bs8.om").write_bytes(b"IMOD\0")
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
 
 
 def check(*more: str) -> int:
     options = {"--model": "small.onnx", "--om": "small_bs8.om", "--input": "prep"}
     options |= dict(zip(more[::2], more[1::2], strict=True))
     return x3d_npu.main(["check", *(word for option in options.items() for word in option)])
-
-
-def error_of(caplog) -> str:
-    [error] = [one.getMessage() for one in caplog.records if one.levelname == "ERROR"]
-    assert "\n" not in error
-    return error
 
 
 def rolled(rows: np.ndarray) -> np.ndarray:
@@ -69,7 +54,7 @@ def overflown(rows: np.ndarray) -> np.ndarray:
         (flattened, 3, "UNDECIDED"),
     ],
 )
-def test_the_verdict_of_a_conversion(change: Change, status, verdict, work, monkeypatch, capsys, caplog):
+def test_the_verdict_of_a_conversion(change: Change, status, verdict, conversion, monkeypatch, capsys, caplog):
     ais_bench_session.install(monkeypatch, Path("small.onnx"), change)
     assert check() == status
     line = json.loads(capsys.readouterr().out)
@@ -79,10 +64,14 @@ def test_the_verdict_of_a_conversion(change: Change, status, verdict, work, monk
         assert (line["num_unusable"], line["max_difference"]) == (30, None)
         assert "the output of 30 views holds scores that are not finite" in caplog.text
     assert "at least 99 % are needed" in caplog.text
-    assert "x3d_compare.py --cfg CFG --reference result_onnx --candidate result_bs8" in caplog.text
+    assert caplog.records[-1].getMessage() == (
+        "verdict on all views, with the results of ais_bench in result_bs8\n"
+        "python x3d_infer.py --model small.onnx --input prep --output ./ --output_dirname result_onnx\n"
+        "python x3d_compare.py --cfg configs/X3D_S.yaml --reference result_onnx --candidate result_bs8"
+    )
 
 
-def test_thresholds_are_options(work, monkeypatch, capsys, caplog):
+def test_thresholds_are_options(conversion, monkeypatch, capsys, caplog):
     ais_bench_session.install(monkeypatch, Path("small.onnx"), flattened)
     assert check("--max_difference", "0.5") == 0
     assert "at most 0.5 is allowed" in caplog.text
@@ -92,7 +81,7 @@ def test_thresholds_are_options(work, monkeypatch, capsys, caplog):
 
 
 @pytest.mark.parametrize("batch_size", [1, 4, 64])
-def test_any_batch_size_and_device(batch_size, work, monkeypatch, capsys):
+def test_any_batch_size_and_device(batch_size, conversion, monkeypatch, capsys):
     devices = ais_bench_session.install(monkeypatch, Path("small.onnx"), batch_size=batch_size)
     assert check("--num_views", "21", "--device", "3") == 0
     assert devices == [3]
@@ -100,7 +89,7 @@ def test_any_batch_size_and_device(batch_size, work, monkeypatch, capsys):
     assert line["num_views"] == line["num_agreeing"] == 21
 
 
-def test_a_reference_of_a_fixed_batch_size(work, monkeypatch, small_cfg, caplog):
+def test_a_reference_of_a_fixed_batch_size(conversion, monkeypatch, small_cfg, caplog):
     import onnx
 
     model = onnx.load("small.onnx")
@@ -112,21 +101,21 @@ def test_a_reference_of_a_fixed_batch_size(work, monkeypatch, small_cfg, caplog)
     assert check("--model", "fixed.onnx") == 0, caplog.text
 
 
-def float16_views(work: Path, folder: str) -> None:
+def float16_views(conversion: Path, folder: str) -> None:
     """Write the views as float16, without the manifest, which records another type."""
-    (work / folder).mkdir()
-    for path in (work / "prep").glob("*.npy"):
-        np.save(work / folder / path.name, np.load(path).astype(np.float16))
+    (conversion / folder).mkdir()
+    for path in (conversion / "prep").glob("*.npy"):
+        np.save(conversion / folder / path.name, np.load(path).astype(np.float16))
 
 
-def test_float16_views_for_an_om_that_takes_float16(work, monkeypatch, caplog):
-    float16_views(work, "half")
+def test_float16_views_for_an_om_that_takes_float16(conversion, monkeypatch, caplog):
+    float16_views(conversion, "half")
     ais_bench_session.install(monkeypatch, Path("small.onnx"), dtype="float16")
     assert check("--input", "half") == 0
     assert "half: no manifest.json beside the views, so their values are not checked" in caplog.text
 
 
-def test_views_of_another_type_than_the_om_takes(work, monkeypatch, caplog):
+def test_views_of_another_type_than_the_om_takes(conversion, monkeypatch, caplog):
     ais_bench_session.install(monkeypatch, Path("small.onnx"), dtype="float16")
     assert check() == 2
     assert error_of(caplog) == (
@@ -134,16 +123,16 @@ def test_views_of_another_type_than_the_om_takes(work, monkeypatch, caplog):
         "views with X3D_PREPROCESS.DTYPE float16, or convert the model without --input_fp16_nodes"
     )
     caplog.clear()
-    float16_views(work, "half")
+    float16_views(conversion, "half")
     ais_bench_session.install(monkeypatch, Path("small.onnx"))
     assert check("--input", "half") == 2
     assert "small_bs8.om takes float32 and the views are float16: ais_bench would not run them" in error_of(caplog)
 
 
-def test_a_damaged_view_is_no_verdict(work, monkeypatch, caplog):
-    (work / "prep").unlink()
-    shutil.copytree((Path(work / "small.onnx").resolve().parent) / "prep", work / "prep")
-    for path in (work / "prep").glob("*.npy"):
+def test_a_damaged_view_is_no_verdict(conversion, monkeypatch, caplog):
+    (conversion / "prep").unlink()
+    shutil.copytree((Path(conversion / "small.onnx").resolve().parent) / "prep", conversion / "prep")
+    for path in (conversion / "prep").glob("*.npy"):
         content = bytearray(path.read_bytes())
         content[-1] ^= 1
         path.write_bytes(content)
@@ -152,24 +141,24 @@ def test_a_damaged_view_is_no_verdict(work, monkeypatch, caplog):
     assert "has other values than x3d_preprocess.py wrote" in error_of(caplog)
 
 
-def test_an_engine_that_fails_is_no_verdict(work, monkeypatch, caplog, capsys):
+def test_an_engine_that_fails_is_no_verdict(conversion, monkeypatch, caplog, capsys):
     ais_bench_session.install(monkeypatch, Path("small.onnx"), lambda rows: 1 / 0)
     assert check() == 2
     assert "engine ais_bench failed on NPU: division by zero" in error_of(caplog)
     assert capsys.readouterr().out == ""
 
 
-def test_an_om_of_another_network(work, monkeypatch, caplog):
+def test_an_om_of_another_network(conversion, monkeypatch, caplog):
     from test.made_up_onnx import write_onnx
 
-    write_onnx(work / "x3d_s.onnx")
-    ais_bench_session.install(monkeypatch, work / "x3d_s.onnx")
+    write_onnx(conversion / "x3d_s.onnx")
+    ais_bench_session.install(monkeypatch, conversion / "x3d_s.onnx")
     assert check() == 2
     assert "returns 3 classes, small.onnx (3, 4, 40, 40) and 9: it was converted from another model" in error_of(caplog)
 
 
 @pytest.mark.parametrize(("gain", "text"), [(0.0, "the same scores for every view"), (np.nan, "neither prob")])
-def test_a_model_whose_outputs_judge_nothing(gain, text, work, monkeypatch, caplog):
+def test_a_model_whose_outputs_judge_nothing(gain, text, conversion, monkeypatch, caplog):
     import onnx
 
     model = onnx.load("small.onnx")
@@ -199,10 +188,10 @@ def test_a_model_whose_outputs_judge_nothing(gain, text, work, monkeypatch, capl
         (["--model", "none.onnx"], "none.onnx does not exist"),
     ],
 )
-def test_wrong_options(more, message, work, monkeypatch, caplog, capsys):
-    (work / "few").mkdir()
+def test_wrong_options(more, message, conversion, monkeypatch, caplog, capsys):
+    (conversion / "few").mkdir()
     for number in range(3):
-        np.save(work / "few" / f"{number}_0.npy", np.zeros((1, 3, 4, 40, 40), np.float32))
+        np.save(conversion / "few" / f"{number}_0.npy", np.zeros((1, 3, 4, 40, 40), np.float32))
     ais_bench_session.install(monkeypatch, Path("small.onnx"))
     assert check(*more) == 2
     assert message in error_of(caplog)
@@ -216,14 +205,14 @@ def test_wrong_options(more, message, work, monkeypatch, caplog, capsys):
         (["--device", "0,1"], "--device: a number from 0 to 100000 is expected: '0,1'"),
     ],
 )
-def test_wrong_numbers(more, message, work, capsys):
+def test_wrong_numbers(more, message, conversion, capsys):
     with pytest.raises(SystemExit, match="2"):
         check(*more)
     assert message in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(("digest", "status"), [("", 0), ("another", 2)])
-def test_the_record_of_the_conversion_names_the_model(digest, status, work, monkeypatch, caplog):
+def test_the_record_of_the_conversion_names_the_model(digest, status, conversion, monkeypatch, caplog):
     record = ConversionRecord(
         command="atc",
         cann="6.0.RC1",

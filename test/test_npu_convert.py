@@ -15,7 +15,7 @@ from onnx import TensorProto
 
 import x3d_npu
 from test import npu_texts
-from test.helpers import ROOT
+from test.helpers import ROOT, error_of
 from test.made_up_onnx import write_onnx
 from test.test_tools import assert_ended, wait_for_pids
 from x3d.network.model_file import read_model
@@ -57,11 +57,6 @@ def convert(*more):
 
 def names():
     return sorted(os.listdir("om"))
-
-
-def error_of(caplog):
-    [error] = [one.getMessage() for one in caplog.records if one.levelname == "ERROR"]
-    return error
 
 
 def test_every_batch_size(stand_ins, capsys):

@@ -71,19 +71,19 @@ def test_conversions_are_checked_and_judged():
     assert commands[8] == f"python x3d_compare.py --cfg {CFG} --reference result_onnx --candidate result_bs8"
 
 
-def run_script(tmp_path, plan, **statuses):
+def run_script(tmp_path, plan, variables=(), **statuses):
     """Run the script with tools that append their words to a file, and return them."""
     calls = tmp_path / "calls"
-    for tool in ("atc", "npu-smi", "python"):
+    for tool in ("atc", "npu-smi", "python", "suite python"):
         path = tmp_path / "bin" / tool
         path.parent.mkdir(exist_ok=True)
         cases = "".join(f'case "$*" in *{name}*) exit {status};; esac\n' for name, status in statuses.items())
-        path.write_text(f'#!/bin/sh\nprintf "%s\\0" {tool} "$@" >> "$CALLS"\nprintf "\\n" >> "$CALLS"\n{cases}')
+        path.write_text(f'#!/bin/sh\nprintf "%s\\0" "{tool}" "$@" >> "$CALLS"\nprintf "\\n" >> "$CALLS"\n{cases}')
         path.chmod(0o755)
     (tmp_path / "set env.sh").write_text('echo "$UNSET_VARIABLE"\nexport SOURCED=1\n')
     script = tmp_path / "ascend.sh"
     script.write_text(plan.script() + "\n")
-    environment = {"PATH": f"{tmp_path}/bin:/usr/bin:/bin", "CALLS": str(calls)}
+    environment = {"PATH": f"{tmp_path}/bin:/usr/bin:/bin", "CALLS": str(calls), **dict(variables)}
     ran = subprocess.run(["bash", script], check=False, env=environment, capture_output=True, text=True, cwd=tmp_path)
     return ran, [line.rstrip("\0").split("\0") for line in calls.read_text().split("\n") if line]
 
@@ -93,6 +93,16 @@ def test_the_script_runs_the_same_commands(tmp_path):
     ran, called = run_script(tmp_path, plan)
     assert (ran.returncode, ran.stderr) == (0, "")
     assert called == words(plan.text())[1:]
+
+
+def test_the_suite_s_steps_run_with_a_python_of_their_own(tmp_path):
+    plan = make_plan(set_env="set env.sh", batch_sizes=(1, 8))
+    ran, called = run_script(tmp_path, plan, {"X3D_PYTHON": f"{tmp_path}/bin/suite python"})
+    assert (ran.returncode, ran.stderr) == (0, "")
+    assert [command[1] for command in called if command[0] == "python"] == ["-m"] * 4
+    suite = [command[1] for command in called if command[0] == "suite python"]
+    assert suite == ["x3d_infer.py", *["x3d_npu.py", "x3d_postprocess.py", "x3d_compare.py"] * 2]
+    assert [command[1:] for command in called] == [command[1:] for command in words(plan.text())[1:]]
 
 
 def test_names_with_special_characters_reach_the_tools(tmp_path):

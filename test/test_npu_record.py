@@ -1,6 +1,9 @@
 """The record holds what the tools print, and neither names nor paths of a person or a machine."""
 
+import errno
 import json
+import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -59,7 +62,8 @@ def test_all_tools(stand_ins, tmp_path):
     assert parse_info(found["npu-smi info"][1])[0].npu == 24
     assert found["python --version"] == (0, "Python 3.11.9")
     assert "--precision_mode_v2 mode" in found["atc --help"][1]
-    assert ["npu-smi", "info", "-t", "board", "-i", "24"] in stand_ins.calls
+    board = ["npu-smi", "info", "-t", "board", "-i", "24"]
+    assert [call for call in stand_ins.calls if "board" in call] == [board, [*board, "-c", "0"]]
     assert content["about"] == npu_record.ABOUT
     assert content["system"]["machine"]
 
@@ -101,7 +105,7 @@ def test_tools_that_fail_hang_and_print_garbage(stand_ins, tmp_path, monkeypatch
     assert found["npu-smi info"] == (1, "dcmi module initialize failed. ret is -8005")
     status, text = found["atc --help"]
     assert status is None
-    assert text.startswith("started\natc did not end within 2 s and was ended")
+    assert text == "started\natc did not end within 2 s and was ended: started"
     assert found["python --version"] == (0, "\\xff\x00")
 
 
@@ -112,18 +116,34 @@ def test_a_measurement(stand_ins, tmp_path):
         "if '--loop' in arguments:\n"
         "    given = dict(zip(arguments[2::2], arguments[3::2]))\n"
         "    assert open(given['--model']).read() == 'an om'\n"
+        "    assert not os.path.islink(given['--model'])\n"
         "    summary = given['--output'] + '/' + given['--output_dirname'] + '_summary.json'\n"
         "    open(summary, 'w').write('{\"throughput\": 9}')\n"
         f"    print('[INFO] load model ' + given['--model'])\n    print({npu_texts.AIS_BENCH!r})",
     )
     Path("secret customer.om").write_text("an om")
+    Path("secret customer_atc.log").write_text("ATC run success on bms-42\n")
     content = record(tmp_path / "record.json", "secret customer.om")
     [(status, text)] = [found for command, found in outputs(content).items() if "--loop 20" in command]
     assert status == 0
     assert "[INFO] load model <temporary folder>/model.om" in text
     assert "[INFO] throughput 1000*batchsize.mean(64)" in text
     assert content["files"]["measured_summary.json"] == ['{"throughput": 9}']
+    assert content["files"]["atc.log"] == ["ATC run success on <host>"]
     assert "secret" not in json.dumps(content)
+
+
+def test_an_om_that_cannot_be_copied_is_recorded_as_such(stand_ins, tmp_path, monkeypatch):
+    def fail(*paths):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    add_tools(stand_ins)
+    monkeypatch.setattr(os, "link", fail)
+    monkeypatch.setattr(shutil, "copyfile", fail)
+    Path("x3d.om").touch()
+    found = outputs(record(tmp_path / "record.json", "x3d.om"))
+    [ran] = [one for command, one in found.items() if "--loop 20" in command]
+    assert ran == (None, "--om cannot be copied: No space left on device")
 
 
 def test_a_file_of_another_origin_is_kept(tmp_path):

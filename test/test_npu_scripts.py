@@ -8,6 +8,7 @@ from onnx import TensorProto
 
 import x3d_npu
 from test import npu_texts
+from test.helpers import error_of
 from test.made_up_onnx import write_onnx
 
 
@@ -24,12 +25,6 @@ def plan(*more):
     return x3d_npu.main(["plan", "--model", "x3d_s.onnx", *more])
 
 
-def error_of(caplog):
-    [error] = [one.getMessage() for one in caplog.records if one.levelname == "ERROR"]
-    assert "\n" not in error
-    return error
-
-
 def test_the_chip_is_found(stand_ins, capsys):
     stand_ins.prints("npu-smi", npu_texts.DUO_310P)
     assert plan("--batchsize", "8") == 0
@@ -44,6 +39,14 @@ def test_a_given_chip_is_not_looked_for(stand_ins, capsys):
     assert plan("--soc", "910B4", "--precision_mode", "mixed_bfloat16") == 0
     assert stand_ins.calls == []
     assert capsys.readouterr().out.count("--soc_version=Ascend910B4 --precision_mode_v2=mixed_bfloat16") == 6
+
+
+@pytest.mark.parametrize("name", ["910B4-1", "Ascend910B4-1"])
+def test_a_chip_with_a_hyphen(name, stand_ins, capsys):
+    stand_ins.prints("npu-smi", npu_texts.HYPHEN_910B)
+    for more in ([], ["--soc", name]):
+        assert plan("--batchsize", "8", *more) == 0
+        assert "--soc_version=Ascend910B4-1 --precision_mode=" in capsys.readouterr().out
 
 
 def test_an_unhealthy_chip_is_reported(stand_ins, capsys, caplog):
@@ -84,8 +87,11 @@ def test_npu_smi_that_is_missing(monkeypatch, tmp_path, caplog):
 def test_npu_smi_that_hangs(stand_ins, monkeypatch, caplog):
     monkeypatch.setattr("x3d.ascend.chips.TIMEOUT_SECONDS", 1)
     stand_ins.add("npu-smi", "time.sleep(60)")
-    assert plan() == 1
-    assert error_of(caplog).startswith("npu-smi did not end within 1 s and was ended")
+    assert plan() == 2
+    assert error_of(caplog) == (
+        "npu-smi did not end within 1 s and was ended: it printed nothing; check it with `npu-smi info`; or give "
+        "--soc, such as 310P3"
+    )
 
 
 @pytest.mark.parametrize(
@@ -151,6 +157,15 @@ def test_the_modes_of_the_installed_version_are_offered(tmp_path, monkeypatch, c
     assert "Ascend310P3 with CANN 6.0.RC1 has allow_mix_precision, force_fp16, " in error_of(caplog)
 
 
+def test_an_unknown_version_of_cann_is_not_a_missing_one(tmp_path, monkeypatch, caplog):
+    caplog.set_level("INFO")
+    assert plan("--soc", "310P3") == 0
+    assert "CANN is not installed here; precision modes" in caplog.text
+    monkeypatch.setenv("ASCEND_HOME_PATH", str(tmp_path))
+    assert plan("--soc", "310P3", "--precision_mode", "origin") == 0
+    assert f"the version of CANN in {tmp_path} is unknown; precision modes" in caplog.text
+
+
 def test_a_script_is_printed_alone(capsys):
     assert plan("--soc", "310P3", "--shell") == 0
     out = capsys.readouterr().out
@@ -165,7 +180,7 @@ def test_record(stand_ins, tmp_path, capsys, caplog):
     assert x3d_npu.main(["record", "--output", "record.json"]) == 0
     assert capsys.readouterr().out == "record.json\n"
     assert "serial numbers" in caplog.text
-    assert len(json.loads((tmp_path / "record.json").read_text())["commands"]) == 10
+    assert len(json.loads((tmp_path / "record.json").read_text())["commands"]) == 12
 
 
 def test_a_record_without_the_tools(tmp_path, monkeypatch, caplog):

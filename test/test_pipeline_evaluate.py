@@ -198,6 +198,22 @@ def test_the_workers_share_the_cores_and_a_task_on_a_cluster_has_one(
 
 
 @pytest.mark.parametrize(
+    ("device", "num_workers", "unused"),
+    [
+        ("cuda:0,cuda:1,cuda:2", 2, "2 workers for 3 devices, cuda:2 unused"),
+        ("cuda:0,cuda:1,cuda:3", 1, "1 worker for 3 devices, cuda:1, cuda:3 unused"),
+        ("cuda:0,cuda:1,cuda:2", 3, ""),
+        ("cuda:0", 1, ""),
+        ("0,1", 1, ""),
+    ],
+)
+def test_devices_without_a_worker_are_named(device, num_workers, unused, data, onnx, caplog):
+    plan(data, onnx, num_workers, device=device)
+    texts = [f"X3D_EVALUATE.DEVICE {device}: {unused}; raise X3D_WORKERS.NUM or give fewer devices"] if unused else []
+    assert [one.getMessage() for one in caplog.records] == texts
+
+
+@pytest.mark.parametrize(
     ("device", "batch_size", "expected"), [("", 64, 8), ("0", 5, 5), ("cuda:0", 64, 30), ("GPU", 16, 16)]
 )
 def test_a_batch_is_small_on_a_cpu_and_at_most_a_video_on_a_device(device, batch_size, expected, data, onnx):

@@ -12,7 +12,7 @@ import pytest
 
 from test.helpers import ROOT
 from x3d.ascend import tools
-from x3d.ascend.tools import find_tool, last_lines, run_tool
+from x3d.ascend.tools import HangingToolError, find_tool, last_lines, run_tool
 from x3d.errors import InputError, RunError
 
 SLEEPS_WITH_CHILD = """
@@ -105,6 +105,17 @@ def test_the_set_env_of_this_installation_is_named(monkeypatch, tmp_path):
     monkeypatch.setenv("ASCEND_TOOLKIT_HOME", str(tmp_path / "latest"))
     with pytest.raises(InputError, match=f"`source {tmp_path}/set_env.sh`"):
         find_tool("atc-of-nobody")
+
+
+def test_without_a_log_none_is_named(stand_ins, tmp_path):
+    stand_ins.add("atc", "print('failing', flush=True); time.sleep(60 if arguments else 0); sys.exit(1)")
+    before = sorted(tmp_path.rglob("*"))
+    with pytest.raises(RunError, match=r"^atc failed with exit status 1: failing$"):
+        run_tool(["atc"], 20).check()
+    with pytest.raises(HangingToolError, match=r"^atc did not end within 1 s and was ended: failing$") as caught:
+        run_tool(["atc", "--hang"], 1)
+    assert caught.value.output == "failing\n"
+    assert sorted(tmp_path.rglob("*")) == sorted([*before, stand_ins.folder / "calls.jsonl"])
 
 
 def test_a_tool_of_another_machine(stand_ins, log):

@@ -1,11 +1,13 @@
-"""The command lines of ais_bench, and whether it is installed."""
+"""The command lines of ais_bench, its input files, and whether it is installed."""
 
-import tempfile
+import os
+import shlex
+import shutil
 from pathlib import Path
 
 from x3d.ascend.cann import find_set_env
 from x3d.ascend.tools import run_tool
-from x3d.errors import InputError
+from x3d.errors import InputError, RunError
 from x3d.files import printable
 
 TIMEOUT_SECONDS = 120.0
@@ -46,19 +48,31 @@ def check_installed() -> None:
     """Check that `python` on PATH has ais_bench, and that aclruntime finds the libraries of CANN.
 
     Raises:
-        InputError: it has not, or does not.
-        RunError: it hangs.
+        InputError: it has not, does not, or hangs.
     """
-    with tempfile.TemporaryDirectory() as folder:
-        result = run_tool(
-            ["python", "-c", "import aclruntime, ais_bench"], TIMEOUT_SECONDS, Path(folder) / "python.log"
-        )
+    command = ["python", "-c", "import aclruntime, ais_bench"]
+    try:
+        result = run_tool(command, TIMEOUT_SECONDS)
+    except RunError as error:
+        raise InputError(f"{error}; check it with `{shlex.join(command)}`") from error
     if result.exit_status:
         [*_, reason] = result.output.strip().splitlines() or [f"exit status {result.exit_status}"]
         raise InputError(
             f"`python` on PATH cannot run ais_bench ({printable(reason)}); activate the environment that has ais_bench "
             f"and aclruntime, and run `source {find_set_env()}`"
         )
+
+
+def link_or_copy(path: Path, target: Path) -> None:
+    """Link a file for ais_bench to read, or copy it to another file system; later releases reject symbolic links.
+
+    Raises:
+        OSError: it cannot be copied.
+    """
+    try:
+        os.link(path.resolve(), target)
+    except OSError:
+        shutil.copyfile(path, target)
 
 
 def _command(model: str, device: str) -> list[str]:

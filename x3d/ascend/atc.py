@@ -11,8 +11,14 @@ from x3d.files import printable
 SUCCESS = "ATC run success"
 SUFFIX = ".om"
 """What ATC appends to --output."""
+LOG_SUFFIX = "_atc.log"
+"""Of the log beside an .om, after its stem."""
 
-_ERROR = re.compile(r"^(?P<code>E[A-Z0-9]\d{4}): (?:\[PID: \d+\] \S+ )?(?P<text>.*)$", re.MULTILINE)
+_ERROR = re.compile(
+    r"^(?P<code>E[A-Z0-9]\d{4}): (?:Inner Error\b.*\n\s*(?:(?P=code):?\s+)?)?(?:\[PID: \d+\] \S+ )?(?P<text>\S.*)$",
+    re.MULTILINE,
+)
+"""The cause of an inner error is in the line after it."""
 _HINTS = {
     "E10016": "the input's name differs from the model's",
     "E19010": "the model was exported with another opset or operator than x3d_pth2onnx.py's",

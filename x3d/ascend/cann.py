@@ -18,7 +18,7 @@ _HOMES = ("ASCEND_TOOLKIT_HOME", "ASCEND_HOME_PATH")
 _TOOLKITS = ("ascend-toolkit/latest", "cann")
 _VERSION = re.compile(
     r"(?P<major>\d+)\.(?P<minor>\d+)\.(?P<stage>RC|T)?(?P<number>\d+)(\.(?P<patch>\d+))?"
-    r"(\.(?P<pre>alpha|beta)(?P<pre_number>\d+))?",
+    r"([.-](?P<pre>alpha|beta)\.?(?P<pre_number>\d+))?",
     re.IGNORECASE,
 )
 _INSTALL_INFO = re.compile(r"^version=(\S+)", re.MULTILINE | re.IGNORECASE)

@@ -2,13 +2,11 @@
 
 import os
 import re
-import tempfile
 from collections.abc import Sequence
-from pathlib import Path
 
 from x3d.ascend.npu_smi import COMMAND, Chip, parse_info, soc_version
 from x3d.ascend.tools import last_lines, run_tool
-from x3d.errors import InputError, shorten_list
+from x3d.errors import InputError, RunError, shorten_list
 from x3d.files import printable
 
 TIMEOUT_SECONDS = 60.0
@@ -23,11 +21,12 @@ def read_chips() -> list[Chip]:
     """Run `npu-smi info` and parse its table.
 
     Raises:
-        InputError: npu-smi is missing, fails or lists no chip.
-        RunError: it hangs.
+        InputError: npu-smi is missing, fails, hangs or lists no chip.
     """
-    with tempfile.TemporaryDirectory() as folder:
-        result = run_tool(COMMAND, TIMEOUT_SECONDS, Path(folder) / "npu-smi.log")
+    try:
+        result = run_tool(COMMAND, TIMEOUT_SECONDS)
+    except RunError as error:
+        raise InputError(f"{error}; check it with `npu-smi info`") from error
     if result.exit_status:
         raise InputError(f"`npu-smi info` failed ({last_lines(result.output)}); check driver and permissions")
     return parse_info(result.output)
@@ -44,7 +43,7 @@ def name_soc(name: str) -> str:
         raise InputError(
             f"--soc {name} names a family of chips; give one that `npu-smi info` shows, as {_FAMILIES[chip]}"
         )
-    if not re.fullmatch(r"\d\w+", chip, re.ASCII):
+    if not re.fullmatch(r"\d[\w-]+", chip, re.ASCII):
         raise InputError(f"--soc {name!r}: a name that `npu-smi info` shows is expected, such as 310P3")
     return f"Ascend{chip}"
 

@@ -15,7 +15,6 @@ from x3d.files import printable
 COMMAND = ("npu-smi", "info")
 
 _RULER = re.compile(r"[|+][-=+|]+[|+]")
-_VERSIONS = re.compile(r"\|\s*npu-smi\s.*Version:\s*(\S+)")
 _UNKNOWN = ("NA", "-")
 _FIRST = re.compile(r"(?P<npu>\d+)\s+(?P<name>\S.*)")
 _READINGS = re.compile(r"(?P<power>\d+(?:\.\d+)?|NA|-)\s+(?P<temperature>-?\d+|NA|-)(\s+\S.*)?")
@@ -86,12 +85,6 @@ def soc_version(chip: Chip) -> str:
             f"Name of `npu-smi info -t board -i {chip.npu} -c {chip.chip}`, joined as in Ascend910_9392"
         )
     return f"Ascend{chip.name}"
-
-
-def driver_version(text: str) -> str | None:
-    """Return the driver's version of the table's head, None without one."""
-    match = _VERSIONS.search(text)
-    return match[1] if match else None
 
 
 def parse_info(text: str) -> list[Chip]:

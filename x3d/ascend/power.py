@@ -2,16 +2,15 @@
 
 import threading
 from collections.abc import Sequence
-from pathlib import Path
 
 from x3d.ascend.chips import find_chip
 from x3d.ascend.tools import run_tool
-from x3d.errors import InputError, RunError
+from x3d.errors import InputError
 
 INTERVAL_SECONDS = 1.0
 
 
-def highest_power(command: Sequence[str], timeout_seconds: float, log_path: Path, device: int) -> float | None:
+def measure_power(command: Sequence[str], timeout_seconds: float, device: int) -> float | None:
     """Run a command, and return the highest power that npu-smi shows of a device meanwhile.
 
     Returns:
@@ -26,7 +25,7 @@ def highest_power(command: Sequence[str], timeout_seconds: float, log_path: Path
         while not ended.wait(INTERVAL_SECONDS):
             try:
                 power = find_chip(device).power_watts
-            except (InputError, RunError, OSError):
+            except (InputError, OSError):
                 continue
             if power is not None:
                 readings.append(power)
@@ -34,7 +33,7 @@ def highest_power(command: Sequence[str], timeout_seconds: float, log_path: Path
     thread = threading.Thread(target=read, daemon=True)
     thread.start()
     try:
-        run_tool(command, timeout_seconds, log_path).check()
+        run_tool(command, timeout_seconds).check()
     finally:
         ended.set()
         thread.join()

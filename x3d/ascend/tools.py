@@ -5,6 +5,7 @@ import os
 import shutil
 import signal
 import subprocess
+import tempfile
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -31,14 +32,14 @@ class ToolResult:
 
     Attributes:
         output: stdout and stderr, as they came; bytes that are no UTF-8 are escaped.
-        log_path: the file that keeps it.
+        log_path: the file that keeps it; None: none does.
         exit_status: negative: the number of the signal that ended it.
     """
 
     command: Sequence[str]
     exit_status: int
     output: str
-    log_path: Path
+    log_path: Path | None
     seconds: float
 
     def check(self, reason: str = "") -> None:
@@ -47,14 +48,23 @@ class ToolResult:
         Args:
             reason: of its failure, if its output was understood; else the last lines are quoted.
         Raises:
-            RunError: it failed; the text names the log.
+            RunError: it failed; the text names the log, if there is one.
         """
         if self.exit_status:
             raise RunError(self.failure(f"failed with exit status {self.exit_status}", reason))
 
     def failure(self, what: str, reason: str = "") -> str:
-        """Describe a failure of the tool, with the reason or its last lines, and the log."""
-        return f"{Path(self.command[0]).name} {what}: {reason or last_lines(self.output)}; log: {self.log_path}"
+        """Describe a failure of the tool, with the reason or its last lines, and the log, if there is one."""
+        log = f"; log: {self.log_path}" if self.log_path else ""
+        return f"{Path(self.command[0]).name} {what}: {reason or last_lines(self.output)}{log}"
+
+
+class HangingToolError(RunError):
+    """A tool that did not end within its time limit, and what it printed until then."""
+
+    def __init__(self, text: str, output: str) -> None:
+        super().__init__(text)
+        self.output = output
 
 
 def find_tool(name: str) -> str:
@@ -78,7 +88,7 @@ def find_tool(name: str) -> str:
 def run_tool(
     command: Sequence[str],
     timeout_seconds: float,
-    log_path: Path,
+    log_path: Path | None = None,
     environment: Mapping[str, str] | None = None,
     folder: Path | None = None,
 ) -> ToolResult:
@@ -86,18 +96,18 @@ def run_tool(
 
     Args:
         command: its name or path, and arguments.
-        log_path: file to write its output to as it comes, replaced if it exists.
+        log_path: file to write its output to as it comes, replaced if it exists; None: no file stays.
         environment: None: that of this process.
         folder: to run it in; None: the current one.
     Raises:
         InputError: it is not on PATH, or cannot be started.
-        RunError: it did not end within the time limit, and was ended with the processes that it started.
+        HangingToolError: it did not end within the time limit, and was ended with the processes that it started.
         OSError: the log cannot be written.
     """
     path = find_tool(command[0])
     start = time.monotonic()
     exit_status: int | None = None
-    with open(log_path, "wb") as log, _StopHandler() as handler:
+    with _open_log(log_path) as log, _StopHandler() as handler:
         process = _start([path, *command[1:]], log, environment, folder)
         try:
             handler.stop_from_now_on()
@@ -106,10 +116,10 @@ def run_tool(
             end_group(process)
             if not isinstance(error, subprocess.TimeoutExpired):
                 raise
-    output = log_path.read_bytes().decode("utf-8", "backslashreplace")
+        output = os.pread(log.fileno(), os.fstat(log.fileno()).st_size, 0).decode("utf-8", "backslashreplace")
     result = ToolResult(command, exit_status or 0, output, log_path, time.monotonic() - start)
     if exit_status is None:
-        raise RunError(result.failure(f"did not end within {timeout_seconds:g} s and was ended"))
+        raise HangingToolError(result.failure(f"did not end within {timeout_seconds:g} s and was ended"), output)
     return result
 
 
@@ -140,6 +150,12 @@ def unwinding_on_stop() -> Iterator[None]:
     with _StopHandler() as handler:
         handler.stop_from_now_on()
         yield
+
+
+def _open_log(path: Path | None) -> IO[bytes]:
+    if path is None:
+        return tempfile.TemporaryFile()
+    return open(path, "w+b")
 
 
 def _start(

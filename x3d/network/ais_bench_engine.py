@@ -28,7 +28,10 @@ class AisBenchEngine:
                 "ais-bench_workload/tool/ais_bench, on a machine with CANN, or give the .onnx"
             ) from error
         if device and not device.isdigit():
-            raise EngineError(f"device {device}: ais_bench takes the number of an NPU, such as 0")
+            raise EngineError(
+                f"device {device}: ais_bench takes the number of an NPU, such as 0, and X3D_EVALUATE.DEVICE several, "
+                "such as 0,1"
+            )
         if precision != "f32":
             raise EngineError(
                 f"precision {precision}: {model.path} has the precision that was chosen when it was converted; leave "

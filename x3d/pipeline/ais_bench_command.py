@@ -1,13 +1,11 @@
 """Run views through an .om with ais_bench's command line, where its session is in another environment of Python."""
 
-import os
-import shutil
 import tempfile
 from pathlib import Path
 
 import numpy as np
 
-from x3d.ascend.ais_bench import check_installed, measuring_command
+from x3d.ascend.ais_bench import check_installed, link_or_copy, measuring_command
 from x3d.ascend.ais_bench_output import parse_output
 from x3d.ascend.tools import last_lines, run_tool, unwinding_on_stop
 from x3d.dataset.naming import result_stem
@@ -36,9 +34,9 @@ def infer_with_command(om: str, views: Views, num_classes: int, device: int) -> 
         folder = Path(name)
         (folder / "views").mkdir()
         for path in views.paths:
-            _link(Path(path), folder / "views" / Path(path).name)
+            link_or_copy(Path(path), folder / "views" / Path(path).name)
         command = [*measuring_command(om, 1, str(device), name, "result"), "--input", str(folder / "views")]
-        ran = run_tool(command, START_SECONDS + VIEW_SECONDS * len(views.paths), folder / "ais_bench.log")
+        ran = run_tool(command, START_SECONDS + VIEW_SECONDS * len(views.paths))
         if ran.exit_status:
             raise RunError(f"ais_bench failed on {om} with {views.dtype} views: {last_lines(ran.output)}")
         record = read_record(str(folder / "result"))
@@ -48,11 +46,3 @@ def infer_with_command(om: str, views: Views, num_classes: int, device: int) -> 
             read_scores(str(folder / "result" / f"{result_stem(path)}_0.bin"), num_classes) for path in views.paths
         ]
         return np.stack(found), parse_output(ran.output)[0].batch_size
-
-
-def _link(path: Path, target: Path) -> None:
-    """Link a view, or copy it to another file system; later releases of ais_bench reject symbolic links."""
-    try:
-        os.link(path.resolve(), target)
-    except OSError:
-        shutil.copyfile(path, target)

@@ -16,7 +16,7 @@ from x3d.ascend.ais_bench_output import Measurement, parse_output, parse_summary
 from x3d.ascend.cann import installed_version, package_version
 from x3d.ascend.chips import describe_unfit, find_chip
 from x3d.ascend.npu_smi import Chip
-from x3d.ascend.power import highest_power
+from x3d.ascend.power import measure_power
 from x3d.ascend.published import PUBLISHED
 from x3d.ascend.tools import ToolResult, run_tool, unwinding_on_stop
 from x3d.errors import InputError, RunError, shorten_list
@@ -65,9 +65,8 @@ def bench(oms: Sequence[str], loop: int, device: int, folder: str) -> dict[str, 
     Returns:
         The content of npu_bench.json; "failed" lists what was not measured, "warnings" of a row what makes it doubtful.
     Raises:
-        InputError: a file is no .om, the NPU is unhealthy or busy, ais_bench or npu-smi is missing, or the folder is in
-            use or holds anything else; nothing is measured.
-        RunError: npu-smi hangs.
+        InputError: a file is no .om, the NPU is unhealthy or busy, ais_bench or npu-smi is missing or hangs, or the
+            folder is in use or holds anything else; nothing is measured.
         OSError: a file cannot be written.
     """
     models = _read_models(oms)
@@ -185,22 +184,24 @@ def _measure_power(om: Om, measured: Measurement, device: int) -> float | None:
     with tempfile.TemporaryDirectory(prefix="x3d-bench-") as scratch:
         command = measuring_command(om.path, loop, str(device), scratch, "measured")
         try:
-            return highest_power(command, START_SECONDS + 10 * POWER_SECONDS, Path(scratch) / "power.log", device)
+            return measure_power(command, START_SECONDS + 10 * POWER_SECONDS, device)
         except (RunError, InputError) as error:
             logger.warning("%s: its power is unknown: %s", om.path, error)
             return None
 
 
 def _check_idle(device: int, when: str) -> list[str]:
-    """Describe why an NPU is not idle and healthy before or after a run; empty: it is, some moments after another."""
+    """Describe why an NPU is not idle and healthy before or after a run; a load without a process gets time to end."""
     unfit = ""
     for attempt in range(IDLE_ATTEMPTS):
         time.sleep(IDLE_SECONDS if attempt else 0)
         try:
             chip = find_chip(device)
-        except (InputError, RunError) as error:
+        except InputError as error:
             return [f"{when} the run: {error}"]
         unfit = describe_unfit(chip)
         if not unfit:
             return []
+        if chip.processes or not chip.is_healthy:
+            break
     return [f"{when} the run: {unfit}"]

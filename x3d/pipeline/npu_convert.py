@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from x3d.ascend.atc import SUFFIX, atc_command, check_success
+from x3d.ascend.atc import LOG_SUFFIX, SUFFIX, atc_command, check_success
 from x3d.ascend.cann import CannVersion
 from x3d.ascend.precision_modes import PrecisionMode
 from x3d.ascend.tools import ToolResult, run_tool, unwinding_on_stop
@@ -24,7 +24,6 @@ from x3d.storage.output_folder import created_folder
 from x3d.storage.scratch import locked_scratch
 
 TIMEOUT_SECONDS = 4 * 3600.0
-LOG_SUFFIX = "_atc.log"
 LOCK = ".x3d_npu_convert.lock"
 
 logger = logging.getLogger(__name__)

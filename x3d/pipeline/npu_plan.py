@@ -19,6 +19,8 @@ LOOP = 100
 
 _BS = "\0"
 """Stands for the batch size in the words of a script, until it is ${bs}."""
+_PYTHON = '"${X3D_PYTHON:-python}"'
+"""Runs this suite in a script, where `python` may be the one that has ais_bench."""
 _REFERENCE = "result_onnx"
 _HOST_BATCH_SIZE = 8
 
@@ -69,7 +71,7 @@ class Plan:
         infer = ["python", "x3d_infer.py", "--model", self.model, "--input", self.views, "--output", "./"]
         return [
             Step("set CANN's environment", ["source", self.set_env]),
-            Step("every chip has to be healthy and idle", ["npu-smi", "info"]),
+            Step("see whether every chip is healthy and idle", ["npu-smi", "info"]),
             Step(
                 "reference: the ONNX model on this host",
                 [*infer, "--output_dirname", _REFERENCE, "--batchsize", str(batch_size)],
@@ -109,6 +111,7 @@ class Plan:
         head = [
             "#!/usr/bin/env bash",
             f"# {self.model} on {self.soc}; made by x3d_npu.py plan",
+            "# X3D_PYTHON: the Python of x3d-eval, such as .venv/bin/python, if that on PATH is the one of ais_bench",
             "set -euo pipefail",
             "",
         ]
@@ -148,8 +151,11 @@ def om_stem(model: str, batch_size: int | str) -> str:
 
 
 def _commented(step: Step) -> list[str]:
+    line = _line(step)
+    if step.command[0] == "python" and step.command[1] != "-m":
+        line = line.replace("python", _PYTHON, 1)
     undecided = ' || [ "$?" -eq 3 ]  # 3: undecided' if step.may_be_undecided else ""
-    return [f"# {step.purpose}", f"{_line(step)}{undecided}"]
+    return [f"# {step.purpose}", f"{line}{undecided}"]
 
 
 def _line(step: Step) -> str:

@@ -11,22 +11,25 @@ from pathlib import Path
 from typing import Any
 
 from x3d import __version__
+from x3d.ascend.ais_bench import link_or_copy, measuring_command
+from x3d.ascend.atc import LOG_SUFFIX
 from x3d.ascend.cann import ROOT, find_toolkit, installed_version, package_version
 from x3d.ascend.npu_smi import COMMAND, parse_info
-from x3d.ascend.tools import run_tool
-from x3d.errors import InputError, RunError
+from x3d.ascend.tools import HangingToolError, run_tool
+from x3d.errors import InputError
 from x3d.files import read_regular
 from x3d.storage.atomic import check_replaceable, write_json
 
 ABOUT = (
     "Versions of Python, CANN, driver and firmware; what npu-smi (with names of processes that use an NPU), atc and "
-    "ais_bench print; with --om a short measurement. Names of host and users, paths in home folders and the current "
-    "folder, serial numbers and other identifiers of devices are masked."
+    "ais_bench print; with --om a short measurement, and ATC's log beside the .om. Names of host and users, paths in "
+    "home folders and the current folder, serial numbers and other identifiers of devices are masked."
 )
 KEYS = frozenset({"about", "commands", "files", "system"})
 TIMEOUT_SECONDS = 120.0
 RUN_TIMEOUT_SECONDS = 600.0
 MAX_CHARACTERS = 200_000
+LOOP = 20
 
 _COMMANDS = (
     *(("npu-smi", "-v"), COMMAND, ("npu-smi", "info", "-l"), ("npu-smi", "info", "-m")),
@@ -66,11 +69,13 @@ def record(path: Path, om: str = "") -> Mapping[str, Any]:
     mask = Mask()
     with tempfile.TemporaryDirectory(prefix="x3d-record-") as folder:
         mask.add(folder, "<temporary folder>")
-        ran = [_run(command, Path(folder), mask, TIMEOUT_SECONDS) for command in _COMMANDS]
-        ran += [_run(command, Path(folder), mask, TIMEOUT_SECONDS) for command in _board_commands(ran)]
+        ran = [_run(command, mask, TIMEOUT_SECONDS) for command in _COMMANDS]
+        ran += [_run(command, mask, TIMEOUT_SECONDS) for command in _board_commands(ran)]
         files = {f"{file.parent.name}/{file.name}": _read(file, mask) for file in _version_files()}
         if om:
             ran.append(_measure(om, Path(folder), mask))
+            if (log := Path(om).with_name(f"{Path(om).stem}{LOG_SUFFIX}")).is_file():
+                files["atc.log"] = _read(log, mask)
             summaries = [*Path(folder).glob("*_summary.json"), *Path(folder).glob("*/sumary.json")]
             files |= {file.name: _read(file, mask) for file in summaries}
     content = {
@@ -117,34 +122,37 @@ def _user() -> str:
 
 
 def _board_commands(ran: Sequence[Ran]) -> list[Sequence[str]]:
-    """Return a command per NPU of the table that npu-smi printed."""
+    """Return a command per NPU and per chip of the table that npu-smi printed."""
     [info] = [one for one in ran if one.command == " ".join(COMMAND)]
     try:
         chips = parse_info("\n".join(info.output))
     except InputError:
         return []
-    return [("npu-smi", "info", "-t", "board", "-i", str(npu)) for npu in sorted({chip.npu for chip in chips})]
+    board = ("npu-smi", "info", "-t", "board", "-i")
+    npus = [(*board, str(npu)) for npu in sorted({chip.npu for chip in chips})]
+    return [*npus, *((*board, str(chip.npu), "-c", str(chip.chip)) for chip in chips)]
 
 
-def _run(command: Sequence[str], folder: Path, mask: Mask, timeout_seconds: float) -> Ran:
+def _run(command: Sequence[str], mask: Mask, timeout_seconds: float) -> Ran:
     text = " ".join(command)
-    log = folder / "output.log"
     try:
-        result = run_tool(command, timeout_seconds, log)
+        result = run_tool(command, timeout_seconds)
     except InputError as error:
         return Ran(mask(text), None, [mask(str(error))])
-    except RunError as error:
-        printed = log.read_bytes().decode("utf-8", "backslashreplace")
-        return Ran(mask(text), None, [*_lines(printed, mask), mask(str(error))])
+    except HangingToolError as error:
+        return Ran(mask(text), None, [*_lines(error.output, mask), mask(str(error))])
     return Ran(mask(text), result.exit_status, _lines(result.output, mask))
 
 
 def _measure(om: str, folder: Path, mask: Mask) -> Ran:
     """Measure a model, under another name, for its path may be private."""
     model = folder / "model.om"
-    model.symlink_to(Path(om).absolute())
-    command = ["python", "-m", "ais_bench", "--model", str(model), "--loop", "20", "--display_all_summary", "True"]
-    return _run([*command, "--output", str(folder), "--output_dirname", "measured"], folder, mask, RUN_TIMEOUT_SECONDS)
+    command = measuring_command(str(model), LOOP, "", str(folder), "measured")
+    try:
+        link_or_copy(Path(om), model)
+    except OSError as error:
+        return Ran(mask(" ".join(command)), None, [f"--om cannot be copied: {error.strerror}"])
+    return _run(command, mask, RUN_TIMEOUT_SECONDS)
 
 
 def _version_files() -> Iterator[Path]:

@@ -2,13 +2,14 @@
 
 import dataclasses
 import functools
+import logging
 import os
 import re
 from collections.abc import Sequence
 
 from x3d.cores import count_cores
 from x3d.dataset.annotations import Video
-from x3d.errors import InputError
+from x3d.errors import InputError, counted, shorten_list
 from x3d.execution.requirements import NodeRequirements
 from x3d.execution.runner import Runner, open_runner
 from x3d.network.engine import ENGINES, EngineInfo, device_kind, resolve_engine, split_devices
@@ -18,6 +19,8 @@ from x3d.pipeline.video_scorer import VideoScorer
 from x3d.pipeline.workers import count_workers, task_resources
 
 MAX_CPU_BATCH_SIZE = 8
+
+logger = logging.getLogger(__name__)
 
 
 def count_scorers(settings: EvaluateSettings) -> int:
@@ -71,23 +74,30 @@ def _check_model(settings: EvaluateSettings, engine: EngineInfo) -> None:
 def plan_scorer(settings: EvaluateSettings) -> VideoScorer:
     """Decide what each worker does: on a CPU one core each, and small batches, as fast as large ones in less memory.
 
+    Devices that no worker uses are logged.
+
     Raises:
         InputError: the model cannot be read, or not on this device.
     """
-    on_cluster = bool(settings.runner.ray_address)
-    if on_cluster and (len(split_devices(settings.device)) > 1 or re.search(r"[1-9]\d*$", settings.device)):
+    on_cluster, devices = bool(settings.runner.ray_address), split_devices(settings.device)
+    if on_cluster and (len(devices) > 1 or re.search(r"[1-9]\d*$", settings.device)):
         raise InputError(
             f"X3D_EVALUATE.DEVICE {settings.device}: Ray chooses among a node's devices; leave the numbers out"
         )
     on_cpu = device_kind(settings.model_path, settings.device) == "CPU"
-    num_cores = 1 if on_cluster else count_cores()
+    num_cores, num_workers = 1 if on_cluster else count_cores(), count_scorers(settings)
+    if len(devices) > num_workers and not on_cpu:
+        logger.warning(
+            "X3D_EVALUATE.DEVICE %s: %s for %d devices, %s unused; raise X3D_WORKERS.NUM or give fewer devices",
+            *(settings.device, counted(num_workers, "worker"), len(devices), shorten_list(devices[num_workers:])),
+        )
     return VideoScorer(
         model_path=os.path.abspath(settings.model_path),
         model_digest=read_model(settings.model_path).digest,
         engine=settings.engine,
         device=settings.device,
         precision=settings.precision,
-        num_threads=max(1, num_cores // count_scorers(settings)),
+        num_threads=max(1, num_cores // num_workers),
         batch_size=min(settings.batch_size, MAX_CPU_BATCH_SIZE if on_cpu else settings.num_views),
         sampling=settings.sampling,
         transform=settings.transform,

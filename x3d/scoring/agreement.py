@@ -54,12 +54,12 @@ class Agreement:
 
     @property
     def verdict(self) -> Verdict:
-        """Judge: FAIL if outputs are unusable or the upper limit of the agreement is below its threshold.
+        """Judge: FAIL if outputs are unusable or the agreement and its upper limit are below the threshold.
 
         PASS if the agreement reaches its threshold and no probability differs by more than allowed; else UNDECIDED.
         """
         needed = self.thresholds.min_agreement_percent
-        if self.num_unusable or self.max_difference is None or self.interval[1] < needed:
+        if self.num_unusable or self.max_difference is None or max(self.agreement_percent, self.interval[1]) < needed:
             return Verdict.FAIL
         if self.agreement_percent >= needed and self.max_difference <= self.thresholds.max_difference:
             return Verdict.PASS

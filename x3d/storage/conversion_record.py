@@ -1,9 +1,11 @@
 """The record beside an .om of how it was converted: `x3d_s_bs8.json` of `x3d_s_bs8.om`."""
 
 import json
+import logging
 import os
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import get_type_hints
 
 from x3d import __version__
 from x3d.errors import InputError
@@ -37,7 +39,9 @@ class ConversionRecord:
     x3d_eval: str = __version__
 
 
-_KEYS = frozenset(field.name for field in fields(ConversionRecord))
+_TYPES = get_type_hints(ConversionRecord)
+
+logger = logging.getLogger(__name__)
 
 
 def record_path(om: Path) -> Path:
@@ -60,20 +64,36 @@ def read_conversion(om: str | os.PathLike[str], om_digest: str) -> ConversionRec
     Args:
         om_digest: of the .om as it is.
     Returns:
-        None: there is none, such as of an .om that ATC was called for by hand.
+        None: there is none, such as of an .om that ATC was called for by hand; one that is unusable is logged.
     Raises:
         InputError: it is the record of another .om.
     """
     path = record_path(Path(om))
     try:
-        content = json.loads(read_regular(path))
-    except (OSError, ValueError, RecursionError):
+        record = _parse(read_regular(path))
+    except FileNotFoundError:
         return None
-    if not isinstance(content, dict) or not content.keys() >= _KEYS:
+    except (OSError, ValueError, RecursionError) as error:
+        reason = error.strerror if isinstance(error, OSError) else error
+        logger.warning("%s is no usable record of a conversion, so %s is not checked with it: %s", path, om, reason)
         return None
-    record = ConversionRecord(**{name: content[name] for name in _KEYS})
     if record.om_digest != om_digest:
         raise InputError(
             f"{path} records the conversion of another model than {om} is; convert it again, or remove {path.name}"
         )
     return record
+
+
+def _parse(data: bytes) -> ConversionRecord:
+    """Parse a record, and check that each key has a value of its type.
+
+    Raises:
+        ValueError, RecursionError: it is another file.
+    """
+    content = json.loads(data)
+    if not isinstance(content, dict):
+        raise ValueError("a JSON object is expected")
+    for name, expected in _TYPES.items():
+        if name not in content or not isinstance(content[name], expected) or isinstance(content[name], bool):
+            raise ValueError(f"{name} is missing or of another type")
+    return ConversionRecord(**{name: content[name] for name in _TYPES})

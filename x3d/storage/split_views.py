@@ -17,9 +17,9 @@ _LOOP = re.compile(r"(?:^|\s)(?:--loop|-l)[ =]([1-9][0-9]{0,8})(?=\s|$)")
 
 
 def has_split_views(summary: Mapping[str, Any]) -> bool:
-    """Check whether ais_bench ran the batches that its files fill when each is cut in two, and no other number.
+    """Check whether ais_bench ran as many batches as its files fill when each is cut in two.
 
-    It shows unless all files fit into half a batch.
+    If all files fit into half a batch, the number is the same either way, and nothing is noticed.
 
     Args:
         summary: parsed; of one without times or batch size nothing is known.

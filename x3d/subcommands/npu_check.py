@@ -9,7 +9,7 @@ this host, in float32 -> PASS, FAIL or UNDECIDED, as a line of JSON on stdout. a
 It judges outputs, not accuracy, for which these views are too few. PASS: the best class agrees in at least
 --min_agreement percent of the views, and no probability differs by more than --max_difference. FAIL: the upper 95 %
 Wilson limit of the agreement is below --min_agreement, or outputs are not finite or no scores. Else UNDECIDED. The
-command for the verdict on all views is printed.
+commands for the verdict on all views are logged.
 
 The exit status is 0 for PASS, 1 for FAIL, 3 for UNDECIDED and 2 for what cannot be compared.
 """
@@ -90,9 +90,15 @@ def _log(found: "Check", args: argparse.Namespace) -> None:
         logger.error(
             "the conversion changes the scores; see whether --precision_mode must_keep_origin_dtype keeps them"
         )
-    results = f"result_bs{found.batch_size}"
-    command = ["python", "x3d_compare.py", "--cfg", "CFG", "--reference", "result_onnx", "--candidate", results]
-    logger.info("verdict on all views, after ais_bench and x3d_infer.py have run them: %s", shlex.join(command))
+    results, reference = f"result_bs{found.batch_size}", "result_onnx"
+    infer = ["--model", args.model, "--input", args.input, "--output", "./", "--output_dirname", reference]
+    compare = ["--cfg", "configs/X3D_S.yaml", "--reference", reference, "--candidate", results]
+    logger.info(
+        "verdict on all views, with the results of ais_bench in %s\n%s\n%s",
+        results,
+        shlex.join(["python", "x3d_infer.py", *infer]),
+        shlex.join(["python", "x3d_compare.py", *compare]),
+    )
 
 
 def _result_line(found: "Check") -> dict[str, object]:

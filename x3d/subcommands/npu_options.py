@@ -4,7 +4,7 @@ import argparse
 import logging
 from collections.abc import Callable
 
-from x3d.ascend.cann import CannVersion, installed_version
+from x3d.ascend.cann import CannVersion, find_toolkit, installed_version
 from x3d.ascend.chips import common_soc, name_soc, read_chips
 from x3d.ascend.precision_modes import DEFAULT_MODE
 from x3d.errors import InputError
@@ -82,7 +82,9 @@ def find_cann() -> CannVersion | None:
     """Return the installed version of CANN, and log it, or that every precision mode of the chip is accepted."""
     version = installed_version()
     if version is None:
-        logger.info("CANN is not installed here; precision modes that only later versions have are accepted")
+        toolkit = find_toolkit()
+        state = f"the version of CANN in {toolkit} is unknown" if toolkit else "CANN is not installed here"
+        logger.info("%s; precision modes that only later versions have are accepted", state)
     else:
         logger.info("CANN %s", version)
     return version

@@ -2,8 +2,8 @@
 
 The developers have no NPU: what parses the tools' output was written from public texts, and is tested with files such
 as this one. It contains versions of Python, CANN, driver and firmware, the output of npu-smi, atc --help and
-ais_bench --help, and with --om a short measurement of a model. Names of host and users, paths in home folders and
-serial numbers are masked; read it before you attach it.
+ais_bench --help, and with --om a short measurement of a model, with ATC's log if convert left one beside it. Names of
+host and users, paths in home folders and serial numbers are masked; read it before you attach it.
 
     python x3d_npu.py record --output npu_record.json [--om x3d_s_bs8.om]
 
