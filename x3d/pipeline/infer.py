@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from tqdm import tqdm
 
 from x3d.dataset.annotations import UNLABELLED
 from x3d.dataset.naming import parse_view_stem, result_stem
 from x3d.errors import EngineError, InputError, RunError, counted, format_problems
+from x3d.execution.progress import progress_bar
 from x3d.network.engine import Engine, open_engine, pad_batch, run_batch
 from x3d.network.model_file import read_model
 from x3d.storage.ais_bench_summary import SAMPLES, Summary, summary_path
@@ -144,7 +144,7 @@ def _warn(views: Views, source: str | None) -> None:
 def _infer_views(engine: Engine, views: Views, settings: InferSettings, summary: Summary, partial: Path | None) -> None:
     """Run every view through the engine, batch by batch, and write its scores."""
     suffix = f".{settings.outfmt.lower()}"
-    with tqdm(total=len(views.paths), desc="views", unit="view") as progress:
+    with progress_bar(len(views.paths), noun="views") as progress:
         for start, paths in batched(views.paths, summary.batch_size):
             batch = pad_batch(views.read(paths, engine.view_shape, engine.input_dtype), summary.batch_size)
             scores = _measure(engine, batch, settings.loop, 0 if start else settings.warmup_count, summary)

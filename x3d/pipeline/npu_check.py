@@ -3,11 +3,12 @@
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
-from tqdm import tqdm
 
 from x3d.errors import EngineError, InputError, RunError
+from x3d.execution.progress import progress_bar
 from x3d.network.engine import Engine, infer_padded, open_engine
 from x3d.network.model_file import ModelFile, read_model
 from x3d.pipeline.ais_bench_command import infer_with_command
@@ -69,11 +70,11 @@ def check(settings: CheckSettings) -> Check:
         if session := _open_session(om, settings.device):
             _check_models(settings, reference, session)
             _check_views(views, session.view_shape, session.input_dtype, settings.om)
-            batch_size, found = session.batch_size or 1, _infer(views, session, "om")
+            batch_size, found = session.batch_size or 1, _infer(views, session, settings.om)
         else:
             _check_views(views, reference.view_shape, record.input_dtype if record else "", settings.om)
             found, batch_size = infer_with_command(settings.om, views, reference.num_classes, settings.device)
-        expected = _infer(views, reference, "onnx")
+        expected = _infer(views, reference, settings.model)
     except RunError as error:  # its status, 1, would look like FAIL
         raise InputError(str(error)) from error
     outputs = find_outputs(expected)
@@ -168,9 +169,11 @@ def _check_views(views: Views, view_shape: tuple[int, ...], input_dtype: str, om
         )
 
 
-def _infer(views: Views, engine: Engine, title: str) -> np.ndarray:
+def _infer(views: Views, engine: Engine, model: str) -> np.ndarray:
     """Run every view through an engine.
 
+    Args:
+        model: its path, for the progress bar.
     Returns:
         (n, num_classes) float32.
     Raises:
@@ -178,7 +181,7 @@ def _infer(views: Views, engine: Engine, title: str) -> np.ndarray:
         RunError: a view is damaged.
     """
     rows = []
-    with tqdm(total=len(views.paths), desc=title, unit="view") as progress:
+    with progress_bar(len(views.paths), noun="views", note=Path(model).name) as progress:
         for _, paths in batched(views.paths, engine.batch_size or HOST_BATCH_SIZE):
             rows.append(infer_padded(engine, views.read(paths, engine.view_shape, engine.input_dtype)))
             progress.update(len(paths))

@@ -6,10 +6,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from tqdm import tqdm
 
 from x3d.dataset.annotations import UNLABELLED
 from x3d.errors import InputError, counted
+from x3d.execution.progress import progress_bar
 from x3d.pipeline.output_check import OutputCheck
 from x3d.scoring import Failure, ScoreTable, audit_views, find_failures, majority_labels
 from x3d.scoring.aggregate import best_of_views, mean_of_views
@@ -162,14 +162,16 @@ def aggregate_results(
     table = _empty_table(audited, len(audited.videos), num_views, num_classes, with_means)
     reader = ScoreReader(num_views, num_classes, audited.digests)
     check = OutputCheck(outputs)
-    for video, results in enumerate(tqdm(audited.by_video, desc="videos", unit="video", disable=None)):
-        if not check.add(reader.rows, results, reader.read(results)):
-            continue
-        views = to_probabilities(reader.rows, outputs)
-        table.scores[video] = aggregate(views, results[0].label)
-        table.view_classes[video], table.view_probabilities[video] = best_of_views(views)
-        if table.means is not None:
-            table.means[video] = mean_of_views(views)
+    with progress_bar(len(audited.by_video)) as progress:
+        for video, results in enumerate(audited.by_video):
+            progress.update()
+            if not check.add(reader.rows, results, reader.read(results)):
+                continue
+            views = to_probabilities(reader.rows, outputs)
+            table.scores[video] = aggregate(views, results[0].label)
+            table.view_classes[video], table.view_probabilities[video] = best_of_views(views)
+            if table.means is not None:
+                table.means[video] = mean_of_views(views)
     return dataclasses.replace(table, problems=check.problems(audited.folder))
 
 
