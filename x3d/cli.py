@@ -106,10 +106,10 @@ def script_main(
         )
 
     def configured() -> int:
-        from x3d.config.loading import changed_keys, load_cfg
+        from x3d.config.loading import describe_cfg, load_cfg
 
         cfg = load_cfg(args.cfg, args.opts)
-        logger.info("configuration: %s", changed_keys(cfg, reads))
+        logger.info("configuration: %s", describe_cfg(cfg, args.cfg, reads))
         logger.debug("whole configuration\n%s", cfg.dump())
         return run(cfg, args)
 
