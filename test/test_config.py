@@ -368,8 +368,8 @@ def test_the_line_of_a_run_is_what_one_would_type(tmp_path, monkeypatch):
 
 def test_the_line_of_a_run_has_the_keys_of_a_file_over_another(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    text = "DATA:\n  PATH_PREFIX: val\n  NUM_FRAMES: 13\nTEST:\n  NUM_ENSEMBLE_VIEWS: 5\nX3D_PREPROCESS:\n  TIMEOUT: 9\n"
-    lower = write_yaml(tmp_path, f"_BASE_: {S}\n{text}")
+    keys = "DATA: {PATH_PREFIX: val, NUM_FRAMES: 13}\nTEST: {NUM_ENSEMBLE_VIEWS: 5}\nX3D_PREPROCESS: {TIMEOUT: 9}\n"
+    lower = write_yaml(tmp_path, f"_BASE_: {S}\n{keys}")
     upper = tmp_path / "upper.yaml"
     upper.write_text(f"_BASE_: {lower}\nTEST:\n  NUM_ENSEMBLE_VIEWS: 10\n")
     cfg = load_cfg(str(upper), ["DATA.SAMPLING_RATE", "7"])

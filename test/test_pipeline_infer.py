@@ -147,8 +147,11 @@ def test_the_first_batch_is_warmed_up_and_each_runs_loop_times(engine, views):
 
 def test_engine_model_and_batch_size_are_logged(engine, views, caplog):
     caplog.set_level("INFO")
+    num_views = len(list(Path(views).glob("*.npy")))
     infer(InferSettings("x.onnx", views, batchsize=2))
-    assert "standin on CPU in f32: x.onnx, batch size 2" in caplog.text
+    assert caplog.messages[-1] == f"{num_views} views of {views}; x.onnx (standin, CPU, f32, batch size 2)"
+    infer(InferSettings("x.onnx", pure_data_type="random"))
+    assert caplog.messages[-1] == "input random; x.onnx (standin, CPU, f32, batch size 1)"
 
 
 def test_the_defaults_run_each_view_once_after_one_warm_up(engine, views):

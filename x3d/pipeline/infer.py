@@ -16,6 +16,7 @@ from x3d.errors import EngineError, InputError, RunError, counted, format_proble
 from x3d.execution.progress import progress_bar
 from x3d.network.engine import Engine, open_engine, pad_batch, run_batch
 from x3d.network.model_file import read_model
+from x3d.pipeline.run_line import describe_model, log_run
 from x3d.storage.ais_bench_summary import SAMPLES, Summary, summary_path
 from x3d.storage.atomic import check_replaceable
 from x3d.storage.provenance import versions
@@ -76,8 +77,7 @@ def infer(settings: InferSettings) -> Summary:
             views.check(engine.view_shape, engine.input_dtype)
             summary.missing_videos = views.missing_videos
             _warn(views, settings.input)
-        how = engine.name, engine.device, engine.precision
-        logger.info("%s on %s in %s: %s, batch size %d", *how, settings.model, summary.batch_size)
+        _log_run(settings, engine, summary.batch_size, views)
         try:
             if views:
                 _infer_views(engine, views, settings, summary, partial)
@@ -90,6 +90,11 @@ def infer(settings: InferSettings) -> Summary:
         if settings.folder:
             _save(summary, summary_path(settings.folder), settings.args)
     return summary
+
+
+def _log_run(settings: InferSettings, engine: Engine, batch_size: int, views: Views | None) -> None:
+    work = f"{counted(len(views.paths), 'view')} of {settings.input}" if views else f"input {settings.pure_data_type}"
+    log_run(work, describe_model(settings.model, engine, batch_size), output=str(settings.folder or ""))
 
 
 def _save(summary: Summary, path: Path, args: Sequence[str]) -> None:
