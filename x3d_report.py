@@ -75,7 +75,7 @@ def run(cfg: "CfgNode", args: argparse.Namespace) -> int:
     for finding in report.content["findings"]:
         if finding["kind"] != "class_order":  # the accuracy's warning
             logger.log(logging.WARNING if finding["kind"] in FAULTS else logging.INFO, "%s", finding["text"])
-    logger.info("report: open %s in a browser", report.page)
+    logger.info("report: %s; open it in a browser", report.page)
     print_result(str(report.page))
     return EXIT_DONE if report.complete else EXIT_INCOMPLETE
 

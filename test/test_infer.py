@@ -145,7 +145,7 @@ def test_without_input_it_measures(data_type, small_onnx, capsys):
     [
         (["--model", "none.onnx"], "model none.onnx does not exist"),
         (["--model", "MODEL", "--output_dirname", "x"], "give --output too"),
-        (["--model", "MODEL", "--input", "nowhere"], "--input nowhere is neither a folder nor a file"),
+        (["--model", "MODEL", "--input", "nowhere"], "--input nowhere does not exist; give a folder of views"),
         (["--model", "MODEL", "--loop", "0"], "at least 1"),
         (["--model", "MODEL", "--engine", "onnxruntime", "--device", "cuda:0"], "no CUDAExecutionProvider; it has"),
         (["--model", "MODEL", "--device", "NOSUCH"], "device NOSUCH is none that OpenVINO has here: CPU"),

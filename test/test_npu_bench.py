@@ -161,7 +161,7 @@ def test_a_batch_size_that_contradicts_name_and_record(caplog, capsys):
     assert content()["rows"][1]["published_views_per_second"] == 381.6
     listed = "\n".join(f"x3d_s_bs8.om: {text}" for text in warnings)
     remedy = "measure again on an idle NPU, with models that match their names and records"
-    assert error_of(caplog) == f"doubtful; {remedy}\n{listed}"
+    assert error_of(caplog) == f"1 measurement doubtful; {remedy}\n{listed}"
     assert "| 4 | 400.0 (doubtful) | 381.6 |" in capsys.readouterr().out
 
 

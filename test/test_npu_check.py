@@ -182,7 +182,7 @@ def test_a_model_whose_outputs_judge_nothing(gain, text, conversion, monkeypatch
         (["--min_agreement", "nan"], "a share in percent"),
         (["--max_difference", "-1"], "at least 0"),
         (["--max_difference", "nan"], "at least 0"),
-        (["--input", "none"], "--input none is neither a folder nor a file"),
+        (["--input", "none"], "--input none does not exist; give a folder of views"),
         (["--input", "few"], "--input few holds 3 views; 20 are needed"),
         (["--om", "none.om"], "none.om does not exist"),
         (["--model", "none.onnx"], "none.onnx does not exist"),

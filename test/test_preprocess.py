@@ -89,7 +89,7 @@ def test_verify_reports_what_is_bad_and_writes_a_row_per_video(corpus, tmp_path,
         "size": "64x48",
         "rotation": "0",
     }
-    assert "files that are not listed: 1\n" + str(more.val / "unlisted.mp4") in caplog.text
+    assert "1 file not listed\n" + str(more.val / "unlisted.mp4") in caplog.text
 
 
 def test_verify_reports_problems_of_the_list(tmp_path, monkeypatch, caplog):

@@ -26,7 +26,7 @@ def test_the_last_line_of_stdout_is_the_page_and_the_log_has_the_score(tmp_path,
     assert report(tmp_path / "eval") == 0
     page = tmp_path / "report" / "index.html"
     assert capsys.readouterr().out.splitlines() == [str(page)]
-    assert f"open {page} in a browser" in caplog.text
+    assert f"report: {page}; open it in a browser" in caplog.text
     assert "top-1 of the videos scored: " in caplog.text
     assert page.is_file()
     assert "classes are named by their numbers; set DATA.CLASS_NAMES to a file with a name per line" in caplog.text

@@ -18,6 +18,7 @@ from x3d.config.key import Value, shorten
 from x3d.config.keys import KEYS, RENAMED, SECTIONS, UNREAD_SECTIONS, defaults, select_keys
 from x3d.config.yaml_file import merge, read_yaml
 from x3d.errors import InputError
+from x3d.files import short_path
 
 if TYPE_CHECKING:
     from fvcore.common.config import CfgNode
@@ -96,7 +97,7 @@ def _format(value: Value) -> str:
         return f"[{','.join(map(_format, value))}]"
     if isinstance(value, float):
         return f"{value:g}"
-    return shlex.quote(value.removeprefix(os.getcwd() + os.sep)) if isinstance(value, str) else str(value)
+    return shlex.quote(short_path(value)) if isinstance(value, str) else str(value)
 
 
 def view_config(cfg: "CfgNode") -> dict[str, Any]:

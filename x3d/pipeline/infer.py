@@ -89,6 +89,8 @@ def infer(settings: InferSettings) -> Summary:
             raise RunError(str(error)) from error
         if settings.folder:
             _save(summary, summary_path(settings.folder), settings.args)
+    if settings.folder:
+        logger.info("results: %s; summary: %s", settings.folder, summary_path(settings.folder))
     return summary
 
 
@@ -139,7 +141,7 @@ def _warn(views: Views, source: str | None) -> None:
     identities = [parse_view_stem(result_stem(path)) for path in views.paths]
     num_unlabelled = sum(identity is not None and identity[1] == UNLABELLED for identity in identities)
     if num_unlabelled:
-        logger.warning("%s unlabelled (%d); scoring leaves them out", counted(num_unlabelled, "view"), UNLABELLED)
+        logger.warning("%s unlabelled (-1), left out of the accuracy", counted(num_unlabelled, "view"))
     if views.missing_videos:
         reasons = [f"video {index}: {failure.text}" for index, failure in views.missing_videos.items()]
         count = counted(len(reasons), "listed video")

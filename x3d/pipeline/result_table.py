@@ -10,6 +10,7 @@ import numpy as np
 from x3d.dataset.annotations import UNLABELLED
 from x3d.errors import InputError, counted
 from x3d.execution.progress import progress_bar
+from x3d.files import short_path
 from x3d.pipeline.output_check import OutputCheck
 from x3d.scoring import Failure, ScoreTable, audit_views, find_failures, majority_labels
 from x3d.scoring.aggregate import best_of_views, mean_of_views
@@ -125,7 +126,8 @@ def audit_results(
     labels = np.array([result.label for result in results])
     expected = _find_expected(folder, num_views, views, labels, listed, record)
     audit = audit_views(views, labels, expected.views, expected.labels, num_views)
-    logger.info("%s: %d views expected, from %s; %d found", folder, len(expected.views), expected.source, len(results))
+    source = short_path(expected.source)
+    logger.info("%s: %d views expected, from %s; %d found", folder, len(expected.views), source, len(results))
     _warn_about_gaps(expected, num_views)
     problems += [*audit.problems, *_result_problems(results, num_classes, record)]
     return AuditedResults(
