@@ -77,8 +77,11 @@ def content():
     return json.loads(Path("out/npu_bench.json").read_text())
 
 
-def test_the_table(capsys):
+def test_the_table(capsys, caplog):
+    caplog.set_level("INFO")
     assert bench("--loop", "20") == 0
+    assert "2 models, 20 batches each; ais_bench on 310P3, device 0; output out" in caplog.messages
+    assert caplog.messages[-1] == "measurements: out/npu_bench.json"
     shown = capsys.readouterr().out
     assert Path("out/npu_bench.md").read_text() == shown
     assert shown.startswith(

@@ -64,6 +64,9 @@ def test_the_verdict_of_a_conversion(change: Change, status, verdict, conversion
         assert (line["num_unusable"], line["max_difference"]) == (30, None)
         assert "the output of 30 views holds scores that are not finite" in caplog.text
     assert "at least 99 % are needed" in caplog.text
+    how = "small.onnx (openvino, CPU, f32, batch size 8) and small_bs8.om (ais_bench, NPU 0)"
+    assert f"30 views of prep; {how}" in caplog.messages
+    assert caplog.messages[-2].startswith(f"{verdict}: the ")
     assert caplog.records[-1].getMessage() == (
         "verdict on all views, with the results of ais_bench in result_bs8\n"
         "python x3d_infer.py --model small.onnx --input prep --output ./ --output_dirname result_onnx\n"

@@ -96,7 +96,7 @@ def infer(settings: InferSettings) -> Summary:
 
 def _log_run(settings: InferSettings, engine: Engine, batch_size: int, views: Views | None) -> None:
     work = f"{counted(len(views.paths), 'view')} of {settings.input}" if views else f"input {settings.pure_data_type}"
-    log_run(work, describe_model(settings.model, engine, batch_size), output=str(settings.folder or ""))
+    log_run(work, describe_model(settings.model, engine, batch_size), output=settings.folder or "")
 
 
 def _save(summary: Summary, path: Path, args: Sequence[str]) -> None:

@@ -7,11 +7,12 @@ from pathlib import Path
 
 import numpy as np
 
-from x3d.errors import EngineError, InputError, RunError
+from x3d.errors import EngineError, InputError, RunError, counted
 from x3d.execution.progress import progress_bar
 from x3d.network.engine import Engine, infer_padded, open_engine
 from x3d.network.model_file import ModelFile, read_model
 from x3d.pipeline.ais_bench_command import infer_with_command
+from x3d.pipeline.run_line import describe_model, log_run
 from x3d.scoring.agreement import Agreement, Thresholds, find_outputs, judge_outputs
 from x3d.scoring.outputs import are_alike
 from x3d.storage.conversion_record import ConversionRecord, read_conversion
@@ -67,7 +68,9 @@ def check(settings: CheckSettings) -> Check:
         views = _choose_views(settings)
         model, om, record = _read_models(settings)
         reference = open_engine(model)
-        if session := _open_session(om, settings.device):
+        session = _open_session(om, settings.device)
+        _log_run(settings, len(views.paths), reference)
+        if session:
             _check_models(settings, reference, session)
             _check_views(views, session.view_shape, session.input_dtype, settings.om)
             batch_size, found = session.batch_size or 1, _infer(views, session, settings.om)
@@ -85,6 +88,12 @@ def check(settings: CheckSettings) -> Check:
     agreement = judge_outputs(expected, found, outputs, settings.thresholds)
     worst = "" if agreement.worst_view is None else views.paths[agreement.worst_view]
     return Check(agreement, batch_size, worst)
+
+
+def _log_run(settings: CheckSettings, num_views: int, reference: Engine) -> None:
+    host = describe_model(settings.model, reference, reference.batch_size or HOST_BATCH_SIZE)
+    npu = f"{settings.om} (ais_bench, NPU {settings.device})"
+    log_run(f"{counted(num_views, 'view')} of {settings.input}", f"{host} and {npu}")
 
 
 def _choose_views(settings: CheckSettings) -> Views:

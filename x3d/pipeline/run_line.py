@@ -12,13 +12,13 @@ from x3d.pipeline.workers import count_workers
 logger = logging.getLogger(__name__)
 
 
-def log_run(work: str, model: str = "", workers: str = "", output: str = "") -> None:
+def log_run(work: str, model: str = "", workers: str = "", output: str | Path = "") -> None:
     """Log the parts that are given: `3 videos; x.onnx; 2 workers; output out`.
 
     Args:
         output: path, or path and size.
     """
-    parts = [work, model, workers, output and f"output {output}"]
+    parts = [work, model, workers, f"output {output}" if output else ""]
     logger.info("; ".join(filter(None, parts)))
 
 

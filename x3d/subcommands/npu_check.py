@@ -32,6 +32,11 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 STATUS = {"PASS": EXIT_DONE, "FAIL": EXIT_INCOMPLETE, "UNDECIDED": EXIT_UNDECIDED}
+VERDICTS = {
+    "PASS": "the outputs are those of the ONNX model within these limits",
+    "FAIL": "the conversion changes the scores; see whether --precision_mode must_keep_origin_dtype keeps them",
+    "UNDECIDED": "the outputs are neither within these limits nor clearly beyond them; compare the scores of all views",
+}
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -86,10 +91,8 @@ def _log(found: "Check", args: argparse.Namespace) -> None:
             "largest difference of a probability: %.3g (%s); at most %g is allowed",
             *(agreement.max_difference, found.worst_path, args.max_difference),
         )
-    if agreement.verdict == "FAIL":
-        logger.error(
-            "the conversion changes the scores; see whether --precision_mode must_keep_origin_dtype keeps them"
-        )
+    level = logging.ERROR if agreement.verdict == "FAIL" else logging.INFO
+    logger.log(level, "%s: %s", agreement.verdict.value, VERDICTS[agreement.verdict])
     results, reference = f"result_bs{found.batch_size}", "result_onnx"
     infer = ["--model", args.model, "--input", args.input, "--output", "./", "--output_dirname", reference]
     compare = ["--cfg", "configs/X3D_S.yaml", "--reference", reference, "--candidate", results]
