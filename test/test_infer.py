@@ -237,6 +237,8 @@ def test_logging_goes_to_stderr_at_the_level_of_the_environment(level, expected,
     environment |= {"X3D_LOG_LEVEL": level} if level else {}
     command = [sys.executable, str(ROOT / "x3d_infer.py"), "--model", str(small_onnx)]
     ran = subprocess.run(command, env=environment, capture_output=True, text=True, check=True, timeout=120)
-    assert (f"[INFO] input zero; {small_onnx} (openvino, CPU, f32, batch size 1)\n" in ran.stderr) == expected
+    assert (
+        f"[INFO] generated views (zero); {small_onnx} (openvino, CPU, f32, batch size 1)\n" in ran.stderr
+    ) == expected
     assert "batch size" not in ran.stdout
     assert "[INFO] throughput" in ran.stdout

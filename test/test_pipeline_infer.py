@@ -153,7 +153,7 @@ def test_engine_model_and_batch_size_are_logged(engine, views, caplog):
     infer(InferSettings("x.onnx", views, batchsize=2))
     assert caplog.messages[-1] == f"{num_views} views of {views}; x.onnx (standin, CPU, f32, batch size 2)"
     infer(InferSettings("x.onnx", pure_data_type="random"))
-    assert caplog.messages[-1] == "input random; x.onnx (standin, CPU, f32, batch size 1)"
+    assert caplog.messages[-1] == "generated views (random); x.onnx (standin, CPU, f32, batch size 1)"
 
 
 def test_the_defaults_run_each_view_once_after_one_warm_up(engine, views):

@@ -95,7 +95,11 @@ def infer(settings: InferSettings) -> Summary:
 
 
 def _log_run(settings: InferSettings, engine: Engine, batch_size: int, views: Views | None) -> None:
-    work = f"{counted(len(views.paths), 'view')} of {settings.input}" if views else f"input {settings.pure_data_type}"
+    work = (
+        f"{counted(len(views.paths), 'view')} of {settings.input}"
+        if views
+        else f"generated views ({settings.pure_data_type})"
+    )
     log_run(work, describe_model(settings.model, engine, batch_size), output=settings.folder or "")
 
 

@@ -76,10 +76,17 @@ def bench(oms: Sequence[str], loop: int, device: int, folder: str) -> dict[str, 
     if unfit := describe_unfit(chip):
         raise InputError(f"{unfit}; wait until it is idle and healthy, or give another --device")
     content = _begin(chip, loop)
-    with unwinding_on_stop(), open_bench(folder) as root, step_bar(len(models), "models") as bar:
+    with unwinding_on_stop(), open_bench(folder) as root:
         write_bench(root, content)
         work = f"{counted(len(models), 'model')}, {counted(loop, 'batch', 'batches')} each"
         log_run(work, f"ais_bench on {chip.name}, device {chip.device}", output=folder)
+        _measure_all(models, loop, chip, root, content)
+    return content
+
+
+def _measure_all(models: Sequence[Om], loop: int, chip: Chip, root: Path, content: dict[str, Any]) -> None:
+    """Measure each model, add its row or why there is none to the content, and write it."""
+    with step_bar(len(models), "models") as bar:
         for number, om in enumerate(models, 1):
             bar.set_postfix_str(Path(om.path).name)
             log = root / f"ais_bench_{number}.log"
@@ -92,7 +99,6 @@ def bench(oms: Sequence[str], loop: int, device: int, folder: str) -> dict[str, 
                 logger.warning("%s: %s", om.path, error)
             write_bench(root, content)
             bar.update()
-    return content
 
 
 def _read_models(paths: Sequence[str]) -> list[Om]:
