@@ -104,7 +104,8 @@ def _choose_views(settings: CheckSettings) -> Views:
     """
     views = open_views(settings.input)
     if len(views.paths) < MIN_VIEWS:
-        raise InputError(f"--input {settings.input} holds {len(views.paths)} views; {MIN_VIEWS} are needed")
+        count = counted(len(views.paths), "view")
+        raise InputError(f"--input {settings.input} holds {count}; {MIN_VIEWS} are needed")
     if views.provenance is None:
         logger.warning("--input %s: no manifest.json beside the views, so their values are not checked", settings.input)
     views.paths = spread(views.paths, settings.num_views)

@@ -136,10 +136,11 @@ def _check_space(folder: ViewFolder, num_todo: int, listed: str, workers: str) -
     """Log the run, and compare the bytes that the missing views need with the space on the disk."""
     num_views = num_todo * folder.views_per_video
     needed, free = num_views * folder.view_bytes, shutil.disk_usage(folder.path).free
-    space = f"{counted(num_views, 'view')}, {needed / 1e9:.2f} GB of {free / 1e9:.2f} GB free"
+    views = counted(num_views, "view")
+    space = f"{views}, {needed / 1e9:.2f} GB of {free / 1e9:.2f} GB free"
     log_run(listed, workers=workers, output=f"{folder.path}: {space}")
     if needed > free:
-        raise InputError(f"{folder.path} has {(needed - free) / 1e9:.2f} GB too little space for {num_views} views")
+        raise InputError(f"{folder.path} has {(needed - free) / 1e9:.2f} GB too little space for {views}")
 
 
 def _video_function(settings: PreprocessSettings, writer: ViewWriter) -> Callable[[Video], WrittenViews]:

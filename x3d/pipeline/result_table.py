@@ -126,8 +126,8 @@ def audit_results(
     labels = np.array([result.label for result in results])
     expected = _find_expected(folder, num_views, views, labels, listed, record)
     audit = audit_views(views, labels, expected.views, expected.labels, num_views)
-    source = short_path(expected.source)
-    logger.info("%s: %d views expected, from %s; %d found", folder, len(expected.views), source, len(results))
+    count, source = counted(len(expected.views), "view"), short_path(expected.source)
+    logger.info("%s: %s expected, from %s; %d found", folder, count, source, len(results))
     _warn_about_gaps(expected, num_views)
     problems += [*audit.problems, *_result_problems(results, num_classes, record)]
     return AuditedResults(
@@ -226,8 +226,8 @@ def _expected_from_folder(folder: str, num_views: int, views: np.ndarray, labels
     num_videos = int(views.max()) // num_views + 1
     if num_videos > len(views):
         raise InputError(
-            f"{folder} holds {len(views)} results, the last of video {num_videos - 1}, and no summary beside it; set "
-            "DATA.PATH_TO_DATA_DIR to the folder of test.csv, which names the expected videos"
+            f"{folder} holds {counted(len(views), 'result')}, the last of video {num_videos - 1}, and no summary beside it; "
+            "set DATA.PATH_TO_DATA_DIR to the folder of test.csv, which names the expected videos"
         )
     per_view = np.full(num_videos * num_views, UNKNOWN_LABEL)
     per_view[views] = majority_labels(views, labels, num_views)

@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING
 
 from x3d.cli import EXIT_DONE, EXIT_INCOMPLETE, EXIT_UNDECIDED
 from x3d.console import print_result
-from x3d.errors import InputError
+from x3d.errors import InputError, counted
 from x3d.subcommands.npu_options import whole_number
 
 if TYPE_CHECKING:
@@ -85,7 +85,8 @@ def _log(found: "Check", args: argparse.Namespace) -> None:
         *(agreement.num_agreeing, agreement.num_views, agreement.agreement_percent, low, high, args.min_agreement),
     )
     if agreement.num_unusable:
-        logger.error("%s: the output of %d views %s", args.om, agreement.num_unusable, agreement.defect)
+        count = counted(agreement.num_unusable, "view")
+        logger.error("%s: the output of %s %s", args.om, count, agreement.defect)
     if agreement.max_difference is not None:
         logger.info(
             "largest difference of a probability: %.3g (%s); at most %g is allowed",
