@@ -4,6 +4,7 @@ import dataclasses
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
@@ -164,7 +165,7 @@ def aggregate_results(
     table = _empty_table(audited, len(audited.videos), num_views, num_classes, with_means)
     reader = ScoreReader(num_views, num_classes, audited.digests)
     check = OutputCheck(outputs)
-    with progress_bar(len(audited.by_video)) as progress:
+    with progress_bar(len(audited.by_video), note=Path(audited.folder).name) as progress:
         for video, results in enumerate(audited.by_video):
             progress.update()
             if not check.add(reader.rows, results, reader.read(results)):
@@ -225,9 +226,10 @@ def _find_expected(
 def _expected_from_folder(folder: str, num_views: int, views: np.ndarray, labels: np.ndarray) -> ExpectedViews:
     num_videos = int(views.max()) // num_views + 1
     if num_videos > len(views):
+        count = counted(len(views), "result")
         raise InputError(
-            f"{folder} holds {counted(len(views), 'result')}, the last of video {num_videos - 1}, and no summary beside it; "
-            "set DATA.PATH_TO_DATA_DIR to the folder of test.csv, which names the expected videos"
+            f"{folder} holds {count}, the last of video {num_videos - 1}, and no summary beside it; set "
+            "DATA.PATH_TO_DATA_DIR to the folder of test.csv, which names the expected videos"
         )
     per_view = np.full(num_videos * num_views, UNKNOWN_LABEL)
     per_view[views] = majority_labels(views, labels, num_views)
