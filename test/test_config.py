@@ -378,6 +378,14 @@ def test_the_line_of_a_run_has_the_keys_of_a_file_over_another(tmp_path, monkeyp
     assert dict(cfg) == dict(load_cfg(S, text.split()[2:]))
 
 
+def test_the_line_of_a_run_has_what_replaces_an_unusable_value(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    text = (ROOT / "configs/X3D_S.yaml").read_text().replace("NUM_FRAMES: 13", "NUM_FRAMES: many")
+    (tmp_path / "base.yaml").write_text(f"{text}X3D_WORKERS: 3\n")
+    path = write_yaml(tmp_path, "_BASE_: base.yaml\nDATA: {NUM_FRAMES: 8}\nX3D_WORKERS: {NUM: 2}\n")
+    assert describe_cfg(load_cfg(path), path) == "--cfg base.yaml DATA.NUM_FRAMES 8 X3D_WORKERS.NUM 2"
+
+
 def test_the_line_of_a_run_has_short_paths_and_numbers(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     values = [

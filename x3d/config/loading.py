@@ -4,6 +4,7 @@ The sections of x3d/config/keys.py are strict: an unknown key in them is an erro
 accepted and not read, so its yaml files load unchanged.
 """
 
+import contextlib
 import difflib
 import functools
 import logging
@@ -82,13 +83,26 @@ def describe_cfg(cfg: "CfgNode", path: str, reads: Iterable[str] = SECTIONS) -> 
         reads: the sections and keys that the caller reads, as for select_keys; others are omitted.
     """
     base_path, content = read_yaml(find_config(path))[0]
-    base = {RENAMED.get(name, name): value for name, value in _file_pairs(content, base_path)}
+    base = _values_of(content)
     words = ["--cfg", _format(base_path)]
     for name, key in select_keys(reads).items():
         value = cfg[name.split(".")[0]][key.name]
-        if value != (key.parse(base[name]) if name in base else key.default):
+        if value != base.get(name, key.default):
             words += [name, _format(value)]
     return " ".join(words)
+
+
+def _values_of(content: Mapping[Any, Any]) -> "dict[str, Value | None]":
+    """Parse the values of a file by SECTION.KEY; None: of another type, which a file over it replaces."""
+    values: dict[str, Value | None] = {}
+    for section, keys in content.items():
+        for name, text in keys.items() if isinstance(keys, dict) else ():
+            new_name = RENAMED.get(f"{section}.{name}", f"{section}.{name}")
+            if new_name in KEYS:
+                values[new_name] = None
+                with contextlib.suppress(ValueError):
+                    values[new_name] = KEYS[new_name].parse(text)
+    return values
 
 
 def _format(value: Value) -> str:
