@@ -180,7 +180,7 @@ def test_record(stand_ins, tmp_path, capsys, caplog):
     assert x3d_npu.main(["record", "--output", "record.json"]) == 0
     assert capsys.readouterr().out == "record.json\n"
     assert "serial numbers" in caplog.text
-    assert len(json.loads((tmp_path / "record.json").read_text())["commands"]) == 12
+    assert len(json.loads((tmp_path / "record.json").read_text())["commands"]) == 13
 
 
 def test_a_record_without_the_tools(tmp_path, monkeypatch, caplog):

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from pathlib import Path
 
 from x3d.ascend.precision_modes import PrecisionMode
 from x3d.ascend.tools import ToolResult
@@ -27,6 +28,17 @@ _HINTS = {
     "EZ3003": "the chip has no such operator; check --soc, and that the operators of that chip are installed",
 }
 _NO_DRIVER = re.compile(r"^.*(libascend_hal\.so|libc_sec\.so): cannot open shared object file.*$", re.MULTILINE)
+
+
+def check_model_name(model: str) -> None:
+    """Check that ATC takes the name of a model's file.
+
+    Raises:
+        InputError: it does not.
+    """
+    name = Path(model).name
+    if not re.fullmatch(r"\w[\w.-]*", name):
+        raise InputError(f"model {model}: ATC takes names of letters, digits, '_', '-' and '.'; rename {name!r}")
 
 
 def atc_command(

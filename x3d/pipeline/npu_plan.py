@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from x3d.ascend.ais_bench import pure_command, results_command
-from x3d.ascend.atc import SUFFIX, atc_command
+from x3d.ascend.atc import SUFFIX, atc_command, check_model_name
 from x3d.ascend.precision_modes import PrecisionMode
 from x3d.ascend.published import PUBLISHED
 from x3d.errors import InputError
@@ -64,6 +64,11 @@ class Plan:
         for name, text in (("--cfg", self.cfg), ("--model", self.model), ("--input", self.views)):
             if printable(text) != text or "\n" in text:
                 raise InputError(f"{name} {text!r} holds control characters; rename the file or folder")
+        check_model_name(self.model)
+
+    @property
+    def _needs(self) -> str:
+        return f", with CANN {self.mode.since} or later" if self.mode.since else ""
 
     def first_steps(self) -> list[Step]:
         """Return what is done once."""
@@ -99,7 +104,7 @@ class Plan:
 
     def text(self) -> str:
         """Return the commands, with their purposes, for a terminal."""
-        blocks = [("once", self.first_steps())]
+        blocks = [(f"once{self._needs}", self.first_steps())]
         blocks += [(f"batch size {size}", self.steps(size)) for size in self.batch_sizes]
         return "\n\n".join("\n".join([f"# {title}", *map(_line, steps)]) for title, steps in blocks)
 
@@ -110,7 +115,7 @@ class Plan:
         looped = [f"  {line}" for step in self.steps(_BS) for line in _commented(step)]
         head = [
             "#!/usr/bin/env bash",
-            f"# {self.model} on {self.soc}; made by x3d_npu.py plan",
+            f"# {self.model} on {self.soc}{self._needs}; made by x3d_npu.py plan",
             "# X3D_PYTHON: the Python of x3d-eval, such as .venv/bin/python, if that on PATH is the one of ais_bench",
             "set -euo pipefail",
             "",

@@ -31,9 +31,16 @@ RUN_TIMEOUT_SECONDS = 600.0
 MAX_CHARACTERS = 200_000
 LOOP = 20
 
+_FAILING_ATC = ("atc", "--framework=5", "--model=missing.onnx", "--output=missing", "--soc_version=Ascend310P3")
+"""Shows how this ATC writes its errors."""
 _COMMANDS = (
     *(("npu-smi", "-v"), COMMAND, ("npu-smi", "info", "-l"), ("npu-smi", "info", "-m")),
-    *(("atc", "--help"), ("python", "--version"), ("python", "-m", "pip", "show", "ais_bench", "aclruntime")),
+    *(
+        ("atc", "--help"),
+        _FAILING_ATC,
+        ("python", "--version"),
+        ("python", "-m", "pip", "show", "ais_bench", "aclruntime"),
+    ),
     ("python", "-m", "ais_bench", "--help"),
 )
 _ENVIRONMENT = ("ASCEND_TOOLKIT_HOME", "ASCEND_HOME_PATH", "ASCEND_OPP_PATH", "ASCEND_RT_VISIBLE_DEVICES")

@@ -88,7 +88,8 @@ def _log(found: "Check", args: argparse.Namespace) -> None:
         )
     if agreement.verdict == "FAIL":
         logger.error(
-            "the conversion changes the scores; see whether --precision_mode must_keep_origin_dtype keeps them"
+            "the conversion changes the scores; see whether --precision_mode must_keep_origin_dtype, or "
+            "cube_fp16in_fp32out where the chip multiplies in float16 only, keeps them"
         )
     results, reference = f"result_bs{found.batch_size}", "result_onnx"
     infer = ["--model", args.model, "--input", args.input, "--output", "./", "--output_dirname", reference]
