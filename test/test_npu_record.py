@@ -62,8 +62,8 @@ def test_all_tools(stand_ins, tmp_path):
     assert parse_info(found["npu-smi info"][1])[0].npu == 24
     assert found["python --version"] == (0, "Python 3.11.9")
     assert "--precision_mode_v2 mode" in found["atc --help"][1]
-    assert ["--model=missing.onnx"] == [
-        word for call in stand_ins.calls for word in call if word.startswith("--model=")
+    assert [word for call in stand_ins.calls for word in call if word.startswith("--model=")] == [
+        "--model=missing.onnx"
     ]
     board = ["npu-smi", "info", "-t", "board", "-i", "24"]
     assert [call for call in stand_ins.calls if "board" in call] == [board, [*board, "-c", "0"]]
