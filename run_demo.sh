@@ -16,7 +16,7 @@ require_mb() {
     local free_mb
     free_mb=$(python -c 'import shutil; print(shutil.disk_usage(".").free // 2**20)')
     echo "disk: the run needs up to $1 MB in $PWD/$run/; $free_mb MB are free" >&2
-    [ "$free_mb" -ge "$1" ] || { echo "too little is free: make room, or move this folder to another disk" >&2; exit 2; }
+    [ "$free_mb" -ge "$1" ] || { echo "too little is free; make room, or move this folder elsewhere" >&2; exit 2; }
 }
 
 generate_clips() {

@@ -153,7 +153,7 @@ def test_the_demo_starts_only_with_enough_of_the_disk_free(real, folder, needed,
     assert ran.returncode == 2
     assert ran.stderr.splitlines()[-2:] == [
         f"disk: the run needs up to {needed} MB in {clone}/{folder}/; {needed - 1} MB are free",
-        "too little is free: make room, or move this folder to another disk",
+        "too little is free; make room, or move this folder elsewhere",
     ]
     assert not (clone / folder).exists()
     assert run(clone / "run_demo.sh", clone, FREE_MB=str(needed)).returncode == 0
