@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from x3d.errors import InputError, one_line
+from x3d.errors import InputError, one_line, shorten_text
 from x3d.files import printable
 
 COMMAND = ("npu-smi", "info")
@@ -21,7 +21,6 @@ _READINGS = re.compile(r"(?P<power>\d+(?:\.\d+)?|NA|-)\s+(?P<temperature>-?\d+|N
 _SECOND = re.compile(r"(?P<chip>\d+)?(\s+(?P<device>\d+|NA))?")
 _USAGES = re.compile(r"(?P<load>\d+|NA|-)(?P<pairs>(\s+(\d+|NA)\s*/\s*\d+)+)")
 _PROCESS = re.compile(r"(?P<npu>\d+)(\s+(?P<chip>\d+))?")
-_MAX_QUOTED = 120
 
 
 @dataclass(frozen=True)
@@ -189,8 +188,7 @@ def _int(text: str | None) -> int | None:
 
 
 def _quote(line: str) -> str:
-    shown = line if len(line) <= _MAX_QUOTED else f"{line[:_MAX_QUOTED]}..."
-    return f"'{one_line(printable(shown))}'"
+    return f"'{one_line(printable(shorten_text(line)))}'"
 
 
 def _unreadable(line: str, reason: str) -> InputError:
