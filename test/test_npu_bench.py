@@ -296,6 +296,17 @@ def test_power_is_measured_in_a_further_run(stand_ins, monkeypatch):
     assert loops == ["100", "750"]
 
 
+def test_an_npu_smi_that_hangs_during_the_power_run_is_not_waited_for(stand_ins, monkeypatch):
+    monkeypatch.setattr(power, "READING_SECONDS", 0.2)
+    hangs = "if os.path.exists('busy'): time.sleep(300)"
+    stand_ins.add("npu-smi", f"{hangs}\nsys.stdout.write({npu_texts.IDLE_910B!r})")
+    wait = "open('busy', 'w'); time.sleep(0.5); os.remove('busy')"
+    stand_ins.add("python", f"{MEASURES}\nif loop != 100: {wait}")
+    monkeypatch.setattr(chips, "TIMEOUT_SECONDS", 299)
+    assert bench(om="x3d_s_bs8.om") == 0
+    assert content()["rows"][0]["views_per_second"] == 400.0
+
+
 def test_a_power_run_that_fails(stand_ins, caplog):
     stand_ins.prints("npu-smi", npu_texts.IDLE_910B)
     stand_ins.add("python", f"{MEASURES}\nif loop != 100: sys.exit('[ERROR] no memory')")

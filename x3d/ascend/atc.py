@@ -79,8 +79,8 @@ def check_success(result: ToolResult) -> None:
 def explain_failure(output: str) -> str:
     """Return the first error that ATC printed, with its likely cause if that is known; empty without one."""
     if missing := _NO_DRIVER.search(output):
-        hint = "it is a library of the driver; add its lib64/driver to LD_LIBRARY_PATH"
-        text = f"{shorten_text(missing[0].strip())} ({hint})"
+        remedy = "it is a library of the driver; add its lib64/driver to LD_LIBRARY_PATH"
+        text = f"{shorten_text(missing[0].strip())} ({remedy})"
     elif error := _ERROR.search(output):
         hint = _HINTS.get(error["code"])
         text = f"{error['code']}: {shorten_text(error['text'].strip())}" + (f" ({hint})" if hint else "")
