@@ -111,6 +111,26 @@ def test_an_ais_bench_that_hangs_is_no_verdict(stand_ins, monkeypatch, caplog):
     assert error_of(caplog) == "python did not end within 1 s and was ended: it printed nothing"
 
 
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        (
+            "print('[ERROR] acl init failed')",
+            "wrote no result of 30 views, as of prep/0_0.npy: [ERROR] acl init failed",
+        ),
+        (
+            ais_bench().replace("in paths:", "in paths[1:]:"),
+            "wrote no result of 1 view, as of prep/0_0.npy: NPU_compute",
+        ),
+    ],
+)
+def test_results_that_are_missing_are_no_verdict(body, message, stand_ins, caplog, capsys):
+    stand_ins.add("python", body)
+    assert check() == 2
+    assert error_of(caplog).startswith(f"ais_bench {message}")
+    assert capsys.readouterr().out == ""
+
+
 def test_results_of_another_size_are_no_verdict(stand_ins, caplog):
     stand_ins.add("python", ais_bench().replace("np.roll(rows, 0, axis=1)", "rows[:, :5]"))
     assert check() == 2

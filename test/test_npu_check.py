@@ -2,6 +2,8 @@
 
 import json
 import shutil
+import sys
+import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +13,10 @@ import x3d_npu
 from test import ais_bench_session
 from test.ais_bench_session import Change
 from test.helpers import error_of
+from test.test_tools import SLEEPS_WITH_CHILD, assert_ended, wait_for_pids
+from x3d.ascend import tools
 from x3d.network.model_file import read_model
+from x3d.pipeline import ais_bench_command
 from x3d.pipeline.npu_check import spread
 from x3d.storage.conversion_record import ConversionRecord, write_conversion
 
@@ -40,6 +45,10 @@ def flattened(rows: np.ndarray) -> np.ndarray:
     return 0.5 * rows + 0.5 / rows.shape[1]
 
 
+def unnormalised(rows: np.ndarray) -> np.ndarray:
+    return 2 * rows
+
+
 def overflown(rows: np.ndarray) -> np.ndarray:
     return rows * np.float32(np.inf)
 
@@ -50,6 +59,7 @@ def overflown(rows: np.ndarray) -> np.ndarray:
         (rolled, 1, "FAIL"),
         (noisy, 1, "FAIL"),
         (overflown, 1, "FAIL"),
+        (unnormalised, 1, "FAIL"),
         (rounded, 0, "PASS"),
         (flattened, 3, "UNDECIDED"),
     ],
@@ -60,6 +70,7 @@ def test_the_verdict_of_a_conversion(change: Change, status, verdict, conversion
     line = json.loads(capsys.readouterr().out)
     assert (line["verdict"], line["num_views"]) == (verdict, 30)
     assert (line["min_agreement_percent"], line["max_allowed_difference"]) == (99, 0.02)
+    assert "X3D_POSTPROCESS" not in caplog.text
     if change is overflown:
         assert (line["num_unusable"], line["max_difference"]) == (30, None)
         assert "the output of 30 views holds scores that are not finite" in caplog.text
@@ -146,6 +157,23 @@ def test_an_engine_that_fails_is_no_verdict(conversion, monkeypatch, caplog, cap
     assert check() == 2
     assert "engine ais_bench failed on NPU: division by zero" in error_of(caplog)
     assert capsys.readouterr().out == ""
+
+
+def test_an_ais_bench_that_hangs_is_no_verdict(conversion, stand_ins, tmp_path, monkeypatch, caplog, capsys):
+    (tmp_path / "temporary").mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "temporary"))
+    monkeypatch.setenv("PIDS", str(tmp_path / "pids"))
+    monkeypatch.setitem(sys.modules, "ais_bench", None)
+    monkeypatch.setattr(ais_bench_command, "START_SECONDS", 3)
+    monkeypatch.setattr(ais_bench_command, "VIEW_SECONDS", 0)
+    monkeypatch.setattr(tools, "GRACE_SECONDS", 0.5)
+    loads = "print('[INFO] load model', flush=True)"
+    stand_ins.add("python", f"if arguments[0] == '-c': sys.exit()\n{loads}\n{SLEEPS_WITH_CHILD}")
+    assert check() == 2
+    assert error_of(caplog) == "python did not end within 3 s and was ended: [INFO] load model"
+    assert capsys.readouterr().out == ""
+    assert_ended(wait_for_pids(tmp_path / "pids"))
+    assert not list((tmp_path / "temporary").iterdir())
 
 
 def test_an_om_of_another_network(conversion, monkeypatch, caplog):
