@@ -65,6 +65,11 @@ def atc_command(
     ]
 
 
+def takes_path(path: str) -> bool:
+    """Check whether ATC takes the path of a model."""
+    return bool(re.fullmatch(r"[\w./][\w./-]*", path))
+
+
 def check_success(result: ToolResult) -> None:
     """Check that ATC converted the model.
 

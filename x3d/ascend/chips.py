@@ -45,8 +45,8 @@ def name_soc(name: str) -> str:
         raise InputError(
             f"--soc {name} names a family of chips; give one that `npu-smi info` shows, as {_FAMILIES[chip]}"
         )
-    if not re.fullmatch(r"\d[\w-]+", chip, re.ASCII):
-        raise InputError(f"--soc {name!r}: a name that `npu-smi info` shows is expected, such as 310P3")
+    if not re.fullmatch(r"\d[\w-]+", chip, re.ASCII) or re.match(r"\d+[a-z]", chip):
+        raise InputError(f"--soc {name!r}: a name as `npu-smi info` shows it is expected, such as 310P3")
     return f"Ascend{chip}"
 
 
