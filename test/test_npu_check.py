@@ -1,7 +1,10 @@
 """x3d_npu.py check: a conversion that changes the scores fails, a harmless one passes, views too few decide nothing."""
 
 import json
+import os
 import shutil
+import signal
+import subprocess
 import sys
 import tempfile
 from pathlib import Path
@@ -12,7 +15,7 @@ import pytest
 import x3d_npu
 from test import ais_bench_session
 from test.ais_bench_session import Change
-from test.helpers import error_of
+from test.helpers import ROOT, error_of
 from test.test_tools import SLEEPS_WITH_CHILD, assert_ended, wait_for_pids
 from x3d.ascend import tools
 from x3d.network.model_file import read_model
@@ -173,6 +176,35 @@ def test_an_ais_bench_that_hangs_is_no_verdict(conversion, stand_ins, tmp_path, 
     assert error_of(caplog) == "python did not end within 3 s and was ended: [INFO] load model"
     assert capsys.readouterr().out == ""
     assert_ended(wait_for_pids(tmp_path / "pids"))
+    assert not list((tmp_path / "temporary").iterdir())
+
+
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_stop_while_the_session_opens_leaves_nothing(conversion, tmp_path, number, status):
+    interface = tmp_path / "modules" / "ais_bench" / "infer" / "interface.py"
+    interface.parent.mkdir(parents=True)
+    for folder in (interface.parent, interface.parent.parent):
+        (folder / "__init__.py").touch()
+    interface.write_text(
+        "import os, time\n"
+        "def InferSession(device, path):\n"
+        "    print(os.getpid(), file=open(os.environ['PIDS'], 'w'), flush=True)\n"
+        "    time.sleep(300)\n"
+    )
+    (tmp_path / "temporary").mkdir()
+    paths = {"PYTHONPATH": tmp_path / "modules", "TMPDIR": tmp_path / "temporary", "PIDS": tmp_path / "pids"}
+    options = ["--model", "small.onnx", "--om", "small_bs8.om", "--input", "prep"]
+    process = subprocess.Popen(
+        [sys.executable, str(ROOT / "x3d_npu.py"), "check", *options],
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, **{name: str(path) for name, path in paths.items()}},
+        start_new_session=True,
+    )
+    wait_for_pids(tmp_path / "pids")
+    process.send_signal(number)
+    _, errors = process.communicate(timeout=60)
+    assert (process.returncode, "Traceback" in errors) == (status, False)
     assert not list((tmp_path / "temporary").iterdir())
 
 

@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from x3d.ascend.tools import unwinding_on_stop
 from x3d.errors import EngineError
 from x3d.network.model_file import ModelFile
 from x3d.network.signature import Port, read_input, read_output
@@ -37,7 +38,10 @@ class AisBenchEngine:
                 f"precision {precision}: {model.path} has the precision that was chosen when it was converted; leave "
                 "out X3D_EVALUATE.PRECISION, or convert it again with another --precision_mode"
             )
-        with tempfile.NamedTemporaryFile(suffix=".om") as file:  # the session opens a path and no bytes
+        with (
+            unwinding_on_stop(),
+            tempfile.NamedTemporaryFile(suffix=".om") as file,
+        ):  # the session opens a path and no bytes
             file.write(model.content)
             file.flush()
             self._session = InferSession(int(device or 0), file.name)
