@@ -3,6 +3,7 @@
 import errno
 import json
 import os
+import shutil
 import sys
 from pathlib import Path
 
@@ -78,6 +79,18 @@ def test_views_on_another_file_system_are_copied(stand_ins, monkeypatch, capsys)
     stand_ins.add("python", ais_bench())
     assert check() == 0
     assert json.loads(capsys.readouterr().out)["num_agreeing"] == 30
+
+
+def test_views_that_cannot_be_copied_are_no_verdict(stand_ins, monkeypatch, caplog, capsys):
+    def fail(source, target):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(target))
+
+    monkeypatch.setattr(os, "link", fail)
+    monkeypatch.setattr(shutil, "copyfile", fail)
+    stand_ins.add("python", ais_bench())
+    assert check() == 2
+    assert error_of(caplog).startswith("No space left on device: '")
+    assert capsys.readouterr().out == ""
 
 
 def test_views_that_are_cut_in_two_are_noticed_by_the_batches(stand_ins, caplog):
