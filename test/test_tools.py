@@ -141,11 +141,11 @@ def test_a_failing_tool(stand_ins, log):
     [
         (
             "os.kill(os.getpid(), signal.SIGKILL)",
-            r"was ended by signal 9 \(Killed\), perhaps for lack of memory: it printed",
+            r"was ended by signal 9 \(Killed\), perhaps because the memory was full: it printed",
         ),
         ("os.kill(os.getpid(), signal.SIGSEGV)", r"was ended by signal 11 \(Segmentation fault\): it printed nothing"),
         ("os.kill(os.getpid(), signal.SIGRTMIN)", r"was ended by signal 34 \(Real-time signal 0\): it printed nothing"),
-        ("sys.exit(137)", "failed with exit status 137, perhaps for lack of memory: it printed nothing"),
+        ("sys.exit(137)", "failed with exit status 137, perhaps because the memory was full: it printed nothing"),
         ("sys.exit(139)", "failed with exit status 139: it printed nothing"),
     ],
 )

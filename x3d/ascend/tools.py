@@ -130,7 +130,7 @@ def _describe_status(exit_status: int) -> str:
     what = f"failed with exit status {exit_status}"
     if exit_status < 0:
         what = f"was ended by signal {number} ({signal.strsignal(number)})"
-    return f"{what}, perhaps for lack of memory" if number == signal.SIGKILL else what
+    return f"{what}, perhaps because the memory was full" if number == signal.SIGKILL else what
 
 
 def _is_full(folder: Path) -> bool:
@@ -147,7 +147,7 @@ def last_lines(output: str) -> str:
 def end_group(process: subprocess.Popen[bytes]) -> None:
     """End a process that leads a group, and the group: with SIGTERM, and after some seconds with SIGKILL.
 
-    If it has ended by itself, such as killed for lack of memory, what it left running is ended.
+    If it has ended by itself, such as killed when the memory was full, what it left running is ended.
 
     The process is waited for last, for until then no other group has its number.
     """
