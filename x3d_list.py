@@ -59,13 +59,20 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-READS = ("DATA.CLASS_NAMES", "DATA.PATH_LABEL_SEPARATOR", "MODEL.NUM_CLASSES")
+READS = (
+    *("DATA.PATH_TO_DATA_DIR", "DATA.PATH_PREFIX", "DATA.PATH_LABEL_SEPARATOR", "DATA.CLASS_NAMES"),
+    "MODEL.NUM_CLASSES",
+)
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Add the options that name sources and output."""
-    sources = parser.add_mutually_exclusive_group(required=True)
-    sources.add_argument("--videos", metavar="DIR", help="folder of the videos, in which the paths of the list start")
+    sources = parser.add_mutually_exclusive_group()
+    sources.add_argument(
+        "--videos",
+        metavar="DIR",
+        help="folder of the videos, in which the paths of the list start (default: DATA.PATH_PREFIX)",
+    )
     sources.add_argument("--from", dest="source", metavar="FILE", help="list to choose a part of")
     parser.add_argument(
         "--annotations", action="append", default=[], metavar="FILE", help="csv, json or list of the videos; repeatable"
@@ -74,7 +81,9 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--subset", type=int, metavar="N", help="number of videos to choose")
     parser.add_argument("--seed", type=int, default=0, help="which videos are chosen (default: 0)")
     parser.add_argument(
-        "--output", required=True, metavar="FILE", help="the list to write, such as Kinetics-400/test.csv"
+        "--output",
+        metavar="FILE",
+        help="the list to write, such as Kinetics-400/test.csv (default: test.csv in DATA.PATH_TO_DATA_DIR)",
     )
 
 
@@ -84,11 +93,31 @@ def run(cfg: "CfgNode", args: argparse.Namespace) -> int:
         raise InputError("--subset chooses from the list of --from; give both, or --videos")
     if args.source and (args.annotations or args.replacements):
         raise InputError("--annotations and --replacements go with --videos; make the list first, then its subset")
+    if args.source is None:
+        _set_defaults(cfg, args)
+    if args.output is None:
+        raise InputError("--from takes --output too, the list to write, such as smoke/test.csv")
     if not Path(args.output).name:
         raise InputError(
             f"--output {args.output!r} names no file; give the list to write, such as {args.output}test.csv"
         )
     return _make_list(cfg, args) if args.source is None else _make_subset(cfg, args)
+
+
+def _set_defaults(cfg: "CfgNode", args: argparse.Namespace) -> None:
+    """Take the folder of the videos and the list from the keys by which the other scripts find them.
+
+    Raises:
+        InputError: a key is empty too.
+    """
+    if args.videos is None:
+        if not cfg.DATA.PATH_PREFIX:
+            raise InputError("--videos, or --from, is missing; give one, or set DATA.PATH_PREFIX")
+        args.videos = cfg.DATA.PATH_PREFIX
+    if args.output is None:
+        if not cfg.DATA.PATH_TO_DATA_DIR:
+            raise InputError("--output is missing; give the list to write, or set DATA.PATH_TO_DATA_DIR to its folder")
+        args.output = os.path.join(cfg.DATA.PATH_TO_DATA_DIR, "test.csv")
 
 
 def _make_list(cfg: "CfgNode", args: argparse.Namespace) -> int:

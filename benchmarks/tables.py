@@ -27,6 +27,7 @@ from benchmarks.labels import Results
 
 DOCUMENTS = (
     "README.md",
+    "README.zh-CN.md",
     "benchmarks/README.md",
     "benchmarks/parity.md",
     "benchmarks/reliability.md",

@@ -30,17 +30,21 @@ def test_documents_are_rewritten(tmp_path, monkeypatch, capsys):
     stale = patch.replace('+        "TIMEOUT": 120,\n', "").replace("+5,41 @", "+5,40 @").replace("+47,3 @", "+46,3 @")
     assert len(patch.splitlines()) - len(stale.splitlines()) == 1
     (tmp_path / "x3d.patch").write_text(stale)
-    (tmp_path / "README.md").write_text("before\n<!-- configuration keys -->\nold\n<!-- end -->\nafter\n")
+    (tmp_path / "docs").mkdir()
+    (tmp_path / tables.REFERENCE).write_text("before\n<!-- configuration keys -->\nold\n<!-- end -->\nafter\n")
     monkeypatch.setattr(tables, "ROOT", tmp_path)
     assert tables.main(["--check"]) == 1
-    assert "differ from x3d/config/keys.py: README.md, x3d.patch; run python -m x3d.config" in capsys.readouterr().err
+    assert (
+        "differ from x3d/config/keys.py: docs/reference.md, x3d.patch; run python -m x3d.config"
+        in capsys.readouterr().err
+    )
     assert (tmp_path / "x3d.patch").read_text() == stale
     assert tables.main([]) == 0
     assert capsys.readouterr() == ("", "")
     assert (tmp_path / "x3d.patch").read_text() == patch
     assert tables.main(["--check"]) == 0
-    text = (tmp_path / "README.md").read_text()
-    assert text == f"before\n<!-- configuration keys -->\n\n{tables.readme_table()}\n<!-- end -->\nafter\n"
+    text = (tmp_path / tables.REFERENCE).read_text()
+    assert text == f"before\n<!-- configuration keys -->\n\n{tables.key_table()}\n<!-- end -->\nafter\n"
     assert '| X3D_WORKERS.ON_ERROR | "skip" | "skip" or "raise" | skip: list every failure' in text
 
 

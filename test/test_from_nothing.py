@@ -15,15 +15,15 @@ from x3d.config.loading import load_cfg
 from x3d.dataset.class_names import kinetics400_names
 
 README = (ROOT / "README.md").read_text()
+SECTION = README[README.index("## I have videos and a checkpoint") : README.index("## Results\n")]
 VIDEOS = {"-_a1b2c3d4e": "riding a bike", "0wR5jVB-WPk": "abseiling", "zzzzzzzzzzz": "playing squash or racquetball"}
 REPLACED = "zzzzzzzzzzz"
 
 
 def commands() -> list[list[str]]:
-    """Read the four commands below "From nothing to a number"."""
-    section = README[README.index("## From nothing to a number") : README.index("## The steps\n")]
-    block = re.findall(r"```bash\n(.*?)```", section, flags=re.DOTALL)[-1]
-    return [shlex.split(line)[1:] for line in block.strip().splitlines()]
+    """Read the commands of the section, from the export to the report."""
+    blocks = re.findall(r"```bash\n(.*?)```", SECTION, flags=re.DOTALL)
+    return [shlex.split(line)[1:] for line in "".join(blocks).splitlines()]
 
 
 def write_copy(folder: Path) -> None:
@@ -42,11 +42,13 @@ def test_the_readmes_commands_lead_from_cvdfs_copy_and_pytorchvideos_checkpoint_
 ):
     write_copy(tmp_path / "Kinetics-400")
     (tmp_path / "configs").symlink_to(ROOT / "configs")
+    [yaml] = re.findall(r"```yaml\n(.*?)```", SECTION, flags=re.DOTALL)
+    (tmp_path / "kinetics.yaml").write_text(yaml)
     state = layout_state(load_cfg(str(ROOT / "configs/X3D_S.yaml")), "pytorchvideo")
     torch.save({"model_state": state}, tmp_path / "X3D_S.pyth")
     monkeypatch.chdir(tmp_path)
     found = commands()
-    assert [name for name, *_ in found] == ["x3d_list.py", "x3d_pth2onnx.py", "x3d_evaluate.py", "x3d_report.py"]
+    assert [name for name, *_ in found] == ["x3d_pth2onnx.py", "x3d_list.py", "x3d_evaluate.py", "x3d_report.py"]
     for name, *arguments in found:
         assert importlib.import_module(name.removesuffix(".py")).main(arguments) == 0, name
     names = kinetics400_names()

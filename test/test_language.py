@@ -43,7 +43,7 @@ PATTERNS = {
     re.compile(rf"\b(?:{phrase})\b".replace(" ", r"\s+"), re.IGNORECASE): instead for phrase, instead in PHRASES.items()
 }
 SOURCES = (
-    *("x3d/**/*.py", "x3d_*.py", "benchmarks/*.py", "demo/*.py", "*.sh", "*.md", "benchmarks/*.md"),
+    *("x3d/**/*.py", "x3d_*.py", "benchmarks/*.py", "demo/*.py", "*.sh", "*.md", "docs/*.md", "benchmarks/*.md"),
     "x3d/**/*.jinja",
 )
 

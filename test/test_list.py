@@ -421,7 +421,29 @@ def test_wrong_use_is_one_error_and_writes_nothing(given, problem, tmp_path, mon
     assert not Path("out").exists()
 
 
-@pytest.mark.parametrize("given", [[], ["--videos", "a", "--from", "b"], ["--videos", "a", "--subset", "x"]])
+def test_folder_and_list_are_those_of_the_keys_unless_they_are_given(tmp_path, monkeypatch, caplog):
+    monkeypatch.chdir(tmp_path)
+    keys = ["DATA.PATH_TO_DATA_DIR", "data", "DATA.PATH_PREFIX", "data/val/"]
+    LAYOUTS["GluonCV"].write(tmp_path / "copy", CLIPS[:3]).rename(tmp_path / "videos")
+    Path("data").mkdir()
+    Path("videos").rename("data/val")
+    assert x3d_list.main(keys) == 0
+    by_keys = Path("data/test.csv").read_bytes()
+    assert x3d_list.main(["--videos", "data/val", "--output", "other/test.csv"]) == 0
+    assert Path("other/test.csv").read_bytes() == by_keys
+    assert [
+        x3d_list.main([]),
+        x3d_list.main(keys[2:]),
+        x3d_list.main([*keys, "--from", "other/test.csv", "--subset", "1"]),
+    ] == [2] * 3
+    assert [record.getMessage() for record in caplog.records if record.levelname == "ERROR"] == [
+        "--videos, or --from, is missing; give one, or set DATA.PATH_PREFIX",
+        "--output is missing; give the list to write, or set DATA.PATH_TO_DATA_DIR to its folder",
+        "--from takes --output too, the list to write, such as smoke/test.csv",
+    ]
+
+
+@pytest.mark.parametrize("given", [["--videos", "a", "--from", "b"], ["--videos", "a", "--subset", "x"]])
 def test_options_that_argparse_rejects(given, capsys):
     with pytest.raises(SystemExit) as ended:
         x3d_list.main([*given, "--output", "test.csv"])

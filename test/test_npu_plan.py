@@ -106,7 +106,7 @@ def test_the_suite_s_steps_run_with_a_python_of_their_own(tmp_path):
 
 
 def test_names_with_special_characters_reach_the_tools(tmp_path):
-    name = "a b/x3d \"$(touch hacked)` \\s'"
+    name = "a b \"$(touch hacked)` \\s'/x3d"
     plan = make_plan(set_env="set env.sh", model=f"{name}.onnx", views="my views/$HOME", batch_sizes=(4,))
     ran, called = run_script(tmp_path, plan)
     assert (ran.returncode, ran.stderr) == (0, "")
@@ -118,7 +118,9 @@ def test_names_with_special_characters_reach_the_tools(tmp_path):
 @pytest.mark.parametrize(
     ("statuses", "status", "num_calls"),
     [
-        ({"check": 3, "compare": 3}, 0, 14),
+        ({"check": 3, "compare": 3}, 3, 14),
+        ({"compare": 3}, 3, 14),
+        ({"check": 2}, 2, 4),
         ({"check": 1}, 1, 4),
         ({"compare": 1}, 1, 8),
         ({"framework": 255}, 255, 3),
@@ -129,7 +131,7 @@ def test_a_failure_stops_the_script_and_an_undecided_step_does_not(tmp_path, sta
     assert (ran.returncode, len(called)) == (status, num_calls)
 
 
-@pytest.mark.parametrize("model", ["x3d_s.onnx", "a b/x'3d.onnx", "models/x3d.v2.ONNX"])
+@pytest.mark.parametrize("model", ["x3d_s.onnx", "a b's/x3d.onnx", "models/x3d.v2.ONNX"])
 def test_the_script_passes_a_check_of_its_syntax(model, tmp_path):
     script = make_plan(model=model).script()
     assert script.startswith("#!/usr/bin/env bash\n")
@@ -156,6 +158,19 @@ def test_the_reference_has_the_fixed_batch_size_of_the_model():
 def test_control_characters_are_not_printed(name, option, text):
     with pytest.raises(InputError, match=f"{option} 'a.*' holds control characters; rename"):
         make_plan(**{name: text})
+
+
+@pytest.mark.parametrize("name", ["x3d s.onnx", "-x3d.onnx", "x3d$s.onnx"])
+def test_a_name_that_atc_does_not_take(name):
+    with pytest.raises(InputError, match=f"ATC takes names of letters.*; rename '{re.escape(name)}'"):
+        make_plan(model=f"models/{name}")
+
+
+@pytest.mark.parametrize(("mode", "text"), [("allow_mix_precision", ""), ("origin", ", with CANN 6.2.RC2 or later")])
+def test_the_cann_that_the_mode_needs_is_named(mode, text):
+    plan = make_plan(mode=choose_mode(mode, "Ascend310P3", None))
+    assert plan.text().splitlines()[0] == f"# once{text}"
+    assert plan.script().splitlines()[1] == f"# x3d_s.onnx on Ascend310P3{text}; made by x3d_npu.py plan"
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,10 @@
 """x3d_npu.py with stand-ins of npu-smi, ATC and ais_bench on PATH."""
 
 import json
+import os
 import re
+import sys
+from pathlib import Path
 
 import pytest
 from onnx import TensorProto
@@ -98,7 +101,8 @@ def test_npu_smi_that_hangs(stand_ins, monkeypatch, caplog):
     ("more", "message"),
     [
         (["--soc", "310P"], "--soc 310P names a family of chips; give one that `npu-smi info` shows, as 310P3"),
-        (["--soc", "x; rm -rf"], "--soc 'x; rm -rf': a name that `npu-smi info` shows is expected"),
+        (["--soc", "x; rm -rf"], "--soc 'x; rm -rf': a name as `npu-smi info` shows it is expected, such as 310P3"),
+        (["--soc", "910b4"], "--soc '910b4': a name as `npu-smi info` shows it is expected"),
         (
             ["--soc", "310P3", "--precision_mode", "bf16"],
             "--precision_mode bf16: Ascend310P3 has allow_mix_precision, ",
@@ -166,11 +170,31 @@ def test_an_unknown_version_of_cann_is_not_a_missing_one(tmp_path, monkeypatch, 
     assert f"the version of CANN in {tmp_path} is unknown; precision modes" in caplog.text
 
 
+@pytest.mark.parametrize(
+    ("name", "warns"),
+    [("my models/x3d.onnx", True), ("models (1)/x3d.onnx", True), ("\u6a21\u578b/x3d-s.v2.onnx", False)],
+)
+def test_a_path_that_atc_does_not_take_is_reported(name, warns, capsys, caplog):
+    write_onnx(Path(name))
+    assert plan("--soc", "310P3", "--model", name) == 0
+    assert (f"--model '{name}': ATC takes paths of letters" in caplog.text) == warns
+    assert "x3d_npu.py check" in capsys.readouterr().out
+
+
 def test_a_script_is_printed_alone(capsys):
     assert plan("--soc", "310P3", "--shell") == 0
     out = capsys.readouterr().out
     assert out.startswith("#!/usr/bin/env bash\n")
-    assert out.endswith("done\n")
+    assert out.endswith('done\nexit "$status"\n')
+
+
+def test_the_suite_is_run_with_this_python_where_another_is_first_on_the_path(stand_ins, monkeypatch, capsys):
+    for path, python in ((os.path.dirname(sys.executable), "python"), (stand_ins.folder, sys.executable)):
+        monkeypatch.setenv("PATH", str(path))
+        assert plan("--soc", "310P3", "--batchsize", "8") == 0
+        assert re.findall(r"^(\S+) x3d_\w+.py ", capsys.readouterr().out, flags=re.MULTILINE) == [python] * 4
+    assert plan("--soc", "310P3", "--shell") == 0
+    assert capsys.readouterr().out.count(f'"${{X3D_PYTHON:-{sys.executable}}}" x3d_') == 4
 
 
 def test_record(stand_ins, tmp_path, capsys, caplog):
@@ -180,13 +204,13 @@ def test_record(stand_ins, tmp_path, capsys, caplog):
     assert x3d_npu.main(["record", "--output", "record.json"]) == 0
     assert capsys.readouterr().out == "record.json\n"
     assert "serial numbers" in caplog.text
-    assert len(json.loads((tmp_path / "record.json").read_text())["commands"]) == 12
+    assert len(json.loads((tmp_path / "record.json").read_text())["commands"]) == 13
 
 
 def test_a_record_without_the_tools(tmp_path, monkeypatch, caplog):
     monkeypatch.setenv("PATH", str(tmp_path / "empty"))
     assert x3d_npu.main(["record", "--output", "record.json"]) == 1
-    assert "8 of 8 commands failed\nnpu-smi -v: npu-smi is not on PATH" in caplog.text
+    assert "9 of 9 commands failed\nnpu-smi -v: npu-smi is not on PATH" in caplog.text
 
 
 @pytest.mark.parametrize(

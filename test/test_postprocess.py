@@ -24,7 +24,7 @@ from x3d.storage.ais_bench_summary import Summary
 from x3d.storage.expected_list import ExpectedList
 from x3d.storage.provenance import digest
 
-README = Path(__file__).parent.parent / "README.md"
+STEPS = ROOT / "docs" / "steps.md"
 PATHS = ["0.mp4", "1.mp4", "2.mp4", "3.mp4"]
 LISTED = ExpectedList([0, 1, 2], PATHS[:3], "test.csv", "abc")
 SMALL = ScoringSettings(num_classes=9, num_clips=2, num_crops=2)
@@ -55,11 +55,11 @@ def test_a_folder_becomes_an_accuracy(results, caplog):
     )
 
 
-def test_the_readmes_example_runs_as_it_stands(tmp_path, monkeypatch, capsys):
+def test_the_example_of_the_steps_runs_as_it_stands(tmp_path, monkeypatch, capsys):
     write_results(tmp_path / "result_bs8", [7, 399], num_views=30, num_classes=400)
-    [example] = re.findall(r"```python\n(.*?)```", README.read_text(), flags=re.DOTALL)
+    [example] = re.findall(r"```python\n(.*?)```", STEPS.read_text(), flags=re.DOTALL)
     monkeypatch.chdir(tmp_path)
-    exec(compile(example, "README.md", "exec"), {})
+    exec(compile(example, "steps.md", "exec"), {})
     assert re.fullmatch(r"50\.00 \(9\.4\d+, 90\.5\d+\) 2\n\(72\.8\d+, 74\.1\d+\)\n", capsys.readouterr().out)
 
 

@@ -2,10 +2,11 @@
 
 import re
 from collections.abc import Sequence
+from pathlib import Path
 
 from x3d.ascend.precision_modes import PrecisionMode
 from x3d.ascend.tools import ToolResult
-from x3d.errors import InputError, RunError, one_line
+from x3d.errors import InputError, RunError, one_line, shorten_text
 from x3d.files import printable
 
 SUCCESS = "ATC run success"
@@ -19,14 +20,26 @@ _ERROR = re.compile(
     re.MULTILINE,
 )
 """The cause of an inner error is in the line after it."""
+_PACKAGES = "the first `python3` on PATH, which ATC runs, is without a package that CANN needs, or too new"
 _HINTS = {
     "E10016": "the input's name differs from the model's",
     "E19010": "the model was exported with another opset or operator than x3d_pth2onnx.py's",
-    "E40000": "a Python package that CANN needs is missing, or Python is another",
-    "EC0010": "a Python package that CANN needs is missing, or Python is another",
+    "E40000": _PACKAGES,
+    "EC0010": _PACKAGES,
     "EZ3003": "the chip has no such operator; check --soc, and that the operators of that chip are installed",
 }
 _NO_DRIVER = re.compile(r"^.*(libascend_hal\.so|libc_sec\.so): cannot open shared object file.*$", re.MULTILINE)
+
+
+def check_model_name(model: str) -> None:
+    """Check that ATC takes the name of a model's file.
+
+    Raises:
+        InputError: it does not.
+    """
+    name = Path(model).name
+    if not re.fullmatch(r"\w[\w.-]*", name):
+        raise InputError(f"model {model}: ATC takes names of letters, digits, '_', '-' and '.'; rename {name!r}")
 
 
 def atc_command(
@@ -65,6 +78,11 @@ def atc_command(
     ]
 
 
+def takes_path(path: str) -> bool:
+    """Check whether ATC takes the path of a model."""
+    return bool(re.fullmatch(r"[\w./][\w./-]*", path))
+
+
 def check_success(result: ToolResult) -> None:
     """Check that ATC converted the model.
 
@@ -79,10 +97,11 @@ def check_success(result: ToolResult) -> None:
 def explain_failure(output: str) -> str:
     """Return the first error that ATC printed, with its likely cause if that is known; empty without one."""
     if missing := _NO_DRIVER.search(output):
-        text = f"{missing[0].strip()} (it is a library of the driver; add its lib64/driver to LD_LIBRARY_PATH)"
+        remedy = "it is a library of the driver; add its lib64/driver to LD_LIBRARY_PATH"
+        text = f"{shorten_text(missing[0].strip())} ({remedy})"
     elif error := _ERROR.search(output):
         hint = _HINTS.get(error["code"])
-        text = f"{error['code']}: {error['text'].strip()}" + (f" ({hint})" if hint else "")
+        text = f"{error['code']}: {shorten_text(error['text'].strip())}" + (f" ({hint})" if hint else "")
     else:
         return ""
     return one_line(printable(text))

@@ -1,8 +1,8 @@
 """The configuration keys: name, default, meaning and limits of each, declared once.
 
 Defaults come from PySlowFast 9839d13 (`slowfast/config/defaults.py`); the X3D_* sections and OWN_KEYS are this
-suite's. The yacs defaults, the checks, `--help`, the README's table and the nodes in x3d.patch are made from this
-table. It imports nothing outside the standard library, so that `--help` is quick.
+suite's. The yacs defaults, the checks, `--help`, the table of docs/reference.md and the nodes in x3d.patch are made
+from this table. It imports nothing outside the standard library, so that `--help` is quick.
 """
 
 import copy

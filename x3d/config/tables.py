@@ -1,9 +1,9 @@
-"""Write the configuration keys into `--help`, the README's table and the nodes of x3d.patch.
+"""Write the configuration keys into `--help`, the table of docs/reference.md and the nodes of x3d.patch.
 
     python -m x3d.config.tables [--check]
 
-Rewrites README.md and x3d.patch from x3d/config/keys.py. With --check nothing is written, and the exit status is 1 if
-one of them differs.
+Rewrites docs/reference.md and x3d.patch from x3d/config/keys.py. With --check nothing is written, and the exit status
+is 1 if one of them differs.
 """
 
 import argparse
@@ -17,7 +17,8 @@ from x3d.config.keys import SECTIONS, added_defaults, select_keys
 from x3d.errors import InputError
 
 ROOT = Path(__file__).parent.parent.parent
-_README_TABLE = re.compile(r"(<!-- configuration keys -->\n).*?(<!-- end -->)", re.DOTALL)
+REFERENCE = "docs/reference.md"
+_KEY_TABLE = re.compile(r"(<!-- configuration keys -->\n).*?(<!-- end -->)", re.DOTALL)
 _PATCH_HUNKS = re.compile(
     r"@@ -5,2 \+5,\d+ @@\n(?P<before>[^@]*\+X3D_NODES = \{\n).*?(?P<after>\+\}\n[^@]*)@@ -8,2 \+\d+,3 @@", re.DOTALL
 )
@@ -36,7 +37,7 @@ def keys_help(reads: Iterable[str]) -> str:
     return "\n".join(["configuration keys:", *lines]) if lines else ""
 
 
-def readme_table() -> str:
+def key_table() -> str:
     """Format the Markdown table of all keys that this suite reads."""
     rows = [
         f"| {name} | {spell(key.default)} | {key.limits} | {key.description} |\n"
@@ -45,13 +46,13 @@ def readme_table() -> str:
     return "| key | default | accepts | meaning |\n|---|---|---|---|\n" + "".join(rows)
 
 
-def fill_readme(text: str) -> str:
-    """Replace the key table of the README.
+def fill_reference(text: str) -> str:
+    """Replace the key table of docs/reference.md.
 
     Raises:
         InputError: the text has no place for it.
     """
-    return _replace_once(_README_TABLE, lambda match: f"{match[1]}\n{readme_table()}\n{match[2]}", text)
+    return _replace_once(_KEY_TABLE, lambda match: f"{match[1]}\n{key_table()}\n{match[2]}", text)
 
 
 def fill_patch(text: str) -> str:
@@ -85,7 +86,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--check", action="store_true", help="write nothing; exit 1 if a file differs")
     args = parser.parse_args(argv)
     stale = []
-    for name, fill in {"README.md": fill_readme, "x3d.patch": fill_patch}.items():
+    for name, fill in {REFERENCE: fill_reference, "x3d.patch": fill_patch}.items():
         path = ROOT / name
         before = path.read_text(encoding="utf-8")
         after = fill(before)

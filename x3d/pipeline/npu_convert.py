@@ -3,13 +3,12 @@
 import contextlib
 import logging
 import os
-import re
 import shlex
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from x3d.ascend.atc import LOG_SUFFIX, SUFFIX, atc_command, check_success
+from x3d.ascend.atc import LOG_SUFFIX, SUFFIX, atc_command, check_model_name, check_success
 from x3d.ascend.cann import CannVersion
 from x3d.ascend.precision_modes import PrecisionMode
 from x3d.ascend.tools import ToolResult, run_tool, unwinding_on_stop
@@ -81,7 +80,7 @@ def convert(settings: ConvertSettings, batch_sizes: Sequence[int]) -> Conversion
         InputError: ATC is missing, a name is used, or the folder is in use or cannot be written; nothing is converted.
         OSError: the disk is full before anything is converted.
     """
-    _check_name(settings.model.path)
+    check_model_name(settings.model.path)
     result = Conversions({}, {})
     with _open_folder(settings.folder, [settings.om(size) for size in batch_sizes]) as scratch:
         (scratch / Path(settings.model.path).name).write_bytes(settings.model.content)
@@ -101,13 +100,6 @@ def convert(settings: ConvertSettings, batch_sizes: Sequence[int]) -> Conversion
 def _log_run(settings: ConvertSettings, batch_sizes: Sequence[int]) -> None:
     how = f"{settings.model.path} ({settings.soc}, {settings.mode.name}, {settings.input_dtype} input)"
     log_run(f"{counted(len(batch_sizes), 'batch size')} ({', '.join(map(str, batch_sizes))})", how, "", settings.folder)
-
-
-def _check_name(model: str) -> None:
-    """Check that ATC takes the name of the file; that of its folder does not matter."""
-    name = Path(model).name
-    if not re.fullmatch(r"\w[\w.-]*", name):
-        raise InputError(f"model {model}: ATC takes names of letters, digits, '_', '-' and '.'; rename {name!r}")
 
 
 @contextlib.contextmanager

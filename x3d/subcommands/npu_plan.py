@@ -16,7 +16,7 @@ import logging
 from x3d.cli import EXIT_DONE
 from x3d.console import print_result
 from x3d.errors import InputError
-from x3d.subcommands.npu_options import add_conversion_options, find_cann, find_soc, takes_float16
+from x3d.subcommands.npu_options import add_conversion_options, find_cann, find_soc, suite_python, takes_float16
 
 logger = logging.getLogger(__name__)
 
@@ -35,6 +35,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print the plan."""
+    from x3d.ascend.atc import takes_path
     from x3d.ascend.cann import find_set_env
     from x3d.ascend.precision_modes import choose_mode
     from x3d.config.loading import describe_cfg, load_cfg
@@ -61,6 +62,10 @@ def run(args: argparse.Namespace) -> int:
         views=args.input,
         float16_input=takes_float16(args.input_fp16_nodes, onnx_input.name),
         set_env=str(find_set_env()),
+        python=suite_python(),
     )
+    if not takes_path(args.model):
+        rule = "ATC takes paths of letters, digits, '_', '-', '.' and '/' only; rename file or folder"
+        logger.warning("--model %r: %s", args.model, rule)
     print_result(plan.script() if args.shell else plan.text())
     return EXIT_DONE
