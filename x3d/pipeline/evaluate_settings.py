@@ -2,10 +2,11 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from x3d.config.loading import view_config
-from x3d.dataset.annotations import Video, read_videos
+from x3d.dataset.annotations import Video, list_path, read_videos
 from x3d.dataset.naming import views_per_video
 from x3d.errors import InputError
 from x3d.execution.runner import RunnerSettings
@@ -22,6 +23,7 @@ class EvaluateSettings:
     """Which videos to score with which model, and where the scores go.
 
     Attributes:
+        annotations: path of the list.
         videos: the whole list.
         path_prefix: the folder the listed paths are relative to.
         view_shape: (3, T, C, C), of one view.
@@ -34,6 +36,7 @@ class EvaluateSettings:
         outputs: what the model returns.
     """
 
+    annotations: Path
     videos: Sequence[Video]
     path_prefix: str
     sampling: Sampling
@@ -73,6 +76,7 @@ class EvaluateSettings:
                     f"{node}.BACKEND {cfg[node].BACKEND}: PySlowFast's code needs files; set {node}.BACKEND native"
                 )
         return cls(
+            annotations=list_path(cfg),
             videos=read_videos(cfg) if videos is None else videos,
             path_prefix=cfg.DATA.PATH_PREFIX,
             sampling=Sampling.from_cfg(cfg),

@@ -2,20 +2,21 @@
 
 import contextlib
 import functools
-import logging
 import os
 import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from x3d.config.loading import view_config
-from x3d.dataset.annotations import Video, read_videos
+from x3d.dataset.annotations import Video, list_path, read_videos
 from x3d.dataset.naming import WHOLE, Shard, views_per_video
 from x3d.errors import InputError, counted
 from x3d.execution.progress import with_progress
 from x3d.execution.requirements import NodeRequirements
 from x3d.execution.runner import RunnerSettings, open_runner
+from x3d.pipeline.run_line import describe_list, describe_workers, log_run
 from x3d.pipeline.summary import RunSummary
 from x3d.storage.entries import WrittenViews
 from x3d.storage.manifest import Manifest
@@ -30,14 +31,13 @@ from x3d.video.views import video_views
 if TYPE_CHECKING:
     from fvcore.common.config import CfgNode
 
-logger = logging.getLogger(__name__)
-
 
 @dataclass(frozen=True)
 class PreprocessSettings:
     """Which views to make of which videos, and where they go.
 
     Attributes:
+        annotations: path of the list.
         videos: the whole list.
         path_prefix: the folder the listed paths are relative to.
         view_shape: (3, T, C, C), of one view.
@@ -50,6 +50,7 @@ class PreprocessSettings:
         slowfast_cfg: decode with PySlowFast, which takes its whole configuration.
     """
 
+    annotations: Path
     videos: Sequence[Video]
     path_prefix: str
     sampling: Sampling
@@ -78,6 +79,7 @@ class PreprocessSettings:
         runner = RunnerSettings.from_cfg(cfg)
         path = options.DATA_OUTPUT_PATH
         return cls(
+            annotations=list_path(cfg),
             videos=read_videos(cfg),
             path_prefix=cfg.DATA.PATH_PREFIX,
             sampling=Sampling.from_cfg(cfg),
@@ -117,7 +119,8 @@ def preprocess(settings: PreprocessSettings, shard: Shard = WHOLE) -> RunSummary
         requirements = functools.partial(NodeRequirements.from_here, paths, packages, videos=videos)
         runner = stack.enter_context(open_runner(settings.runner, requirements))
         todo = [video for video in videos if not manifest.is_done(video.index)]
-        _check_space(folder, len(videos), len(todo))
+        listed = describe_list(settings.annotations, len(videos), len(todo), shard)
+        _check_space(folder, len(todo), listed, describe_workers(settings.runner))
         stack.enter_context(manifest.saved_on_exit())
         outcomes = runner.run(_video_function(settings, writer), todo)
         num_done = len(videos) - len(todo)
@@ -129,16 +132,15 @@ def preprocess(settings: PreprocessSettings, shard: Shard = WHOLE) -> RunSummary
     return _summarise(videos, manifest)
 
 
-def _check_space(folder: ViewFolder, num_videos: int, num_todo: int) -> None:
-    """Compare the bytes that the missing views need with the space on the disk."""
+def _check_space(folder: ViewFolder, num_todo: int, listed: str, workers: str) -> None:
+    """Log the run, and compare the bytes that the missing views need with the space on the disk."""
     num_views = num_todo * folder.views_per_video
     needed, free = num_views * folder.view_bytes, shutil.disk_usage(folder.path).free
-    logger.info(
-        "%s, %d to do: %d views, %.2f GB of %.2f GB free in %s",
-        *(counted(num_videos, "video"), num_todo, num_views, needed / 1e9, free / 1e9, folder.path),
-    )
+    views = counted(num_views, "view")
+    space = f"{views}, {needed / 1e9:.2f} GB of {free / 1e9:.2f} GB free"
+    log_run(listed, workers=workers, output=f"{folder.path}: {space}")
     if needed > free:
-        raise InputError(f"{folder.path} has {(needed - free) / 1e9:.2f} GB too little space for {num_views} views")
+        raise InputError(f"{folder.path} has {(needed - free) / 1e9:.2f} GB too little space for {views}")
 
 
 def _video_function(settings: PreprocessSettings, writer: ViewWriter) -> Callable[[Video], WrittenViews]:
