@@ -4,20 +4,19 @@ import contextlib
 import functools
 import os
 import shutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from x3d.config.loading import view_config
-from x3d.dataset.annotations import Video, list_path, read_videos
-from x3d.dataset.naming import WHOLE, Shard, views_per_video
+from x3d.dataset.annotations import Video
+from x3d.dataset.naming import WHOLE, Shard
 from x3d.errors import InputError, counted
 from x3d.execution.progress import with_progress
 from x3d.execution.requirements import NodeRequirements
-from x3d.execution.runner import RunnerSettings, open_runner
+from x3d.execution.runner import open_runner
 from x3d.pipeline.run_line import describe_list, describe_workers, log_run
 from x3d.pipeline.summary import RunSummary
+from x3d.pipeline.video_settings import VideoSettings, read_video_settings
 from x3d.storage.entries import WrittenViews
 from x3d.storage.manifest import Manifest
 from x3d.storage.provenance import REFERENCE_DECODING, view_provenance
@@ -25,7 +24,7 @@ from x3d.storage.view_folder import ViewFolder
 from x3d.storage.view_writer import ViewWriter
 from x3d.video.reader import VideoReader
 from x3d.video.sampling import Sampling
-from x3d.video.transform import Transform, view_shape
+from x3d.video.transform import Transform
 from x3d.video.views import video_views
 
 if TYPE_CHECKING:
@@ -33,37 +32,20 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class PreprocessSettings:
+class PreprocessSettings(VideoSettings):
     """Which views to make of which videos, and where they go.
 
     Attributes:
-        annotations: path of the list.
-        videos: the whole list.
-        path_prefix: the folder the listed paths are relative to.
-        view_shape: (3, T, C, C), of one view.
-        num_views: per video.
         suffix: .npy or .bin.
         dtype: of the values in the files, float32 or float16.
         overwrite: remove the views and the manifest of an earlier run first.
-        stop_at_first_failure: else every failure is listed.
-        view_config: the keys that decide the views, for the manifest.
         slowfast_cfg: decode with PySlowFast, which takes its whole configuration.
     """
 
-    annotations: Path
-    videos: Sequence[Video]
-    path_prefix: str
-    sampling: Sampling
-    transform: Transform
-    view_shape: tuple[int, ...]
-    num_views: int
     output_path: str
     suffix: str
     dtype: str
     overwrite: bool
-    stop_at_first_failure: bool
-    runner: RunnerSettings
-    view_config: Mapping[str, Any]
     slowfast_cfg: "CfgNode | None" = None
 
     @classmethod
@@ -76,23 +58,13 @@ class PreprocessSettings:
         options = cfg.X3D_PREPROCESS
         if not options.DATA_OUTPUT_PATH:
             raise InputError("X3D_PREPROCESS.DATA_OUTPUT_PATH is empty; give the folder for the views")
-        runner = RunnerSettings.from_cfg(cfg)
-        path = options.DATA_OUTPUT_PATH
+        common, path = read_video_settings(cfg), options.DATA_OUTPUT_PATH
         return cls(
-            annotations=list_path(cfg),
-            videos=read_videos(cfg),
-            path_prefix=cfg.DATA.PATH_PREFIX,
-            sampling=Sampling.from_cfg(cfg),
-            transform=Transform.from_cfg(cfg),
-            view_shape=view_shape(cfg),
-            num_views=views_per_video(cfg),
-            output_path=os.path.abspath(path) if runner.ray_address else path,
+            **common,
+            output_path=os.path.abspath(path) if common["runner"].ray_address else path,
             suffix=f".{options.FORMAT}",
             dtype=options.DTYPE,
             overwrite=options.OVERWRITE,
-            stop_at_first_failure=cfg.X3D_WORKERS.ON_ERROR == "raise",
-            runner=runner,
-            view_config=view_config(cfg),
             slowfast_cfg=cfg if options.BACKEND == "slowfast" else None,
         )
 
