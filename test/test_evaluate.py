@@ -52,6 +52,7 @@ ONE_CROP = ["TEST.NUM_SPATIAL_CROPS", "1", "DATA.TEST_CROP_SIZE", "32"]
 
 STAND_IN = '''
 import os
+import time
 from pathlib import Path
 
 import numpy as np
@@ -70,6 +71,8 @@ class InferSession:
         if os.environ.get("OPENED"):
             with open(os.environ["OPENED"], "a") as file:
                 print(device_id, file=file)
+            while len(Path(os.environ["OPENED"]).read_text().split()) < int(os.environ["NUM_OPENED"]):
+                time.sleep(0.05)  # else the first could score all videos before the last has started
         self._session = onnxruntime.InferenceSession(Path(model_path).read_bytes()[5:].decode())
 
     def get_inputs(self):
@@ -179,6 +182,7 @@ def test_workers_spread_over_devices_and_the_rows_are_those_of_one(
     model = model_for("ais_bench", 8, ())
     monkeypatch.setenv("OPENED", str(tmp_path / "opened"))
     for name, device, num_workers, expected in (("one", "3", 1, ["3"]), ("all", "5,7", 3, ["5", "5", "7"])):
+        monkeypatch.setenv("NUM_OPENED", str(num_workers))
         keys = ["X3D_EVALUATE.DEVICE", device, "X3D_WORKERS.NUM", str(num_workers)]
         assert x3d_evaluate.main(evaluate_keys(data, model, tmp_path / name, *keys)) == 0
         assert sorted((tmp_path / "opened").read_text().split()) == expected
