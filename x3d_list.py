@@ -135,7 +135,12 @@ def _make_list(cfg: "CfgNode", args: argparse.Namespace) -> int:
     keys = f"DATA.PATH_TO_DATA_DIR {shlex.quote(str(output.parent))} DATA.PATH_PREFIX {shlex.quote(args.videos)}"
     renamed = "" if output.name == "test.csv" else "the scripts read a list named test.csv: rename it, and "
     logger.info("list: %s, sorted by path; ledger: %s; %sset %s", output, ledger_path(output), renamed, keys)
-    return EXIT_INCOMPLETE if any(row.state.is_problem for row in made.ledger) else EXIT_DONE
+    num_left_out = sum(row.state.is_problem for row in made.ledger)
+    if num_left_out:
+        advice = "" if args.replacements else "; --replacements takes other files for those that are empty"
+        rows = counted(num_left_out, "row")
+        logger.warning("%s of the ledger left out; the list of the others can be used%s", rows, advice)
+    return EXIT_INCOMPLETE if num_left_out else EXIT_DONE
 
 
 def _log_list(made: "VideoList", names: "ClassNames") -> None:

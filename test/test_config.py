@@ -57,12 +57,16 @@ def test_pyslowfasts_files_load_with_the_same_values(model, tmp_path):
         (["QQ", "1"], "QQ on the command line is not a configuration key; the nearest is [A-Z]"),
         (["DATA.NUM_CLASSES", "1"], "nearest is MODEL.NUM_CLASSES$"),
         (["DATA.TRAIN_JITTER_SCALES", "[]"], "SCALES is .*; allowed: 2 numbers, each at least 1$"),
-        (["DATA.TEST_CROP_SIZE", "200"], "set DATA.TEST_CROP_SIZE 182, or TEST.NUM_SPATIAL_CROPS 1"),
+        (
+            ["DATA.TEST_CROP_SIZE", "200"],
+            "set DATA.TEST_CROP_SIZE 182, DATA.TRAIN_JITTER_SCALES.0. 200, or TEST.NUM_SPATIAL_CROPS 1",
+        ),
         (["DATA.MEAN.0", "1"], "nearest is DATA.MEAN$"),
         (["data.num_frames", "1"], "nearest is DATA.NUM_FRAMES$"),
         (["x3d.channelwise_3X3X3", "1"], "nearest is X3D.CHANNELWISE_3x3x3$"),
         (["DATA.NUM_FRAMES", "many"], r"DATA.NUM_FRAMES on the command line: int expected \(such as 8\), got 'many'"),
-        (["DATA.NUM_FRAMES"], "KEY VALUE pairs expected, but 'DATA.NUM_FRAMES' has no value"),
+        (["DATA.NUM_FRAMES"], "KEY VALUE pairs expected, but 'DATA.NUM_FRAMES' has no value$"),
+        ([str(ROOT / "run_demo.sh")], r"run_demo.sh' has no value; separate paths with commas$"),
         (["DATA.NUM_FRAMES", "4", "--cfg"], "KEY VALUE pairs expected, but '--cfg' has no value"),
         (["DATA.PATH_PREFIX", "DATA.NUM_FRAMES", "4"], "expected, but 'DATA.PATH_PREFIX' has no value"),
         (["DATA.PATH_PREFIX", "DATA.NUM_FRAMES"], "expected, but 'DATA.PATH_PREFIX' has no value"),
@@ -77,7 +81,12 @@ def test_pyslowfasts_files_load_with_the_same_values(model, tmp_path):
         (["X3D.WIDTH_FACTOR", "nan"], "X3D.WIDTH_FACTOR on the command line: float expected"),
         (["DATA.PATH_LABEL_SEPARATOR", ""], "DATA.PATH_LABEL_SEPARATOR is empty; give the character"),
         (["TEST.NUM_SPATIAL_CROPS", "1"], "set DATA.TEST_CROP_SIZE 160, or TEST.NUM_SPATIAL_CROPS 3"),
-        (["DATA.TEST_CROP_SIZE", "160"], "set DATA.TEST_CROP_SIZE 182, or TEST.NUM_SPATIAL_CROPS 1"),
+        (
+            ["DATA.TEST_CROP_SIZE", "160"],
+            "set DATA.TEST_CROP_SIZE 182, DATA.TRAIN_JITTER_SCALES.0. 160, or TEST.NUM_SP",
+        ),
+        (["DATA.MEAN", "[114.75,114.75,114.75]"], "DATA.MEAN is .*; allowed: 3 numbers, each 0 to 1"),
+        (["DATA.STD", "[57.38,57.38,57.38]"], "DATA.STD is .*; allowed: 3 numbers, each 1e-06 to 1"),
         (
             ["TEST.NUM_SPATIAL_CROPS", "1", "DATA.TEST_CROP_SIZE", "160", "DATA.TRAIN_JITTER_SCALES", "[159, 182]"],
             r"DATA.TRAIN_JITTER_SCALES\[0\] is 159, smaller than the crop: set it to at least 160",
@@ -332,7 +341,6 @@ def test_a_wrong_value_is_reported_under_the_name_given():
     "keys",
     [
         ["DATA.STD", "[1e-6, 0.2, 0.2]"],
-        ["DATA.MEAN", "[0.4, -2e4, 0.4]"],
         ["DATA.STD", "[0.2, 0.2, 1.3e-5]", "DATA.MEAN", "[0.4, 0.4, 0.9]"],
         ["DATA.STD", "[0.2, 0.2, 1.3e-5]", "DATA.MEAN", "[0.4, 0.4, 0.1]"],
     ],
@@ -397,7 +405,7 @@ def test_the_line_of_a_run_has_short_paths_and_numbers(tmp_path, monkeypatch):
         "0",
     ]
     text = describe_cfg(load_cfg(S, values), S, ["DATA.PATH_PREFIX", "DATA.MEAN", "X3D_WORKERS"])
-    assert text == f"--cfg {S} DATA.PATH_PREFIX 'my val' DATA.MEAN [0.123457,1,0.5]"
+    assert text == f"--cfg {S} DATA.PATH_PREFIX 'my val' DATA.MEAN [0.123456789012,1,0.5]"
 
 
 def test_quoted_text_that_looks_like_a_number_is_text(tmp_path):

@@ -271,6 +271,13 @@ def test_another_provenance_is_rejected(tmp_path):
     assert not (tmp_path / "manifest-1of2.json").exists()
 
 
+def test_a_changed_list_is_rejected_with_the_folder_that_has_the_earlier_one(tmp_path):
+    fill(tmp_path, WHOLE)
+    match = f"list_digest was .*other paths, labels or order.*, or set DATA.PATH_TO_DATA_DIR {tmp_path}, which holds"
+    with pytest.raises(ValueError, match=match):
+        open_shard(str(tmp_path), WHOLE, MADE_FROM | {"list_digest": "another"}, VIDEOS)
+
+
 @pytest.mark.parametrize("num_shards", [1, 3])
 def test_another_shard_count_is_rejected(num_shards, tmp_path):
     fill(tmp_path, Shard(0, 2))

@@ -43,9 +43,8 @@ def test_a_graph_that_changes_needs_a_new_export_format(batch_size, small_checkp
     path = tmp_path / "x.onnx"
     keys = ["TEST.CHECKPOINT_FILE_PATH", str(small_checkpoint), "X3D_PTH2ONNX.ONNX_OUTPUT_PATH", str(path)]
     assert x3d_pth2onnx.main([*SMALL, *keys, "X3D_PTH2ONNX.BATCH_SIZE", str(batch_size)]) == 0
-    assert f"{path}: format {EXPORT_FORMAT}, opset 11, batch {batch_size or 'dynamic'}, input (N, 3, 4, 40, 40)" in (
-        caplog.text
-    )
+    batch = f"batch size {batch_size}" if batch_size else "dynamic batch size"
+    assert f"{path}: format {EXPORT_FORMAT}, opset 11, {batch}, input (N, 3, 4, 40, 40)" in caplog.text
     exported = onnx.load(path)
     assert [entry.key for entry in exported.metadata_props] == ["export_format", "export_digest"]
     assert exported.metadata_props[0].value == str(EXPORT_FORMAT)

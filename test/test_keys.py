@@ -128,7 +128,7 @@ def test_limits_are_spelled_and_checked(key, limits, good, bad):
         ("DATA.NUM_FRAMES", [2], [1]),
         ("DATA.TEST_CROP_SIZE", [32], [31]),
         ("DATA.TRAIN_CROP_SIZE", [32], [31]),
-        ("DATA.STD", [[0.1, 1, 58.4]], [[0.1, 0, 0.1], [0.1, -0.1, 0.1]]),
+        ("DATA.STD", [[0.1, 1, 0.5]], [[0.1, 0, 0.1], [0.1, -0.1, 0.1], [0.1, 58.4, 0.1]]),
         ("TEST.NUM_SPATIAL_CROPS", [1, 2, 3], [0, 4]),
         ("MODEL.HEAD_ACT", ["softmax", "sigmoid"], ["none"]),
         ("X3D_PTH2ONNX.OPSET", [11, 17], [10, 18]),

@@ -183,6 +183,7 @@ def test_the_ledger_has_every_state(tmp_path, caplog):
     ]
     errors = [record.getMessage().split("\n")[0] for record in caplog.records if record.levelname == "ERROR"]
     assert errors == ["missing: 1", "empty: 1", "unreadable: 1", "twice: 1", "conflict: 1"]
+    assert caplog.records[-1].getMessage() == "5 rows of the ledger left out; the list of the others can be used"
     assert "7 videos named by the annotations: no known copy of the validation set" in caplog.text
     assert "3 videos listed: no known copy of the validation set" in caplog.text
 

@@ -56,7 +56,8 @@ def _crop_problems(cfg: "CfgNode") -> list[str]:
     elif crop != several:
         return [
             f"DATA.TEST_CROP_SIZE is {crop} with TEST.NUM_SPATIAL_CROPS {cfg.TEST.NUM_SPATIAL_CROPS}; several crops "
-            f"have DATA.TRAIN_JITTER_SCALES[0] pixels: set DATA.TEST_CROP_SIZE {several}, or TEST.NUM_SPATIAL_CROPS 1"
+            f"have DATA.TRAIN_JITTER_SCALES[0] pixels: set DATA.TEST_CROP_SIZE {several}, "
+            f"DATA.TRAIN_JITTER_SCALES[0] {crop}, or TEST.NUM_SPATIAL_CROPS 1"
         ]
     if math.ceil(crop / 32) < math.ceil(one / 32):
         return [

@@ -46,8 +46,16 @@ SECTIONS: dict[str, tuple[Key, ...]] = {
             "True: clips start at whole frames, the last clip at the end",
             decides_views=True,
         ),
-        Key("MEAN", [0.45, 0.45, 0.45], "subtracted from R, G, B in [0, 1]", length=3, decides_views=True),
-        Key("STD", [0.225, 0.225, 0.225], "divides R, G, B", minimum=1e-6, length=3, decides_views=True),
+        Key(
+            "MEAN",
+            [0.45, 0.45, 0.45],
+            "subtracted from R, G, B in [0, 1]",
+            minimum=0,
+            maximum=1,
+            length=3,
+            decides_views=True,
+        ),
+        Key("STD", [0.225, 0.225, 0.225], "divides R, G, B", minimum=1e-6, maximum=1, length=3, decides_views=True),
         Key(
             "TRAIN_JITTER_SCALES",
             [256, 320],
@@ -86,7 +94,7 @@ SECTIONS: dict[str, tuple[Key, ...]] = {
         _ignored("ENABLE", True, _REFERENCE),
         Key("DATASET", "kinetics", "the data set", allowed=("kinetics",)),
         Key("BATCH_SIZE", 8, "most views per batch in x3d_evaluate.py; a batch is of one video, on a CPU 8", minimum=1),
-        Key("CHECKPOINT_FILE_PATH", "", "the .pyth to export"),
+        Key("CHECKPOINT_FILE_PATH", "", "the .pyth or .pth to export"),
         Key("CHECKPOINT_TYPE", "pytorch", "format of the checkpoint", allowed=("pytorch",)),
         Key("NUM_ENSEMBLE_VIEWS", 10, "clips per video", minimum=1, maximum=10_000, decides_views=True),
         Key(

@@ -106,11 +106,11 @@ def _values_of(content: Mapping[Any, Any]) -> "dict[str, Value | None]":
 
 
 def _format(value: Value) -> str:
-    """Format a value as one would type it: a path below the current folder relative to it, a number with six digits."""
+    """Format a value as one would type it: a path below the current folder relative to it."""
     if isinstance(value, list):
         return f"[{','.join(map(_format, value))}]"
     if isinstance(value, float):
-        return f"{value:g}"
+        return f"{value:.12g}"
     return shlex.quote(short_path(value)) if isinstance(value, str) else str(value)
 
 
@@ -132,7 +132,8 @@ def _opt_pairs(opts: Sequence[str]) -> list[tuple[str, str]]:
     pairs = list(zip(opts[::2], opts[1::2], strict=False))
     alone = [name for name, value in pairs if value in KEYS] + list(opts[len(pairs) * 2 :])
     if alone:
-        raise InputError(f"command line: KEY VALUE pairs expected, but {alone[0]!r} has no value")
+        advice = "; separate paths with commas" if os.path.exists(alone[0]) else ""
+        raise InputError(f"command line: KEY VALUE pairs expected, but {alone[0]!r} has no value{advice}")
     return pairs
 
 

@@ -110,12 +110,13 @@ def _log(checkpoint: Checkpoint, num_counters: int, config: Mapping[str, Any]) -
         "%s: %s in the layout of %s, %s; ignored: %s",
         *(weights.path, weights, layout.library, variant, ignored or "nothing"),
     )
-    std = config.get("DATA.STD", [])
+    std, keys = config.get("DATA.STD", []), []
+    if layout.offset_sampling and not config.get("DATA.USE_OFFSET_SAMPLING", True):
+        keys.append("DATA.USE_OFFSET_SAMPLING True")
     if layout.std and any(abs(value - layout.std) > 1e-6 for value in std):
-        logger.info(
-            "%s standardises with DATA.STD %s; with %s a view differs by less than 0.0003",
-            *(layout.library, [round(layout.std, 7)] * len(std), std),
-        )
+        keys.append(f"DATA.STD [{','.join([f'{layout.std:.7f}'] * len(std))}]")
+    if keys:
+        logger.info("%s publishes accuracies of views made with %s", layout.library, " ".join(keys))
 
 
 def _check_classes(checkpoint: Checkpoint, expected: Mapping[str, torch.Tensor]) -> None:

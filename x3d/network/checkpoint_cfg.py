@@ -35,7 +35,10 @@ NETWORK_KEYS = (
     "DATA.TRAIN_CROP_SIZE",
 )
 """Keys that decide the network; several networks have the same tensors. The size of the test crops may differ."""
-VIEW_KEYS = ("DATA.SAMPLING_RATE", "DATA.TARGET_FPS", "DATA.MEAN", "DATA.STD", "DATA.REVERSE_INPUT_CHANNEL")
+VIEW_KEYS = (
+    *("DATA.SAMPLING_RATE", "DATA.TARGET_FPS", "DATA.USE_OFFSET_SAMPLING"),
+    *("DATA.MEAN", "DATA.STD", "DATA.REVERSE_INPUT_CHANNEL"),
+)
 """Keys that decide what the network gets to see; an export does not depend on them."""
 _SAME_NETWORK = {"PTVX3D": "X3D"}
 """MODEL.MODEL_NAME of pytorchvideo's X3D within PySlowFast -> of the configuration that it is compared with."""

@@ -30,7 +30,8 @@ class Layout:
         linear: PySlowFast's names of 1x1x1 convolutions that are linear layers here.
         global_pool: the head pools over the whole map, with which the published accuracy was measured.
         norms_same_width: the projected shortcut of a block has a BatchNorm if its width does not change.
-        std: the published accuracy was measured with; None: the yaml files' 0.225.
+        std: of the views that the published accuracy was measured with; None: the yaml files' 0.225.
+        offset_sampling: those views have DATA.USE_OFFSET_SAMPLING True.
     """
 
     name: str
@@ -42,6 +43,7 @@ class Layout:
     global_pool: bool = False
     norms_same_width: bool = True
     std: float | None = None
+    offset_sampling: bool = False
 
     def adapt(self, architecture: Architecture) -> Architecture:
         """Give an architecture the differences of this library's network."""
@@ -137,6 +139,7 @@ MMACTION2 = Layout(
     linear=frozenset({"head.lin_5"}),
     global_pool=True,
     std=57.38 / 255,
+    offset_sampling=True,
 )
 LAYOUTS = {layout.name: layout for layout in (PYSLOWFAST, PYTORCHVIDEO, MMACTION2)}
 

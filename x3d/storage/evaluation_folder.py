@@ -126,8 +126,12 @@ def _check_manifests(paths: Sequence[Path], shard: Shard, provenance: Mapping[st
             )
         differences = provenance_differences(Manifest.load(path).provenance, provenance)
         if differences and not _is_blank(path):
+            own_list = ""
+            if "list_digest" in " ".join(differences):
+                own_list = f", or set DATA.PATH_TO_DATA_DIR {path.parent}, which holds the list of these rows"
             raise InputError(
                 f"{path} has another provenance: {'; '.join(differences)}. Give another X3D_EVALUATE.OUTPUT_PATH"
+                f"{own_list}"
             )
 
 

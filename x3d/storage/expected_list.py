@@ -42,5 +42,5 @@ class ExpectedList:
         if recorded and recorded != self.digest:
             raise InputError(
                 f"{self.source} is not the list that the views were made from, as {recorded_in} records; set "
-                "DATA.PATH_TO_DATA_DIR to the folder of that list, or leave it out"
+                "DATA.PATH_TO_DATA_DIR to the folder of that list, for an evaluation its own, or leave it out"
             )

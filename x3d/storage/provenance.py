@@ -27,9 +27,10 @@ DECODING = {"av": "av", "ffmpeg": "x3d.video.container:ffmpeg_version", "opencv"
 """Packages that decide the views, as `versions` takes them."""
 REFERENCE_DECODING = {"torch": "torch", "slowfast": "x3d.slowfast:datasets_digest"}
 """Packages that decide the views of BACKEND slowfast beside DECODING."""
-FORMAT_NOTES = {
+NOTES = {
     "view_format": " (views of another format cannot be combined)",
     "score_format": " (scores of another format cannot be combined)",
+    "list_digest": " (other paths, labels or order in the list)",
 }
 INFORMATIONAL = ("config_digest", "x3d")
 """Keys that are recorded and not compared: a digest of what is compared anyway, and the release of this suite, whose
@@ -146,5 +147,5 @@ def provenance_differences(old: Mapping[str, Any], new: Mapping[str, Any], prefi
         if isinstance(before, dict) and isinstance(after, dict):
             differences += provenance_differences(before, after, f"{prefix}{key}: ")
         elif before != after:
-            differences.append(f"{prefix}{key} was {before!r}, is {after!r}{FORMAT_NOTES.get(key, '')}")
+            differences.append(f"{prefix}{key} was {before!r}, is {after!r}{NOTES.get(key, '')}")
     return differences
