@@ -2,12 +2,13 @@
 
 import os
 import shutil
+import signal
 import subprocess
 from pathlib import Path
 
 import pytest
 
-from test.helpers import ROOT
+from test.helpers import ROOT, wait_until
 
 MARKER = ".made_by_run_demo"
 PYTHON = """
@@ -72,6 +73,19 @@ def test_the_demo_keeps_a_folder_that_it_did_not_make(link, clone, tmp_path):
     assert ran.returncode == 2
     assert f"{clone}/demo_run was not made by this script" in ran.stderr
     assert (clone / "demo_run" / "file").exists()
+
+
+def test_a_second_demo_beside_the_first_leaves_its_folder_alone(clone):
+    assert run(clone / "run_demo.sh", clone).returncode == 0
+    with subprocess.Popen(["flock", clone, "sleep", "600"], start_new_session=True) as first:
+        wait_until(lambda: run(clone / "run_demo.sh", clone).returncode != 0)
+        (clone / "demo_run" / "left").touch()
+        second = run(clone / "run_demo.sh", clone)
+        os.killpg(first.pid, signal.SIGKILL)
+    assert (second.returncode, second.stdout) == (2, "")
+    assert second.stderr == f"another run_demo.sh is running in {clone}; wait for it\n"
+    assert (clone / "demo_run" / "left").exists()
+    assert run(clone / "run_demo.sh", clone).returncode == 0
 
 
 def test_the_demo_ends_with_the_accuracy_and_reports_where_its_report_lies(clone):
