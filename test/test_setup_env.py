@@ -203,11 +203,19 @@ def test_of_two_runs_one_waits_until_the_other_has_installed(clone):
     assert commands(clone) == ["venv --clear .venv", INSTALL]
 
 
-def test_an_error_does_not_end_the_shell_that_sources_it(clone):
-    add_python(clone, "python3", "3.9")
-    command = "set +e; . ./setup_env.sh requirements.txt; echo still here"
+def source_without_e(clone: Path) -> str:
     ran = subprocess.run(
-        [clone / "bin" / "bash", "-c", command], cwd=clone, env={"PATH": str(clone / "bin")},
-        capture_output=True, text=True, check=False, timeout=60,
+        [clone / "bin" / "bash", "-c", ". ./setup_env.sh requirements.txt; echo still here"],
+        cwd=clone, env={"PATH": str(clone / "bin")}, capture_output=True, text=True, check=False, timeout=60,
     )  # fmt: skip
-    assert ran.stdout == "still here\n"
+    return ran.stdout
+
+
+def test_an_error_ends_the_set_up_and_not_the_shell_that_sources_it(clone):
+    add_python(clone, "python3", "3.9")
+    assert source_without_e(clone) == "still here\n"
+    add_python(clone, "python3", "3.12")
+    (clone / "pip_status").write_text("1")
+    for _ in range(2):
+        assert source_without_e(clone) == "still here\n"
+    assert commands(clone) == ["venv --clear .venv", INSTALL, INSTALL]

@@ -2,13 +2,12 @@
 
 import os
 import shutil
-import signal
 import subprocess
 from pathlib import Path
 
 import pytest
 
-from test.helpers import ROOT, wait_until
+from test.helpers import ROOT, kill, wait_until
 
 MARKER = ".made_by_run_demo"
 PYTHON = """
@@ -77,11 +76,14 @@ def test_the_demo_keeps_a_folder_that_it_did_not_make(link, clone, tmp_path):
 
 def test_a_second_demo_beside_the_first_leaves_its_folder_alone(clone):
     assert run(clone / "run_demo.sh", clone).returncode == 0
-    with subprocess.Popen(["flock", clone, "sleep", "600"], start_new_session=True) as first:
+    command = ["flock", str(clone), "sleep", "600"]
+    first = subprocess.Popen(command, start_new_session=True, stdout=subprocess.PIPE, text=True)
+    try:
         wait_until(lambda: run(clone / "run_demo.sh", clone).returncode != 0)
         (clone / "demo_run" / "left").touch()
         second = run(clone / "run_demo.sh", clone)
-        os.killpg(first.pid, signal.SIGKILL)
+    finally:
+        kill(first)
     assert (second.returncode, second.stdout) == (2, "")
     assert second.stderr == f"another run_demo.sh is running in {clone}; wait for it\n"
     assert (clone / "demo_run" / "left").exists()
