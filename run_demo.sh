@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Run the README's commands from list and checkpoint to the accuracy, with files and by streaming; compare both, report.
-# Data: x3d_s.pyth and Kinetics-400/ in this folder if both exist, else generated clips and the demo's checkpoint.
+# Run the README's commands from list and checkpoint to the accuracy and its report.
+# If x3d_s.pyth and Kinetics-400/test.csv exist in this folder: by streaming, in kinetics_run/; a stopped run resumes.
+# Else, in demo_run/: generated clips and the demo's checkpoint, with files and by streaming; compare the two routes.
 set -euo pipefail
 unset CDPATH
 cd -- "$(dirname -- "$0")"
@@ -8,43 +9,72 @@ exec 8<.  # locked until this and what it started have ended
 flock --nonblock 8 || { echo "another run_demo.sh is running in $PWD; wait for it" >&2; exit 2; }
 . ./setup_env.sh requirements.txt
 
-run=demo_run marker=demo_run/.made_by_run_demo
-if [ -L "$run" ] || { [ -e "$run" ] && [ ! -f "$marker" ]; }; then
-    echo "$PWD/$run was not made by this script; move it elsewhere, or remove it" >&2
-    exit 2
-fi
-rm -rf "$run"
-mkdir "$run"
-touch "$marker"
-if [ -f x3d_s.pyth ] && [ -f Kinetics-400/test.csv ]; then
-    cfg=configs/X3D_S.yaml checkpoint=x3d_s.pyth data=Kinetics-400
-    expected="about 73.5 top-1, X3D-S's published accuracy" names="" verdicts="0 3"
-else
-    cfg=configs/X3D_DEMO.yaml checkpoint=demo/x3d_demo.pyth data=$run/Kinetics-demo
-    expected="at least 95 top-1: 32 fresh clips of 16 classes the demo's network was trained for"
-    names="DATA.CLASS_NAMES $data/classes.txt" verdicts=3  # UNDECIDED: 32 videos are too few
-    python -m demo.make_videos "$data" --num 32 --seed 2026
-fi
+show() {
+    echo "+ $*" >&2
+    "$@"
+}
 
-set -x
-python x3d_preprocess.py --cfg $cfg DATA.PATH_TO_DATA_DIR $data/ DATA.PATH_PREFIX $data/val/ \
-    X3D_PREPROCESS.DATA_OUTPUT_PATH $run/prep_data/
-python x3d_pth2onnx.py --cfg $cfg TEST.CHECKPOINT_FILE_PATH $checkpoint X3D_PTH2ONNX.ONNX_OUTPUT_PATH $run/x3d.onnx
-python x3d_infer.py --model $run/x3d.onnx --input $run/prep_data/ --output $run/ --output_dirname result_bs8 --batchsize 8
-python x3d_postprocess.py --cfg $cfg DATA.PATH_TO_DATA_DIR $data/ $names \
-    X3D_POSTPROCESS.OM_OUTPUT_PATH $run/result_bs8
-python x3d_evaluate.py --cfg $cfg DATA.PATH_TO_DATA_DIR $data/ DATA.PATH_PREFIX $data/val/ $names \
-    X3D_EVALUATE.MODEL_PATH $run/x3d.onnx X3D_EVALUATE.OUTPUT_PATH $run/eval/ >$run/line.json
-status=0
-python x3d_compare.py --cfg $cfg --reference $run/result_bs8 --candidate $run/eval DATA.PATH_TO_DATA_DIR $data/ $names \
-    >&2 || status=$?
-python x3d_report.py --cfg $cfg --results $run/eval --output $run/report --compare $run/result_bs8 \
-    DATA.PATH_TO_DATA_DIR $data/ $names >&2
-{ set +x; } 2>/dev/null
-if [[ " $verdicts " != *" $status "* ]]; then
-    echo "x3d_compare.py ended with status $status instead of ${verdicts/ / or }; its log is above" >&2
-    exit 1
+require_mb() {
+    local free_mb
+    free_mb=$(python -c 'import shutil; print(shutil.disk_usage(".").free // 2**20)')
+    echo "disk: the run needs up to $1 MB in $PWD/$run/; $free_mb MB are free" >&2
+    [ "$free_mb" -ge "$1" ] || { echo "too little is free; make room, or move this folder elsewhere" >&2; exit 2; }
+}
+
+generate_clips() {
+    if [ -L $run ] || { [ -e $run ] && [ ! -f $run/.made_by_run_demo ]; }; then
+        echo "$PWD/$run was not made by this script; move it elsewhere, or remove it" >&2
+        exit 2
+    fi
+    rm -rf $run
+    require_mb 5000
+    mkdir $run
+    touch $run/.made_by_run_demo
+    python -m demo.make_videos $data --num 32 --seed 2026
+}
+
+score_with_files() {
+    trap 'rm -rf demo_run/prep_data' EXIT
+    show python x3d_preprocess.py $keys DATA.PATH_PREFIX $data/val/ X3D_PREPROCESS.DATA_OUTPUT_PATH $run/prep_data/
+    show python x3d_infer.py --model $run/x3d.onnx --input $run/prep_data/ --output $run/ --output_dirname result_bs8 \
+        --batchsize 8
+    show rm -rf $run/prep_data
+    show python x3d_postprocess.py $keys X3D_POSTPROCESS.OM_OUTPUT_PATH $files
+}
+
+compare_routes() {
+    local verdict=0
+    show python x3d_compare.py --reference $files --candidate $run/eval $keys >&2 || verdict=$?
+    if [ $verdict != 3 ]; then  # UNDECIDED: 32 videos are too few
+        echo "x3d_compare.py ended with status $verdict instead of 3; its log is above" >&2
+        exit 1
+    fi
+}
+
+if [ -f x3d_s.pyth ] && [ -f Kinetics-400/test.csv ]; then
+    run=kinetics_run cfg=configs/X3D_S.yaml checkpoint=x3d_s.pyth data=Kinetics-400 names="" files=""
+    expected="about 73.5 top-1, X3D-S's published accuracy"
+    echo "a stopped run resumes in $PWD/$run/; to start anew, move that folder elsewhere" >&2
+    require_mb 200
+    mkdir -p $run
+else
+    run=demo_run cfg=configs/X3D_DEMO.yaml checkpoint=demo/x3d_demo.pyth data=$run/Kinetics-demo
+    names="DATA.CLASS_NAMES $data/classes.txt" files=$run/result_bs8
+    expected="at least 95 top-1: 32 fresh clips of 16 classes the demo's network was trained for"
+    generate_clips
 fi
+keys="--cfg $cfg DATA.PATH_TO_DATA_DIR $data/ $names"
+
+show python x3d_pth2onnx.py --cfg $cfg TEST.CHECKPOINT_FILE_PATH $checkpoint X3D_PTH2ONNX.ONNX_OUTPUT_PATH $run/x3d.onnx
+if [ "$files" ]; then score_with_files; fi
+status=0
+show python x3d_evaluate.py $keys DATA.PATH_PREFIX $data/val/ X3D_EVALUATE.MODEL_PATH $run/x3d.onnx \
+    X3D_EVALUATE.OUTPUT_PATH $run/eval/ >$run/line.json || status=$?
+[ $status -le 1 ] || exit $status  # 1: some videos failed; the report lists them
+show python x3d_report.py --results $run/eval --output $run/report ${files:+--compare $files} $keys >&2 || status=$?
+[ $status = 0 ] || exit $status
+if [ "$files" ]; then compare_routes; fi
 cat $run/line.json
 echo "expected: $expected" >&2
 echo "report: $PWD/$run/report/index.html" >&2
+echo "left on disk: $(du -sm $run | cut -f1) MB in $PWD/$run/" >&2

@@ -10,7 +10,7 @@ mkdir -p .venv
         "$1" -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null
     }
 
-    # Print why an interpreter cannot be used, such as for the modules it lacks; nothing if it can.
+    # Print why an interpreter cannot be used, such as for modules that are missing; nothing if it can.
     objection() {
         local version
         version=$(version_of "$1") || version=none

@@ -1,7 +1,9 @@
 """x3d_npu.py check: a conversion that changes the scores fails, a harmless one passes, views too few decide nothing."""
 
 import json
+import os
 import shutil
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -55,6 +57,7 @@ def overflown(rows: np.ndarray) -> np.ndarray:
     ],
 )
 def test_the_verdict_of_a_conversion(change: Change, status, verdict, conversion, monkeypatch, capsys, caplog):
+    monkeypatch.setenv("PATH", os.path.dirname(sys.executable))
     ais_bench_session.install(monkeypatch, Path("small.onnx"), change)
     assert check() == status
     line = json.loads(capsys.readouterr().out)
@@ -64,10 +67,12 @@ def test_the_verdict_of_a_conversion(change: Change, status, verdict, conversion
         assert (line["num_unusable"], line["max_difference"]) == (30, None)
         assert "the output of 30 views holds scores that are not finite" in caplog.text
     assert "at least 99 % are needed" in caplog.text
+    why = "undecided: the best classes agree, and a probability differs by more than 0.02, which more views do not"
+    assert (why in caplog.text) == (verdict == "UNDECIDED")
     assert caplog.records[-1].getMessage() == (
         "verdict on all views, with the results of ais_bench in result_bs8\n"
         "python x3d_infer.py --model small.onnx --input prep --output ./ --output_dirname result_onnx\n"
-        "python x3d_compare.py --cfg configs/X3D_S.yaml --reference result_onnx --candidate result_bs8"
+        "python x3d_compare.py --cfg CFG --reference result_onnx --candidate result_bs8"
     )
 
 
@@ -77,6 +82,7 @@ def test_thresholds_are_options(conversion, monkeypatch, capsys, caplog):
     assert "at most 0.5 is allowed" in caplog.text
     ais_bench_session.install(monkeypatch, Path("small.onnx"), rolled)
     assert check("--min_agreement", "0.001", "--max_difference", "1") == 3
+    assert "undecided: 30 views are too few for PASS or FAIL; raise --num_views" in caplog.text
     assert json.loads(capsys.readouterr().out.splitlines()[-1])["min_agreement_percent"] == 0.001
 
 

@@ -118,7 +118,9 @@ def test_names_with_special_characters_reach_the_tools(tmp_path):
 @pytest.mark.parametrize(
     ("statuses", "status", "num_calls"),
     [
-        ({"check": 3, "compare": 3}, 0, 14),
+        ({"check": 3, "compare": 3}, 3, 14),
+        ({"compare": 3}, 3, 14),
+        ({"check": 2}, 2, 4),
         ({"check": 1}, 1, 4),
         ({"compare": 1}, 1, 8),
         ({"framework": 255}, 255, 3),

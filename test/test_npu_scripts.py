@@ -1,7 +1,9 @@
 """x3d_npu.py with stand-ins of npu-smi, ATC and ais_bench on PATH."""
 
 import json
+import os
 import re
+import sys
 
 import pytest
 from onnx import TensorProto
@@ -170,7 +172,16 @@ def test_a_script_is_printed_alone(capsys):
     assert plan("--soc", "310P3", "--shell") == 0
     out = capsys.readouterr().out
     assert out.startswith("#!/usr/bin/env bash\n")
-    assert out.endswith("done\n")
+    assert out.endswith('done\nexit "$status"\n')
+
+
+def test_the_suite_is_run_with_this_python_where_another_is_first_on_the_path(stand_ins, monkeypatch, capsys):
+    for path, python in ((os.path.dirname(sys.executable), "python"), (stand_ins.folder, sys.executable)):
+        monkeypatch.setenv("PATH", str(path))
+        assert plan("--soc", "310P3", "--batchsize", "8") == 0
+        assert re.findall(r"^(\S+) x3d_\w+.py ", capsys.readouterr().out, flags=re.MULTILINE) == [python] * 4
+    assert plan("--soc", "310P3", "--shell") == 0
+    assert capsys.readouterr().out.count(f'"${{X3D_PYTHON:-{sys.executable}}}" x3d_') == 4
 
 
 def test_record(stand_ins, tmp_path, capsys, caplog):

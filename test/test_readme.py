@@ -2,6 +2,7 @@
 
 import ast
 import importlib
+import os
 import re
 import shlex
 import subprocess
@@ -33,8 +34,8 @@ SCRIPTS = sorted(path.name for path in ROOT.glob("x3d_*.py"))
 def commands() -> Iterator[list[str]]:
     """Yield every command line of README.md, docs/ and benchmarks/parity.md that runs one of the scripts."""
     text = re.sub(r"\\\n", " ", "\n".join([README, *PAGES.values(), PARITY]))
-    found = re.findall(r"^(?:On a host: `)?(python x3d_\w+\.py[^`\n]*)", text, flags=re.MULTILINE)
-    found += re.findall(r"`(python x3d_\w+\.py[^`\n]*)`", text)
+    found = re.findall(r"^(?:On a host: `)?((?:\.venv/bin/)?python x3d_\w+\.py[^`\n]*)", text, flags=re.MULTILINE)
+    found += re.findall(r"`((?:\.venv/bin/)?python x3d_\w+\.py[^`\n]*)`", text)
     for line in sorted(set(found)):
         yield shlex.split(line.replace("${bs}", "8").replace("$SLURM_ARRAY_TASK_ID", "7"))[1:]
 
@@ -54,6 +55,7 @@ def test_the_first_screen_has_the_two_commands_with_their_last_lines():
 
 def test_the_ascend_part_is_what_plan_prints(tmp_path, capsys, monkeypatch):
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PATH", os.path.dirname(sys.executable))
     write_onnx(tmp_path / "x3d_s.onnx", ("N", 3, 13, 182, 182), "image")
     section = README[README.index("## On an Ascend NPU") :]
     [command] = re.findall(r"^python (x3d_npu.py plan .*)$", section, flags=re.MULTILINE)

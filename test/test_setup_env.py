@@ -1,6 +1,5 @@
 """setup_env.sh chooses an interpreter, names why a .venv cannot be used, installs the pins, and ends no shell."""
 
-import os
 import shutil
 import subprocess
 from pathlib import Path
@@ -187,9 +186,9 @@ def test_of_two_runs_one_waits_until_the_other_has_installed(clone):
     add_python(clone, "python3", "3.12")
     for name in ("wait", "waiting", "commands"):
         (clone / name).touch()
-    command = ["bash", "-c", "set -e; . ./setup_env.sh requirements.txt 2>>waiting"]
-    environment = os.environ | {"PATH": str(clone / "bin")}
-    runs = [subprocess.Popen(command, cwd=clone, env=environment, text=True, stderr=subprocess.PIPE) for _ in range(2)]
+    command = [clone / "bin" / "bash", "-c", "set -e; . ./setup_env.sh requirements.txt 2>>waiting"]
+    settings = {"cwd": clone, "env": {"PATH": str(clone / "bin")}, "start_new_session": True}
+    runs = [subprocess.Popen(command, stderr=subprocess.PIPE, text=True, **settings) for _ in range(2)]
     try:
         wait_until(lambda: "waiting for it" in (clone / "waiting").read_text())
         wait_until(lambda: len(commands(clone)) == 2)

@@ -20,11 +20,12 @@ _ERROR = re.compile(
     re.MULTILINE,
 )
 """The cause of an inner error is in the line after it."""
+_PACKAGES = "the first `python3` on PATH, which ATC runs, is without a package that CANN needs, or too new"
 _HINTS = {
     "E10016": "the input's name differs from the model's",
     "E19010": "the model was exported with another opset or operator than x3d_pth2onnx.py's",
-    "E40000": "a Python package that CANN needs is missing, or Python is another",
-    "EC0010": "a Python package that CANN needs is missing, or Python is another",
+    "E40000": _PACKAGES,
+    "EC0010": _PACKAGES,
     "EZ3003": "the chip has no such operator; check --soc, and that the operators of that chip are installed",
 }
 _NO_DRIVER = re.compile(r"^.*(libascend_hal\.so|libc_sec\.so): cannot open shared object file.*$", re.MULTILINE)

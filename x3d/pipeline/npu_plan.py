@@ -19,8 +19,8 @@ LOOP = 100
 
 _BS = "\0"
 """Stands for the batch size in the words of a script, until it is ${bs}."""
-_PYTHON = '"${X3D_PYTHON:-python}"'
-"""Runs this suite in a script, where `python` may be the one that has ais_bench."""
+_SUITE = "\1"
+"""Stands for the Python of this suite, as `python` may be the one that has ais_bench."""
 _REFERENCE = "result_onnx"
 _HOST_BATCH_SIZE = 8
 
@@ -46,6 +46,7 @@ class Plan:
         cfg: of the scripts that score.
         soc: such as Ascend310P3.
         views: the folder of views.
+        python: runs this suite.
         float16_input: the views are float16.
         set_env: path of CANN's set_env.sh.
     """
@@ -59,6 +60,7 @@ class Plan:
     views: str
     float16_input: bool
     set_env: str
+    python: str = "python"
 
     def __post_init__(self) -> None:
         for name, text in (("--cfg", self.cfg), ("--model", self.model), ("--input", self.views)):
@@ -73,7 +75,7 @@ class Plan:
     def first_steps(self) -> list[Step]:
         """Return what is done once."""
         batch_size = self.onnx_input.batch_size or _HOST_BATCH_SIZE
-        infer = ["python", "x3d_infer.py", "--model", self.model, "--input", self.views, "--output", "./"]
+        infer = [_SUITE, "x3d_infer.py", "--model", self.model, "--input", self.views, "--output", "./"]
         return [
             Step("set CANN's environment", ["source", self.set_env]),
             Step("see whether every chip is healthy and idle", ["npu-smi", "info"]),
@@ -90,15 +92,15 @@ class Plan:
         convert = atc_command(
             self.model, om.removesuffix(SUFFIX), self.onnx_input.name, shape, self.soc, self.mode, self.float16_input
         )
-        check = ["python", "x3d_npu.py", "check", "--model", self.model, "--om", om, "--input", self.views]
+        check = [_SUITE, "x3d_npu.py", "check", "--model", self.model, "--om", om, "--input", self.views]
         score = ["X3D_POSTPROCESS.ENABLE", "True", "X3D_POSTPROCESS.OM_OUTPUT_PATH", results]
-        compare = ["python", "x3d_compare.py", "--cfg", self.cfg, "--reference", _REFERENCE, "--candidate", results]
+        compare = [_SUITE, "x3d_compare.py", "--cfg", self.cfg, "--reference", _REFERENCE, "--candidate", results]
         return [
             Step("convert", convert),
             Step("compare outputs with the ONNX model's", check, may_be_undecided=True),
             Step("throughput", pure_command(om, batch_size, LOOP)),
             Step("results", results_command(om, batch_size, self.views, "./", results)),
-            Step("accuracy", ["python", "x3d_postprocess.py", "--cfg", self.cfg, *score]),
+            Step("accuracy", [_SUITE, "x3d_postprocess.py", "--cfg", self.cfg, *score]),
             Step("verdict", compare, may_be_undecided=True),
         ]
 
@@ -106,30 +108,37 @@ class Plan:
         """Return the commands, with their purposes, for a terminal."""
         blocks = [(f"once{self._needs}", self.first_steps())]
         blocks += [(f"batch size {size}", self.steps(size)) for size in self.batch_sizes]
-        return "\n\n".join("\n".join([f"# {title}", *map(_line, steps)]) for title, steps in blocks)
+        python = shlex.quote(self.python)
+        return "\n\n".join(
+            "\n".join([f"# {title}", *(_line(step, python) for step in steps)]) for title, steps in blocks
+        )
 
     def script(self) -> str:
         """Return a script of bash that runs the commands, with a loop over the batch sizes."""
         source, *once = self.first_steps()
         sizes = " ".join(map(str, self.batch_sizes))
-        looped = [f"  {line}" for step in self.steps(_BS) for line in _commented(step)]
+        python = f'"${{X3D_PYTHON:-{_in_double_quotes(self.python)}}}"'
+        looped = [f"  {line}" for step in self.steps(_BS) for line in _commented(step, python)]
         head = [
             "#!/usr/bin/env bash",
             f"# {self.model} on {self.soc}{self._needs}; made by x3d_npu.py plan",
-            "# X3D_PYTHON: the Python of x3d-eval, such as .venv/bin/python, if that on PATH is the one of ais_bench",
+            f"# X3D_PYTHON: the Python of x3d-eval (default: {self.python}); ATC and ais_bench are those on PATH",
+            "# The exit status is 3 if a check or a verdict is UNDECIDED, and that of a step that fails",
             "set -euo pipefail",
+            "status=0",
+            'undecided() { [ "$1" -eq 3 ] || exit "$1"; status=3; }',
             "",
         ]
         environment = [
             f"# {source.purpose}",
             "set +u  # it reads variables that may be unset",
-            _line(source),
+            _line(source, python),
             "set -u",
             "",
         ]
         return "\n".join(
-            [*head, *environment, *(line for step in once for line in _commented(step)), "", f"for bs in {sizes}; do"]
-            + [*looped, "done"]
+            [*head, *environment, *(line for step in once for line in _commented(step, python)), ""]
+            + [f"for bs in {sizes}; do", *looped, "done", 'exit "$status"']
         )
 
 
@@ -155,22 +164,27 @@ def om_stem(model: str, batch_size: int | str) -> str:
     return f"{Path(model).with_suffix('')}_bs{batch_size}"
 
 
-def _commented(step: Step) -> list[str]:
-    line = _line(step)
-    if step.command[0] == "python" and step.command[1] != "-m":
-        line = line.replace("python", _PYTHON, 1)
-    undecided = ' || [ "$?" -eq 3 ]  # 3: undecided' if step.may_be_undecided else ""
-    return [f"# {step.purpose}", f"{line}{undecided}"]
+def _commented(step: Step, python: str) -> list[str]:
+    return [f"# {step.purpose}", f"{_line(step, python)}{' || undecided $?' if step.may_be_undecided else ''}"]
 
 
-def _line(step: Step) -> str:
-    return " ".join(map(_quote, step.command))
+def _line(step: Step, python: str) -> str:
+    """Format a command for the shell.
+
+    Args:
+        python: replaces _SUITE, as it stands.
+    """
+    return " ".join(python if word == _SUITE else _quote(word) for word in step.command)
 
 
 def _quote(word: str) -> str:
     """Quote a word for the shell; one with the batch size in double quotes, in which it is expanded."""
     if _BS not in word:
         return shlex.quote(word)
+    return f'"{_in_double_quotes(word)}"'.replace(_BS, "${bs}")
+
+
+def _in_double_quotes(word: str) -> str:
     for character in ("\\", '"', "$", "`"):
         word = word.replace(character, f"\\{character}")
-    return f'"{word}"'.replace(_BS, "${bs}")
+    return word

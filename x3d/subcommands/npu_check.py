@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING
 from x3d.cli import EXIT_DONE, EXIT_INCOMPLETE, EXIT_UNDECIDED
 from x3d.console import print_result
 from x3d.errors import InputError
-from x3d.subcommands.npu_options import whole_number
+from x3d.subcommands.npu_options import suite_python, whole_number
 
 if TYPE_CHECKING:
     from x3d.pipeline.npu_check import Check
@@ -91,14 +91,25 @@ def _log(found: "Check", args: argparse.Namespace) -> None:
             "the conversion changes the scores; see whether --precision_mode must_keep_origin_dtype, or "
             "cube_fp16in_fp32out where the chip multiplies in float16 only, keeps them"
         )
+    if agreement.verdict == "UNDECIDED":
+        logger.warning("undecided: %s", _why_undecided(found, args))
     results, reference = f"result_bs{found.batch_size}", "result_onnx"
     infer = ["--model", args.model, "--input", args.input, "--output", "./", "--output_dirname", reference]
-    compare = ["--cfg", "configs/X3D_S.yaml", "--reference", reference, "--candidate", results]
+    compare = ["--cfg", "CFG", "--reference", reference, "--candidate", results]
     logger.info(
         "verdict on all views, with the results of ais_bench in %s\n%s\n%s",
         results,
-        shlex.join(["python", "x3d_infer.py", *infer]),
-        shlex.join(["python", "x3d_compare.py", *compare]),
+        shlex.join([suite_python(), "x3d_infer.py", *infer]),
+        shlex.join([suite_python(), "x3d_compare.py", *compare]),
+    )
+
+
+def _why_undecided(found: "Check", args: argparse.Namespace) -> str:
+    if found.agreement.agreement_percent < args.min_agreement:
+        return f"{found.agreement.num_views} views are too few for PASS or FAIL; raise --num_views"
+    return (
+        f"the best classes agree, and a probability differs by more than {args.max_difference:g}, which more views do "
+        "not change; the comparison of all views decides whether accuracy was lost"
     )
 
 

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 from x3d.cli import EXIT_DONE, EXIT_INCOMPLETE, folder_name
 from x3d.console import print_result
 from x3d.errors import counted, format_problems
-from x3d.subcommands.npu_options import add_conversion_options, find_cann, find_soc, takes_float16
+from x3d.subcommands.npu_options import add_conversion_options, find_cann, find_soc, suite_python, takes_float16
 
 if TYPE_CHECKING:
     from x3d.pipeline.npu_convert import Conversions
@@ -52,10 +52,10 @@ def run(args: argparse.Namespace) -> int:
         float16_input=float16_input,
         folder=Path(args.output),
     )
-    return _report(convert(settings, batch_sizes), args.model)
+    return _report(convert(settings, batch_sizes), args.model, "prep_half/" if float16_input else "prep_data/")
 
 
-def _report(result: "Conversions", model: str) -> int:
+def _report(result: "Conversions", model: str, views: str) -> int:
     if result.failed:
         sizes = ",".join(map(str, result.failed))
         reasons = [f"batch size {size}: {reason}" for size, reason in result.failed.items()]
@@ -63,7 +63,7 @@ def _report(result: "Conversions", model: str) -> int:
         logger.error("%s failed; repeat with --batchsize %s\n%s", count, sizes, format_problems(reasons))
     if result.converted:
         om = next(iter(result.converted.values()))
-        check = ["python", "x3d_npu.py", "check", "--model", model, "--om", str(om), "--input", "prep_data/"]
+        check = [suite_python(), "x3d_npu.py", "check", "--model", model, "--om", str(om), "--input", views]
         logger.info("a conversion may change the scores; compare them next, for each .om: %s", shlex.join(check))
         print_result("\n".join(map(str, result.converted.values())))
     return EXIT_INCOMPLETE if result.failed else EXIT_DONE

@@ -2,6 +2,9 @@
 
 import argparse
 import logging
+import os
+import shutil
+import sys
 from collections.abc import Callable
 
 from x3d.ascend.cann import CannVersion, find_toolkit, installed_version
@@ -88,6 +91,14 @@ def find_cann() -> CannVersion | None:
     else:
         logger.info("CANN %s", version)
     return version
+
+
+def suite_python() -> str:
+    """Return the command that runs this suite: `python`, or a path where that is the Python of another environment."""
+    found = shutil.which("python")
+    if found and os.path.dirname(os.path.abspath(found)) == os.path.dirname(sys.executable):
+        return "python"
+    return sys.executable.removeprefix(f"{os.getcwd()}{os.sep}")
 
 
 def takes_float16(input_fp16_nodes: str | None, input_name: str) -> bool:

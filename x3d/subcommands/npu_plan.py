@@ -16,7 +16,7 @@ import logging
 from x3d.cli import EXIT_DONE
 from x3d.console import print_result
 from x3d.errors import InputError
-from x3d.subcommands.npu_options import add_conversion_options, find_cann, find_soc, takes_float16
+from x3d.subcommands.npu_options import add_conversion_options, find_cann, find_soc, suite_python, takes_float16
 
 logger = logging.getLogger(__name__)
 
@@ -60,6 +60,7 @@ def run(args: argparse.Namespace) -> int:
         views=args.input,
         float16_input=takes_float16(args.input_fp16_nodes, onnx_input.name),
         set_env=str(find_set_env()),
+        python=suite_python(),
     )
     print_result(plan.script() if args.shell else plan.text())
     return EXIT_DONE
