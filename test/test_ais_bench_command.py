@@ -3,6 +3,7 @@
 import errno
 import json
 import os
+import shutil
 import sys
 from pathlib import Path
 
@@ -80,6 +81,18 @@ def test_views_on_another_file_system_are_copied(stand_ins, monkeypatch, capsys)
     assert json.loads(capsys.readouterr().out)["num_agreeing"] == 30
 
 
+def test_views_that_cannot_be_copied_are_no_verdict(stand_ins, monkeypatch, caplog, capsys):
+    def fail(source, target):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(target))
+
+    monkeypatch.setattr(os, "link", fail)
+    monkeypatch.setattr(shutil, "copyfile", fail)
+    stand_ins.add("python", ais_bench())
+    assert check() == 2
+    assert error_of(caplog).startswith("No space left on device: '")
+    assert capsys.readouterr().out == ""
+
+
 def test_views_that_are_cut_in_two_are_noticed_by_the_batches(stand_ins, caplog):
     stand_ins.add("python", ais_bench(count=8))
     assert check() == 2
@@ -109,6 +122,26 @@ def test_an_ais_bench_that_hangs_is_no_verdict(stand_ins, monkeypatch, caplog):
     stand_ins.add("python", "if arguments[0] == '-m': time.sleep(60)")
     assert check() == 2
     assert error_of(caplog) == "python did not end within 1 s and was ended: it printed nothing"
+
+
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        (
+            "print('[ERROR] acl init failed')",
+            "wrote no result of 30 views, as of prep/0_0.npy: [ERROR] acl init failed",
+        ),
+        (
+            ais_bench().replace("in paths:", "in paths[1:]:"),
+            "wrote no result of 1 view, as of prep/0_0.npy: NPU_compute",
+        ),
+    ],
+)
+def test_results_that_are_missing_are_no_verdict(body, message, stand_ins, caplog, capsys):
+    stand_ins.add("python", body)
+    assert check() == 2
+    assert error_of(caplog).startswith(f"ais_bench {message}")
+    assert capsys.readouterr().out == ""
 
 
 def test_results_of_another_size_are_no_verdict(stand_ins, caplog):

@@ -122,6 +122,11 @@ def test_devices_of_the_same_throughput_stay_apart():
             npu_texts.AIS_BENCH_THREADS,
             "no measurement: .*no NPU_compute_time with min, max, mean, median, perc.* before it",
         ),
+        (
+            "NPU_compute_time (ms): min = 1, max = 1, mean = 1e308, median = 1, percentile(99%) = 1\n"
+            "throughput 1000*batchsize.mean(8)/NPU_compute_time.mean(1e308): 1e308\n",
+            "no measurement: throughput .*1e308 .cannot convert",
+        ),
         (npu_texts.AIS_BENCH_DEVICES.partition("i:1 ")[0], "a throughput of every device"),
         (npu_texts.AIS_BENCH_DEVICES.partition("i:0 ")[0], "a throughput of every device"),
         (npu_texts.AIS_BENCH_DEVICES.replace("throughput:281.38", "throughput:281.i8"), "no throughput: i:0 device_1"),
@@ -178,6 +183,10 @@ def test_copies_that_were_not_measured_are_none():
         summary_of(throughput=None),
         summary_of(throughput=0),
         summary_of(throughput=391),
+        summary_of(throughput=10**400),
+        summary_of(throughput=1e308, NPU_compute_time=SUMMARY["NPU_compute_time"] | {"mean": 1e308}),
+        summary_of(NPU_compute_time=SUMMARY["NPU_compute_time"] | {"count": float("inf")}),
+        summary_of(NPU_compute_time=SUMMARY["NPU_compute_time"] | {"count": -1}),
         summary_of(NPU_compute_time=[1, 2]),
         summary_of(NPU_compute_time={"min": 1}),
         b"[" * 100_000,

@@ -3,7 +3,10 @@
 import json
 import os
 import shutil
+import signal
+import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -12,8 +15,11 @@ import pytest
 import x3d_npu
 from test import ais_bench_session
 from test.ais_bench_session import Change
-from test.helpers import error_of
+from test.helpers import ROOT, error_of
+from test.test_tools import SLEEPS_WITH_CHILD, assert_ended, wait_for_pids
+from x3d.ascend import tools
 from x3d.network.model_file import read_model
+from x3d.pipeline import ais_bench_command
 from x3d.pipeline.npu_check import spread
 from x3d.storage.conversion_record import ConversionRecord, write_conversion
 
@@ -42,6 +48,10 @@ def flattened(rows: np.ndarray) -> np.ndarray:
     return 0.5 * rows + 0.5 / rows.shape[1]
 
 
+def unnormalised(rows: np.ndarray) -> np.ndarray:
+    return 2 * rows
+
+
 def overflown(rows: np.ndarray) -> np.ndarray:
     return rows * np.float32(np.inf)
 
@@ -52,6 +62,7 @@ def overflown(rows: np.ndarray) -> np.ndarray:
         (rolled, 1, "FAIL"),
         (noisy, 1, "FAIL"),
         (overflown, 1, "FAIL"),
+        (unnormalised, 1, "FAIL"),
         (rounded, 0, "PASS"),
         (flattened, 3, "UNDECIDED"),
     ],
@@ -63,6 +74,7 @@ def test_the_verdict_of_a_conversion(change: Change, status, verdict, conversion
     line = json.loads(capsys.readouterr().out)
     assert (line["verdict"], line["num_views"]) == (verdict, 30)
     assert (line["min_agreement_percent"], line["max_allowed_difference"]) == (99, 0.02)
+    assert "X3D_POSTPROCESS" not in caplog.text
     if change is overflown:
         assert (line["num_unusable"], line["max_difference"]) == (30, None)
         assert "the output of 30 views holds scores that are not finite" in caplog.text
@@ -152,6 +164,52 @@ def test_an_engine_that_fails_is_no_verdict(conversion, monkeypatch, caplog, cap
     assert check() == 2
     assert "engine ais_bench failed on NPU: division by zero" in error_of(caplog)
     assert capsys.readouterr().out == ""
+
+
+def test_an_ais_bench_that_hangs_is_no_verdict(conversion, stand_ins, tmp_path, monkeypatch, caplog, capsys):
+    (tmp_path / "temporary").mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "temporary"))
+    monkeypatch.setenv("PIDS", str(tmp_path / "pids"))
+    monkeypatch.setitem(sys.modules, "ais_bench", None)
+    monkeypatch.setattr(ais_bench_command, "START_SECONDS", 3)
+    monkeypatch.setattr(ais_bench_command, "VIEW_SECONDS", 0)
+    monkeypatch.setattr(tools, "GRACE_SECONDS", 0.5)
+    loads = "print('[INFO] load model', flush=True)"
+    stand_ins.add("python", f"if arguments[0] == '-c': sys.exit()\n{loads}\n{SLEEPS_WITH_CHILD}")
+    assert check() == 2
+    assert error_of(caplog) == "python did not end within 3 s and was ended: [INFO] load model"
+    assert capsys.readouterr().out == ""
+    assert_ended(wait_for_pids(tmp_path / "pids"))
+    assert not list((tmp_path / "temporary").iterdir())
+
+
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_stop_while_the_session_opens_leaves_nothing(conversion, tmp_path, number, status):
+    interface = tmp_path / "modules" / "ais_bench" / "infer" / "interface.py"
+    interface.parent.mkdir(parents=True)
+    for folder in (interface.parent, interface.parent.parent):
+        (folder / "__init__.py").touch()
+    interface.write_text(
+        "import os, time\n"
+        "def InferSession(device, path):\n"
+        "    print(os.getpid(), file=open(os.environ['PIDS'], 'w'), flush=True)\n"
+        "    time.sleep(300)\n"
+    )
+    (tmp_path / "temporary").mkdir()
+    paths = {"PYTHONPATH": tmp_path / "modules", "TMPDIR": tmp_path / "temporary", "PIDS": tmp_path / "pids"}
+    options = ["--model", "small.onnx", "--om", "small_bs8.om", "--input", "prep"]
+    process = subprocess.Popen(
+        [sys.executable, str(ROOT / "x3d_npu.py"), "check", *options],
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, **{name: str(path) for name, path in paths.items()}},
+        start_new_session=True,
+    )
+    wait_for_pids(tmp_path / "pids")
+    process.send_signal(number)
+    _, errors = process.communicate(timeout=60)
+    assert (process.returncode, "Traceback" in errors) == (status, False)
+    assert not list((tmp_path / "temporary").iterdir())
 
 
 def test_an_om_of_another_network(conversion, monkeypatch, caplog):

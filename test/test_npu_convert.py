@@ -116,7 +116,7 @@ def test_a_batch_size_that_fails_does_not_stop_the_others(stand_ins, caplog, cap
         (f"{ATC}write()", "atc printed no 'ATC run success': it printed nothing; log: om/x3d_s_bs8_atc.log"),
         (rf"{ATC}write(); os.write(1, b'\xff\x1b[2J\n'); sys.exit(0)", r"'ATC run success': \xff\x1b[2J; log: om/"),
         (f"{ATC}write(); succeed(); sys.exit(3)", "atc failed with exit status 3: ATC start working"),
-        (f"{ATC}write(); os.kill(os.getpid(), signal.SIGSEGV)", "atc failed with exit status -11: it printed nothing"),
+        (f"{ATC}write(); os.kill(os.getpid(), signal.SIGSEGV)", "atc was ended by signal 11 (Segmentation fault): "),
     ],
 )
 def test_atc_that_fails(stand_ins, caplog, capsys, body, message):

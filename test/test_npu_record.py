@@ -3,12 +3,18 @@
 import errno
 import json
 import os
+import re
 import shutil
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from test import npu_texts
+from test.helpers import ROOT
+from test.test_tools import assert_ended, wait_for_pids
 from x3d.ascend.npu_smi import parse_info
 from x3d.errors import InputError
 from x3d.pipeline import npu_record
@@ -87,6 +93,45 @@ def test_nothing_private_is_recorded(stand_ins, tmp_path, monkeypatch):
     assert "Serial Number                  : <masked>" in outputs(content)["npu-smi info -t board -i 24"][1]
     assert content["system"]["CANN"] == "8.1.RC1"
     assert content["files"]["x-linux/ascend_toolkit_install.info"] == ["version=8.1.RC1", "path=<home>"]
+
+
+@pytest.mark.parametrize("name", ["info", "python", "npu-smi", "atc", "OK", "310P3", "0"])
+def test_a_user_whose_name_is_a_word_of_the_tools(name, stand_ins, tmp_path, monkeypatch):
+    monkeypatch.setenv("USER", name)
+    monkeypatch.setenv("LOGNAME", name)
+    add_tools(stand_ins)
+    found = outputs(record(tmp_path / "record.json"))
+    commands = ["atc --help", "npu-smi info", "npu-smi info -t board -i 24", "python -m ais_bench --help"]
+    assert set(commands) <= found.keys()
+    assert not re.search(rf"(?<![\w-]){name}(?![\w-])", found["npu-smi info"][1])
+
+
+def test_a_home_is_masked_by_each_of_its_paths(tmp_path, monkeypatch):
+    (tmp_path / "link").symlink_to(tmp_path / "home")
+    monkeypatch.setenv("HOME", str(tmp_path / "link" / "li.wei"))
+    monkeypatch.chdir(tmp_path)
+    assert (
+        Mask()(f"{tmp_path}/link/li.wei/a {tmp_path}/home/li.wei/b {tmp_path}/c") == "<home> <home> <current folder>/c"
+    )
+
+
+@pytest.mark.parametrize(
+    ("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, -signal.SIGHUP)]
+)
+def test_a_stop_leaves_nothing(stand_ins, tmp_path, monkeypatch, number, status):
+    (tmp_path / "temporary").mkdir()
+    monkeypatch.setenv("TMPDIR", str(tmp_path / "temporary"))
+    monkeypatch.setenv("PIDS", str(tmp_path / "pids"))
+    stand_ins.add("npu-smi", "print(os.getpid(), file=open(os.environ['PIDS'], 'w'), flush=True); time.sleep(60)")
+    command = [sys.executable, str(ROOT / "x3d_npu.py"), "record", "--output", str(tmp_path / "record.json")]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True)
+    pids = wait_for_pids(tmp_path / "pids")
+    process.send_signal(number)
+    _, errors = process.communicate(timeout=60)
+    assert (process.returncode, "Traceback" in errors) == (status, False)
+    assert_ended(pids)
+    assert not list((tmp_path / "temporary").iterdir())
+    assert not (tmp_path / "record.json").exists()
 
 
 def test_a_name_within_a_word_is_kept():

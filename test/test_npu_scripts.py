@@ -4,6 +4,7 @@ import json
 import os
 import re
 import sys
+from pathlib import Path
 
 import pytest
 from onnx import TensorProto
@@ -100,7 +101,8 @@ def test_npu_smi_that_hangs(stand_ins, monkeypatch, caplog):
     ("more", "message"),
     [
         (["--soc", "310P"], "--soc 310P names a family of chips; give one that `npu-smi info` shows, as 310P3"),
-        (["--soc", "x; rm -rf"], "--soc 'x; rm -rf': a name that `npu-smi info` shows is expected"),
+        (["--soc", "x; rm -rf"], "--soc 'x; rm -rf': a name as `npu-smi info` shows it is expected, such as 310P3"),
+        (["--soc", "910b4"], "--soc '910b4': a name as `npu-smi info` shows it is expected"),
         (
             ["--soc", "310P3", "--precision_mode", "bf16"],
             "--precision_mode bf16: Ascend310P3 has allow_mix_precision, ",
@@ -166,6 +168,17 @@ def test_an_unknown_version_of_cann_is_not_a_missing_one(tmp_path, monkeypatch, 
     monkeypatch.setenv("ASCEND_HOME_PATH", str(tmp_path))
     assert plan("--soc", "310P3", "--precision_mode", "origin") == 0
     assert f"the version of CANN in {tmp_path} is unknown; precision modes" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("name", "warns"),
+    [("my models/x3d.onnx", True), ("models (1)/x3d.onnx", True), ("\u6a21\u578b/x3d-s.v2.onnx", False)],
+)
+def test_a_path_that_atc_does_not_take_is_reported(name, warns, capsys, caplog):
+    write_onnx(Path(name))
+    assert plan("--soc", "310P3", "--model", name) == 0
+    assert (f"--model '{name}': ATC takes paths of letters" in caplog.text) == warns
+    assert "x3d_npu.py check" in capsys.readouterr().out
 
 
 def test_a_script_is_printed_alone(capsys):

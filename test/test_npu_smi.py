@@ -82,6 +82,14 @@ def test_a_table_without_processes_is_idle_by_its_load():
     assert [chip.is_idle for chip in parse_info(npu_texts.RECIPE)] == [True, True]
 
 
+def test_what_the_driver_does_not_give_is_unknown():
+    text = npu_texts.IDLE_910B.replace("88.9        39  ", "-0.1        -200")
+    text = text.replace("0           0    / 0          2858 ", "4294967295  0    / 0          -12  ")
+    [chip] = parse_info(text)
+    assert (chip.power_watts, chip.temperature_c, chip.aicore_percent, chip.hbm_used_mb) == (None, None, None, None)
+    assert (chip.memory_used_mb, chip.hbm_total_mb, chip.is_idle) == (0, 32768, True)
+
+
 @pytest.mark.parametrize(("name", "health"), [("ALARM_310B", ["Alarm"]), ("WARNING_910_93", ["OK", "Warning"])])
 def test_unhealthy_chips(name, health):
     chips = parse_info(TABLES[name])

@@ -171,6 +171,21 @@ def test_an_engine_that_opened_once_is_opened_again_where_it_failed(waits, monke
         list(pool.run(index_of, VIDEOS))
 
 
+def test_a_worker_whose_engine_never_opens_is_left_out_and_logged(waits, caplog):
+    pool = pool_of(2)
+    works, fails = pool._workers
+    for attempt in range(1, 5):
+        assert numbers(pool) == [0, 1], attempt
+        pool._count_failed_start(works, Report(Event.STARTED))
+        pool._count_failed_start(fails, Report(Event.DIED_IDLE, exit_text="no device 7"))
+        pool._remove(pool._workers[1])
+        pool._start_workers(2)
+    assert numbers(pool) == [0]
+    assert [record.getMessage() for record in caplog.records] == [
+        f"worker 1 did not start, attempt {attempt} of 4: no device 7" for attempt in range(1, 5)
+    ]
+
+
 def test_a_run_without_videos_prepares_one_worker(waits, monkeypatch):
     pool = preparing(monkeypatch, [Report(Event.PREPARED, "ready")])
     assert pool.prepared(0) == "ready"

@@ -1,6 +1,7 @@
 """A tool is found, logged, limited in time and ended with what it started; each failure is one clear error."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -135,10 +136,46 @@ def test_a_failing_tool(stand_ins, log):
         result.check("E1: no")
 
 
-def test_a_tool_that_crashes(stand_ins, log):
-    stand_ins.add("atc", "os.kill(os.getpid(), signal.SIGKILL)")
-    with pytest.raises(RunError, match="atc failed with exit status -9: it printed nothing"):
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        (
+            "os.kill(os.getpid(), signal.SIGKILL)",
+            r"was ended by signal 9 \(Killed\), perhaps because the memory was full: it printed",
+        ),
+        ("os.kill(os.getpid(), signal.SIGSEGV)", r"was ended by signal 11 \(Segmentation fault\): it printed nothing"),
+        ("os.kill(os.getpid(), signal.SIGRTMIN)", r"was ended by signal 34 \(Real-time signal 0\): it printed nothing"),
+        ("sys.exit(137)", "failed with exit status 137, perhaps because the memory was full: it printed nothing"),
+        ("sys.exit(139)", "failed with exit status 139: it printed nothing"),
+    ],
+)
+def test_a_tool_that_crashes(body, message, stand_ins, log):
+    stand_ins.add("atc", body)
+    with pytest.raises(RunError, match=f"^atc {message}"):
         run_tool(["atc"], 20, log).check()
+
+
+@pytest.mark.parametrize("end", ["os.kill(os.getpid(), signal.SIGKILL)", "sys.exit(0)"])
+def test_what_a_tool_leaves_running_is_ended(end, stand_ins, log, tmp_path, monkeypatch):
+    monkeypatch.setenv("PIDS", str(tmp_path / "pids"))
+    stand_ins.add("atc", SLEEPS_WITH_CHILD.replace("time.sleep(60)\n", f"{end}\n"))
+    assert run_tool(["atc"], 20, log).exit_status == (0 if "exit" in end else -signal.SIGKILL)
+    assert_ended(wait_for_pids(tmp_path / "pids"))
+
+
+def test_long_lines_are_cut(stand_ins, log):
+    stand_ins.prints("atc", "\n".join(["x" * 5000] * 3), status=1)
+    with pytest.raises(RunError, match=r"status 1: x{300}\.\.\. \| x{300}\.\.\. \| x{300}\.\.\.; log: "):
+        run_tool(["atc"], 20, log).check()
+
+
+def test_a_full_disk_is_named(stand_ins, log, monkeypatch):
+    stand_ins.prints("atc", "", status=120)
+    result = run_tool(["atc"], 20, log)
+    full = shutil.disk_usage(log.parent)._replace(free=4096)
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: full)
+    with pytest.raises(RunError, match=rf"status 120: it printed nothing; log: {log} \(the disk is full\)$"):
+        result.check()
 
 
 def test_bytes_that_are_no_text_are_escaped(stand_ins, log):

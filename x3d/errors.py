@@ -6,6 +6,8 @@ from collections.abc import Iterable, Sequence
 
 MAX_LISTED_PROBLEMS = 20
 MAX_NAMED = 3
+MAX_QUOTED = 300
+"""Characters of a line of another program."""
 
 _PLACE = re.compile(r"Exception from |Check '|While validating |FrontEnd API failed")
 """How lines of OpenVINO start that name a place in its source."""
@@ -116,6 +118,11 @@ def shorten_list(names: Sequence[str]) -> str:
     """Join names; of more than three the first, with a count: `a, b, c and 4 more`."""
     more = f" and {len(names) - MAX_NAMED} more" if len(names) > MAX_NAMED else ""
     return one_line(", ".join(names[:MAX_NAMED])) + more
+
+
+def shorten_text(text: str) -> str:
+    """Cut a line that another program printed to a length that a message can hold."""
+    return text if len(text) <= MAX_QUOTED else f"{text[:MAX_QUOTED]}..."
 
 
 def group_problems(problems: Iterable[tuple[str, str]], noun: str) -> list[str]:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from x3d.ascend.cann import find_set_env
 from x3d.ascend.tools import run_tool
-from x3d.errors import InputError, RunError
+from x3d.errors import InputError, RunError, shorten_text
 from x3d.files import printable
 
 TIMEOUT_SECONDS = 120.0
@@ -58,8 +58,8 @@ def check_installed() -> None:
     if result.exit_status:
         [*_, reason] = result.output.strip().splitlines() or [f"exit status {result.exit_status}"]
         raise InputError(
-            f"`python` on PATH cannot run ais_bench ({printable(reason)}); activate the environment that has ais_bench "
-            f"and aclruntime, and run `source {find_set_env()}`"
+            f"`python` on PATH cannot run ais_bench ({printable(shorten_text(reason))}); activate the environment that "
+            f"has ais_bench and aclruntime, and run `source {find_set_env()}`"
         )
 
 

@@ -113,7 +113,7 @@ def parse_summary(content: bytes, source: str) -> Measurement:
         summary = json.loads(content)
         times = {name: _latency([summary[name][key] for key in STATISTICS]) for name in _copies(summary)}
         return _measurement(times, summary[THROUGHPUT], None, _count(summary))
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError) as error:
         raise RunError(f"{source} is not a summary of ais_bench: {error!r}; measure again") from error
 
 
@@ -126,7 +126,7 @@ def _blocks(lines: Sequence[str]) -> Iterator[Measurement]:
                 times.append((match[1], _latency(match.groups()[1:])))
             elif match := _THROUGHPUT.search(line):
                 yield _measurement(_take_block(times, match[2]), match[3], match[1])
-        except ValueError as error:
+        except (ValueError, OverflowError) as error:
             raise RunError(f"ais_bench printed what is no measurement: {last_lines(line)} ({error})") from error
 
 
@@ -186,5 +186,7 @@ def _copies(summary: Mapping[str, Any]) -> list[str]:
 
 
 def _count(summary: Mapping[str, Any]) -> int | None:
-    count = summary[COMPUTE].get("count", len(summary.get(TIMES, [])))
-    return int(count) or None
+    count = int(summary[COMPUTE].get("count", len(summary.get(TIMES, []))))
+    if count < 0:
+        raise ValueError(f"a count of {count}")
+    return count or None

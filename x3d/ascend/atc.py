@@ -6,7 +6,7 @@ from pathlib import Path
 
 from x3d.ascend.precision_modes import PrecisionMode
 from x3d.ascend.tools import ToolResult
-from x3d.errors import InputError, RunError, one_line
+from x3d.errors import InputError, RunError, one_line, shorten_text
 from x3d.files import printable
 
 SUCCESS = "ATC run success"
@@ -78,6 +78,11 @@ def atc_command(
     ]
 
 
+def takes_path(path: str) -> bool:
+    """Check whether ATC takes the path of a model."""
+    return bool(re.fullmatch(r"[\w./][\w./-]*", path))
+
+
 def check_success(result: ToolResult) -> None:
     """Check that ATC converted the model.
 
@@ -92,10 +97,11 @@ def check_success(result: ToolResult) -> None:
 def explain_failure(output: str) -> str:
     """Return the first error that ATC printed, with its likely cause if that is known; empty without one."""
     if missing := _NO_DRIVER.search(output):
-        text = f"{missing[0].strip()} (it is a library of the driver; add its lib64/driver to LD_LIBRARY_PATH)"
+        remedy = "it is a library of the driver; add its lib64/driver to LD_LIBRARY_PATH"
+        text = f"{shorten_text(missing[0].strip())} ({remedy})"
     elif error := _ERROR.search(output):
         hint = _HINTS.get(error["code"])
-        text = f"{error['code']}: {error['text'].strip()}" + (f" ({hint})" if hint else "")
+        text = f"{error['code']}: {shorten_text(error['text'].strip())}" + (f" ({hint})" if hint else "")
     else:
         return ""
     return one_line(printable(text))

@@ -17,14 +17,16 @@ _FAMILIES = {"310P": "310P3", "310B": "310B1", "910_93": "910_9392", "950": "950
 """Names that several chips share, and one of them; 910B is a chip of the first generation too."""
 
 
-def read_chips() -> list[Chip]:
+def read_chips(timeout_seconds: float | None = None) -> list[Chip]:
     """Run `npu-smi info` and parse its table.
 
+    Args:
+        timeout_seconds: None: TIMEOUT_SECONDS.
     Raises:
         InputError: npu-smi is missing, fails, hangs or lists no chip.
     """
     try:
-        result = run_tool(COMMAND, TIMEOUT_SECONDS)
+        result = run_tool(COMMAND, timeout_seconds or TIMEOUT_SECONDS)
     except RunError as error:
         raise InputError(f"{error}; check it with `npu-smi info`") from error
     if result.exit_status:
@@ -43,8 +45,8 @@ def name_soc(name: str) -> str:
         raise InputError(
             f"--soc {name} names a family of chips; give one that `npu-smi info` shows, as {_FAMILIES[chip]}"
         )
-    if not re.fullmatch(r"\d[\w-]+", chip, re.ASCII):
-        raise InputError(f"--soc {name!r}: a name that `npu-smi info` shows is expected, such as 310P3")
+    if not re.fullmatch(r"\d[\w-]+", chip, re.ASCII) or re.match(r"\d+[a-z]", chip):
+        raise InputError(f"--soc {name!r}: a name as `npu-smi info` shows it is expected, such as 310P3")
     return f"Ascend{chip}"
 
 
@@ -60,15 +62,17 @@ def common_soc(chips: Sequence[Chip]) -> str:
     return found[0]
 
 
-def find_chip(device: int) -> Chip:
+def find_chip(device: int, timeout_seconds: float | None = None) -> Chip:
     """Find the chip that `--device` of ais_bench means.
 
+    Args:
+        timeout_seconds: as read_chips takes it.
     Raises:
         InputError: there is none, or the environment numbers the devices otherwise.
     """
     if os.environ.get(_RENUMBERING):
         raise InputError(f"{_RENUMBERING} is set, so that device {device} may be any; unset it, and give --device")
-    chips = read_chips()
+    chips = read_chips(timeout_seconds)
     for chip in chips:
         if chip.device == device:
             return chip

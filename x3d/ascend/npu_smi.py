@@ -9,19 +9,19 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from x3d.errors import InputError, one_line
+from x3d.errors import InputError, one_line, shorten_text
 from x3d.files import printable
 
 COMMAND = ("npu-smi", "info")
 
 _RULER = re.compile(r"[|+][-=+|]+[|+]")
-_UNKNOWN = ("NA", "-")
+_UNKNOWN = ("NA", "-", "-200", str(2**32 - 1))
+"""The numbers are what is printed where the driver gives no temperature or load; power and memory are negative then."""
 _FIRST = re.compile(r"(?P<npu>\d+)\s+(?P<name>\S.*)")
-_READINGS = re.compile(r"(?P<power>\d+(?:\.\d+)?|NA|-)\s+(?P<temperature>-?\d+|NA|-)(\s+\S.*)?")
+_READINGS = re.compile(r"(?P<power>-?\d+(?:\.\d+)?|NA|-)\s+(?P<temperature>-?\d+|NA|-)(\s+\S.*)?")
 _SECOND = re.compile(r"(?P<chip>\d+)?(\s+(?P<device>\d+|NA))?")
-_USAGES = re.compile(r"(?P<load>\d+|NA|-)(?P<pairs>(\s+(\d+|NA)\s*/\s*\d+)+)")
+_USAGES = re.compile(r"(?P<load>\d+|NA|-)(?P<pairs>(\s+(-?\d+|NA)\s*/\s*\d+)+)")
 _PROCESS = re.compile(r"(?P<npu>\d+)(\s+(?P<chip>\d+))?")
-_MAX_QUOTED = 120
 
 
 @dataclass(frozen=True)
@@ -132,7 +132,7 @@ def _parse_chip(first: str, second: str, num_usages: int) -> Chip:
     numbers, bus_id, usages = _cells(second)
     of_name, of_readings = _match(_FIRST, name, first), _match(_READINGS, readings, first)
     of_numbers, of_usages = _match(_SECOND, numbers, second), _match(_USAGES, usages, second)
-    pairs = re.findall(r"(\w+)\s*/\s*(\d+)", of_usages["pairs"])
+    pairs = re.findall(r"(-?\w+)\s*/\s*(\d+)", of_usages["pairs"])
     if len(pairs) != num_usages or not health:
         raise _unreadable(second, f"{num_usages} memories as in the head are expected")
     hbm = pairs[1] if num_usages > 1 else ("NA", "NA")
@@ -142,13 +142,13 @@ def _parse_chip(first: str, second: str, num_usages: int) -> Chip:
         device=_int(of_numbers["device"]) or 0,
         name=of_name["name"],
         health=health,
-        power_watts=None if of_readings["power"] in _UNKNOWN else float(of_readings["power"]),
+        power_watts=None if of_readings["power"].startswith(("-", "NA")) else float(of_readings["power"]),
         temperature_c=_int(of_readings["temperature"]),
         bus_id=None if bus_id in _UNKNOWN else bus_id,
         aicore_percent=_int(of_usages["load"]),
-        memory_used_mb=_int(pairs[0][0]),
+        memory_used_mb=_used(pairs[0][0]),
         memory_total_mb=int(pairs[0][1]),
-        hbm_used_mb=_int(hbm[0]),
+        hbm_used_mb=_used(hbm[0]),
         hbm_total_mb=_int(hbm[1]),
     )
 
@@ -188,9 +188,13 @@ def _int(text: str | None) -> int | None:
     return None if text is None or text in _UNKNOWN else int(text)
 
 
+def _used(text: str) -> int | None:
+    """Parse the memory in use."""
+    return None if text.startswith("-") else _int(text)
+
+
 def _quote(line: str) -> str:
-    shown = line if len(line) <= _MAX_QUOTED else f"{line[:_MAX_QUOTED]}..."
-    return f"'{one_line(printable(shown))}'"
+    return f"'{one_line(printable(shorten_text(line)))}'"
 
 
 def _unreadable(line: str, reason: str) -> InputError:

@@ -8,6 +8,8 @@ from x3d.ascend.tools import run_tool
 from x3d.errors import InputError
 
 INTERVAL_SECONDS = 1.0
+READING_SECONDS = 10.0
+"""Time limit of a reading, which the end of the command, or of this process, waits for."""
 
 
 def measure_power(command: Sequence[str], timeout_seconds: float, device: int) -> float | None:
@@ -24,7 +26,7 @@ def measure_power(command: Sequence[str], timeout_seconds: float, device: int) -
     def read() -> None:
         while not ended.wait(INTERVAL_SECONDS):
             try:
-                power = find_chip(device).power_watts
+                power = find_chip(device, READING_SECONDS).power_watts
             except (InputError, OSError):
                 continue
             if power is not None:

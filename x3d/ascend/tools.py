@@ -15,13 +15,16 @@ from types import FrameType
 from typing import IO
 
 from x3d.ascend.cann import find_set_env
-from x3d.errors import InputError, RunError, describe_os_error, one_line
+from x3d.errors import InputError, RunError, describe_os_error, one_line, shorten_text
 from x3d.files import printable
 from x3d.signals import STOP_SIGNALS
 
 LAST_LINES = 3
 GRACE_SECONDS = 5.0
 """Time to end after SIGTERM, before SIGKILL."""
+
+MIN_FREE_BYTES = 2**20
+"""With less, a disk is named as the likely cause of a failure."""
 
 _OF_DRIVER = ("npu-smi",)
 
@@ -51,11 +54,12 @@ class ToolResult:
             RunError: it failed; the text names the log, if there is one.
         """
         if self.exit_status:
-            raise RunError(self.failure(f"failed with exit status {self.exit_status}", reason))
+            raise RunError(self.failure(_describe_status(self.exit_status), reason))
 
     def failure(self, what: str, reason: str = "") -> str:
         """Describe a failure of the tool, with the reason or its last lines, and the log, if there is one."""
-        log = f"; log: {self.log_path}" if self.log_path else ""
+        full = " (the disk is full)" if self.log_path and _is_full(self.log_path.parent) else ""
+        log = f"; log: {self.log_path}{full}" if self.log_path else ""
         return f"{Path(self.command[0]).name} {what}: {reason or last_lines(self.output)}{log}"
 
 
@@ -106,42 +110,63 @@ def run_tool(
     """
     path = find_tool(command[0])
     start = time.monotonic()
-    exit_status: int | None = None
     with _open_log(log_path) as log, _StopHandler() as handler:
         process = _start([path, *command[1:]], log, environment, folder)
         try:
             handler.stop_from_now_on()
-            exit_status = process.wait(timeout_seconds)
-        except BaseException as error:
+            has_ended = _wait(process, timeout_seconds)
+        finally:
             end_group(process)
-            if not isinstance(error, subprocess.TimeoutExpired):
-                raise
         output = os.pread(log.fileno(), os.fstat(log.fileno()).st_size, 0).decode("utf-8", "backslashreplace")
-    result = ToolResult(command, exit_status or 0, output, log_path, time.monotonic() - start)
-    if exit_status is None:
+    result = ToolResult(command, process.returncode, output, log_path, time.monotonic() - start)
+    if not has_ended:
         raise HangingToolError(result.failure(f"did not end within {timeout_seconds:g} s and was ended"), output)
     return result
+
+
+def _describe_status(exit_status: int) -> str:
+    """Describe how a tool failed: a negative status is a signal, 128 more than a signal is a shell's for it."""
+    number = -exit_status if exit_status < 0 else exit_status - 128
+    what = f"failed with exit status {exit_status}"
+    if exit_status < 0:
+        what = f"was ended by signal {number} ({signal.strsignal(number)})"
+    return f"{what}, perhaps because the memory was full" if number == signal.SIGKILL else what
+
+
+def _is_full(folder: Path) -> bool:
+    """Check whether a disk has no space for what a tool writes."""
+    return shutil.disk_usage(folder).free < MIN_FREE_BYTES
 
 
 def last_lines(output: str) -> str:
     """Join the last lines of an output, for a message."""
     lines = [line.strip() for line in output.replace("\r", "\n").splitlines() if line.strip()]
-    return one_line(printable(" | ".join(lines[-LAST_LINES:]))) or "it printed nothing"
+    return one_line(printable(" | ".join(map(shorten_text, lines[-LAST_LINES:])))) or "it printed nothing"
 
 
 def end_group(process: subprocess.Popen[bytes]) -> None:
     """End a process that leads a group, and the group: with SIGTERM, and after some seconds with SIGKILL.
+
+    If it has ended by itself, such as killed when the memory was full, what it left running is ended.
 
     The process is waited for last, for until then no other group has its number.
     """
     if process.returncode is not None:
         return
     os.killpg(process.pid, signal.SIGTERM)
-    deadline = time.monotonic() + GRACE_SECONDS
-    while time.monotonic() < deadline and not os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT):
-        time.sleep(0.02)
+    _wait(process, GRACE_SECONDS)
     os.killpg(process.pid, signal.SIGKILL)
     process.wait()
+
+
+def _wait(process: subprocess.Popen[bytes], seconds: float) -> bool:
+    """Wait at most so long for a process to end, and keep its number from being used again."""
+    deadline = time.monotonic() + seconds
+    while not os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT):
+        if time.monotonic() >= deadline:
+            return False
+        time.sleep(0.02)
+    return True
 
 
 @contextlib.contextmanager

@@ -2,7 +2,7 @@
 
 import errno
 import logging
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterator, Sequence
 from multiprocessing import connection, resource_tracker
 from typing import Any, Self, TypeVar
@@ -22,7 +22,7 @@ MAX_WAIT_SECONDS = 3600
 TRIES = 2
 """Attempts at a video whose worker or engine fails."""
 MAX_FAILED_STARTS = 3
-"""Workers in a row that may end before they start a video."""
+"""Workers in a row that may end before they start a video; one of a number that does so more often is left out."""
 
 T = TypeVar("T")
 
@@ -48,6 +48,7 @@ class Workers:
         self._prepared: list[Any] = []
         self._workers: list[Worker] = []
         self._num_failed_starts = 0
+        self._failed_starts: Counter[int] = Counter()
         self._logged: set[type] = set()
 
     def prepared(self, num_videos: int) -> Any:
@@ -84,6 +85,7 @@ class Workers:
         for worker in self._busy():  # of a run that was abandoned
             self._remove(worker)
         self._num_failed_starts = 0
+        self._failed_starts.clear()
         waiting = deque(Task(video, 1) for video in videos)
         while waiting or self._busy():
             self._start_workers(len(waiting) + len(self._busy()))
@@ -119,10 +121,11 @@ class Workers:
 
     def _start_workers(self, num_wanted: int) -> None:
         """Start the processes that are missing, which load side by side; one takes the number of that it replaces."""
+        usable = {number for number in range(self._num_workers) if self._failed_starts[number] <= MAX_FAILED_STARTS}
         try:
             resource_tracker.ensure_running()  # first, for its start unblocks the signals
-            while len(self._workers) < min(self._num_workers, num_wanted):
-                number = min(set(range(self._num_workers)) - {worker.number for worker in self._workers})
+            while len(self._workers) < min(len(usable), num_wanted):
+                number = min(usable - {worker.number for worker in self._workers})
                 with StopSignalsBlocked():
                     self._workers.append(Worker(number))
                 if self._prepare:
@@ -186,15 +189,18 @@ class Workers:
         return Report(Event.DIED_IDLE, exit_text=str(error))
 
     def _count_failed_start(self, worker: Worker, report: Report) -> None:
-        """Count workers that end before their first video starts.
+        """Count workers that end before their first video starts, and log them.
 
         Raises:
             RunError: too many in a row.
         """
         if report.event is Event.STARTED:
-            self._num_failed_starts = 0
+            self._num_failed_starts = self._failed_starts[worker.number] = 0
         elif report.event is Event.DIED_IDLE and not worker.has_worked:
             self._num_failed_starts += 1
+            self._failed_starts[worker.number] += 1
+            attempts = self._failed_starts[worker.number], MAX_FAILED_STARTS + 1
+            logger.warning("worker %d did not start, attempt %d of %d: %s", worker.number, *attempts, report.exit_text)
         if self._num_failed_starts > MAX_FAILED_STARTS:
             raise RunError(f"worker processes end before they do any work ({report.exit_text})")
 

@@ -1,12 +1,13 @@
 """Run an .om on an Ascend NPU with ais_bench."""
 
-import tempfile
+import os
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
 
 from x3d.errors import EngineError
+from x3d.files import read_regular
 from x3d.network.model_file import ModelFile
 from x3d.network.signature import Port, read_input, read_output
 
@@ -37,10 +38,10 @@ class AisBenchEngine:
                 f"precision {precision}: {model.path} has the precision that was chosen when it was converted; leave "
                 "out X3D_EVALUATE.PRECISION, or convert it again with another --precision_mode"
             )
-        with tempfile.NamedTemporaryFile(suffix=".om") as file:  # the session opens a path and no bytes
-            file.write(model.content)
-            file.flush()
-            self._session = InferSession(int(device or 0), file.name)
+        path = os.path.realpath(model.path)  # later releases take no links
+        self._session = InferSession(int(device or 0), path)
+        if read_regular(path) != model.content:
+            raise EngineError(f"{model.path} was replaced while it was opened; run the same command again")
         batch_size, self.view_shape, self.input_dtype = read_input(model.path, _ports(self._session.get_inputs()))
         if batch_size is None:
             raise EngineError(f"{model.path} has a dynamic batch; convert it with --input_shape of a fixed one")

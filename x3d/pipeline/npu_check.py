@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from tqdm import tqdm
 
-from x3d.errors import EngineError, InputError, RunError
+from x3d.errors import EngineError, InputError, RunError, describe_os_error
 from x3d.network.engine import Engine, infer_padded, open_engine
 from x3d.network.model_file import ModelFile, read_model
 from x3d.pipeline.ais_bench_command import infer_with_command
@@ -74,8 +74,8 @@ def check(settings: CheckSettings) -> Check:
             _check_views(views, reference.view_shape, record.input_dtype if record else "", settings.om)
             found, batch_size = infer_with_command(settings.om, views, reference.num_classes, settings.device)
         expected = _infer(views, reference, "onnx")
-    except RunError as error:  # its status, 1, would look like FAIL
-        raise InputError(str(error)) from error
+    except (RunError, OSError) as error:  # their status, 1, would look like FAIL
+        raise InputError(describe_os_error(error) if isinstance(error, OSError) else str(error)) from error
     outputs = find_outputs(expected)
     if outputs is None or are_alike(expected):
         what = "the same scores for every view" if outputs else "neither probabilities nor logits"

@@ -15,7 +15,7 @@ from x3d.ascend.ais_bench import link_or_copy, measuring_command
 from x3d.ascend.atc import LOG_SUFFIX
 from x3d.ascend.cann import ROOT, find_toolkit, installed_version, package_version
 from x3d.ascend.npu_smi import COMMAND, parse_info
-from x3d.ascend.tools import HangingToolError, run_tool
+from x3d.ascend.tools import HangingToolError, run_tool, unwinding_on_stop
 from x3d.errors import InputError
 from x3d.files import read_regular
 from x3d.storage.atomic import check_replaceable, write_json
@@ -45,6 +45,7 @@ _COMMANDS = (
 )
 _ENVIRONMENT = ("ASCEND_TOOLKIT_HOME", "ASCEND_HOME_PATH", "ASCEND_OPP_PATH", "ASCEND_RT_VISIBLE_DEVICES")
 _IDENTIFIER = re.compile(r"^(.*\b(?:serial|uuid|\w?die[ _]id|mac|ip)\b[^:\n]*:).*$", re.IGNORECASE | re.MULTILINE)
+_TEMPORARY = "<temporary folder>"
 _PATH_END = r"(?:/[^\s'\":;,)\]]*)?(?![\w.-])"
 
 
@@ -74,13 +75,13 @@ def record(path: Path, om: str = "") -> Mapping[str, Any]:
     """
     check_replaceable(path, KEYS)
     mask = Mask()
-    with tempfile.TemporaryDirectory(prefix="x3d-record-") as folder:
-        mask.add(folder, "<temporary folder>")
-        ran = [_run(command, mask, TIMEOUT_SECONDS) for command in _COMMANDS]
-        ran += [_run(command, mask, TIMEOUT_SECONDS) for command in _board_commands(ran)]
+    with unwinding_on_stop(), tempfile.TemporaryDirectory(prefix="x3d-record-") as folder:
+        mask.add(folder, _TEMPORARY)
+        ran = [_run(command, TIMEOUT_SECONDS) for command in _COMMANDS]
+        ran += [_run(command, TIMEOUT_SECONDS) for command in _board_commands(ran)]
         files = {f"{file.parent.name}/{file.name}": _read(file, mask) for file in _version_files()}
         if om:
-            ran.append(_measure(om, Path(folder), mask))
+            ran.append(_measure(om, Path(folder)))
             if (log := Path(om).with_name(f"{Path(om).stem}{LOG_SUFFIX}")).is_file():
                 files["atc.log"] = _read(log, mask)
             summaries = [*Path(folder).glob("*_summary.json"), *Path(folder).glob("*/sumary.json")]
@@ -89,7 +90,7 @@ def record(path: Path, om: str = "") -> Mapping[str, Any]:
         "about": ABOUT,
         "x3d_eval": __version__,
         "system": {name: mask(text) if text else text for name, text in _system().items()},
-        "commands": [asdict(one) for one in ran],
+        "commands": [asdict(_masked(one, mask, folder)) for one in ran],
         "files": files,
     }
     write_json(path, content)
@@ -100,11 +101,10 @@ class Mask:
     """Replaces what identifies a person or a machine."""
 
     def __init__(self) -> None:
-        self._patterns: list[tuple[str, str]] = []
-        for home in {os.path.expanduser("~"), os.environ.get("HOME", "")} - {"", "/", "~"}:
-            self._patterns.append((rf"(?<![\w.-]){re.escape(home.rstrip('/'))}{_PATH_END}", "<home>"))
-        if Path.cwd() != Path("/"):
-            self.add(str(Path.cwd()), "<current folder>")
+        paths = [(home, _PATH_END, "<home>") for home in _homes()]
+        paths += [(str(Path.cwd()), r"(?![\w-])", "<current folder>")] if Path.cwd() != Path("/") else []
+        paths.sort(key=lambda entry: len(entry[0]), reverse=True)
+        self._patterns = [(rf"(?<![\w.-]){re.escape(path)}{end}", instead) for path, end, instead in paths]
         host = platform.node()
         users = {_user(), *(os.environ.get(name, "") for name in ("USER", "LOGNAME", "SUDO_USER"))} - {"root"}
         for names, instead in ((users, "<user>"), ({host, host.partition(".")[0]}, "<host>")):
@@ -119,6 +119,12 @@ class Mask:
         for pattern, instead in self._patterns:
             text = re.sub(pattern, instead, text)
         return _IDENTIFIER.sub(r"\1 <masked>", text)
+
+
+def _homes() -> set[str]:
+    """Return the paths of this user's home folder, where links lead too."""
+    named = {os.path.expanduser("~"), os.environ.get("HOME", "")} - {"", "~"}
+    return {path.rstrip("/") for home in named for path in (home, os.path.realpath(home))} - {""}
 
 
 def _user() -> str:
@@ -140,26 +146,31 @@ def _board_commands(ran: Sequence[Ran]) -> list[Sequence[str]]:
     return [*npus, *((*board, str(chip.npu), "-c", str(chip.chip)) for chip in chips)]
 
 
-def _run(command: Sequence[str], mask: Mask, timeout_seconds: float) -> Ran:
+def _run(command: Sequence[str], timeout_seconds: float) -> Ran:
     text = " ".join(command)
     try:
         result = run_tool(command, timeout_seconds)
     except InputError as error:
-        return Ran(mask(text), None, [mask(str(error))])
+        return Ran(text, None, [str(error)])
     except HangingToolError as error:
-        return Ran(mask(text), None, [*_lines(error.output, mask), mask(str(error))])
-    return Ran(mask(text), result.exit_status, _lines(result.output, mask))
+        return Ran(text, None, [*_lines(error.output), str(error)])
+    return Ran(text, result.exit_status, _lines(result.output))
 
 
-def _measure(om: str, folder: Path, mask: Mask) -> Ran:
+def _measure(om: str, folder: Path) -> Ran:
     """Measure a model, under another name, for its path may be private."""
     model = folder / "model.om"
     command = measuring_command(str(model), LOOP, "", str(folder), "measured")
     try:
         link_or_copy(Path(om), model)
     except OSError as error:
-        return Ran(mask(" ".join(command)), None, [f"--om cannot be copied: {error.strerror}"])
-    return _run(command, mask, RUN_TIMEOUT_SECONDS)
+        return Ran(" ".join(command), None, [f"--om cannot be copied: {error.strerror}"])
+    return _run(command, RUN_TIMEOUT_SECONDS)
+
+
+def _masked(ran: Ran, mask: Mask, folder: str) -> Ran:
+    """Mask what was printed; of a command, whose other words are this module's own, the temporary folder."""
+    return Ran(ran.command.replace(folder, _TEMPORARY), ran.exit_status, mask("\n".join(ran.output)).splitlines())
 
 
 def _version_files() -> Iterator[Path]:
@@ -173,13 +184,13 @@ def _version_files() -> Iterator[Path]:
 
 def _read(path: Path, mask: Mask) -> list[str]:
     try:
-        return _lines(read_regular(path).decode("utf-8", "backslashreplace"), mask)
+        return mask("\n".join(_lines(read_regular(path).decode("utf-8", "backslashreplace")))).splitlines()
     except OSError as error:
         return [f"not read: {error.strerror}"]
 
 
-def _lines(text: str, mask: Mask) -> list[str]:
-    return mask(text[:MAX_CHARACTERS]).splitlines()
+def _lines(text: str) -> list[str]:
+    return text[:MAX_CHARACTERS].splitlines()
 
 
 def _system() -> dict[str, str | None]:

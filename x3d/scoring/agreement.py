@@ -85,7 +85,7 @@ def judge_outputs(reference: np.ndarray, candidate: np.ndarray, outputs: Outputs
         max_difference=float(worst.max()) if len(usable) else None,
         worst_view=int(usable[worst.argmax()]) if len(usable) else None,
         num_unusable=int(unusable.sum()),
-        defect=explain_unusable(candidate[first], outputs) if unusable.any() else "",
+        defect=explain_unusable(candidate[first], outputs).partition(";")[0] if unusable.any() else "",
         thresholds=thresholds,
     )
 

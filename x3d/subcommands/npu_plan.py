@@ -35,6 +35,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print the plan."""
+    from x3d.ascend.atc import takes_path
     from x3d.ascend.cann import find_set_env
     from x3d.ascend.precision_modes import choose_mode
     from x3d.config.loading import load_cfg
@@ -62,5 +63,8 @@ def run(args: argparse.Namespace) -> int:
         set_env=str(find_set_env()),
         python=suite_python(),
     )
+    if not takes_path(args.model):
+        rule = "ATC takes paths of letters, digits, '_', '-', '.' and '/' only; rename file or folder"
+        logger.warning("--model %r: %s", args.model, rule)
     print_result(plan.script() if args.shell else plan.text())
     return EXIT_DONE
