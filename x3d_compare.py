@@ -39,7 +39,7 @@ from x3d.cli import (
 )
 from x3d.config.keys import SCORING_KEYS
 from x3d.console import print_result
-from x3d.errors import InputError, ScoringError, format_problems
+from x3d.errors import InputError, ScoringError, counted, format_problems
 
 if TYPE_CHECKING:
     from fvcore.common.config import CfgNode
@@ -80,7 +80,7 @@ def run(cfg: "CfgNode", args: argparse.Namespace) -> int:
         if output:
             try:
                 write_comparison(output, content, list_flips(comparison, names))
-                logger.info("files of the comparison: %s", output)
+                logger.info("comparison: %s", output)
             except OSError as error:
                 status = fail(f"{error.filename} cannot be written: {error.strerror}", EXIT_INCOMPLETE)
     print_result(json.dumps(result_line(content)))
@@ -89,7 +89,8 @@ def run(cfg: "CfgNode", args: argparse.Namespace) -> int:
 
 def _log(content: Mapping[str, Any], sentences: Sequence[str]) -> None:
     if content["num_left_out"]:
-        logger.warning("videos not compared: %d\n%s", content["num_left_out"], format_problems(content["left_out"]))
+        count = counted(content["num_left_out"], "video")
+        logger.warning("%s not compared\n%s", count, format_problems(content["left_out"]))
     for warning in content["warnings"]:
         logger.warning(warning)
     if content["differences"]:

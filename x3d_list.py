@@ -134,7 +134,7 @@ def _make_list(cfg: "CfgNode", args: argparse.Namespace) -> int:
     _log_list(made, names)
     keys = f"DATA.PATH_TO_DATA_DIR {shlex.quote(str(output.parent))} DATA.PATH_PREFIX {shlex.quote(args.videos)}"
     renamed = "" if output.name == "test.csv" else "the scripts read a list named test.csv: rename it, and "
-    logger.info("%s and %s; rows are sorted by path; %sset %s", output, ledger_path(output).name, renamed, keys)
+    logger.info("list: %s, sorted by path; ledger: %s; %sset %s", output, ledger_path(output), renamed, keys)
     return EXIT_INCOMPLETE if any(row.state.is_problem for row in made.ledger) else EXIT_DONE
 
 
@@ -158,14 +158,16 @@ def _log_list(made: "VideoList", names: "ClassNames") -> None:
     labels = [label for _, label in made.rows]
     used = set(labels)
     if UNLABELLED in used:
-        logger.warning("without a label (-1): %d of %s", labels.count(UNLABELLED), counted(len(labels), "video"))
+        total = counted(len(labels), "video")
+        logger.warning("%d of %s unlabelled (-1), left out of the accuracy", labels.count(UNLABELLED), total)
     empty = [name for label, name in enumerate(names.names or ()) if label not in used]
     if empty:
-        logger.warning("classes without a video: %d of %d: %s", len(empty), len(names.names or ()), shorten_list(empty))
+        count = counted(len(names.names or ()), "class", "classes")
+        logger.warning("%d of %s without a video: %s", len(empty), count, shorten_list(empty))
     source = "named by the annotations" if made.files else "in folders of classes"
-    for text, number in ((source, made.num_listed), ("written to the list", len(made.rows))):
-        copy = f", {describe_count(number)}" if names.source == KINETICS else ""
-        logger.info("videos %s: %d%s", text, number, copy)
+    for text, number in ((source, made.num_listed), ("listed", len(made.rows))):
+        copy = f": {describe_count(number)}" if names.source == KINETICS else ""
+        logger.info("%s %s%s", counted(number, "video"), text, copy)
 
 
 def _make_subset(cfg: "CfgNode", args: argparse.Namespace) -> int:
@@ -182,9 +184,10 @@ def _make_subset(cfg: "CfgNode", args: argparse.Namespace) -> int:
     data = format_list([(video.listed, video.label) for video in chosen], separator, output)
     write_list(output, data, [], f"{counted(len(chosen), 'video')} of {args.source}, seed {args.seed}")
     num_classes = len({video.label for video in chosen})
-    texts = output, len(chosen), counted(len(videos), "video"), num_classes
-    logger.info("%s: %d of %s, classes: %d; rows are sorted by path", *texts)
+    classes = counted(num_classes, "class", "classes")
+    logger.info("%d of %s listed, of %s", len(chosen), counted(len(videos), "video"), classes)
     logger.info(describe_power(len(chosen)))
+    logger.info("list: %s, sorted by path", output)
     return EXIT_DONE
 
 

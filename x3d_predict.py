@@ -103,12 +103,11 @@ def run(cfg: "CfgNode", args: argparse.Namespace) -> int:
     predictions, unprinted = _print_each(predict_each(settings), bool(args.every), output)
     if output:
         write_predictions(output, predictions)
-        logger.info("predictions: %s", output)
     if unprinted is not None:
         raise unprinted
     if alike := describe_alike(predictions):
         logger.warning(alike)
-    return _report(predictions, len(settings.evaluation.videos))
+    return _report(predictions, len(settings.evaluation.videos), output)
 
 
 def _print_each(
@@ -150,12 +149,13 @@ def _show(prediction: "Prediction", in_steps: bool, is_first: bool) -> None:
             print_result(table if is_first else f"\n{table}")
 
 
-def _report(predictions: "Sequence[Prediction]", num_videos: int) -> int:
+def _report(predictions: "Sequence[Prediction]", num_videos: int, output: Path | None) -> int:
     from x3d.execution.progress import log_failures
 
     failed = [{"reason": found.reason, "text": found.text} for found in predictions if found.reason]
     num_done = len(predictions) - len(failed)
-    logger.info("%d of %s predicted", num_done, counted(num_videos, "video"))
+    where = f"; predictions: {output}" if output else ""
+    logger.info("%d of %s done%s", num_done, counted(num_videos, "video"), where)
     log_failures(failed)
     return EXIT_DONE if num_done == num_videos else EXIT_INCOMPLETE
 

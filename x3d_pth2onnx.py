@@ -59,9 +59,10 @@ def run(cfg: "CfgNode", args: argparse.Namespace) -> int:
             f"{settings.tolerance:.2e}: it is not written",
             EXIT_INCOMPLETE,
         )
-    batch, shape = settings.batch_size or "dynamic", ", ".join(map(str, settings.view_shape))
+    batch_size = f"batch size {settings.batch_size}" if settings.batch_size else "dynamic batch size"
+    shape = ", ".join(map(str, settings.view_shape))
     logger.info(
-        "%s: format %d, opset %d, batch %s, input (N, %s)", result.path, EXPORT_FORMAT, settings.opset, batch, shape
+        "%s: format %d, opset %d, %s, input (N, %s)", result.path, EXPORT_FORMAT, settings.opset, batch_size, shape
     )
     return EXIT_DONE
 

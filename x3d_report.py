@@ -74,8 +74,9 @@ def run(cfg: "CfgNode", args: argparse.Namespace) -> int:
         logger.warning(warning)
     for finding in report.content["findings"]:
         if finding["kind"] != "class_order":  # the accuracy's warning
-            logger.log(logging.WARNING if finding["kind"] in FAULTS else logging.INFO, "%s", finding["text"])
-    logger.info("report: open %s in a browser", report.page)
+            level = logging.WARNING if finding["kind"] in FAULTS else logging.INFO
+            logger.log(level, "%s", finding["text"].removesuffix("."))
+    logger.info("report: %s; open it in a browser", report.page)
     print_result(str(report.page))
     return EXIT_DONE if report.complete else EXIT_INCOMPLETE
 

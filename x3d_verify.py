@@ -53,13 +53,13 @@ def run(cfg: "CfgNode", args: argparse.Namespace) -> int:
         logger.error("%s has bad lines:\n%s", settings.annotations, format_bad_rows(settings.bad_rows))
     found = verify(settings, REPORT)
     if found.unlisted:
-        logger.warning("files that are not listed: %d\n%s", len(found.unlisted), format_problems(found.unlisted))
-    logger.info(
-        "%s good, %d bad; bad rows of the list: %d; see %s",
-        *(counted(found.num_good, "video"), found.num_bad, len(found.bad_rows), REPORT),
-    )
+        count = counted(len(found.unlisted), "file")
+        logger.warning("%s not listed\n%s", count, format_problems(found.unlisted))
+    total, bad_rows = found.num_good + found.num_bad, counted(len(found.bad_rows), "bad row")
+    logger.info("%d of %s good; %s in the list; table: %s", found.num_good, counted(total, "video"), bad_rows, REPORT)
     for reason in sorted(set(found.num_videos) - {""}):
-        logger.error("%s: %d (%s)", reason, found.num_videos[reason], REASONS[reason])
+        count = counted(found.num_videos[reason], "video")
+        logger.error("%s failed, %s: %s", count, reason, REASONS[reason])
     return EXIT_DONE if found.passed else EXIT_INCOMPLETE
 
 

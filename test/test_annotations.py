@@ -109,9 +109,7 @@ def test_videos_are_warned_of_and_counted_that_have_no_label(tmp_path, caplog):
     cfg = config(tmp_path, "a.mp4 0\nb.mp4 -1\nc.mp4 -1\n", "DATA.PATH_PREFIX", str(tmp_path))
     videos = read_videos(cfg)
     assert count_unlabelled(videos) == 2
-    assert [record.message for record in caplog.records] == [
-        "2 of 3 videos are unlabelled (-1) and left out of the accuracy"
-    ]
+    assert [record.message for record in caplog.records] == ["2 of 3 videos unlabelled (-1), left out of the accuracy"]
 
 
 def test_a_list_none_of_whose_videos_exists_is_refused(tmp_path):

@@ -153,7 +153,7 @@ def test_another_content_is_named(tmp_path):
 
 
 def test_a_file_that_cannot_be_opened_is_named_with_the_key_to_set(tmp_path):
-    assert "No such file or directory; set TEST.CHECKPOINT_FILE_PATH" in read_error(tmp_path / "x.pyth")
+    assert " does not exist; set TEST.CHECKPOINT_FILE_PATH" in read_error(tmp_path / "x.pyth")
     assert "Is a directory; set TEST.CHECKPOINT_FILE_PATH" in read_error(tmp_path)
     with pytest.raises(ValueError, match=r"^no checkpoint given; set TEST\.CHECKPOINT_FILE_PATH"):
         read_checkpoint("")

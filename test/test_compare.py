@@ -75,7 +75,7 @@ def test_the_verdict_is_the_exit_status(noise, margin, status, verdict, run, ref
     assert {key: content[key] for key in ("lost", "gained")} == {key: line[key] for key in ("lost", "gained")}
     assert (line["num_videos_to_decide"] is None) == (verdict != "UNDECIDED")
     assert "the runs differ in\nrecorded of the candidate only: model_digest other" in caplog.text
-    assert f"files of the comparison: {tmp_path / 'out'}" in caplog.text
+    assert f"comparison: {tmp_path / 'out'}" in caplog.text
     assert "classes are named by their numbers; set DATA.CLASS_NAMES" in caplog.text
 
 
@@ -106,7 +106,7 @@ def test_other_lists_are_rejected_and_no_earlier_comparison_stays(run, reference
     assert list(out.iterdir()) == []
     assert compare(reference, candidate, "--common", "--output", str(out)) == 0
     assert json.loads(line_of(capsys))["num_left_out"] == 15
-    assert "videos not compared: 15\n15 videos are listed with class 3" in caplog.text
+    assert "15 videos not compared\n15 videos are listed with class 3" in caplog.text
 
 
 def test_runs_that_scored_other_videos_have_what_is_common(run, reference, tmp_path, capsys, caplog):

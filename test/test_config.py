@@ -6,7 +6,7 @@ import pytest
 
 from test.helpers import ROOT, read_golden
 from x3d.config.keys import KEYS, RENAMED, SECTIONS, UNREAD_SECTIONS, select_keys
-from x3d.config.loading import changed_keys, load_cfg, view_config
+from x3d.config.loading import describe_cfg, load_cfg, view_config
 
 MODELS = ("X3D_XS", "X3D_S", "X3D_M", "X3D_L")
 S = str(ROOT / "configs/X3D_S.yaml")
@@ -357,12 +357,33 @@ def test_the_keys_that_decide_the_views():
     assert view_config(cfg)["DATA.SAMPLING_RATE"] == 7
 
 
-def test_the_keys_that_differ_from_their_defaults():
+def test_the_line_of_a_run_is_what_one_would_type(tmp_path, monkeypatch):
+    monkeypatch.chdir(ROOT)
     cfg = load_cfg(S, ["DATA.PATH_PREFIX", "val", "MODEL.DROPOUT_RATE", "0.1", "X3D_WORKERS.NUM", "2"])
-    assert changed_keys(cfg, ["DATA.PATH_PREFIX", "TEST", "MODEL", "X3D_EVALUATE"]) == (
-        "DATA.PATH_PREFIX val TEST.BATCH_SIZE 64"
-    )
-    assert changed_keys(cfg).endswith(" X3D_WORKERS.NUM 2")
+    text = describe_cfg(cfg, S, ["DATA.PATH_PREFIX", "TEST", "MODEL", "X3D_EVALUATE"])
+    assert text == "--cfg configs/X3D_S.yaml DATA.PATH_PREFIX val"
+    assert describe_cfg(cfg, S) == f"{text} X3D_WORKERS.NUM 2"
+    assert describe_cfg(load_cfg("X3D_M"), "X3D_M", ["X3D_WORKERS"]) == "--cfg configs/X3D_M.yaml"
+
+
+def test_the_line_of_a_run_has_the_keys_of_a_file_over_another(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    keys = "DATA: {PATH_PREFIX: val, NUM_FRAMES: 13}\nTEST: {NUM_ENSEMBLE_VIEWS: 5}\nX3D_PREPROCESS: {TIMEOUT: 9}\n"
+    lower = write_yaml(tmp_path, f"_BASE_: {S}\n{keys}")
+    upper = tmp_path / "upper.yaml"
+    upper.write_text(f"_BASE_: {lower}\nTEST:\n  NUM_ENSEMBLE_VIEWS: 10\n")
+    cfg = load_cfg(str(upper), ["DATA.SAMPLING_RATE", "7"])
+    text = describe_cfg(cfg, str(upper))
+    assert text == f"--cfg {S} DATA.PATH_PREFIX val DATA.SAMPLING_RATE 7 X3D_WORKERS.TIMEOUT 9"
+    assert dict(cfg) == dict(load_cfg(S, text.split()[2:]))
+
+
+def test_the_line_of_a_run_has_what_replaces_an_unusable_value(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    text = (ROOT / "configs/X3D_S.yaml").read_text().replace("NUM_FRAMES: 13", "NUM_FRAMES: many")
+    (tmp_path / "base.yaml").write_text(f"{text}X3D_WORKERS: 3\n")
+    path = write_yaml(tmp_path, "_BASE_: base.yaml\nDATA: {NUM_FRAMES: 8}\nX3D_WORKERS: {NUM: 2}\n")
+    assert describe_cfg(load_cfg(path), path) == "--cfg base.yaml DATA.NUM_FRAMES 8 X3D_WORKERS.NUM 2"
 
 
 def test_the_line_of_a_run_has_short_paths_and_numbers(tmp_path, monkeypatch):
@@ -375,9 +396,8 @@ def test_the_line_of_a_run_has_short_paths_and_numbers(tmp_path, monkeypatch):
         "X3D_WORKERS.NUM",
         "0",
     ]
-    text = changed_keys(load_cfg(S, values), ["DATA.PATH_PREFIX", "DATA.MEAN", "X3D_WORKERS"])
-    assert text == "DATA.PATH_PREFIX 'my val' DATA.MEAN [0.123457, 1, 0.5]"
-    assert changed_keys(load_cfg(S), ["X3D_WORKERS"]) == "all keys have their defaults"
+    text = describe_cfg(load_cfg(S, values), S, ["DATA.PATH_PREFIX", "DATA.MEAN", "X3D_WORKERS"])
+    assert text == f"--cfg {S} DATA.PATH_PREFIX 'my val' DATA.MEAN [0.123457,1,0.5]"
 
 
 def test_quoted_text_that_looks_like_a_number_is_text(tmp_path):

@@ -12,6 +12,7 @@ from x3d.errors import (
     ScoringError,
     VideoError,
     cause_of,
+    counted,
     format_problems,
     shorten_list,
 )
@@ -87,3 +88,8 @@ def test_no_problem_is_an_empty_text():
 )
 def test_the_text_of_a_library_is_cut_to_its_cause(text, cause):
     assert cause_of(RuntimeError(text)) == cause
+
+
+def test_a_count_has_its_noun():
+    assert [counted(number, "video") for number in (0, 1, 2)] == ["0 videos", "1 video", "2 videos"]
+    assert [counted(number, "class", "classes") for number in (1, 2)] == ["1 class", "2 classes"]

@@ -239,7 +239,7 @@ def test_killed_runs_resume_to_the_same_rows(data, small_onnx, tmp_path):
     process = start("x3d_evaluate.py", evaluate_keys(many, small_onnx, out))
     printed, errors = finish(process)
     assert process.returncode == 0
-    assert re.search(r"201 videos, [1-9]\d* to do", errors)
+    assert re.search(r"201 videos of .*test\.csv, [1-9]\d* to do; ", errors)
     assert (rows(out).tobytes(), printed) == (rows(tmp_path / "undisturbed").tobytes(), expected)
 
 
@@ -254,8 +254,8 @@ def test_a_torn_or_damaged_row_is_redone(spoil, data, small_onnx, undisturbed, t
         content[70] ^= 1
     journal.write_bytes(content)
     assert x3d_evaluate.main(evaluate_keys(data, small_onnx, tmp_path / "eval")) == 0
-    assert "rows that are corrupt or of another evaluation are skipped: 1" in caplog.text
-    assert "10 videos, 1 to do" in caplog.text
+    assert "1 row skipped, corrupt or of another evaluation" in caplog.text
+    assert f"10 videos of {data.list_path}, 1 to do; " in caplog.text
     assert (rows(tmp_path / "eval").tobytes(), line_of(capsys)) == undisturbed
 
 

@@ -401,7 +401,7 @@ def test_rows_of_another_model_do_not_fit_the_manifest(tmp_path, caplog):
                 rows.append(Video(video, f"{video}.mp4", "", 0), video_scores(SCORES[0], SOURCE))
     (tmp_path / "a" / "manifest.rows").write_bytes((tmp_path / "b" / "manifest.rows").read_bytes())
     assert read(tmp_path / "a").incomplete == [0, 1, 2, 3, 4]
-    assert "manifest.rows: rows that are corrupt or of another evaluation are skipped: 5" in caplog.text
+    assert "manifest.rows: 5 rows skipped, corrupt or of another evaluation" in caplog.text
 
 
 def test_rows_without_the_list_have_no_paths_and_their_own_labels(tmp_path):

@@ -3,7 +3,7 @@ import os
 
 import pytest
 
-from x3d.files import describe_content, open_regular, printable, read_regular
+from x3d.files import describe_content, describe_no_folder, open_regular, printable, read_regular, short_path
 
 
 def test_a_regular_file_and_a_link_to_one_are_read(tmp_path):
@@ -55,3 +55,16 @@ def test_a_file_is_named_by_its_first_bytes(head, name):
 def test_control_characters_are_escaped_and_text_stays():
     assert printable("a\x1b[31m\r\x07b\u202e żółw 亀\nnext") == "a\\x1b[31m\\r\\x07b\\u202e żółw 亀\nnext"
     assert printable("\udcff") == "\\udcff"
+
+
+def test_a_path_below_the_current_folder_is_short(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert short_path(tmp_path / "out" / "x.json") == "out/x.json"
+    assert short_path(f"{tmp_path}_2/x.json") == f"{tmp_path}_2/x.json"
+    assert short_path("out/x.json") == "out/x.json"
+
+
+def test_what_is_no_folder_is_described(tmp_path):
+    (tmp_path / "file").touch()
+    assert describe_no_folder(f"{tmp_path}/file") == f"{tmp_path}/file is no folder"
+    assert describe_no_folder(f"{tmp_path}/none") == f"{tmp_path}/none does not exist"

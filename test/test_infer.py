@@ -145,7 +145,7 @@ def test_without_input_it_measures(data_type, small_onnx, capsys):
     [
         (["--model", "none.onnx"], "model none.onnx does not exist"),
         (["--model", "MODEL", "--output_dirname", "x"], "give --output too"),
-        (["--model", "MODEL", "--input", "nowhere"], "--input nowhere is neither a folder nor a file"),
+        (["--model", "MODEL", "--input", "nowhere"], "--input nowhere does not exist; give a folder of views"),
         (["--model", "MODEL", "--loop", "0"], "at least 1"),
         (["--model", "MODEL", "--engine", "onnxruntime", "--device", "cuda:0"], "no CUDAExecutionProvider; it has"),
         (["--model", "MODEL", "--device", "NOSUCH"], "device NOSUCH is none that OpenVINO has here: CPU"),
@@ -237,6 +237,8 @@ def test_logging_goes_to_stderr_at_the_level_of_the_environment(level, expected,
     environment |= {"X3D_LOG_LEVEL": level} if level else {}
     command = [sys.executable, str(ROOT / "x3d_infer.py"), "--model", str(small_onnx)]
     ran = subprocess.run(command, env=environment, capture_output=True, text=True, check=True, timeout=120)
-    assert (f"[INFO] openvino on CPU in f32: {small_onnx}, batch size 1\n" in ran.stderr) == expected
+    assert (
+        f"[INFO] generated views (zero); {small_onnx} (openvino, CPU, f32, batch size 1)\n" in ran.stderr
+    ) == expected
     assert "batch size" not in ran.stdout
     assert "[INFO] throughput" in ran.stdout

@@ -141,7 +141,7 @@ def test_a_class_folder_that_is_missing_moves_no_index(missing, tmp_path, caplog
         folder = LAYOUTS[layout].write(tmp_path / layout, clips)
         assert make_list(folder, tmp_path / layout / "test.csv") == 0
         assert labels_of(tmp_path / layout / "test.csv") == {clip.video_id: clip.label for clip in clips}
-    assert f"classes without a video: 1 of 400: {NAMES[missing]}" in caplog.text
+    assert f"1 of 400 classes without a video: {NAMES[missing]}" in caplog.text
 
 
 def test_the_ledger_has_every_state(tmp_path, caplog):
@@ -183,8 +183,8 @@ def test_the_ledger_has_every_state(tmp_path, caplog):
     ]
     errors = [record.getMessage().split("\n")[0] for record in caplog.records if record.levelname == "ERROR"]
     assert errors == ["missing: 1", "empty: 1", "unreadable: 1", "twice: 1", "conflict: 1"]
-    assert "videos named by the annotations: 7, no known copy of the validation set" in caplog.text
-    assert "videos written to the list: 3, no known copy of the validation set" in caplog.text
+    assert "7 videos named by the annotations: no known copy of the validation set" in caplog.text
+    assert "3 videos listed: no known copy of the validation set" in caplog.text
 
 
 def test_without_annotations_a_folder_that_is_no_class_is_reported(tmp_path, caplog):
@@ -238,7 +238,7 @@ def test_a_list_without_labels_has_those_of_the_folders_or_none(tmp_path, caplog
     flat = LAYOUTS["CVDF, flat"].write(tmp_path / "flat", CLIPS)
     assert make_list(flat, tmp_path / "flat/test.csv", given) == 0
     assert set(labels_of(tmp_path / "flat/test.csv").values()) == {-1}
-    assert "without a label (-1): 400 of 400 videos" in caplog.text
+    assert "400 of 400 videos unlabelled (-1), left out of the accuracy" in caplog.text
     folder = LAYOUTS["mmaction2"].write(tmp_path, CLIPS)
     assert make_list(folder, tmp_path / "out/test.csv", given) == 0
     assert labels_of(tmp_path / "out/test.csv") == EXPECTED
@@ -310,9 +310,10 @@ def test_another_data_set_has_its_own_names_and_separator(tmp_path, caplog):
     assert (tmp_path / "test.csv").read_text() == (
         "bow_deep/clip number one.mp4,1\nbow_deep/made_up_video_1.mp4,1\nwave/made_up_video_2.mp4,0\n"
     )
-    assert "videos in folders of classes: 3\n" in caplog.text
+    assert "3 videos in folders of classes\n" in caplog.text
+    output, ledger = tmp_path / "test.csv", tmp_path / "test.ledger.csv"
     assert "copy of the validation set" not in caplog.text
-    assert "rows are sorted by path; set DATA.PATH_TO_DATA_DIR" in caplog.text
+    assert f"list: {output}, sorted by path; ledger: {ledger}; set DATA.PATH_TO_DATA_DIR" in caplog.text
     caplog.clear()
     assert make_list(tmp_path / "val", tmp_path / "mine.csv", more=keys) == 0
     assert "the scripts read a list named test.csv: rename it, and set DATA.PATH_TO_DATA_DIR" in caplog.text
@@ -342,7 +343,8 @@ def test_a_subset_is_written_with_what_it_decides(tmp_path, caplog):
     chosen = labels_of(part)
     assert chosen.items() < EXPECTED.items()
     assert len(chosen) == len(set(chosen.values())) == 40
-    assert f"{part}: 40 of 400 videos, classes: 40" in caplog.text
+    assert "40 of 400 videos listed, of 40 classes" in caplog.text
+    assert f"list: {part}, sorted by path" in caplog.text
     assert "40 videos: a top-1 of 73.5 % has a 95 % interval from 57.2 to 83.9 %" in caplog.text
     assert x3d_list.main([*given, "--seed", "1"]) == 0
     assert part.read_bytes() != first
@@ -354,7 +356,7 @@ def test_a_subset_is_written_with_what_it_decides(tmp_path, caplog):
     ("given", "problem"),
     [
         (["--videos", "empty"], "empty holds no video files; give the folder of the videos as --videos"),
-        (["--videos", "none"], "none cannot be read: No such file or directory; give a folder of videos"),
+        (["--videos", "none"], "none does not exist; give a folder of videos"),
         (
             ["--videos", "flat"],
             "no video in flat lies in the folder of a class, such as ___________.mp4 (folder 'flat'); give the annota",
@@ -368,7 +370,7 @@ def test_a_subset_is_written_with_what_it_decides(tmp_path, caplog):
             ["--videos", "flat", "--annotations", "none.csv"],
             "none.csv does not exist; give a csv, json or list of videos",
         ),
-        (["--videos", "flat", "--replacements", "none"], "none cannot be read: No such file or directory"),
+        (["--videos", "flat", "--replacements", "none"], "none does not exist; give a folder of videos"),
         (
             ["--videos", "zero"],
             "no video in zero can be listed, such as zumba/___________.mp4 (empty); correct the files",
@@ -384,7 +386,7 @@ def test_a_subset_is_written_with_what_it_decides(tmp_path, caplog):
         (["--videos", "zero", "--replacements", "zero"], "--replacements zero contains --videos zero"),
         (["--videos", "flat", "--output", ""], "--output '' names no file; give the list to write"),
         (["--videos", "flat", "--output", "/"], "--output '/' names no file; give the list to write, such as /test"),
-        (["--videos", ""], "'' cannot be read: No such file or directory; give a folder of videos"),
+        (["--videos", ""], "'' does not exist; give a folder of videos"),
         (["--from", "two.csv", "--subset", "1"], "the list of --from has paths twice: a.mp4; remove the further lines"),
         (
             ["--videos", "flat", "MODEL.NUM_CLASSES", "7"],

@@ -202,6 +202,8 @@ def test_what_is_no_regular_file_is_rejected_at_once(tmp_path):
         read_model(str(tmp_path))
     with pytest.raises(EngineError, match=r"y\.onnx does not exist; export one with x3d_pth2onnx\.py"):
         read_model(str(tmp_path / "y.onnx"))
+    with pytest.raises(EngineError, match=r"y\.om does not exist; convert one with x3d_npu\.py convert"):
+        read_model(str(tmp_path / "y.om"))
     with pytest.raises(EngineError, match=r"^no model is given; give the \.onnx that x3d_pth2onnx\.py writes"):
         read_model("")
 

@@ -77,8 +77,11 @@ def content():
     return json.loads(Path("out/npu_bench.json").read_text())
 
 
-def test_the_table(capsys):
+def test_the_table(capsys, caplog):
+    caplog.set_level("INFO")
     assert bench("--loop", "20") == 0
+    assert "2 models, 20 batches each; ais_bench on 310P3, device 0; output out" in caplog.messages
+    assert caplog.messages[-1] == "measurements: out/npu_bench.json"
     shown = capsys.readouterr().out
     assert Path("out/npu_bench.md").read_text() == shown
     assert shown.startswith(
@@ -161,7 +164,7 @@ def test_a_batch_size_that_contradicts_name_and_record(caplog, capsys):
     assert content()["rows"][1]["published_views_per_second"] == 381.6
     listed = "\n".join(f"x3d_s_bs8.om: {text}" for text in warnings)
     remedy = "measure again on an idle NPU, with models that match their names and records"
-    assert error_of(caplog) == f"doubtful; {remedy}\n{listed}"
+    assert error_of(caplog) == f"1 measurement doubtful; {remedy}\n{listed}"
     assert "| 4 | 400.0 (doubtful) | 381.6 |" in capsys.readouterr().out
 
 

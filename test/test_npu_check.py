@@ -79,7 +79,10 @@ def test_the_verdict_of_a_conversion(change: Change, status, verdict, conversion
         assert (line["num_unusable"], line["max_difference"]) == (30, None)
         assert "the output of 30 views holds scores that are not finite" in caplog.text
     assert "at least 99 % are needed" in caplog.text
-    why = "undecided: the best classes agree, and a probability differs by more than 0.02, which more views do not"
+    how = "small.onnx (openvino, CPU, f32, batch size 8) and small_bs8.om (ais_bench, NPU 0)"
+    assert f"30 views of prep; {how}" in caplog.messages
+    assert caplog.messages[-2].startswith(f"{verdict}: the ")
+    why = "UNDECIDED: the best classes agree, and a probability differs by more than 0.02, which more views do not"
     assert (why in caplog.text) == (verdict == "UNDECIDED")
     assert caplog.records[-1].getMessage() == (
         "verdict on all views, with the results of ais_bench in result_bs8\n"
@@ -94,7 +97,7 @@ def test_thresholds_are_options(conversion, monkeypatch, capsys, caplog):
     assert "at most 0.5 is allowed" in caplog.text
     ais_bench_session.install(monkeypatch, Path("small.onnx"), rolled)
     assert check("--min_agreement", "0.001", "--max_difference", "1") == 3
-    assert "undecided: 30 views are too few for PASS or FAIL; raise --num_views" in caplog.text
+    assert "UNDECIDED: 30 views are too few for PASS or FAIL; raise --num_views" in caplog.text
     assert json.loads(capsys.readouterr().out.splitlines()[-1])["min_agreement_percent"] == 0.001
 
 
@@ -246,7 +249,7 @@ def test_a_model_whose_outputs_judge_nothing(gain, text, conversion, monkeypatch
         (["--min_agreement", "nan"], "a share in percent"),
         (["--max_difference", "-1"], "at least 0"),
         (["--max_difference", "nan"], "at least 0"),
-        (["--input", "none"], "--input none is neither a folder nor a file"),
+        (["--input", "none"], "--input none does not exist; give a folder of views"),
         (["--input", "few"], "--input few holds 3 views; 20 are needed"),
         (["--om", "none.om"], "none.om does not exist"),
         (["--model", "none.onnx"], "none.onnx does not exist"),

@@ -59,9 +59,12 @@ def names():
     return sorted(os.listdir("om"))
 
 
-def test_every_batch_size(stand_ins, capsys):
+def test_every_batch_size(stand_ins, capsys, caplog):
+    caplog.set_level("INFO")
     stand_ins.add("atc", CONVERTS)
     assert convert("--batchsize", "1,8") == 0
+    how = "x3d_s.onnx (Ascend310P3, allow_mix_precision, float32 input)"
+    assert f"2 batch sizes (1, 8); {how}; output om" in caplog.messages
     assert capsys.readouterr().out == "om/x3d_s_bs1.om\nom/x3d_s_bs8.om\n"
     assert names() == [f"x3d_s_bs{size}{end}" for size in (1, 8) for end in (".json", ".om", "_atc.log")]
     assert shlex.join(stand_ins.calls[1]) == RECIPE

@@ -52,4 +52,4 @@ def test_help_is_shown_whatever_else_is_given(argv, capsys):
 def test_abbreviated_options_are_known(argv, tmp_path, monkeypatch, caplog):
     monkeypatch.chdir(tmp_path)
     assert x3d_report.main(argv) == 2
-    assert "none is no folder" in caplog.text
+    assert "none does not exist" in caplog.text

@@ -105,7 +105,7 @@ def test_unusable_results_are_rejected(tmp_path):
     np.full(9, np.nan, np.float32).tofile(tmp_path / "bad" / "5_5_0.bin")
     with pytest.raises(ScoringError, match=r"bad is not scored, 1 problem:\n.*5_5_0\.bin"):
         compare(str(tmp_path / "res"), str(tmp_path / "bad"), SETTINGS)
-    with pytest.raises(InputError, match=r"nowhere is no folder; give one that x3d_evaluate\.py, ais_bench or"):
+    with pytest.raises(InputError, match=r"nowhere does not exist; give a folder that x3d_evaluate\.py, ais_bench or"):
         compare(str(tmp_path / "res"), str(tmp_path / "nowhere"), SETTINGS)
 
 

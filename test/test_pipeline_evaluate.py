@@ -225,7 +225,7 @@ def test_the_batch_size_is_that_which_the_model_fixes(data, model, tmp_path, mon
     use_engine(monkeypatch, engine(batch_size=12))
     LocalRunner(score).use_in("scorers", monkeypatch)
     evaluate(settings(data, model, tmp_path / "out"))
-    assert "1 worker, batch size 12" in caplog.text
+    assert ", batch size 12); 1 worker; " in caplog.text
     assert json.loads((tmp_path / "out/manifest.json").read_text())["provenance"]["batch_size"] == 12
 
 
@@ -291,7 +291,8 @@ def test_scores_become_rows_and_failures_entries(data, model, tmp_path, monkeypa
     assert (rows["video"].tolist(), rows["label"].tolist()) == ([0, 1, 2, 4], [0, 1, 2, 4])
     np.testing.assert_array_equal(rows["scores"], np.eye(9)[[0, 1, 2, 4]])
     assert (summary.num_rotated, summary.num_corrupt) == (1, 2)
-    assert "5 videos, 5 to do, 1 worker, batch size 8" in caplog.text
+    how = f"{model} (standin, CPU, f32, batch size 8)"
+    assert f"5 videos of {data.list_path}, 5 to do; {how}; 1 worker; output {out}" in caplog.text
 
 
 def test_as_many_workers_are_prepared_as_videos_are_left(data, model, tmp_path, monkeypatch):
@@ -337,7 +338,7 @@ def test_the_cluster_is_named_in_the_log(data, model, tmp_path, monkeypatch, cap
     caplog.set_level("INFO")
     LocalRunner(score).use_in("scorers", monkeypatch)
     evaluate(settings(data, model, tmp_path / "out", "X3D_WORKERS.RAY_ADDRESS", "10.0.0.1:6379"))
-    assert "5 to do, 10.0.0.1:6379, batch size 8" in caplog.text
+    assert "; Ray cluster 10.0.0.1:6379; output " in caplog.text
 
 
 def test_a_shard_does_its_own_videos(data, model, tmp_path, monkeypatch):

@@ -113,7 +113,7 @@ def test_a_file_that_passes_gets_its_name_and_the_result_lists_every_difference(
     )
     assert result.passed
     assert {found.name: found.read_text() for found in tmp_path.iterdir()} == {"x.onnx": "new"}
-    assert "openvino, batch 2: largest difference 2.00e-06" in caplog.text
+    assert "openvino, batch size 2: largest difference 2.00e-06" in caplog.text
     assert "x.pyth fits, 0.000 M parameters" in caplog.text
 
 

@@ -77,7 +77,8 @@ def numbers(engine: Engine) -> list[list[float]]:
     return [batch[:, 0, 0, 0, 0].tolist() for batch in engine.batches]
 
 
-def test_every_view_is_run_in_natural_order_and_its_scores_written(engine, views, tmp_path):
+def test_every_view_is_run_in_natural_order_and_its_scores_written(engine, views, tmp_path, caplog):
+    caplog.set_level("INFO")
     folder = tmp_path / "out" / "res"
     summary = infer(InferSettings("x.onnx", views, folder, batchsize=2, warmup_count=0))
     assert numbers(engine) == [[0, 1], [2, 10], [11, 11]], "the last batch is padded with its first view"
@@ -85,6 +86,7 @@ def test_every_view_is_run_in_natural_order_and_its_scores_written(engine, views
         f"{name.removesuffix('.npy')}_0.bin": [float(name.split("_")[0])] for name in NAMES
     }
     assert {path.name for path in folder.parent.iterdir()} == {"res", "res_summary.json"}, "nothing else is left"
+    assert caplog.messages[-1] == f"results: {folder}; summary: {folder}_summary.json"
     assert (summary.batch_size, len(summary.compute_ms)) == (2, 3)
     assert min(summary.compute_ms) > 0
 
@@ -147,8 +149,11 @@ def test_the_first_batch_is_warmed_up_and_each_runs_loop_times(engine, views):
 
 def test_engine_model_and_batch_size_are_logged(engine, views, caplog):
     caplog.set_level("INFO")
+    num_views = len(list(Path(views).glob("*.npy")))
     infer(InferSettings("x.onnx", views, batchsize=2))
-    assert "standin on CPU in f32: x.onnx, batch size 2" in caplog.text
+    assert caplog.messages[-1] == f"{num_views} views of {views}; x.onnx (standin, CPU, f32, batch size 2)"
+    infer(InferSettings("x.onnx", pure_data_type="random"))
+    assert caplog.messages[-1] == "generated views (random); x.onnx (standin, CPU, f32, batch size 1)"
 
 
 def test_the_defaults_run_each_view_once_after_one_warm_up(engine, views):
@@ -348,7 +353,7 @@ def test_a_damaged_view_ends_the_run(engine, views, tmp_path):
 def test_unlabelled_views_are_counted(engine, views, caplog):
     np.save(Path(views) / "12_-1.npy", np.zeros((1, *VIEW), np.float32))
     infer(InferSettings("x.onnx", views))
-    assert "1 view unlabelled (-1); scoring leaves them out" in caplog.text
+    assert "1 view unlabelled (-1), left out of the accuracy" in caplog.text
 
 
 def test_the_folders_above_the_result_folder_may_exist_or_are_created(engine, views, tmp_path):

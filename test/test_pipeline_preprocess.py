@@ -250,8 +250,8 @@ def test_the_space_is_logged_in_gigabytes(monkeypatch, caplog):
     monkeypatch.setattr(module.shutil, "disk_usage", lambda path: types.SimpleNamespace(free=11.75e9))
     folder = types.SimpleNamespace(views_per_video=6, view_bytes=10**9, path="out")
     with pytest.raises(ValueError, match=r"out has 0\.25 GB too little space for 12 views"):
-        module._check_space(folder, 3, 2)
-    assert "3 videos, 2 to do: 12 views, 12.00 GB of 11.75 GB free in out" in caplog.text
+        module._check_space(folder, 2, "3 videos, 2 to do", "1 worker")
+    assert caplog.messages == ["3 videos, 2 to do; 1 worker; output out: 12 views, 12.00 GB of 11.75 GB free"]
 
 
 def test_pyslowfast_is_looked_for_before_anything_else(data, runner, tmp_path, monkeypatch):

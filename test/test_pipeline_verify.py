@@ -200,8 +200,15 @@ def test_a_copy_of_the_validation_set_is_known_by_its_number_of_videos(known, da
     LocalRunner(inspect).use_in("verify", monkeypatch)
     if known:
         monkeypatch.setitem(KNOWN_SETS, 4, "the copy of four")
-    verify(settings(data), tmp_path / "verify.csv")
+    report = tmp_path / "verify.csv"
+    verify(settings(data, "MODEL.NUM_CLASSES", "400"), report)
     assert f"4 videos listed: {'the copy of four' if known else 'no known copy of the validation set'}" in caplog.text
+    caplog.clear()
+    verify(settings(data, "MODEL.NUM_CLASSES", "9"), report)
+    [line] = caplog.messages[:1]
+    assert line.startswith(f"4 videos of {data.list_path}, 4 to do; ")
+    assert line.endswith(f"; output {report}")
+    assert "listed: " not in caplog.text, "of other classes than Kinetics-400's"
 
 
 @pytest.mark.parametrize(

@@ -22,7 +22,7 @@ def test_each_native_precision_is_compared_with_f32(tmp_path, capsys):
 
 
 def test_an_error_of_the_comparison_is_shown(tmp_path):
-    with pytest.raises(ValueError, match="f32 is no folder; give one that x3d_evaluate"):
+    with pytest.raises(ValueError, match="f32 does not exist; give a folder that x3d_evaluate"):
         precision.compare([], tmp_path, "bf16")
 
 

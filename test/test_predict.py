@@ -118,7 +118,7 @@ def test_a_failed_video_is_listed_and_the_others_are_predicted(data, small_onnx,
     ]
     assert "1 video failed, empty: the file has no bytes" in err
     assert "1 video failed, not_a_video" in err
-    assert "2 of 4 videos predicted" in err
+    assert "2 of 4 videos done" in err
     assert "Traceback" not in err
     content = json.loads(output.read_text())
     assert [found["reason"] for found in content["failed"]] == ["empty", "not_a_video"]
@@ -250,7 +250,7 @@ def test_every_stop_at_the_first_failure_is_incomplete(data, small_onnx, tmp_pat
     shutil.copytree(data.val, tmp_path / "videos")
     (tmp_path / "videos" / "class 1" / "1.mp4").write_bytes(b"")
     assert script(small_onnx, tmp_path / "videos", "X3D_WORKERS.ON_ERROR", "raise") == 1
-    assert "1 of 4 videos predicted" in caplog.text
+    assert "1 of 4 videos done" in caplog.text
 
 
 def test_steps_of_one_class_are_one_segment_with_all_their_views(small_onnx, tmp_path, local):

@@ -131,3 +131,12 @@ def test_the_bar_of_a_long_step_moves_on_a_terminal_until_it_ends(monkeypatch):
         assert refreshed.wait(60)
         raise ValueError("a step")
     assert threading.active_count() <= num_threads + 1  # tqdm's own thread stays
+
+
+def test_every_bar_counts_what_its_name_says(capsys):
+    with progress_bar(24, noun="views", note="x3d_s_bs8.om") as bar:
+        bar.update(8)
+    [*_, shown] = capsys.readouterr().err.replace("\r", "\n").rstrip("\n").splitlines()
+    assert shown.startswith("views:  33%")
+    assert "| 8/24 [" in shown
+    assert shown.endswith(" views/s, x3d_s_bs8.om]")

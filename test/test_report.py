@@ -26,7 +26,7 @@ def test_the_last_line_of_stdout_is_the_page_and_the_log_has_the_score(tmp_path,
     assert report(tmp_path / "eval") == 0
     page = tmp_path / "report" / "index.html"
     assert capsys.readouterr().out.splitlines() == [str(page)]
-    assert f"open {page} in a browser" in caplog.text
+    assert f"report: {page}; open it in a browser" in caplog.text
     assert "top-1 of the videos scored: " in caplog.text
     assert page.is_file()
     assert "classes are named by their numbers; set DATA.CLASS_NAMES to a file with a name per line" in caplog.text
@@ -37,7 +37,7 @@ def test_failed_videos_are_status_1_and_a_warning_with_both_denominators(tmp_pat
     assert report(tmp_path / "eval") == 1
     warnings = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
     assert any(text.startswith("top-1 of the videos listed: ") and "of 400" in text for text in warnings)
-    assert "2 of 400 listed videos have no scores: 2 empty (the file has no bytes)." in warnings
+    assert "2 of 400 listed videos have no scores: 2 empty (the file has no bytes)" in warnings
 
 
 def test_a_planted_fault_is_named_by_its_classes_and_videos(tmp_path, caplog):
@@ -49,7 +49,7 @@ def test_a_planted_fault_is_named_by_its_classes_and_videos(tmp_path, caplog):
     [warning] = [record.getMessage() for record in caplog.records if "check their labels" in record.getMessage()]
     page = (tmp_path / "report" / "index.html").read_text()
     content = json.loads((tmp_path / "report" / "report.json").read_text())
-    assert warning == content["findings"][0]["text"]
+    assert f"{warning}." == content["findings"][0]["text"]
     assert "set DATA.CLASS_NAMES" not in caplog.text
     assert 'listed as "name 5" are recognised as "name 2"' in warning
     assert "check their labels" in page

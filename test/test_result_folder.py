@@ -76,7 +76,7 @@ def test_a_pipe_or_a_folder_with_the_name_of_a_result_is_named_and_not_read(tmp_
     ("folder", "problem"),
     [
         ("", "X3D_POSTPROCESS.OM_OUTPUT_PATH is empty; set it to what ais_bench"),
-        ("none", "none is not a folder of results; set X3D_POSTPROCESS.OM_OUTPUT_PATH to what ais_bench"),
+        ("none", "none does not exist; set X3D_POSTPROCESS.OM_OUTPUT_PATH to what ais_bench"),
     ],
 )
 def test_a_folder_that_does_not_exist_is_rejected(folder, problem):

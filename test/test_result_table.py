@@ -119,6 +119,14 @@ def test_the_label_of_most_views_counts(results):
     assert (audited.problems, audited.expected_from) == (["view 5 has label 6, its video 1 has label 5"], "the summary")
 
 
+def test_the_progress_of_reading_names_the_folder(results, capsys):
+    audited = audit_results(str(results), 4, 9)
+    aggregate_results(audited, 4, 9, lambda rows, label: aggregate_views(rows, "sum"))
+    [*_, shown] = capsys.readouterr().err.replace("\r", "\n").rstrip("\n").splitlines()
+    assert shown.startswith("videos: 100%")
+    assert shown.endswith(f" videos/s, {results.name}]")
+
+
 def test_the_views_expected_and_found_are_logged(results, caplog):
     caplog.set_level("INFO")
     audit_results(str(results), 4, 9, listed([*LABELS, 1]))

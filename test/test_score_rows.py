@@ -69,7 +69,7 @@ OFFSETS |= {
 def test_a_flipped_bit_in_any_field_is_noticed(offset, path, caplog):
     flip(path, offset)
     assert read_score_rows(path, ROW, SEED)["video"].tolist() == [3]
-    assert f"{path}: rows that are corrupt or of another evaluation are skipped: 1" in caplog.text
+    assert f"{path}: 1 row skipped, corrupt or of another evaluation" in caplog.text
 
 
 def test_every_byte_of_a_row_is_covered(path):
@@ -94,7 +94,7 @@ def test_a_corrupt_row_stays_in_the_file_and_is_appended_anew(path, caplog):
 def test_a_row_cut_short_is_removed_when_the_file_is_opened(num_bytes, path, caplog):
     os.truncate(path, path.stat().st_size - num_bytes)
     assert read_score_rows(path, ROW, SEED)["video"].tolist() == [7]
-    assert "rows that are corrupt or of another evaluation are skipped: 1" in caplog.text
+    assert "1 row skipped, corrupt or of another evaluation" in caplog.text
     with ScoreRows(path, ROW, SEED) as rows:
         assert rows.rows["video"].tolist() == [7]
         append(rows, 3, -1, SCORES[1])
@@ -116,7 +116,7 @@ def test_a_file_that_does_not_exist_is_rejected(tmp_path):
 
 def test_rows_of_another_number_of_classes_are_corrupt(path, caplog):
     assert len(read_score_rows(path, row_type(4, 1, "sum"), SEED)) == 0
-    assert "rows that are corrupt or of another evaluation are skipped: 2" in caplog.text
+    assert "2 rows skipped, corrupt or of another evaluation" in caplog.text
 
 
 def test_a_good_file_gives_no_warning(path, caplog):

@@ -75,13 +75,16 @@ def test_a_video_that_failed_is_missing_with_its_reason_and_an_unlabelled_one_is
     if writer == "ais_bench":
         as_ais_bench(results, made / "prep_data")
     assert postprocess(results) == 1
-    assert "res is not scored, 1 problem:\nvideo 2 misses views: all 30, " in caplog.text
+    assert (
+        "res is not scored, 1 problem (X3D_POSTPROCESS.ALLOW_MISSING True scores the complete videos):\nvideo 2 misses "
+        in caplog.text
+    )
     assert "2.mp4: the file has no bytes" in caplog.text
     assert capsys.readouterr().out == ""
     assert postprocess(results, "X3D_POSTPROCESS.ALLOW_MISSING", "True") == 1
     found = details(results)
     assert (found["videos_scored"], found["videos_listed"], found["videos_unlabelled"]) == (2, 3, 1)
-    assert "1 video without a label (-1) left out" in caplog.text
+    assert "1 video unlabelled (-1), left out of the accuracy" in caplog.text
 
 
 def test_views_that_no_longer_exist_leave_ais_benchs_summary(results, tmp_path):

@@ -181,12 +181,12 @@ def test_pth2onnx_reports_the_file_or_that_there_is_none(largest, batch, status,
     [(settings,)] = export.calls
     assert (settings.checkpoint, settings.batch_size) == ("x.pyth", batch)
     texts = [
-        f"x.onnx: format {EXPORT_FORMAT}, opset 11, batch",
+        f"x.onnx: format {EXPORT_FORMAT}, opset 11, ",
         "x.onnx differs from x.pyth by more than X3D_PTH2ONNX.TOLERANCE 1.00e-05",
     ]
     assert [text in caplog.text for text in texts] == [status == 0, status == 1]
     if status == 0:
-        assert f"batch {batch or 'dynamic'}, input (N, 3, 4, 40, 40)" in caplog.text
+        assert f"{f'batch size {batch}' if batch else 'dynamic batch size'}, input (N, 3, 4, 40, 40)" in caplog.text
 
 
 @pytest.mark.parametrize(("num_videos", "problems", "status"), [({"": 2}, [], 0), ({"": 1, "empty": 1}, ["line 3"], 1)])
@@ -200,9 +200,11 @@ def test_verify_reports_what_is_wrong(num_videos, problems, status, listed, tmp_
     errors = [record.getMessage() for record in caplog.records if record.levelname == "ERROR"]
     if problems:
         assert errors[0].startswith(f"{tmp_path / 'test.csv'} has bad lines:\n1 line: no label")
-        assert errors[1:] == ["empty: 1 (the file has no bytes)"]
+        assert errors[1:] == ["1 video failed, empty: the file has no bytes"]
     else:
         assert errors == []
     [warning] = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
     assert warning.endswith("\nmore\\n.mp4")
-    assert "see verify.csv" in caplog.text
+    num_bad = len(problems)
+    counts = f"{2 - num_bad} of 2 videos good; {'1 bad row' if num_bad else '0 bad rows'} in the list"
+    assert f"{counts}; table: verify.csv" in caplog.text

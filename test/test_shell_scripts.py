@@ -228,7 +228,7 @@ def test_a_stopped_evaluation_of_real_data_resumes_also_without_home(tmp_path, m
 
     ran = run(clone / "run_demo.sh", tmp_path)
     assert ran.returncode == 0, ran.stderr
-    [todo] = re.findall(r"4 videos, (\d) to do", ran.stderr)
+    [todo] = re.findall(r"4 videos of Kinetics-400/test\.csv, (\d) to do; ", ran.stderr)
     assert 0 < int(todo) < 4
     assert rows.read_bytes()[: len(scored)] == scored
     assert (clone / "kinetics_run/x3d.onnx").read_bytes() == model

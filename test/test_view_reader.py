@@ -85,9 +85,9 @@ def test_files_with_a_comma_between_are_listed_as_given(tmp_path):
 
 def test_a_missing_file_or_folder_is_named(tmp_path):
     (tmp_path / "a.npy").touch()
-    with pytest.raises(ValueError, match=f"--input {tmp_path}/b.npy is neither a folder nor a file"):
+    with pytest.raises(ValueError, match=f"--input {tmp_path}/b.npy does not exist; give a folder of views"):
         open_views(f"{tmp_path}/a.npy,{tmp_path}/b.npy")
-    with pytest.raises(ValueError, match=f"--input {tmp_path}/none is neither a folder nor a file"):
+    with pytest.raises(ValueError, match=f"--input {tmp_path}/none does not exist; give a folder of views"):
         open_views(f"{tmp_path}/none")
     (tmp_path / "sub").mkdir()
     with pytest.raises(ValueError, match=f"--input names the folder {tmp_path}/sub among others; give one"):

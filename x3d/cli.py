@@ -16,6 +16,7 @@ from x3d.config.tables import keys_help
 from x3d.console import print_result, setup_logging, write_log
 from x3d.dataset.naming import MAX_SHARDS
 from x3d.errors import InputError, RunError, counted, describe_os_error, is_out_of_memory
+from x3d.files import short_path
 from x3d.signals import end_on_stop_signals, restore_handlers
 
 if TYPE_CHECKING:
@@ -106,10 +107,10 @@ def script_main(
         )
 
     def configured() -> int:
-        from x3d.config.loading import changed_keys, load_cfg
+        from x3d.config.loading import describe_cfg, load_cfg
 
         cfg = load_cfg(args.cfg, args.opts)
-        logger.info("configuration: %s", changed_keys(cfg, reads))
+        logger.info("configuration: %s", describe_cfg(cfg, args.cfg, reads))
         logger.debug("whole configuration\n%s", cfg.dump())
         return run(cfg, args)
 
@@ -197,7 +198,8 @@ def report_accuracy(accuracy: "Accuracy", folder: str) -> int:
     log_accuracy(accuracy)
     status = EXIT_DONE if accuracy.complete else EXIT_INCOMPLETE
     try:
-        logger.info("counts, intervals and conditions: %s", write_accuracy(folder, accuracy.to_dict()))
+        path = write_accuracy(folder, accuracy.to_dict())
+        logger.info("counts, intervals and conditions: %s", short_path(path))
     except OSError as error:
         status = fail(f"{error.filename} cannot be written: {error.strerror}", EXIT_INCOMPLETE)
     print_result(json.dumps(dict(accuracy.line)))
@@ -213,4 +215,4 @@ def log_accuracy(accuracy: "Accuracy") -> None:
     for warning in accuracy.warnings:
         logger.warning(warning)
     if accuracy.num_unlabelled:
-        logger.warning("%s without a label (-1) left out", counted(accuracy.num_unlabelled, "video"))
+        logger.warning("%s unlabelled (-1), left out of the accuracy", counted(accuracy.num_unlabelled, "video"))

@@ -109,9 +109,13 @@ def _has_current_folder() -> bool:
         return False
 
 
-def counted(number: int, noun: str) -> str:
-    """Format a count with its noun: 1 video, 2 videos."""
-    return f"{number} {noun}{'' if number == 1 else 's'}"
+def counted(number: int, noun: str, plural: str = "") -> str:
+    """Format a count with its noun: 1 video, 2 videos.
+
+    Args:
+        plural: of a noun that takes no s.
+    """
+    return f"{number} {noun if number == 1 else plural or f'{noun}s'}"
 
 
 def shorten_list(names: Sequence[str]) -> str:

@@ -83,6 +83,16 @@ def _is_text(head: bytes) -> bool:
     return not _CONTROL.search(text.replace("\t", "").replace("\r", ""))
 
 
+def describe_no_folder(path: str) -> str:
+    """Format why a path cannot be listed: `out does not exist`, or `out is no folder`."""
+    return f"{path} {'is no folder' if os.path.lexists(path) else 'does not exist'}"
+
+
+def short_path(path: str | os.PathLike[str]) -> str:
+    """Name a path below the current folder relative to it."""
+    return os.fspath(path).removeprefix(os.getcwd() + os.sep)
+
+
 def printable(text: str) -> str:
     r"""Escape control characters, which could change a terminal, as in `\x1b`; newlines stay."""
     return _CONTROL.sub(lambda match: match[0].encode("unicode_escape").decode(), text)

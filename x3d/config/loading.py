@@ -4,19 +4,22 @@ The sections of x3d/config/keys.py are strict: an unknown key in them is an erro
 accepted and not read, so its yaml files load unchanged.
 """
 
+import contextlib
 import difflib
+import functools
 import logging
 import os
 import shlex
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from x3d.config.checks import check_cfg
 from x3d.config.key import Value, shorten
 from x3d.config.keys import KEYS, RENAMED, SECTIONS, UNREAD_SECTIONS, defaults, select_keys
-from x3d.config.yaml_file import read_yaml
+from x3d.config.yaml_file import merge, read_yaml
 from x3d.errors import InputError
+from x3d.files import short_path
 
 if TYPE_CHECKING:
     from fvcore.common.config import CfgNode
@@ -47,7 +50,8 @@ def load_cfg(path: str, opts: Sequence[str] = ()) -> "CfgNode":
     """
     cfg = get_cfg()
     path = find_config(path)
-    _set_keys(cfg, _file_pairs(path), f"in {path}")
+    content = functools.reduce(merge, (content for _, content in read_yaml(path)))
+    _set_keys(cfg, _file_pairs(content, path), f"in {path}")
     pairs = [pair for pair in _opt_pairs(opts) if pair[0].split(".")[0] not in UNREAD_SECTIONS]
     _set_keys(cfg, pairs, "on the command line")
     check_cfg(cfg)
@@ -68,32 +72,46 @@ def find_config(path: str) -> str:
     found = known.get(name.removesuffix(".yaml"))
     if folder not in ("", CONFIGS.name) or found is None:
         raise InputError(f"--cfg {path} does not exist; give a yaml file, or the name of one of {', '.join(known)}")
-    logger.info("--cfg %s: %s", path, found)
     return str(found)
 
 
-def changed_keys(cfg: "CfgNode", reads: Iterable[str] = SECTIONS) -> str:
-    """Format the keys that decide a run, those that differ from their defaults, as KEY VALUE pairs.
+def describe_cfg(cfg: "CfgNode", path: str, reads: Iterable[str] = SECTIONS) -> str:
+    """Format what decides a run as one would type it: `--cfg FILE KEY VALUE ...`, with the keys that differ from FILE.
 
     Args:
+        path: that load_cfg read; FILE is the lowest one that it builds on, which describes the network and its views.
         reads: the sections and keys that the caller reads, as for select_keys; others are omitted.
     """
-    values = {name: (key, cfg[name.split(".")[0]][key.name]) for name, key in select_keys(reads).items()}
-    shown = [
-        f"{name} {_format(value)}"
-        for name, (key, value) in values.items()
-        if value != key.default and len(key.allowed) != 1
-    ]
-    return " ".join(shown) or "all keys have their defaults"
+    base_path, content = read_yaml(find_config(path))[0]
+    base = _values_of(content)
+    words = ["--cfg", _format(base_path)]
+    for name, key in select_keys(reads).items():
+        value = cfg[name.split(".")[0]][key.name]
+        if value != base.get(name, key.default):
+            words += [name, _format(value)]
+    return " ".join(words)
+
+
+def _values_of(content: Mapping[Any, Any]) -> "dict[str, Value | None]":
+    """Parse the values of a file by SECTION.KEY; None: of another type, which a file over it replaces."""
+    values: dict[str, Value | None] = {}
+    for section, keys in content.items():
+        for name, text in keys.items() if isinstance(keys, dict) else ():
+            new_name = RENAMED.get(f"{section}.{name}", f"{section}.{name}")
+            if new_name in KEYS:
+                values[new_name] = None
+                with contextlib.suppress(ValueError):
+                    values[new_name] = KEYS[new_name].parse(text)
+    return values
 
 
 def _format(value: Value) -> str:
-    """Format a value for a log line: a path below the current folder relative to it, a number with six digits."""
+    """Format a value as one would type it: a path below the current folder relative to it, a number with six digits."""
     if isinstance(value, list):
-        return f"[{', '.join(map(_format, value))}]"
+        return f"[{','.join(map(_format, value))}]"
     if isinstance(value, float):
         return f"{value:g}"
-    return shlex.quote(value.removeprefix(os.getcwd() + os.sep)) if isinstance(value, str) else str(value)
+    return shlex.quote(short_path(value)) if isinstance(value, str) else str(value)
 
 
 def view_config(cfg: "CfgNode") -> dict[str, Any]:
@@ -118,9 +136,9 @@ def _opt_pairs(opts: Sequence[str]) -> list[tuple[str, str]]:
     return pairs
 
 
-def _file_pairs(path: str) -> Iterator[tuple[str, object]]:
+def _file_pairs(content: Mapping[Any, Any], path: str) -> Iterator[tuple[str, object]]:
     """Yield SECTION.KEY and value of everything in a yaml file that is not another tool's."""
-    for section, values in read_yaml(path).items():
+    for section, values in content.items():
         if section in UNREAD_SECTIONS:
             continue
         if section not in SECTIONS:

@@ -14,9 +14,11 @@ _MISREAD = re.compile(r"[-+]?(0[0-7_]+|.*[:_].*)")
 _EXAMPLE = "give a yaml file such as configs/X3D_S.yaml"
 
 
-def read_yaml(path: str) -> dict[Any, Any]:
-    """Read a yaml file, over the file that its `_BASE_` names.
+def read_yaml(path: str) -> list[tuple[str, dict[Any, Any]]]:
+    """Read a yaml file and those that it builds on by `_BASE_`.
 
+    Returns:
+        Path and content of each, the lowest first.
     Raises:
         InputError: a file cannot be read, is not plain yaml, holds no sections, a key twice or an alias, or builds on
             itself; the text names the file, and the line where it is known.
@@ -24,7 +26,7 @@ def read_yaml(path: str) -> dict[Any, Any]:
     return _read(path, f"--cfg {path}", ())
 
 
-def _read(path: str, where: str, derived: tuple[str, ...]) -> dict[Any, Any]:
+def _read(path: str, where: str, derived: tuple[str, ...]) -> list[tuple[str, dict[Any, Any]]]:
     """Read a file that the files `derived` build on, the one that was given first."""
     if os.path.realpath(path) in derived:
         raise InputError(f"{where} builds on itself; remove its {_BASE} or name another file")
@@ -34,13 +36,13 @@ def _read(path: str, where: str, derived: tuple[str, ...]) -> dict[Any, Any]:
     if not isinstance(content, dict):
         raise InputError(f"{where} holds no sections; {_EXAMPLE}")
     if _BASE not in content:
-        return content
+        return [(path, content)]
     base = content.pop(_BASE)
     if not isinstance(base, str) or not base or "\0" in base:
         raise InputError(f"{where}: {_BASE} must be the path of a yaml file, got {base!r}")
     base_path = os.path.join(os.path.dirname(path), os.path.expanduser(base))
     below = _read(base_path, f"{_BASE} {base} of {path}", (*derived, os.path.realpath(path)))
-    return _merge(below, content)
+    return [*below, (path, content)]
 
 
 def _decode(path: str, where: str) -> str:
@@ -117,10 +119,10 @@ def _misread_numbers(loader: Any, node: Any) -> Iterator[tuple[str, int | float,
             yield node.value, value, node.start_mark.line + 1
 
 
-def _merge(below: dict[Any, Any], above: dict[Any, Any]) -> dict[Any, Any]:
+def merge(below: dict[Any, Any], above: dict[Any, Any]) -> dict[Any, Any]:
     """Merge two files: of a section in both, the keys of the upper one count."""
     merged = dict(below)
     for name, value in above.items():
         both = isinstance(value, dict) and isinstance(below.get(name), dict)
-        merged[name] = _merge(below[name], value) if both else value
+        merged[name] = merge(below[name], value) if both else value
     return merged

@@ -138,9 +138,8 @@ def check_videos(cfg: "CfgNode", videos: Sequence[Video]) -> None:
         listed = [video.listed for video in videos]
         raise InputError(explain_prefix(cfg.DATA.PATH_PREFIX, listed, cfg.DATA.PATH_TO_DATA_DIR))
     if unlabelled := count_unlabelled(videos):
-        verb = "is" if unlabelled == 1 else "are"
         total = counted(len(videos), "video")
-        logger.warning("%d of %s %s unlabelled (-1) and left out of the accuracy", unlabelled, total, verb)
+        logger.warning("%d of %s unlabelled (-1), left out of the accuracy", unlabelled, total)
 
 
 def count_unlabelled(videos: Iterable[Video]) -> int:

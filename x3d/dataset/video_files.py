@@ -132,6 +132,8 @@ def _read_folder(path: str) -> tuple[Folder, Sequence["os.DirEntry[str]"]]:
     try:
         with os.scandir(path) as entries:
             return _identify(os.stat(path)), list(entries)
+    except FileNotFoundError as error:
+        raise InputError(f"{path or repr(path)} does not exist; give a folder of videos") from error
     except (OSError, ValueError) as error:
         cause = error.strerror if isinstance(error, OSError) else str(error)
         raise InputError(

@@ -22,14 +22,23 @@ T = TypeVar("T")
 
 
 @contextmanager
-def progress_bar(num_videos: int, num_done: int = 0) -> Iterator["tqdm[Any]"]:
-    """Show on stderr how many videos have ended, at what rate, and when the rest will; log lines go above the bar.
+def progress_bar(total: int, num_done: int = 0, noun: str = "videos", note: str = "") -> Iterator["tqdm[Any]"]:
+    """Show on stderr how many videos or views have ended, at what rate, and when the rest will; log lines go above it.
 
     Args:
         num_done: those of an earlier run, which do not count for the rate.
+        noun: of what is counted, plural.
+        note: what the bar shows at its end.
     """
-    bar_format = "{l_bar}{bar}| {n_fmt}/{total_fmt} [{elapsed}<{remaining}, {rate_noinv_fmt}{postfix}]"
-    bar = tqdm(total=num_videos, initial=num_done, desc="videos", unit=" videos", smoothing=0.05, bar_format=bar_format)
+    bar = tqdm(
+        total=total,
+        initial=num_done,
+        desc=noun,
+        unit=f" {noun}",
+        smoothing=0.05,
+        bar_format="{l_bar}{bar}| {n_fmt}/{total_fmt} [{elapsed}<{remaining}, {rate_noinv_fmt}{postfix}]",
+        postfix=note,
+    )
     with bar, logging_redirect_tqdm():
         yield bar
 
@@ -97,8 +106,7 @@ def with_progress(
         running: what the bar shows at its end, formatted again after each outcome.
     """
     failures = FailureLog()
-    with progress_bar(num_videos, num_done) as progress:
-        progress.set_postfix_str(str(running))
+    with progress_bar(num_videos, num_done, note=str(running)) as progress:
         for outcome in outcomes:
             if outcome.reason:
                 failures.log(outcome.reason, outcome.text)

@@ -33,8 +33,12 @@ def read_checkpoint(path: str) -> Mapping[str, Any]:
         raise InputError("no checkpoint given; set TEST.CHECKPOINT_FILE_PATH to a .pyth, as of PySlowFast's model zoo")
     try:
         content = read_regular(path)
+    except FileNotFoundError as error:
+        raise InputError(f"checkpoint {path} does not exist; set TEST.CHECKPOINT_FILE_PATH") from error
     except OSError as error:
-        raise InputError(f"checkpoint {path}: {error.strerror}; set TEST.CHECKPOINT_FILE_PATH") from error
+        raise InputError(
+            f"checkpoint {path} cannot be read: {error.strerror}; set TEST.CHECKPOINT_FILE_PATH"
+        ) from error
     _check_kind(path, content[:HEAD_BYTES])
     if content.startswith(b"PK"):
         _check_sums(path, content)

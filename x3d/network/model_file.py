@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 _LEGACY_CHECKPOINT = b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."
 """First bytes of a checkpoint in torch's older, non-zip form: the pickled number that torch calls MAGIC_NUMBER."""
 _OWN = ""
+_EXPORT, _CONVERT = "export one with x3d_pth2onnx.py", "convert one with x3d_npu.py convert"
 """Key of a model's own content among the parts that are hashed; no file of external data has this name."""
 
 
@@ -44,8 +45,8 @@ def read_model(path: str) -> ModelFile:
     """
     if not path:
         raise EngineError("no model is given; give the .onnx that x3d_pth2onnx.py writes")
-    content = _read(path, f"model {path}", "export one with x3d_pth2onnx.py")
     suffix = Path(path).suffix.lower()
+    content = _read(path, f"model {path}", _CONVERT if suffix == ".om" else _EXPORT)
     _check_kind(path, suffix, content)
     if suffix == ".xml":
         bin_path = str(Path(path).with_suffix(".bin"))

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from x3d.errors import InputError
+from x3d.files import describe_no_folder
 from x3d.pipeline.comparison_text import BY_POSITION, describe_decision, list_differences
 from x3d.pipeline.postprocess import DEFAULTS, ScoringSettings, read_table
 from x3d.report.shares import share
@@ -52,7 +53,8 @@ def read_complete(folder: str, settings: ScoringSettings) -> ScoreTable:
         ScoringError: views are unexpected or unusable.
     """
     if not os.path.isdir(folder):
-        raise InputError(f"{folder} is no folder; give one that x3d_evaluate.py, ais_bench or x3d_infer.py wrote")
+        problem = describe_no_folder(folder)
+        raise InputError(f"{problem}; give a folder that x3d_evaluate.py, ais_bench or x3d_infer.py wrote")
     table = read_table(folder, dataclasses.replace(settings, allow_missing=True, slowfast_cfg=None))
     check_problems(table, allow_missing=True)
     return table

@@ -1,19 +1,18 @@
 """Score videos with a model, with no view on disk."""
 
 import contextlib
-import logging
 from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
 from x3d.dataset.naming import WHOLE, Shard
-from x3d.errors import counted
 from x3d.execution.outcome import Outcome
 from x3d.execution.progress import with_progress
 from x3d.network.engine import EngineInfo
 from x3d.pipeline.evaluate_settings import EvaluateSettings
-from x3d.pipeline.scorers import count_scorers, open_scoring_runner, plan_scorer, prepare_scorer
+from x3d.pipeline.run_line import describe_list, describe_model, log_run
+from x3d.pipeline.scorers import describe_scorers, open_scoring_runner, plan_scorer, prepare_scorer
 from x3d.pipeline.summary import RunSummary
 from x3d.pipeline.video_scorer import VideoScorer
 from x3d.scoring.outputs import SOFTMAX_KEY, Outputs
@@ -23,8 +22,6 @@ from x3d.storage.evaluation_folder import count_rows, drop_changed, open_shard
 from x3d.storage.manifest import Manifest
 from x3d.storage.provenance import evaluation_provenance
 from x3d.storage.score_rows import ScoreRows, VideoScores, row_type
-
-logger = logging.getLogger(__name__)
 
 
 def evaluate(settings: EvaluateSettings, shard: Shard = WHOLE) -> RunSummary:
@@ -50,12 +47,13 @@ def evaluate(settings: EvaluateSettings, shard: Shard = WHOLE) -> RunSummary:
         stack.enter_context(manifest.saved_on_exit())
         remove_accuracy(settings.output_path)  # again: the folder may be new
         drop_changed(rows, videos)
-        where = settings.runner.ray_address or counted(count_scorers(settings), "worker")
         done = set(rows.rows["video"].tolist())
         todo = [video for video in videos if video.index not in done]
-        logger.info(
-            "%s, %d to do, %s, batch size %d",
-            *(counted(len(videos), "video"), len(todo), where, engine.batch_size or scorer.batch_size),
+        log_run(
+            describe_list(settings.annotations, len(videos), len(todo), shard),
+            describe_model(settings.model_path, engine, engine.batch_size or scorer.batch_size),
+            describe_scorers(settings),
+            settings.output_path,
         )
         _record_all(runner.run(scorer, todo), rows, manifest, len(videos), settings.stop_at_first_failure)
     failed = list(manifest.failed().values())

@@ -1,45 +1,29 @@
 """Which videos an evaluation scores with which model, as values read from the configuration."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from x3d.config.loading import view_config
-from x3d.dataset.annotations import Video, read_videos
-from x3d.dataset.naming import views_per_video
+from x3d.dataset.annotations import Video
 from x3d.errors import InputError
-from x3d.execution.runner import RunnerSettings
+from x3d.pipeline.video_settings import VideoSettings, read_video_settings
 from x3d.scoring.outputs import Outputs
-from x3d.video.sampling import Sampling
-from x3d.video.transform import Transform, view_shape
 
 if TYPE_CHECKING:
     from fvcore.common.config import CfgNode
 
 
 @dataclass(frozen=True)
-class EvaluateSettings:
+class EvaluateSettings(VideoSettings):
     """Which videos to score with which model, and where the scores go.
 
     Attributes:
-        videos: the whole list.
-        path_prefix: the folder the listed paths are relative to.
-        view_shape: (3, T, C, C), of one view.
-        num_views: per video.
         engine, precision: as open_engine takes them.
         device: as VideoScorer takes it.
         batch_size: views per batch, at most.
-        stop_at_first_failure: else every failure is listed.
-        view_config: the keys that decide the views, for the manifest.
         outputs: what the model returns.
     """
 
-    videos: Sequence[Video]
-    path_prefix: str
-    sampling: Sampling
-    transform: Transform
-    view_shape: tuple[int, ...]
-    num_views: int
     ensemble_method: str
     num_classes: int
     model_path: str
@@ -48,9 +32,6 @@ class EvaluateSettings:
     precision: str
     batch_size: int
     output_path: str
-    stop_at_first_failure: bool
-    runner: RunnerSettings
-    view_config: Mapping[str, Any]
     outputs: Outputs
 
     @classmethod
@@ -73,12 +54,7 @@ class EvaluateSettings:
                     f"{node}.BACKEND {cfg[node].BACKEND}: PySlowFast's code needs files; set {node}.BACKEND native"
                 )
         return cls(
-            videos=read_videos(cfg) if videos is None else videos,
-            path_prefix=cfg.DATA.PATH_PREFIX,
-            sampling=Sampling.from_cfg(cfg),
-            transform=Transform.from_cfg(cfg),
-            view_shape=view_shape(cfg),
-            num_views=views_per_video(cfg),
+            **read_video_settings(cfg, videos),
             ensemble_method=cfg.DATA.ENSEMBLE_METHOD,
             num_classes=cfg.MODEL.NUM_CLASSES,
             model_path=options.MODEL_PATH,
@@ -87,8 +63,5 @@ class EvaluateSettings:
             precision=options.PRECISION,
             batch_size=cfg.TEST.BATCH_SIZE,
             output_path=options.OUTPUT_PATH,
-            stop_at_first_failure=cfg.X3D_WORKERS.ON_ERROR == "raise",
-            runner=RunnerSettings.from_cfg(cfg),
-            view_config=view_config(cfg),
             outputs=Outputs.from_cfg(cfg),
         )

@@ -126,7 +126,7 @@ def _compare(model: nn.Module, exported: ModelFile, settings: ExportSettings) ->
     differences = []
     for difference in check_parity(model, exported, settings.view_shape, settings.batch_size):
         logger.info(
-            "%s, batch %d: largest difference %.2e", difference.engine, difference.batch_size, difference.largest
+            "%s, batch size %d: largest difference %.2e", difference.engine, difference.batch_size, difference.largest
         )
         differences.append(difference)
     return differences

@@ -9,13 +9,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from tqdm import tqdm
 
 from x3d.dataset.annotations import UNLABELLED
 from x3d.dataset.naming import parse_view_stem, result_stem
 from x3d.errors import EngineError, InputError, RunError, counted, format_problems
+from x3d.execution.progress import progress_bar
 from x3d.network.engine import Engine, open_engine, pad_batch, run_batch
 from x3d.network.model_file import read_model
+from x3d.pipeline.run_line import describe_model, log_run
 from x3d.storage.ais_bench_summary import SAMPLES, Summary, summary_path
 from x3d.storage.atomic import check_replaceable
 from x3d.storage.provenance import versions
@@ -76,8 +77,7 @@ def infer(settings: InferSettings) -> Summary:
             views.check(engine.view_shape, engine.input_dtype)
             summary.missing_videos = views.missing_videos
             _warn(views, settings.input)
-        how = engine.name, engine.device, engine.precision
-        logger.info("%s on %s in %s: %s, batch size %d", *how, settings.model, summary.batch_size)
+        _log_run(settings, engine, summary.batch_size, views)
         try:
             if views:
                 _infer_views(engine, views, settings, summary, partial)
@@ -89,7 +89,18 @@ def infer(settings: InferSettings) -> Summary:
             raise RunError(str(error)) from error
         if settings.folder:
             _save(summary, summary_path(settings.folder), settings.args)
+    if settings.folder:
+        logger.info("results: %s; summary: %s", settings.folder, summary_path(settings.folder))
     return summary
+
+
+def _log_run(settings: InferSettings, engine: Engine, batch_size: int, views: Views | None) -> None:
+    work = (
+        f"{counted(len(views.paths), 'view')} of {settings.input}"
+        if views
+        else f"generated views ({settings.pure_data_type})"
+    )
+    log_run(work, describe_model(settings.model, engine, batch_size), output=settings.folder or "")
 
 
 def _save(summary: Summary, path: Path, args: Sequence[str]) -> None:
@@ -134,7 +145,7 @@ def _warn(views: Views, source: str | None) -> None:
     identities = [parse_view_stem(result_stem(path)) for path in views.paths]
     num_unlabelled = sum(identity is not None and identity[1] == UNLABELLED for identity in identities)
     if num_unlabelled:
-        logger.warning("%s unlabelled (%d); scoring leaves them out", counted(num_unlabelled, "view"), UNLABELLED)
+        logger.warning("%s unlabelled (-1), left out of the accuracy", counted(num_unlabelled, "view"))
     if views.missing_videos:
         reasons = [f"video {index}: {failure.text}" for index, failure in views.missing_videos.items()]
         count = counted(len(reasons), "listed video")
@@ -144,7 +155,7 @@ def _warn(views: Views, source: str | None) -> None:
 def _infer_views(engine: Engine, views: Views, settings: InferSettings, summary: Summary, partial: Path | None) -> None:
     """Run every view through the engine, batch by batch, and write its scores."""
     suffix = f".{settings.outfmt.lower()}"
-    with tqdm(total=len(views.paths), desc="views", unit="view") as progress:
+    with progress_bar(len(views.paths), noun="views") as progress:
         for start, paths in batched(views.paths, summary.batch_size):
             batch = pad_batch(views.read(paths, engine.view_shape, engine.input_dtype), summary.batch_size)
             scores = _measure(engine, batch, settings.loop, 0 if start else settings.warmup_count, summary)

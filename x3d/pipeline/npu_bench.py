@@ -19,10 +19,11 @@ from x3d.ascend.npu_smi import Chip
 from x3d.ascend.power import measure_power
 from x3d.ascend.published import PUBLISHED
 from x3d.ascend.tools import ToolResult, run_tool, unwinding_on_stop
-from x3d.errors import InputError, RunError, shorten_list
+from x3d.errors import InputError, RunError, counted, shorten_list
 from x3d.execution.progress import step_bar
 from x3d.network.model_file import read_model
 from x3d.pipeline.npu_bench_files import open_bench, write_bench
+from x3d.pipeline.run_line import log_run
 from x3d.storage.conversion_record import ConversionRecord, read_conversion
 
 START_SECONDS, BATCH_SECONDS = 600.0, 10.0
@@ -75,8 +76,17 @@ def bench(oms: Sequence[str], loop: int, device: int, folder: str) -> dict[str, 
     if unfit := describe_unfit(chip):
         raise InputError(f"{unfit}; wait until it is idle and healthy, or give another --device")
     content = _begin(chip, loop)
-    with unwinding_on_stop(), open_bench(folder) as root, step_bar(len(models), "models") as bar:
+    with unwinding_on_stop(), open_bench(folder) as root:
         write_bench(root, content)
+        work = f"{counted(len(models), 'model')}, {counted(loop, 'batch', 'batches')} each"
+        log_run(work, f"ais_bench on {chip.name}, device {chip.device}", output=folder)
+        _measure_all(models, loop, chip, root, content)
+    return content
+
+
+def _measure_all(models: Sequence[Om], loop: int, chip: Chip, root: Path, content: dict[str, Any]) -> None:
+    """Measure each model, add its row or why there is none to the content, and write it."""
+    with step_bar(len(models), "models") as bar:
         for number, om in enumerate(models, 1):
             bar.set_postfix_str(Path(om.path).name)
             log = root / f"ais_bench_{number}.log"
@@ -89,7 +99,6 @@ def bench(oms: Sequence[str], loop: int, device: int, folder: str) -> dict[str, 
                 logger.warning("%s: %s", om.path, error)
             write_bench(root, content)
             bar.update()
-    return content
 
 
 def _read_models(paths: Sequence[str]) -> list[Om]:

@@ -3,14 +3,16 @@
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
-from tqdm import tqdm
 
-from x3d.errors import EngineError, InputError, RunError, describe_os_error
+from x3d.errors import EngineError, InputError, RunError, counted, describe_os_error
+from x3d.execution.progress import progress_bar
 from x3d.network.engine import Engine, infer_padded, open_engine
 from x3d.network.model_file import ModelFile, read_model
 from x3d.pipeline.ais_bench_command import infer_with_command
+from x3d.pipeline.run_line import describe_model, log_run
 from x3d.scoring.agreement import Agreement, Thresholds, find_outputs, judge_outputs
 from x3d.scoring.outputs import are_alike
 from x3d.storage.conversion_record import ConversionRecord, read_conversion
@@ -66,14 +68,16 @@ def check(settings: CheckSettings) -> Check:
         views = _choose_views(settings)
         model, om, record = _read_models(settings)
         reference = open_engine(model)
-        if session := _open_session(om, settings.device):
+        session = _open_session(om, settings.device)
+        _log_run(settings, len(views.paths), reference)
+        if session:
             _check_models(settings, reference, session)
             _check_views(views, session.view_shape, session.input_dtype, settings.om)
-            batch_size, found = session.batch_size or 1, _infer(views, session, "om")
+            batch_size, found = session.batch_size or 1, _infer(views, session, settings.om)
         else:
             _check_views(views, reference.view_shape, record.input_dtype if record else "", settings.om)
             found, batch_size = infer_with_command(settings.om, views, reference.num_classes, settings.device)
-        expected = _infer(views, reference, "onnx")
+        expected = _infer(views, reference, settings.model)
     except (RunError, OSError) as error:  # their status, 1, would look like FAIL
         raise InputError(describe_os_error(error) if isinstance(error, OSError) else str(error)) from error
     outputs = find_outputs(expected)
@@ -86,6 +90,12 @@ def check(settings: CheckSettings) -> Check:
     return Check(agreement, batch_size, worst)
 
 
+def _log_run(settings: CheckSettings, num_views: int, reference: Engine) -> None:
+    host = describe_model(settings.model, reference, reference.batch_size or HOST_BATCH_SIZE)
+    npu = f"{settings.om} (ais_bench, NPU {settings.device})"
+    log_run(f"{counted(num_views, 'view')} of {settings.input}", f"{host} and {npu}")
+
+
 def _choose_views(settings: CheckSettings) -> Views:
     """Find the views and choose some.
 
@@ -94,7 +104,8 @@ def _choose_views(settings: CheckSettings) -> Views:
     """
     views = open_views(settings.input)
     if len(views.paths) < MIN_VIEWS:
-        raise InputError(f"--input {settings.input} holds {len(views.paths)} views; {MIN_VIEWS} are needed")
+        count = counted(len(views.paths), "view")
+        raise InputError(f"--input {settings.input} holds {count}; {MIN_VIEWS} are needed")
     if views.provenance is None:
         logger.warning("--input %s: no manifest.json beside the views, so their values are not checked", settings.input)
     views.paths = spread(views.paths, settings.num_views)
@@ -168,9 +179,11 @@ def _check_views(views: Views, view_shape: tuple[int, ...], input_dtype: str, om
         )
 
 
-def _infer(views: Views, engine: Engine, title: str) -> np.ndarray:
+def _infer(views: Views, engine: Engine, model: str) -> np.ndarray:
     """Run every view through an engine.
 
+    Args:
+        model: its path, for the progress bar.
     Returns:
         (n, num_classes) float32.
     Raises:
@@ -178,7 +191,7 @@ def _infer(views: Views, engine: Engine, title: str) -> np.ndarray:
         RunError: a view is damaged.
     """
     rows = []
-    with tqdm(total=len(views.paths), desc=title, unit="view") as progress:
+    with progress_bar(len(views.paths), noun="views", note=Path(model).name) as progress:
         for _, paths in batched(views.paths, engine.batch_size or HOST_BATCH_SIZE):
             rows.append(infer_padded(engine, views.read(paths, engine.view_shape, engine.input_dtype)))
             progress.update(len(paths))

@@ -12,11 +12,12 @@ from x3d.ascend.atc import LOG_SUFFIX, SUFFIX, atc_command, check_model_name, ch
 from x3d.ascend.cann import CannVersion
 from x3d.ascend.precision_modes import PrecisionMode
 from x3d.ascend.tools import ToolResult, run_tool, unwinding_on_stop
-from x3d.errors import EngineError, InputError, RunError, describe_os_error, shorten_list
+from x3d.errors import EngineError, InputError, RunError, counted, describe_os_error, shorten_list
 from x3d.execution.progress import step_bar
 from x3d.network.model_file import ModelFile, read_model
 from x3d.network.onnx_input import OnnxInput
 from x3d.pipeline.npu_plan import om_stem
+from x3d.pipeline.run_line import log_run
 from x3d.storage.atomic import sync_file_system, sync_folder
 from x3d.storage.conversion_record import ConversionRecord, record_path, write_conversion
 from x3d.storage.output_folder import created_folder
@@ -46,6 +47,11 @@ class ConvertSettings:
     cann: CannVersion | None
     float16_input: bool
     folder: Path
+
+    @property
+    def input_dtype(self) -> str:
+        """Type of the .om's input."""
+        return "float16" if self.float16_input else self.onnx_input.dtype
 
     def om(self, batch_size: int) -> Path:
         """Name the .om of a batch size."""
@@ -78,6 +84,7 @@ def convert(settings: ConvertSettings, batch_sizes: Sequence[int]) -> Conversion
     result = Conversions({}, {})
     with _open_folder(settings.folder, [settings.om(size) for size in batch_sizes]) as scratch:
         (scratch / Path(settings.model.path).name).write_bytes(settings.model.content)
+        _log_run(settings, batch_sizes)
         with step_bar(len(batch_sizes), "conversions") as bar:
             for batch_size in batch_sizes:
                 bar.set_postfix_str(settings.om(batch_size).name)
@@ -88,6 +95,11 @@ def convert(settings: ConvertSettings, batch_sizes: Sequence[int]) -> Conversion
                     logger.warning("batch size %d: %s", batch_size, result.failed[batch_size])
                 bar.update()
     return result
+
+
+def _log_run(settings: ConvertSettings, batch_sizes: Sequence[int]) -> None:
+    how = f"{settings.model.path} ({settings.soc}, {settings.mode.name}, {settings.input_dtype} input)"
+    log_run(f"{counted(len(batch_sizes), 'batch size')} ({', '.join(map(str, batch_sizes))})", how, "", settings.folder)
 
 
 @contextlib.contextmanager
@@ -130,7 +142,7 @@ def _convert_one(settings: ConvertSettings, batch_size: int, scratch: Path) -> P
         cann=str(settings.cann) if settings.cann else None,
         soc=settings.soc,
         precision_mode=settings.mode.name,
-        input_dtype="float16" if settings.float16_input else settings.onnx_input.dtype,
+        input_dtype=settings.input_dtype,
         batch_size=batch_size,
         onnx_digest=settings.model.digest,
         om_digest=_digest(partial, result),

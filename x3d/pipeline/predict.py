@@ -1,7 +1,6 @@
 """Predict what videos show, without a list and labels."""
 
 import dataclasses
-import logging
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -13,13 +12,12 @@ from x3d.errors import counted
 from x3d.execution.outcome import Outcome, in_order
 from x3d.execution.progress import with_progress
 from x3d.pipeline.evaluate_settings import EvaluateSettings
-from x3d.pipeline.scorers import count_scorers, open_scoring_runner, plan_scorer, prepare_scorer
+from x3d.pipeline.run_line import describe_model, log_run
+from x3d.pipeline.scorers import count_scorers, describe_scorers, open_scoring_runner, plan_scorer, prepare_scorer
 from x3d.pipeline.video_predictor import Prediction, VideoPredictor
 
 if TYPE_CHECKING:
     from fvcore.common.config import CfgNode
-
-logger = logging.getLogger(__name__)
 
 SHORT_BYTES = 1 << 20
 """About the size of a video of Kinetics, for which X3D_WORKERS.TIMEOUT is meant."""
@@ -85,11 +83,12 @@ def predict_each(settings: PredictSettings) -> Iterator[Prediction]:
     evaluation = _fit_to_videos(settings.evaluation)
     videos = evaluation.videos
     scorer = plan_scorer(evaluation)
-    where = evaluation.runner.ray_address or counted(evaluation.runner.num_workers, "worker")
     predictor = VideoPredictor(scorer, settings.names, settings.num_best, settings.step_seconds)
     with open_scoring_runner(evaluation, scorer, [], videos) as runner:
-        prepare_scorer(evaluation, runner, len(videos))
-        logger.info("%s, %s, class names: %s", counted(len(videos), "video"), where, settings.names.source)
+        engine = prepare_scorer(evaluation, runner, len(videos))
+        model = describe_model(evaluation.model_path, engine, engine.batch_size or scorer.batch_size)
+        workers = describe_scorers(evaluation)
+        log_run(counted(len(videos), "video"), model, f"{workers}; class names: {settings.names.source}")
         outcomes = runner.run(predictor, videos)
         shown = with_progress(outcomes, len(videos), evaluation.stop_at_first_failure)
         for outcome in in_order(shown, videos):

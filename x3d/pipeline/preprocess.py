@@ -2,21 +2,21 @@
 
 import contextlib
 import functools
-import logging
 import os
 import shutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from x3d.config.loading import view_config
-from x3d.dataset.annotations import Video, read_videos
-from x3d.dataset.naming import WHOLE, Shard, views_per_video
+from x3d.dataset.annotations import Video
+from x3d.dataset.naming import WHOLE, Shard
 from x3d.errors import InputError, counted
 from x3d.execution.progress import with_progress
 from x3d.execution.requirements import NodeRequirements
-from x3d.execution.runner import RunnerSettings, open_runner
+from x3d.execution.runner import open_runner
+from x3d.pipeline.run_line import describe_list, describe_workers, log_run
 from x3d.pipeline.summary import RunSummary
+from x3d.pipeline.video_settings import VideoSettings, read_video_settings
 from x3d.storage.entries import WrittenViews
 from x3d.storage.manifest import Manifest
 from x3d.storage.provenance import REFERENCE_DECODING, view_provenance
@@ -24,45 +24,28 @@ from x3d.storage.view_folder import ViewFolder
 from x3d.storage.view_writer import ViewWriter
 from x3d.video.reader import VideoReader
 from x3d.video.sampling import Sampling
-from x3d.video.transform import Transform, view_shape
+from x3d.video.transform import Transform
 from x3d.video.views import video_views
 
 if TYPE_CHECKING:
     from fvcore.common.config import CfgNode
 
-logger = logging.getLogger(__name__)
-
 
 @dataclass(frozen=True)
-class PreprocessSettings:
+class PreprocessSettings(VideoSettings):
     """Which views to make of which videos, and where they go.
 
     Attributes:
-        videos: the whole list.
-        path_prefix: the folder the listed paths are relative to.
-        view_shape: (3, T, C, C), of one view.
-        num_views: per video.
         suffix: .npy or .bin.
         dtype: of the values in the files, float32 or float16.
         overwrite: remove the views and the manifest of an earlier run first.
-        stop_at_first_failure: else every failure is listed.
-        view_config: the keys that decide the views, for the manifest.
         slowfast_cfg: decode with PySlowFast, which takes its whole configuration.
     """
 
-    videos: Sequence[Video]
-    path_prefix: str
-    sampling: Sampling
-    transform: Transform
-    view_shape: tuple[int, ...]
-    num_views: int
     output_path: str
     suffix: str
     dtype: str
     overwrite: bool
-    stop_at_first_failure: bool
-    runner: RunnerSettings
-    view_config: Mapping[str, Any]
     slowfast_cfg: "CfgNode | None" = None
 
     @classmethod
@@ -75,22 +58,13 @@ class PreprocessSettings:
         options = cfg.X3D_PREPROCESS
         if not options.DATA_OUTPUT_PATH:
             raise InputError("X3D_PREPROCESS.DATA_OUTPUT_PATH is empty; give the folder for the views")
-        runner = RunnerSettings.from_cfg(cfg)
-        path = options.DATA_OUTPUT_PATH
+        common, path = read_video_settings(cfg), options.DATA_OUTPUT_PATH
         return cls(
-            videos=read_videos(cfg),
-            path_prefix=cfg.DATA.PATH_PREFIX,
-            sampling=Sampling.from_cfg(cfg),
-            transform=Transform.from_cfg(cfg),
-            view_shape=view_shape(cfg),
-            num_views=views_per_video(cfg),
-            output_path=os.path.abspath(path) if runner.ray_address else path,
+            **common,
+            output_path=os.path.abspath(path) if common["runner"].ray_address else path,
             suffix=f".{options.FORMAT}",
             dtype=options.DTYPE,
             overwrite=options.OVERWRITE,
-            stop_at_first_failure=cfg.X3D_WORKERS.ON_ERROR == "raise",
-            runner=runner,
-            view_config=view_config(cfg),
             slowfast_cfg=cfg if options.BACKEND == "slowfast" else None,
         )
 
@@ -117,7 +91,8 @@ def preprocess(settings: PreprocessSettings, shard: Shard = WHOLE) -> RunSummary
         requirements = functools.partial(NodeRequirements.from_here, paths, packages, videos=videos)
         runner = stack.enter_context(open_runner(settings.runner, requirements))
         todo = [video for video in videos if not manifest.is_done(video.index)]
-        _check_space(folder, len(videos), len(todo))
+        listed = describe_list(settings.annotations, len(videos), len(todo), shard)
+        _check_space(folder, len(todo), listed, describe_workers(settings.runner))
         stack.enter_context(manifest.saved_on_exit())
         outcomes = runner.run(_video_function(settings, writer), todo)
         num_done = len(videos) - len(todo)
@@ -129,16 +104,15 @@ def preprocess(settings: PreprocessSettings, shard: Shard = WHOLE) -> RunSummary
     return _summarise(videos, manifest)
 
 
-def _check_space(folder: ViewFolder, num_videos: int, num_todo: int) -> None:
-    """Compare the bytes that the missing views need with the space on the disk."""
+def _check_space(folder: ViewFolder, num_todo: int, listed: str, workers: str) -> None:
+    """Log the run, and compare the bytes that the missing views need with the space on the disk."""
     num_views = num_todo * folder.views_per_video
     needed, free = num_views * folder.view_bytes, shutil.disk_usage(folder.path).free
-    logger.info(
-        "%s, %d to do: %d views, %.2f GB of %.2f GB free in %s",
-        *(counted(num_videos, "video"), num_todo, num_views, needed / 1e9, free / 1e9, folder.path),
-    )
+    views = counted(num_views, "view")
+    space = f"{views}, {needed / 1e9:.2f} GB of {free / 1e9:.2f} GB free"
+    log_run(listed, workers=workers, output=f"{folder.path}: {space}")
     if needed > free:
-        raise InputError(f"{folder.path} has {(needed - free) / 1e9:.2f} GB too little space for {num_views} views")
+        raise InputError(f"{folder.path} has {(needed - free) / 1e9:.2f} GB too little space for {views}")
 
 
 def _video_function(settings: PreprocessSettings, writer: ViewWriter) -> Callable[[Video], WrittenViews]:

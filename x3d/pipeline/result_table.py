@@ -4,12 +4,14 @@ import dataclasses
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
-from tqdm import tqdm
 
 from x3d.dataset.annotations import UNLABELLED
 from x3d.errors import InputError, counted
+from x3d.execution.progress import progress_bar
+from x3d.files import short_path
 from x3d.pipeline.output_check import OutputCheck
 from x3d.scoring import Failure, ScoreTable, audit_views, find_failures, majority_labels
 from x3d.scoring.aggregate import best_of_views, mean_of_views
@@ -125,7 +127,8 @@ def audit_results(
     labels = np.array([result.label for result in results])
     expected = _find_expected(folder, num_views, views, labels, listed, record)
     audit = audit_views(views, labels, expected.views, expected.labels, num_views)
-    logger.info("%s: %d views expected, from %s; %d found", folder, len(expected.views), expected.source, len(results))
+    count, source = counted(len(expected.views), "view"), short_path(expected.source)
+    logger.info("%s: %s expected, from %s; %d found", folder, count, source, len(results))
     _warn_about_gaps(expected, num_views)
     problems += [*audit.problems, *_result_problems(results, num_classes, record)]
     return AuditedResults(
@@ -162,14 +165,16 @@ def aggregate_results(
     table = _empty_table(audited, len(audited.videos), num_views, num_classes, with_means)
     reader = ScoreReader(num_views, num_classes, audited.digests)
     check = OutputCheck(outputs)
-    for video, results in enumerate(tqdm(audited.by_video, desc="videos", unit="video", disable=None)):
-        if not check.add(reader.rows, results, reader.read(results)):
-            continue
-        views = to_probabilities(reader.rows, outputs)
-        table.scores[video] = aggregate(views, results[0].label)
-        table.view_classes[video], table.view_probabilities[video] = best_of_views(views)
-        if table.means is not None:
-            table.means[video] = mean_of_views(views)
+    with progress_bar(len(audited.by_video), note=Path(audited.folder).name) as progress:
+        for video, results in enumerate(audited.by_video):
+            progress.update()
+            if not check.add(reader.rows, results, reader.read(results)):
+                continue
+            views = to_probabilities(reader.rows, outputs)
+            table.scores[video] = aggregate(views, results[0].label)
+            table.view_classes[video], table.view_probabilities[video] = best_of_views(views)
+            if table.means is not None:
+                table.means[video] = mean_of_views(views)
     return dataclasses.replace(table, problems=check.problems(audited.folder))
 
 
@@ -221,8 +226,9 @@ def _find_expected(
 def _expected_from_folder(folder: str, num_views: int, views: np.ndarray, labels: np.ndarray) -> ExpectedViews:
     num_videos = int(views.max()) // num_views + 1
     if num_videos > len(views):
+        count = counted(len(views), "result")
         raise InputError(
-            f"{folder} holds {len(views)} results, the last of video {num_videos - 1}, and no summary beside it; set "
+            f"{folder} holds {count}, the last of video {num_videos - 1}, and no summary beside it; set "
             "DATA.PATH_TO_DATA_DIR to the folder of test.csv, which names the expected videos"
         )
     per_view = np.full(num_videos * num_views, UNKNOWN_LABEL)

@@ -15,6 +15,7 @@ from x3d.execution.runner import Runner, open_runner
 from x3d.network.engine import ENGINES, EngineInfo, device_kind, resolve_engine, split_devices
 from x3d.network.model_file import read_model
 from x3d.pipeline.evaluate_settings import EvaluateSettings
+from x3d.pipeline.run_line import describe_workers
 from x3d.pipeline.video_scorer import VideoScorer
 from x3d.pipeline.workers import count_workers, task_resources
 
@@ -27,6 +28,12 @@ def count_scorers(settings: EvaluateSettings) -> int:
     """Count the worker processes on this host."""
     num_devices = len(split_devices(settings.device))
     return count_workers(settings.runner, device_kind(settings.model_path, settings.device), num_devices)
+
+
+def describe_scorers(settings: EvaluateSettings) -> str:
+    """Format where videos are scored, for the log."""
+    num_devices = len(split_devices(settings.device))
+    return describe_workers(settings.runner, device_kind(settings.model_path, settings.device), num_devices)
 
 
 def open_scoring_runner(

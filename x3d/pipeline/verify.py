@@ -11,12 +11,14 @@ from typing import TYPE_CHECKING
 
 from x3d.dataset.annotations import Video, check_videos, list_path, scan_list
 from x3d.dataset.bad_rows import BadRow
+from x3d.dataset.class_names import KINETICS, ClassNames
 from x3d.dataset.known_sets import describe_count
 from x3d.errors import counted
 from x3d.execution.outcome import Outcome, in_order
 from x3d.execution.progress import FailureLog, progress_bar
 from x3d.execution.requirements import NodeRequirements
 from x3d.execution.runner import Runner, RunnerSettings, open_runner
+from x3d.pipeline.run_line import describe_list, describe_workers, log_run
 from x3d.storage.csv_file import check_csv, path_cell, write_csv
 from x3d.video.inspection import Inspection, inspect_video
 from x3d.video.sampling import Sampling
@@ -39,6 +41,7 @@ class VerifySettings:
         videos: of its good rows.
         bad_rows: the other rows, and those of a path that is listed before.
         path_prefix: the folder the listed paths are relative to.
+        is_kinetics: the classes are Kinetics-400's, so the list may be a known copy.
     """
 
     annotations: Path
@@ -48,13 +51,15 @@ class VerifySettings:
     sampling: Sampling
     transform: Transform
     runner: RunnerSettings
+    is_kinetics: bool
 
     @classmethod
     def from_cfg(cls, cfg: "CfgNode") -> "VerifySettings":
         """Read the list and the keys that decide which frames are needed.
 
         Raises:
-            InputError: the list does not exist or is empty, or none of its videos exists.
+            InputError: the list does not exist or is empty, none of its videos exists, or the class names cannot be
+                read.
         """
         videos, bad_rows = scan_list(cfg)
         check_videos(cfg, videos)
@@ -66,6 +71,7 @@ class VerifySettings:
             sampling=Sampling.from_cfg(cfg),
             transform=Transform.from_cfg(cfg),
             runner=RunnerSettings.from_cfg(cfg),
+            is_kinetics=ClassNames.from_cfg(cfg).source == KINETICS,
         )
 
 
@@ -108,7 +114,10 @@ def verify(settings: VerifySettings, report: Path) -> Verification:
     """
     check_csv(report, COLUMNS, "check", "run in another folder")
     videos = settings.videos
-    logger.info("%s listed: %s", counted(len(videos), "video"), describe_count(len(videos)))
+    listed = describe_list(settings.annotations, len(videos), len(videos))
+    log_run(listed, workers=describe_workers(settings.runner), output=report)
+    if settings.is_kinetics:
+        logger.info("%s listed: %s", counted(len(videos), "video"), describe_count(len(videos)))
     unlisted = _find_unlisted(settings)
     counts: collections.Counter[str] = collections.Counter()
     rows = [list(COLUMNS)]

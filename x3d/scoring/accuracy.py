@@ -14,7 +14,7 @@ from x3d.scoring.predictions import label_ranks
 from x3d.scoring.table import ScoreTable
 
 TOP_K = (1, 5)
-WITHOUT_MISSING = "X3D_POSTPROCESS.ALLOW_MISSING True scores the others"
+WITHOUT_MISSING = "X3D_POSTPROCESS.ALLOW_MISSING True scores the complete videos"
 
 
 @dataclass(frozen=True)
@@ -143,11 +143,11 @@ def check_problems(table: ScoreTable, allow_missing: bool = False) -> None:
     Raises:
         ScoringError: the table has problems; the text lists them.
     """
-    missing = [] if allow_missing else [f"{text} ({WITHOUT_MISSING})" for text in table.missing]
-    problems = [*table.problems, *missing]
+    problems = [*table.problems, *([] if allow_missing else table.missing)]
     if problems:
+        advice = "" if table.problems else f" ({WITHOUT_MISSING})"
         count = counted(len(problems), "problem")
-        raise ScoringError(f"{table.folder} is not scored, {count}:\n{format_problems(problems)}")
+        raise ScoringError(f"{table.folder} is not scored, {count}{advice}:\n{format_problems(problems)}")
 
 
 def count_top_k(scores: np.ndarray, labels: np.ndarray, k: int) -> int:

@@ -10,7 +10,7 @@ import numpy as np
 
 from x3d.dataset.annotations import Video
 from x3d.dataset.naming import Shard, parse_manifest_name
-from x3d.errors import InputError, one_line
+from x3d.errors import InputError, counted, one_line
 from x3d.storage.atomic import remove_leftovers
 from x3d.storage.list_copy import LIST_NAME, write_list_copy
 from x3d.storage.manifest import Manifest
@@ -161,7 +161,8 @@ def check_videos(path: Path, videos: np.ndarray, shard: Shard, num_videos: int) 
     for video in videos.tolist():
         if not 0 <= video < num_videos:
             raise InputError(
-                f"{path} holds video {video}, the list has {num_videos} videos; remove the file, or give another folder"
+                f"{path} holds video {video}, the list has {counted(num_videos, 'video')}; remove the file, or "
+                "give another folder"
             )
         if not shard.owns(video):
             raise InputError(f"{path} holds video {video}, which belongs to shard {shard.owner(video)}")

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from x3d.errors import InputError
+from x3d.errors import InputError, counted
 from x3d.scoring.aggregate import SCORE_FORMAT
 from x3d.scoring.outputs import SOFTMAX_KEY, Outputs, are_alike
 from x3d.scoring.table import UNKNOWN_LABEL, Failure, ScoreTable
@@ -176,7 +176,7 @@ def _conditions(provenance: Mapping[str, Any]) -> dict[str, Any]:
 
 def _list_problems(videos: np.ndarray, labels: np.ndarray, num_videos: int, listed: ExpectedList) -> list[str]:
     if len(listed.labels) != num_videos:
-        return [f"{listed.source} lists {len(listed.labels)} videos, the rows were made from {num_videos}"]
+        return [f"{listed.source} lists {counted(len(listed.labels), 'video')}, the rows were made from {num_videos}"]
     return [
         f"video {video} has label {label}; {listed.source} lists it with {listed.labels[video]}"
         for video, label in zip(videos, labels, strict=True)

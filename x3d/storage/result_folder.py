@@ -13,6 +13,7 @@ import xxhash
 
 from x3d.dataset.naming import parse_result_name
 from x3d.errors import InputError, RunError, one_line
+from x3d.files import describe_no_folder
 from x3d.storage.ais_bench_summary import SUMMARY_SUFFIX, summary_path
 from x3d.storage.atomic import errors_naming, remove_leftovers, sync_file_system, sync_folder, write_all
 from x3d.storage.scratch import ScratchNeededError, locked_scratch
@@ -45,7 +46,7 @@ def find_results(folder: str) -> tuple[list[Result], list[str]]:
     """
     if not os.path.isdir(folder):
         key = "X3D_POSTPROCESS.OM_OUTPUT_PATH"
-        problem = f"{folder} is not a folder of results; set {key}" if folder else f"{key} is empty; set it"
+        problem = f"{describe_no_folder(folder)}; set {key}" if folder else f"{key} is empty; set it"
         raise InputError(f"{problem} to what ais_bench or x3d_infer.py wrote")
     root = Path(folder)
     results, problems = [], []

@@ -34,7 +34,7 @@ import numpy as np
 import xxhash
 
 from x3d.dataset.annotations import Video
-from x3d.errors import InputError
+from x3d.errors import InputError, counted
 from x3d.files import read_regular
 from x3d.scoring.aggregate import SUM
 from x3d.storage.atomic import errors_naming, replace_file, take_lock, write_all
@@ -136,7 +136,7 @@ def read_score_rows(path: Path, dtype: np.dtype, seed: int) -> np.ndarray:
     good = np.array([_checksum(row, seed) == row["check"] for row in rows], dtype=bool)
     num_skipped = -(-len(content) // dtype.itemsize) - int(good.sum())
     if num_skipped:
-        logger.warning("%s: rows that are corrupt or of another evaluation are skipped: %d", path, num_skipped)
+        logger.warning("%s: %s skipped, corrupt or of another evaluation", path, counted(num_skipped, "row"))
     rows = rows[good]
     rows = rows[np.argsort(rows["video"])]
     repeated = rows["video"][1:][np.diff(rows["video"]) == 0]

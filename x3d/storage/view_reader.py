@@ -131,7 +131,7 @@ def _list_files(paths: Sequence[str]) -> list[str]:
         if os.path.isdir(path):
             raise InputError(f"--input names the folder {path} among others; give one folder alone, or files")
         if not os.path.exists(path):
-            raise InputError(f"--input {path} is neither a folder nor a file")
+            raise InputError(f"--input {path} does not exist; give a folder of views, as x3d_preprocess.py writes")
         if not os.path.isfile(path):
             raise _not_regular(path)
     return list(paths)

@@ -45,7 +45,7 @@ def run(args: argparse.Namespace) -> int:
     from x3d.pipeline.npu_bench_files import NAMES, format_bench
 
     content = bench(args.om.split(","), args.loop, args.device, args.output)
-    logger.info("%s", Path(args.output, NAMES[0]))
+    logger.info("measurements: %s", Path(args.output, NAMES[0]))
     print_result(format_bench(content).rstrip())
     return _report(content)
 
@@ -55,7 +55,9 @@ def _report(content: dict[str, Any]) -> int:
     failed = [f"{one['om']}: {one['reason']}" for one in content["failed"]]
     if doubtful:
         remedy = "measure again on an idle NPU, with models that match their names and records"
-        logger.error("doubtful; %s\n%s", remedy, format_problems(doubtful))
+        num_rows = sum(bool(row["warnings"]) for row in content["rows"])
+        count = counted(num_rows, "measurement")
+        logger.error("%s doubtful; %s\n%s", count, remedy, format_problems(doubtful))
     if failed:
         logger.error("%s not measured\n%s", counted(len(failed), "model"), format_problems(failed))
     return EXIT_INCOMPLETE if doubtful or failed else EXIT_DONE

@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING
 
 from x3d.cli import EXIT_DONE, EXIT_INCOMPLETE, EXIT_UNDECIDED
 from x3d.console import print_result
-from x3d.errors import InputError
+from x3d.errors import InputError, counted
 from x3d.subcommands.npu_options import suite_python, whole_number
 
 if TYPE_CHECKING:
@@ -80,19 +80,22 @@ def _log(found: "Check", args: argparse.Namespace) -> None:
         *(agreement.num_agreeing, agreement.num_views, agreement.agreement_percent, low, high, args.min_agreement),
     )
     if agreement.num_unusable:
-        logger.error("%s: the output of %d views %s", args.om, agreement.num_unusable, agreement.defect)
+        count = counted(agreement.num_unusable, "view")
+        logger.error("%s: the output of %s %s", args.om, count, agreement.defect)
     if agreement.max_difference is not None:
         logger.info(
             "largest difference of a probability: %.3g (%s); at most %g is allowed",
             *(agreement.max_difference, found.worst_path, args.max_difference),
         )
+    if agreement.verdict == "PASS":
+        logger.info("PASS: the outputs are those of the ONNX model within these limits")
     if agreement.verdict == "FAIL":
         logger.error(
-            "the conversion changes the scores; see whether --precision_mode must_keep_origin_dtype, or "
+            "FAIL: the conversion changes the scores; see whether --precision_mode must_keep_origin_dtype, or "
             "cube_fp16in_fp32out where the chip multiplies in float16 only, keeps them"
         )
     if agreement.verdict == "UNDECIDED":
-        logger.warning("undecided: %s", _why_undecided(found, args))
+        logger.warning("UNDECIDED: %s", _why_undecided(found, args))
     results, reference = f"result_bs{found.batch_size}", "result_onnx"
     infer = ["--model", args.model, "--input", args.input, "--output", "./", "--output_dirname", reference]
     compare = ["--cfg", "CFG", "--reference", reference, "--candidate", results]

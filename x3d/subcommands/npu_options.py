@@ -10,7 +10,7 @@ from collections.abc import Callable
 from x3d.ascend.cann import CannVersion, find_toolkit, installed_version
 from x3d.ascend.chips import common_soc, name_soc, read_chips
 from x3d.ascend.precision_modes import DEFAULT_MODE
-from x3d.errors import InputError
+from x3d.errors import InputError, counted
 
 logger = logging.getLogger(__name__)
 
@@ -77,7 +77,7 @@ def find_soc(name: str | None) -> str:
     for chip in chips:
         if not chip.is_healthy:
             logger.warning("NPU %d, chip %d (%s) is in state %s", chip.npu, chip.chip, chip.name, chip.health)
-    logger.info("npu-smi: %d of %s", len(chips), soc)
+    logger.info("npu-smi: %s, %s", counted(len(chips), "chip"), soc)
     return soc
 
 

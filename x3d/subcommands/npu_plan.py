@@ -38,12 +38,13 @@ def run(args: argparse.Namespace) -> int:
     from x3d.ascend.atc import takes_path
     from x3d.ascend.cann import find_set_env
     from x3d.ascend.precision_modes import choose_mode
-    from x3d.config.loading import load_cfg
+    from x3d.config.loading import describe_cfg, load_cfg
     from x3d.network.onnx_input import read_onnx_input
     from x3d.pipeline.npu_plan import Plan, choose_batch_sizes
     from x3d.video.transform import view_shape
 
     cfg = load_cfg(args.cfg, [])
+    logger.info("configuration: %s", describe_cfg(cfg, args.cfg, ("DATA.NUM_FRAMES", "DATA.TEST_CROP_SIZE")))
     _, onnx_input = read_onnx_input(args.model)
     if onnx_input.view_shape != view_shape(cfg):
         raise InputError(

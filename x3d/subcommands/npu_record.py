@@ -43,8 +43,7 @@ def run(args: argparse.Namespace) -> int:
     ran = content["commands"]
     failed = [f"{one['command']}: {(one['output'] or [''])[-1]}" for one in ran if one["exit_status"] != 0]
     if failed:
-        count = counted(len(failed), "command")
-        logger.warning("recorded without success: %s of %d\n%s", count, len(ran), format_problems(failed))
-    logger.info("read %s, and attach it to an issue", path)
+        logger.warning("%d of %s failed\n%s", len(failed), counted(len(ran), "command"), format_problems(failed))
+    logger.info("record: %s; read it, then attach it to an issue", path)
     print_result(str(path))
     return EXIT_INCOMPLETE if failed else EXIT_DONE

@@ -14,7 +14,7 @@ import av
 import numpy as np
 from av.video.reformatter import VideoReformatter
 
-from x3d.errors import VideoError
+from x3d.errors import VideoError, counted
 from x3d.video.container import demux_stream, find_video_stream, open_container
 from x3d.video.memory import DecoderMemory
 from x3d.video.sampling import Header
@@ -166,9 +166,9 @@ class VideoReader:
                 number += 1
                 yield frame
         except av.FFmpegError as error:
-            raise VideoError("damaged", self.path, f"after {number} frames: {error.strerror}") from error
+            raise VideoError("damaged", self.path, f"after {counted(number, 'frame')}: {error.strerror}") from error
         if self._read_error is not None:
-            raise VideoError("damaged", self.path, f"after {number} frames: {self._read_error.strerror}")
+            raise VideoError("damaged", self.path, f"after {counted(number, 'frame')}: {self._read_error.strerror}")
 
     def _decode(self, left_out: AbstractSet[int]) -> Iterator[av.VideoFrame]:
         packets, self._packets = self._packets, None
