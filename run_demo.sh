@@ -5,6 +5,8 @@
 set -euo pipefail
 unset CDPATH
 cd -- "$(dirname -- "$0")"
+exec 8<.  # locked until this and what it started have ended
+flock --nonblock 8 || { echo "another run_demo.sh is running in $PWD; wait for it" >&2; exit 2; }
 . ./setup_env.sh requirements.txt
 
 show() {

@@ -13,7 +13,7 @@ import pytest
 import torch
 
 from demo.synthetic import synthetic_state
-from test.helpers import ROOT, finish, wait_until
+from test.helpers import ROOT, finish, kill, wait_until
 from test.videos import write_video
 from x3d.config.loading import load_cfg
 from x3d.network.model import X3D, Architecture
@@ -109,6 +109,22 @@ def test_the_demo_keeps_a_folder_that_it_did_not_make(link, clone, tmp_path):
     assert ran.returncode == 2
     assert f"{clone}/demo_run was not made by this script" in ran.stderr
     assert (clone / "demo_run" / "file").exists()
+
+
+def test_a_second_demo_beside_the_first_leaves_its_folder_alone(clone):
+    assert run(clone / "run_demo.sh", clone).returncode == 0
+    command = ["flock", str(clone), "sleep", "600"]
+    first = subprocess.Popen(command, start_new_session=True, stdout=subprocess.PIPE, text=True)
+    try:
+        wait_until(lambda: run(clone / "run_demo.sh", clone).returncode != 0)
+        (clone / "demo_run" / "left").touch()
+        second = run(clone / "run_demo.sh", clone)
+    finally:
+        kill(first)
+    assert (second.returncode, second.stdout) == (2, "")
+    assert second.stderr == f"another run_demo.sh is running in {clone}; wait for it\n"
+    assert (clone / "demo_run" / "left").exists()
+    assert run(clone / "run_demo.sh", clone).returncode == 0
 
 
 def test_the_demo_ends_with_the_accuracy_and_reports_where_its_report_lies(clone):

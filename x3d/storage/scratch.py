@@ -36,7 +36,8 @@ def locked_scratch(lock: Path) -> Iterator[Path]:
     try:
         _remove_recorded(lock.parent, descriptor)
         _remove_stale(lock)
-        scratch = Path(tempfile.mkdtemp(prefix=".scratch-", dir=lock.parent))
+        made = tempfile.mkdtemp(prefix=".scratch-", dir=lock.parent)  # absolute, from Python 3.12 on
+        scratch = lock.with_name(os.path.basename(made))
         os.ftruncate(descriptor, 0)
         write_all(descriptor, scratch.name.encode())
         yield scratch
