@@ -158,3 +158,10 @@ def test_the_rows_of_lists_in_the_readme_have_their_labels():
 def test_every_reason_is_documented():
     for reason, meaning in REASONS.items():
         assert f"| `{reason}` | {meaning} |" in REFERENCE
+
+
+def test_the_messages_of_the_readme_are_those_of_the_reference():
+    section = README[README.index("## Troubleshooting") : README.index("## Speed")]
+    rows = [line for line in section.splitlines() if line.startswith("| ")][1:]
+    assert len(rows) > 4
+    assert set(rows) <= set(REFERENCE.splitlines())
