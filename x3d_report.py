@@ -70,12 +70,13 @@ def run(cfg: "CfgNode", args: argparse.Namespace) -> int:
     report_names(names)
     if report.accuracy:
         log_accuracy(report.accuracy)
-    for warning in (report.content["comparison"] or {}).get("warnings", ()):
+    warnings = (report.content["comparison"] or {}).get("warnings", ())
+    for warning in warnings:
         logger.warning(warning)
     for finding in report.content["findings"]:
-        if finding["kind"] != "class_order":  # the accuracy's warning
-            level = logging.WARNING if finding["kind"] in FAULTS else logging.INFO
-            logger.log(level, "%s", finding["text"].removesuffix("."))
+        text = finding["text"].removesuffix(".")
+        if text not in (*report.content["warnings"], *warnings):
+            logger.log(logging.WARNING if finding["kind"] in FAULTS else logging.INFO, "%s", text)
     logger.info("report: %s; open it in a browser", report.page)
     print_result(str(report.page))
     return EXIT_DONE if report.complete else EXIT_INCOMPLETE

@@ -15,7 +15,8 @@ from test.tables import score_table
 from x3d.dataset.class_names import ClassNames, kinetics400_names
 from x3d.errors import InputError, ScoringError
 from x3d.pipeline.compare import MAX_FLIPS, compare, comparison_to_dict, list_flips
-from x3d.pipeline.comparison_text import BY_POSITION, describe_comparison, list_differences
+from x3d.pipeline.comparison_text import describe_comparison, list_differences
+from x3d.pipeline.comparison_warnings import BY_POSITION
 from x3d.pipeline.postprocess import ScoringSettings
 from x3d.scoring.class_order import known_orders
 from x3d.scoring.comparison import Comparison, compare_tables

@@ -2,18 +2,17 @@
 
 import dataclasses
 import os
-from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from x3d.errors import InputError
 from x3d.files import describe_no_folder
-from x3d.pipeline.comparison_text import BY_POSITION, describe_decision, list_differences
+from x3d.pipeline.comparison_text import describe_decision, list_differences
+from x3d.pipeline.comparison_warnings import find_warnings
 from x3d.pipeline.postprocess import DEFAULTS, ScoringSettings, read_table
 from x3d.report.shares import share
 from x3d.scoring import ScoreTable, check_problems
-from x3d.scoring.class_order import check_class_order
 from x3d.scoring.comparison import ClassChange, Comparison, PairedPredictions, compare_tables
 from x3d.scoring.noninferiority import MARGIN_POINTS
 
@@ -71,7 +70,7 @@ def comparison_to_dict(comparison: Comparison, names: "ClassNames") -> dict[str,
         "num_labelled": comparison.num_labelled,
         "num_left_out": comparison.pairs.num_left_out,
         "left_out": list(comparison.pairs.left_out),
-        "warnings": list(_find_warnings(comparison, names)),
+        "warnings": list(find_warnings(comparison, names)),
         "common": comparison.common,
         "num_views_reference": comparison.reference.num_views,
         "num_views_candidate": comparison.candidate.num_views,
@@ -87,18 +86,6 @@ def comparison_to_dict(comparison: Comparison, names: "ClassNames") -> dict[str,
         "classes": [_describe_class(change, names) for change in comparison.changed_classes()],
         "flips": list_flips(comparison, names)[:MAX_FLIPS],
     }
-
-
-def _find_warnings(comparison: Comparison, names: "ClassNames") -> Iterator[str]:
-    """Find what makes a verdict meaningless: one run twice, other videos, labels that fit no run."""
-    folders = comparison.reference.folder, comparison.candidate.folder
-    if len(set(map(os.path.realpath, folders))) == 1:
-        yield f"{folders[0]} is compared with itself, which decides nothing about another run"
-    if comparison.pairs.by_position:
-        yield BY_POSITION
-    for folder, predictions in zip(folders, (comparison.of_reference, comparison.of_candidate), strict=True):
-        if warning := check_class_order(predictions.classes, comparison.labels, names.names):
-            yield f"{folder}: {warning}"
 
 
 def _describe_run(table: ScoreTable, predictions: PairedPredictions, num_labelled: int) -> dict[str, Any]:

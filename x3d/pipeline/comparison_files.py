@@ -118,7 +118,8 @@ def _table(columns: Sequence[str], rows: Iterable[Sequence[object]], total: int 
 def format_junit(content: Mapping[str, Any]) -> str:
     """Format a comparison as a JUnit test that fails unless the verdict is PASS, and is skipped without labels.
 
-    UNDECIDED is a failure too: most servers show a build with skipped tests as passed.
+    UNDECIDED is a failure too: most servers show a build with skipped tests as passed. Warnings change no verdict; they
+    are part of the test's output.
     """
     decision = content["decision"]
     passed = decision and decision["verdict"] == Verdict.PASS
@@ -132,8 +133,8 @@ def format_junit(content: Mapping[str, Any]) -> str:
         ElementTree.SubElement(test, "failure", attributes).text = _xml_text(describe_comparison(content))
     elif skipped:
         ElementTree.SubElement(test, "skipped", {"message": NO_LABELS})
-    else:
-        ElementTree.SubElement(test, "system-out").text = _xml_text(describe_comparison(content))
+    output = [*(f"Warning: {text}" for text in content["warnings"]), *describe_comparison(content)]
+    ElementTree.SubElement(test, "system-out").text = _xml_text(output)
     ElementTree.indent(suites)
     return ElementTree.tostring(suites, encoding="unicode") + "\n"
 

@@ -14,10 +14,6 @@ FEW_FLIPS = 0.01
 """A share of flips, for an example of how many videos pass with them."""
 RUNS = ("reference", "candidate")
 NO_LABELS = "no compared video has a label, so there is no verdict, only agreement"
-BY_POSITION = (
-    "the videos are paired by their position in the list, because one run records neither its list nor the paths: make "
-    "sure that both were made from one list, or set DATA.PATH_TO_DATA_DIR"
-)
 _CONTAINERS = re.compile(r"^((provenance|views|config)\.)+")
 """Keys of the conditions of results whose content an evaluation records without them."""
 _NOT_COMPARED = {

@@ -39,6 +39,7 @@ def find_remarkable(predictions: Predictions, report: Mapping[str, Any], names: 
     texts = {
         ("class_order", "confusions"): report["warnings"],
         ("comparison", "comparison"): _decision(report["comparison"]),
+        ("comparison_warning", "comparison"): _comparison_warnings(report["comparison"], report["warnings"]),
         ("class_lost", "comparison"): list(lost.values())[:MAX_PAIRS],
         ("failures", "failures"): _failures(report["run"], report["failures"]),
         ("folders", "confusions"): _describe_conflicts(conflicts, names),
@@ -53,6 +54,13 @@ def find_remarkable(predictions: Predictions, report: Mapping[str, Any], names: 
 def _decision(comparison: Mapping[str, Any] | None) -> Iterator[str]:
     if comparison and comparison["decision"]:
         yield comparison["decision"]["text"]
+
+
+def _comparison_warnings(comparison: Mapping[str, Any] | None, warnings: Sequence[str]) -> Iterator[str]:
+    """Yield the warnings of the comparison that do not repeat those of the run."""
+    for text in comparison["warnings"] if comparison else ():
+        if not any(warning in text for warning in warnings):
+            yield f"{text}."
 
 
 def _lost_classes(comparison: Mapping[str, Any] | None) -> dict[int, str]:
