@@ -42,8 +42,8 @@ logger = logging.getLogger(__name__)
 
 READS = SCORING_KEYS
 
-FAULTS = ("class_lost", "failures", "folders", "labels")
-"""Kinds of findings that are logged as warnings."""
+FAULTS = ("failures", "folders", "labels")
+"""Kinds of findings that are logged as warnings, beside those that are warnings of the comparison."""
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:

@@ -11,6 +11,7 @@ from x3d.files import describe_no_folder
 from x3d.pipeline.comparison_text import describe_decision, list_differences
 from x3d.pipeline.comparison_warnings import find_warnings
 from x3d.pipeline.postprocess import DEFAULTS, ScoringSettings, read_table
+from x3d.report.lost_classes import describe_lost_classes, lost_class_rows
 from x3d.report.shares import share
 from x3d.scoring import ScoreTable, check_problems
 from x3d.scoring.comparison import ClassChange, Comparison, PairedPredictions, compare_tables
@@ -63,6 +64,7 @@ def comparison_to_dict(comparison: Comparison, names: "ClassNames") -> dict[str,
     """Convert a comparison to JSON values: the content of comparison.json, beside its schema."""
     ours, theirs = comparison.of_reference, comparison.of_candidate
     decision = comparison.decision
+    lost_classes = lost_class_rows(comparison, names)
     return {
         "reference": _describe_run(comparison.reference, ours, comparison.num_labelled),
         "candidate": _describe_run(comparison.candidate, theirs, comparison.num_labelled),
@@ -70,7 +72,7 @@ def comparison_to_dict(comparison: Comparison, names: "ClassNames") -> dict[str,
         "num_labelled": comparison.num_labelled,
         "num_left_out": comparison.pairs.num_left_out,
         "left_out": list(comparison.pairs.left_out),
-        "warnings": list(find_warnings(comparison, names)),
+        "warnings": [*find_warnings(comparison, names), *describe_lost_classes(lost_classes)],
         "common": comparison.common,
         "num_views_reference": comparison.reference.num_views,
         "num_views_candidate": comparison.candidate.num_views,
@@ -84,6 +86,7 @@ def comparison_to_dict(comparison: Comparison, names: "ClassNames") -> dict[str,
         "kl_p99": float(np.percentile(comparison.divergences, PERCENTILE)),
         "views": _describe_views(comparison),
         "classes": [_describe_class(change, names) for change in comparison.changed_classes()],
+        "lost_classes": lost_classes,
         "flips": list_flips(comparison, names)[:MAX_FLIPS],
     }
 
