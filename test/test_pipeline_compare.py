@@ -220,7 +220,16 @@ def test_a_verdict_has_its_limits_and_the_margin():
     ending = f"the same shares of lost and gained {decision.num_videos_to_decide} videos would decide"
     assert verdict(2, 1, 100).endswith(f"the margin of 0.735 is between them; with {ending}")
     assert verdict(1, 0, 100, 1.0).endswith(
-        "; with the same shares of lost and gained no number up to 1000000000 videos would decide"
+        "; with the same shares of lost and gained no number up to 1000000000 videos would decide; change the "
+        "conversion, or agree on another margin"
+    )
+
+
+def test_more_videos_than_the_validation_set_has_need_another_conversion_or_margin():
+    assert verdict(18, 14, 1000, 0.61).endswith(" gained 19845 videos would decide"), "CVDF's copy has them"
+    assert verdict(18, 14, 1000, 0.605).endswith(
+        " gained 20817 videos would decide, more than Kinetics-400's validation set has; change the conversion, or "
+        "agree on another margin"
     )
 
 

@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from x3d.dataset.known_sets import KNOWN_SETS
 from x3d.errors import counted, shorten_list
 from x3d.report.document import flatten
 from x3d.scoring.comparison import Comparison
@@ -51,10 +52,19 @@ def _conclude(decision: Decision, margin: str) -> str:
         return f"the upper one is below the margin of {margin}"
     if decision.verdict is Verdict.FAIL:
         return f"the lower one is above the margin of {margin}"
-    number = decision.num_videos_to_decide or f"no number up to {MAX_VIDEOS}"
+    number = decision.num_videos_to_decide
     return (
-        f"the margin of {margin} is between them; with the same shares of lost and gained {number} videos would decide"
+        f"the margin of {margin} is between them; with the same shares of lost and gained "
+        f"{number or f'no number up to {MAX_VIDEOS}'} videos would decide{_advise(number)}"
     )
+
+
+def _advise(num_videos: int | None) -> str:
+    """Advise what to do if more videos would have to decide than there are."""
+    if num_videos and num_videos <= max(KNOWN_SETS):
+        return ""
+    more = ", more than Kinetics-400's validation set has" if num_videos else ""
+    return f"{more}; change the conversion, or agree on another margin"
 
 
 def describe_comparison(content: Mapping[str, Any]) -> list[str]:
