@@ -16,6 +16,7 @@ from x3d.report import formats
         (formats.percent(73.7513), "73.75\u202f%"),
         (formats.percent(100.0, 0), "100\u202f%"),
         (formats.percent(None), "\u2013"),
+        (formats.share_percent(3377, 4000), "84.43\u202f%"),
         (formats.decimal(0.9996, 3), "1.000"),
         (formats.decimal(-0.004), "0.00"),
         (formats.decimal(-1.5, 1), "\u22121.5"),

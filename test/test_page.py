@@ -15,6 +15,7 @@ from test.html_document import Document
 from test.made_up_report import HOSTILE, make_hostile_report, make_report, make_table
 from x3d.files import printable
 from x3d.report.page import SECTIONS, render_page
+from x3d.scoring.accuracy import Share
 
 NUMBER = re.compile(r"(?<![\w.,])[\u2212+]?\d[\d,]*(?:\.\d+)?(?:e[\u2212+]\d+)?(?![\w])")
 WORDS = re.compile(r"[Tt]op-[15]|95 %|99th|0 to 100 %|X3D|x3d-eval")
@@ -57,7 +58,17 @@ def roundings(report: dict[str, Any]) -> set[str]:
     """Format every number of a report in every way in which the page may show it."""
     numbers = [value for value in leaves(report) if isinstance(value, (int, float))]
     written = {f"{number:,.{digits}f}" for number in numbers for digits in range(4)}
-    return written | {f"{number:.2g}" for number in numbers}
+    return written | {f"{number:.2g}" for number in numbers} | set(shares(report))
+
+
+def shares(value: Any) -> Iterator[str]:
+    """Format every share of a report as in the JSON line of an accuracy."""
+    if isinstance(value, dict):
+        for number, total in itertools.product(("num_correct", "num_agreeing"), ("num_videos", "num_views")):
+            if value.get(number) is not None and value.get(total):
+                yield Share(value[number], value[total]).percent
+    for item in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
+        yield from shares(item)
 
 
 def foreign_numbers(document: Document, report: dict[str, Any]) -> list[str]:

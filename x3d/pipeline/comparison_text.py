@@ -7,6 +7,7 @@ from typing import Any
 from x3d.dataset.known_sets import KNOWN_SETS
 from x3d.errors import counted, shorten_list
 from x3d.report.document import flatten
+from x3d.scoring.accuracy import Share
 from x3d.scoring.comparison import Comparison
 from x3d.scoring.noninferiority import MAX_VIDEOS, Decision, Verdict, smallest_passing
 from x3d.storage.provenance import UNRECORDED
@@ -99,9 +100,8 @@ def _describe_accuracy(content: Mapping[str, Any]) -> list[str]:
 
 
 def format_share(share: Mapping[str, Any]) -> str:
-    """Format a share with its counts and interval."""
-    counts = f"{share['num_correct']} of {share['num_videos']}"
-    return f"{share['percent']:.2f} % ({counts}, 95 % interval {share['low']:.2f} to {share['high']:.2f})"
+    """Format a share with its counts and interval, rounded as in the JSON line of an accuracy."""
+    return str(Share(share["num_correct"], share["num_videos"]))
 
 
 def _count_flips(content: Mapping[str, Any], kind: str) -> str:
@@ -114,15 +114,17 @@ def _count_flips(content: Mapping[str, Any], kind: str) -> str:
 def describe_agreement(content: Mapping[str, Any]) -> list[str]:
     """Describe what needs no labels: how far the best classes and the probabilities agree."""
     agreement, views = content["agreement"], content["views"]
+    same = Share(agreement["num_agreeing"], agreement["num_videos"])
     texts = [
-        f"{agreement['percent']:.2f} % of the videos have the same top-1 in both ({agreement['num_agreeing']} of "
-        f"{agreement['num_videos']}, 95 % interval {agreement['low']:.2f} to {agreement['high']:.2f}); probabilities "
-        f"differ by up to {content['max_difference']:.2g}, {content['mean_difference']:.2g} on average; KL divergence "
+        f"{same.percent} % of the videos have the same top-1 in both ({same.num_correct} of {same.num_videos}, 95 % "
+        f"interval {agreement['low']:.2f} to {agreement['high']:.2f}); probabilities differ by up to "
+        f"{content['max_difference']:.2g}, {content['mean_difference']:.2g} on average; KL divergence "
         f"{content['kl_mean']:.2g} on average, 99th percentile {content['kl_p99']:.2g}"
     ]
     if views:
         flips = f"; {views['lost']} views lost, {views['gained']} gained" if views["num_labelled"] else ""
-        texts.append(f"{views['percent']:.2f} % of the {views['num_views']} views have the same best class{flips}")
+        same = Share(views["num_agreeing"], views["num_views"])
+        texts.append(f"{same.percent} % of the {views['num_views']} views have the same best class{flips}")
     return texts
 
 

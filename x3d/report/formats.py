@@ -2,6 +2,8 @@
 
 from pathlib import PurePath
 
+from x3d.scoring.accuracy import Share
+
 MINUS = "\u2212"
 NARROW_SPACE = "\u202f"
 NONE = "\u2013"
@@ -20,6 +22,11 @@ def quantity(value: int, noun: str, plural: str = "") -> str:
 def percent(value: float | None, digits: int = 2) -> str:
     """Format a percentage: 73.75 %."""
     return NONE if value is None else f"{decimal(value, digits)}{NARROW_SPACE}%"
+
+
+def share_percent(number: int, total: int) -> str:
+    """Format a share with two decimals, rounded as in the JSON line of an accuracy: 3,377 of 4,000 are 84.43 %."""
+    return f"{Share(number, total).percent}{NARROW_SPACE}%"
 
 
 def decimal(value: float | None, digits: int = 2) -> str:
