@@ -16,6 +16,8 @@ from x3d.report import formats
         (formats.percent(73.7513), "73.75\u202f%"),
         (formats.percent(100.0, 0), "100\u202f%"),
         (formats.percent(None), "\u2013"),
+        (formats.part(57, 57, "video", "videos"), "57 videos"),
+        (formats.part(200, 1757, "video", "videos"), "200 of 1,757 videos"),
         (formats.share_percent(3377, 4000), "84.43\u202f%"),
         (formats.decimal(0.9996, 3), "1.000"),
         (formats.decimal(-0.004), "0.00"),

@@ -48,6 +48,7 @@ def leaves(value: Any) -> Iterator[Any]:
             yield key
             yield from leaves(item)
     elif isinstance(value, list):
+        yield len(value)
         for item in value:
             yield from leaves(item)
     else:
@@ -242,6 +243,24 @@ def test_the_longest_lists_fit_into_the_page():
     report["confident_errors"] = (report["confident_errors"] * 100)[:100]
     report["findings"] *= 50
     assert len(render_page(report).encode()) < 2_000_000
+
+
+def test_captions_of_cut_tables_name_how_many_there_are(reports):
+    report = make_report(make_table(num_videos=2000, num_classes=40), compared=True)
+    comparison = report["comparison"]
+    captions = [text for around, text in Document(render_page(report)).texts if around and around[-1][0] == "caption"]
+    for expected in (
+        f"200 of {comparison['num_flips']} videos whose class changed, lost ones first",
+        f"100 of {report['totals']['confusions']} pairs of confused classes, most videos first",
+        f"100 of {report['totals']['confident_errors']} wrong videos, highest probability of the predicted class first",
+        f"50 of {report['totals']['disagreeing']:,} videos whose views disagree, fewest agreeing views first",
+    ):
+        assert expected in captions
+    report = reports["one view"]
+    captions = [text for around, text in Document(render_page(report)).texts if around and around[-1][0] == "caption"]
+    num_flips = report["comparison"]["num_flips"]
+    assert num_flips == len(report["comparison"]["flips"])
+    assert f"{num_flips} videos whose class changed, lost ones first" in captions
 
 
 def test_only_the_report_decides_the_page(reports):

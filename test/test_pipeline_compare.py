@@ -163,11 +163,42 @@ def test_the_flips_of_which_both_runs_are_confident_come_first():
     assert [flip["path"] for flip in list_flips(compared(*tables), NAMES)] == ["video 2", "video 1", "video 0"]
 
 
+def test_lost_videos_are_listed_first_and_others_last():
+    labels = [0, 1, 2, 3]
+    reference, candidate = predict(4, 1, 5, 3, labels=labels), predict(3, 0, 2, 1, labels=labels)
+    flips = list_flips(compared(reference, candidate), NAMES)
+    assert [(flip["path"], flip["kind"]) for flip in flips] == [
+        *(("video 1", "lost"), ("video 3", "lost"), ("video 2", "gained"), ("video 0", "changed"))
+    ]
+
+
+def test_of_many_classes_the_first_are_named_and_all_counted():
+    best = list(range(5))
+    content = comparison_to_dict(compared(predict(*best, labels=best), predict(8, 8, 8, 8, 4, labels=best)), NAMES)
+    assert (
+        "classes that lost most: name 0 (1 of 1, 0 gained), name 1 (1 of 1, 0 gained), name 2 (1 of 1, 0 gained) "
+        in (describe_comparison(content)[3])
+    )
+    assert describe_comparison(content)[3].endswith(" and 1 more, of 4 classes that lost")
+
+
+def test_gained_videos_that_the_content_does_not_list_are_counted():
+    number = MAX_FLIPS + 1
+    reference, candidate = predict(*[0] * number, 1, 1, 1), predict(*[1] * number, 0, 0, 0)
+    content = comparison_to_dict(compared(reference, candidate), NAMES)
+    assert f"and {number - 3} more), 3 videos gained; exact McNemar p" in describe_comparison(content)[2]
+    for listed in (1, 2):
+        reference, candidate = predict(*[0] * (200 - listed), 1, 1, 1), predict(*[1] * (200 - listed), 0, 0, 0)
+        content = comparison_to_dict(compared(reference, candidate), NAMES)
+        assert ", 3 videos gained; exact McNemar p" in describe_comparison(content)[2]
+
+
 def test_many_flips_are_cut_in_the_content_and_counted_in_the_sentence():
     number = MAX_FLIPS + 50
     comparison = compared(predict(*[0] * number), predict(*[1] * number))
     content = comparison_to_dict(comparison, NAMES)
     assert (len(content["flips"]), len(list_flips(comparison, NAMES))) == (MAX_FLIPS, number)
+    assert content["num_flips"] == number
     assert f"250 videos lost (video 0, video 1, video 2 and {number - 3} more), 0 videos gained;" in "\n".join(
         describe_comparison(content)
     )

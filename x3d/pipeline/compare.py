@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 MAX_FLIPS = 200
 """Flips in comparison.json; flips.csv has all."""
+KINDS = ("lost", "gained", "changed")
+"""Kinds of flips, in the order of their list."""
 PERCENTILE = 99
 
 
@@ -87,6 +89,7 @@ def comparison_to_dict(comparison: Comparison, names: "ClassNames") -> dict[str,
         "views": _describe_views(comparison),
         "classes": [_describe_class(change, names) for change in comparison.changed_classes()],
         "lost_classes": lost_classes,
+        "num_flips": int(comparison.changed.sum()),
         "flips": list_flips(comparison, names)[:MAX_FLIPS],
     }
 
@@ -145,7 +148,7 @@ def _describe_class(change: ClassChange, names: "ClassNames") -> dict[str, Any]:
 
 
 def list_flips(comparison: Comparison, names: "ClassNames") -> list[dict[str, Any]]:
-    """List every video with two best classes, those first of which both runs are most confident."""
+    """List every video with two best classes: lost, gained, others; of each those first that both are confident of."""
     ours, theirs = comparison.of_reference, comparison.of_candidate
     confidences = np.minimum(ours.confidences, theirs.confidences)
     changed = np.flatnonzero(comparison.changed)
@@ -166,4 +169,4 @@ def list_flips(comparison: Comparison, names: "ClassNames") -> list[dict[str, An
                 "kind": "lost" if was == label else "gained" if becomes == label else "changed",
             }
         )
-    return flips
+    return sorted(flips, key=lambda flip: KINDS.index(flip["kind"]))

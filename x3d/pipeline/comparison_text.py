@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from x3d.dataset.known_sets import KNOWN_SETS
-from x3d.errors import counted, shorten_list
+from x3d.errors import MAX_NAMED, counted, shorten_list
 from x3d.report.document import flatten
 from x3d.scoring.accuracy import Share
 from x3d.scoring.comparison import Comparison
@@ -90,12 +90,13 @@ def _describe_accuracy(content: Mapping[str, Any]) -> list[str]:
         for row in content["classes"]
         if row["lost"]
     ]
+    total = f", of {len(classes)} classes that lost" if len(classes) > MAX_NAMED else ""
     flips = f"{_count_flips(content, 'lost')}, {_count_flips(content, 'gained')}"
     return [
         *runs,
         f"{flips}; exact McNemar p {content['mcnemar_p']:.2g}; among the five best classes "
         f"{content['top5_lost']} lost, {content['top5_gained']} gained",
-        *([f"classes that lost most: {shorten_list(classes)}"] if classes else []),
+        *([f"classes that lost most: {shorten_list(classes)}{total}"] if classes else []),
     ]
 
 
@@ -105,10 +106,12 @@ def format_share(share: Mapping[str, Any]) -> str:
 
 
 def _count_flips(content: Mapping[str, Any], kind: str) -> str:
-    """Count the lost or gained videos and name the first."""
+    """Count the lost or gained videos and name the first, as far as the content lists them."""
+    number = content[kind]
     paths = [flip["path"] for flip in content["flips"] if flip["kind"] == kind]
-    paths += ["" for _ in range(content[kind] - len(paths))]
-    return f"{counted(content[kind], 'video')} {kind}{f' ({shorten_list(paths)})' if paths else ''}"
+    is_named = paths and len(paths) >= min(number, MAX_NAMED)
+    named = f" ({shorten_list([*paths, *[''] * (number - len(paths))])})" if is_named else ""
+    return f"{counted(number, 'video')} {kind}{named}"
 
 
 def describe_agreement(content: Mapping[str, Any]) -> list[str]:

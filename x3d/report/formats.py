@@ -19,6 +19,12 @@ def quantity(value: int, noun: str, plural: str = "") -> str:
     return f"{count(value)} {noun if value == 1 else plural or noun + 's'}"
 
 
+def part(shown: int, total: int, noun: str, plural: str) -> str:
+    """Format how many rows a table shows, of how many: 200 of 757 videos; uncut 57 videos."""
+    all_rows = quantity(total, noun, plural)
+    return all_rows if shown == total else f"{count(shown)} of {all_rows}"
+
+
 def percent(value: float | None, digits: int = 2) -> str:
     """Format a percentage: 73.75 %."""
     return NONE if value is None else f"{decimal(value, digits)}{NARROW_SPACE}%"

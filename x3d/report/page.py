@@ -82,7 +82,18 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    names = ("count", "quantity", "percent", "share_percent", "decimal", "points", "significant", "name_of", "sentence")
+    names = (
+        "count",
+        "quantity",
+        "percent",
+        "share_percent",
+        "part",
+        "decimal",
+        "points",
+        "significant",
+        "name_of",
+        "sentence",
+    )
     environment.filters.update({name: getattr(formats, name) for name in names})
     environment.filters["weakest_first"] = charts.weakest_first
     environment.filters["breakable"] = _breakable
