@@ -7,7 +7,7 @@ calibration.csv and scores.npy. The page's path is the last line of stdout.
     python x3d_report.py --cfg configs/X3D_S.yaml --results result_bs8 --output report/
 
 The expected videos are those that x3d_postprocess.py expects. Videos without results are reported as failed; the exit
-status is 1 then. --compare adds the comparison with another run, as x3d_compare.py makes it.
+status is 1 then. --compare adds the comparison with another run, as x3d_compare.py makes it, and its flips.csv.
 """
 
 if __name__ == "__main__":  # Ctrl-C must not interrupt the imports with a traceback
