@@ -18,7 +18,7 @@ from x3d.report.page import SECTIONS, render_page
 from x3d.scoring.accuracy import Share
 
 NUMBER = re.compile(r"(?<![\w.,])[\u2212+]?\d[\d,]*(?:\.\d+)?(?:e[\u2212+]\d+)?(?![\w])")
-WORDS = re.compile(r"[Tt]op-[15]|95 %|99th|0 to 100 %|X3D|x3d-eval")
+WORDS = re.compile(r"[Tt]op-[15]|9[05] %|99th|0 to 100 %|X3D|x3d-eval")
 """Text of the page with digits that are no data."""
 
 
@@ -192,6 +192,12 @@ def test_a_run_without_labels_has_no_accuracy(reports):
 def test_few_classes_have_no_chart_of_all(num_classes, num_charts):
     html = render_page(make_report(make_table(num_classes=num_classes)))
     assert html.count('class="chart all-classes"') == num_charts
+
+
+def test_one_sided_limits_are_explained_once_and_only_of_a_verdict(reports):
+    explained = "Each limit of the drop is a one-sided 95 % limit (together a 90 % interval)."
+    for name, number in (("compared", 1), ("unlabelled, compared", 0), ("plain", 0)):
+        assert Document(render_page(reports[name])).text.count(explained) == number
 
 
 @pytest.mark.parametrize("verdict", ["PASS", "FAIL", "UNDECIDED"])
