@@ -14,6 +14,7 @@ import pytest
 from test.html_document import Document
 from test.made_up_report import HOSTILE, make_hostile_report, make_report, make_table
 from x3d.files import printable
+from x3d.report.findings import checked_without_finding
 from x3d.report.page import SECTIONS, render_page
 from x3d.scoring.accuracy import Share
 
@@ -34,6 +35,9 @@ REPORTS = {
     "empty class": lambda: make_report(make_table(num_videos=9, num_failed=1)),
     "hostile names": make_hostile_report,
 }
+
+
+KINDS = ("Views", "Videos")
 
 
 @pytest.fixture(scope="module")
@@ -192,6 +196,24 @@ def test_a_run_without_labels_has_no_accuracy(reports):
 def test_few_classes_have_no_chart_of_all(num_classes, num_charts):
     html = render_page(make_report(make_table(num_classes=num_classes)))
     assert html.count('class="chart all-classes"') == num_charts
+
+
+def test_silence_is_explained_by_what_was_checked(reports):
+    text = Document(render_page(reports["compared"])).text
+    names = "lost classes, labels, calibration"
+    assert checked_without_finding(reports["compared"]) == ["class order", *names.split(", ")]
+    assert f"Checked without a finding: class order, {names}." in text
+    quiet = reports["plain"] | {"findings": []}
+    text = Document(render_page(quiet)).text
+    assert "What stands out Nothing. Checked without a finding: class order, labels, calibration, failed or" in text
+    text = Document(render_page(quiet | {"warnings": ["the list has another order"]})).text
+    assert "What stands out Nothing else. Checked" in text
+
+
+def test_three_kinds_of_agreement_have_three_names(reports):
+    text = Document(render_page(reports["compared"])).text
+    for name in ("Views that agree with their own video", *(f"{of} with the same class in both runs" for of in KINDS)):
+        assert name in text
 
 
 def test_one_sided_limits_are_explained_once_and_only_of_a_verdict(reports):

@@ -119,7 +119,7 @@ def agreement(rows: Sequence[Values]) -> Markup:
     numbers = [label((x(n), 266), count(n)) for n in range(0, num_views + 1, every)]
     return figure(
         "agreement",
-        "Views that agree with the class of their video",
+        "Views that agree with their own video",
         f"In {quantity(rows[-1]['num_videos'], 'video')} all {count(num_views)} views agree.",
         (440, 292),
         y_axis(y, 52, 430, "videos"),

@@ -9,6 +9,7 @@ from x3d.files import printable
 from x3d.report.folders import FolderConflict, find_folder_conflicts
 from x3d.report.formats import quantity
 from x3d.report.lost_classes import describe_lost_classes
+from x3d.scoring.class_order import MIN_VIDEOS
 from x3d.scoring.label_check import SuspiciousPair, find_suspicious_pairs, min_agreeing
 from x3d.scoring.predictions import Predictions
 
@@ -51,6 +52,24 @@ def find_remarkable(predictions: Predictions, report: Mapping[str, Any], names: 
         ("views", "views"): _divided(report["run"]["num_scored"], report["views"]["agreement"]),
     }
     return [{"kind": kind, "text": text, "anchor": anchor} for (kind, anchor), found in texts.items() for text in found]
+
+
+def checked_without_finding(report: Mapping[str, Any]) -> list[str]:
+    """Name what was checked and gave no finding, so that silence is no riddle; not what could not be checked.
+
+    Args:
+        report: report.json.
+    """
+    found = {finding["kind"] for finding in report["findings"]}
+    num_labelled, comparison = report["run"]["num_labelled"], report["comparison"]
+    checks = {
+        "class order": num_labelled >= MIN_VIDEOS and "class_order" not in found,
+        "lost classes": comparison and comparison["decision"] and "class_lost" not in found,
+        "labels": num_labelled and not found & {"class_order", "class_lost", "labels", "folders"},
+        "calibration": num_labelled and "calibration" not in found,
+        "failed or missing videos": "failures" not in found,
+    }
+    return [name for name, is_silent in checks.items() if is_silent]
 
 
 def _decision(comparison: Mapping[str, Any] | None) -> Iterator[str]:
