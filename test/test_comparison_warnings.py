@@ -14,9 +14,11 @@ from demo.made_up_folder import write_evaluation
 from demo.made_up_run import degrade, make_run
 from demo.small import SMALL
 from test.helpers import with_keys
+from test.html_document import Document
+from test.results import LABELS, write_results
 from test.tables import score_table
 from x3d.dataset.class_names import ClassNames
-from x3d.pipeline.comparison_warnings import find_warnings
+from x3d.pipeline.comparison_warnings import NOT_RECORDED, find_warnings
 from x3d.scoring.agreement import Thresholds
 from x3d.scoring.comparison import compare_tables
 from x3d.scoring.table import ScoreTable
@@ -74,6 +76,34 @@ def test_without_labels_there_is_no_drop_to_judge():
     assert "before using its predictions; another network" in warning
 
 
+@pytest.mark.parametrize(
+    ("reference", "candidate", "number"),
+    [
+        ({}, {}, 1),
+        ({}, {"views": {}}, 1),
+        ({"views": {}}, {"views": {"list_digest": "a"}}, 0),
+        ({"model_digest": "a"}, {}, 0),
+    ],
+)
+def test_runs_without_provenance_are_not_known_to_read_the_same_views(reference, candidate, number):
+    runs = [
+        agreeing(4, 0, folder=folder, conditions={"provenance": provenance})
+        for folder, provenance in (("a", reference), ("b", candidate))
+    ]
+    assert warnings(*runs) == [NOT_RECORDED] * number
+
+
+def test_without_provenance_the_page_warns_beside_the_verdict(tmp_path):
+    for name in ("a", "b"):
+        write_results(tmp_path / name, LABELS)
+    more = ["--compare", str(tmp_path / "a"), "--output", str(tmp_path / "report"), *KEYS]
+    assert x3d_report.main(["--results", str(tmp_path / "b"), *more]) == 0
+    report = json.loads((tmp_path / "report" / "report.json").read_text())
+    assert report["comparison"]["differences"] == []
+    summary = Document((tmp_path / "report" / "index.html").read_text()).text.split("Each limit of the drop")[0]
+    assert "Neither run records its model, views and list, so it is not verified that both read the same" in summary
+
+
 @pytest.mark.parametrize(("margin", "verdict"), [("50", "PASS"), ("0.1", "FAIL")])
 def test_log_files_and_page_have_one_sentence_and_the_verdict_stays(margin, verdict, tmp_path, caplog):
     caplog.set_level(logging.INFO)
@@ -95,4 +125,4 @@ def test_log_files_and_page_have_one_sentence_and_the_verdict_stays(margin, verd
     report = json.loads((tmp_path / "report" / "report.json").read_text())
     assert {"kind": "comparison_warning", "text": f"{warning}.", "anchor": "comparison"} in report["findings"]
     page = (tmp_path / "report" / "index.html").read_text()
-    assert f"<li>{warning}." in page
+    assert f"<li>T{warning[1:]}." in page

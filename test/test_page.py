@@ -81,6 +81,7 @@ def foreign_numbers(document: Document, report: dict[str, Any]) -> list[str]:
     allowed = roundings(report)
     strings = {printable(value) for value in leaves(report) if isinstance(value, str)}
     strings |= {string.partition(": ")[2][1:] for string in strings}  # the sentence below a verdict
+    strings |= {string[1:].removesuffix(".") for string in strings}  # with a capital letter
     allowed |= strings
     quoted = sorted((string for string in strings if re.search(r"\d", string) and len(string) > 4), key=len)[::-1]
     found = []

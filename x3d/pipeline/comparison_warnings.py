@@ -1,8 +1,8 @@
 """Warn about what makes the verdict of a comparison meaningless, or what it hides."""
 
 import os
-from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
 
 from x3d.scoring.accuracy import Share
 from x3d.scoring.agreement import Thresholds
@@ -16,6 +16,10 @@ BY_POSITION = (
     "the videos are paired by their position in the list, because one run records neither its list nor the paths: make "
     "sure that both were made from one list, or set DATA.PATH_TO_DATA_DIR"
 )
+NOT_RECORDED = (
+    "neither run records its model, views and list, so it is not verified that both read the same views: keep the "
+    "summary beside each folder of results, and the manifest beside the views"
+)
 
 
 def find_warnings(comparison: Comparison, names: "ClassNames") -> Iterator[str]:
@@ -25,10 +29,17 @@ def find_warnings(comparison: Comparison, names: "ClassNames") -> Iterator[str]:
         yield f"{folders[0]} is compared with itself, which decides nothing about another run"
     if comparison.pairs.by_position:
         yield BY_POSITION
+    if not any(_is_recorded(run.conditions) for run in (comparison.reference, comparison.candidate)):
+        yield NOT_RECORDED
     for folder, predictions in zip(folders, (comparison.of_reference, comparison.of_candidate), strict=True):
         if warning := check_class_order(predictions.classes, comparison.labels, names.names):
             yield f"{folder}: {warning}"
     yield from _check_agreement(comparison)
+
+
+def _is_recorded(conditions: Mapping[str, Any]) -> bool:
+    """Check whether a run records what it was made with: an evaluation does, results as far as files beside them do."""
+    return "provenance" not in conditions or any(conditions["provenance"].values())
 
 
 def _check_agreement(comparison: Comparison) -> Iterator[str]:
