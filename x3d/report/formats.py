@@ -20,7 +20,7 @@ def quantity(value: int, noun: str, plural: str = "") -> str:
 
 
 def part(shown: int, total: int, noun: str, plural: str) -> str:
-    """Format how many rows a table shows, of how many: 200 of 757 videos; uncut 57 videos."""
+    """Format the number of shown rows, and of all if there are more: 200 of 757 videos, or 57 videos."""
     all_rows = quantity(total, noun, plural)
     return all_rows if shown == total else f"{count(shown)} of {all_rows}"
 
