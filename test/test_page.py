@@ -14,7 +14,6 @@ import pytest
 from test.html_document import Document
 from test.made_up_report import HOSTILE, make_hostile_report, make_report, make_table
 from x3d.files import printable
-from x3d.report.findings import checked_without_finding
 from x3d.report.page import SECTIONS, render_page
 from x3d.scoring.accuracy import Share
 
@@ -35,9 +34,6 @@ REPORTS = {
     "empty class": lambda: make_report(make_table(num_videos=9, num_failed=1)),
     "hostile names": make_hostile_report,
 }
-
-
-KINDS = ("Views", "Videos")
 
 
 @pytest.fixture(scope="module")
@@ -199,30 +195,6 @@ def test_few_classes_have_no_chart_of_all(num_classes, num_charts):
     assert html.count('class="chart all-classes"') == num_charts
 
 
-def test_silence_is_explained_by_what_was_checked(reports):
-    text = Document(render_page(reports["compared"])).text
-    names = "lost classes, labels, calibration"
-    assert checked_without_finding(reports["compared"]) == ["class order", *names.split(", ")]
-    assert f"Checked without a finding: class order, {names}." in text
-    quiet = reports["plain"] | {"findings": []}
-    text = Document(render_page(quiet)).text
-    assert "What stands out Nothing. Checked without a finding: class order, labels, calibration, failed or" in text
-    text = Document(render_page(quiet | {"warnings": ["the list has another order"]})).text
-    assert "What stands out Nothing else. Checked" in text
-
-
-def test_three_kinds_of_agreement_have_three_names(reports):
-    text = Document(render_page(reports["compared"])).text
-    for name in ("Views that agree with their own video", *(f"{of} with the same class in both runs" for of in KINDS)):
-        assert name in text
-
-
-def test_one_sided_limits_are_explained_once_and_only_of_a_verdict(reports):
-    explained = "Each limit of the drop is a one-sided 95 % limit (together a 90 % interval)."
-    for name, number in (("compared", 1), ("unlabelled, compared", 0), ("plain", 0)):
-        assert Document(render_page(reports[name])).text.count(explained) == number
-
-
 @pytest.mark.parametrize("verdict", ["PASS", "FAIL", "UNDECIDED"])
 def test_the_verdict_comes_first(verdict, reports):
     report = copy.deepcopy(reports["compared"])
@@ -272,24 +244,6 @@ def test_the_longest_lists_fit_into_the_page():
     report["confident_errors"] = (report["confident_errors"] * 100)[:100]
     report["findings"] *= 50
     assert len(render_page(report).encode()) < 2_000_000
-
-
-def test_captions_of_cut_tables_name_how_many_there_are(reports):
-    report = make_report(make_table(num_videos=2000, num_classes=40), compared=True)
-    comparison = report["comparison"]
-    captions = [text for around, text in Document(render_page(report)).texts if around and around[-1][0] == "caption"]
-    for expected in (
-        f"200 of {comparison['num_flips']} videos whose class changed, lost ones first",
-        f"100 of {report['totals']['confusions']} pairs of confused classes, most videos first",
-        f"100 of {report['totals']['confident_errors']} wrong videos, highest probability of the predicted class first",
-        f"50 of {report['totals']['disagreeing']:,} videos whose views disagree, fewest agreeing views first",
-    ):
-        assert expected in captions
-    report = reports["one view"]
-    captions = [text for around, text in Document(render_page(report)).texts if around and around[-1][0] == "caption"]
-    num_flips = report["comparison"]["num_flips"]
-    assert num_flips == len(report["comparison"]["flips"])
-    assert f"{num_flips} videos whose class changed, lost ones first" in captions
 
 
 def test_only_the_report_decides_the_page(reports):
