@@ -7,7 +7,7 @@ calibration.csv and scores.npy. The page's path is the last line of stdout.
     python x3d_report.py --cfg configs/X3D_S.yaml --results result_bs8 --output report/
 
 The expected videos are those that x3d_postprocess.py expects. Videos without results are reported as failed; the exit
-status is 1 then. --compare adds the comparison with another run, as x3d_compare.py makes it.
+status is 1 then. --compare adds the comparison with another run, as x3d_compare.py makes it, and its flips.csv.
 """
 
 if __name__ == "__main__":  # Ctrl-C must not interrupt the imports with a traceback
@@ -42,8 +42,8 @@ logger = logging.getLogger(__name__)
 
 READS = SCORING_KEYS
 
-FAULTS = ("class_lost", "failures", "folders", "labels")
-"""Kinds of findings that are logged as warnings."""
+FAULTS = ("failures", "folders", "labels")
+"""Kinds of findings that are logged as warnings, beside those that are warnings of the comparison."""
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -70,12 +70,13 @@ def run(cfg: "CfgNode", args: argparse.Namespace) -> int:
     report_names(names)
     if report.accuracy:
         log_accuracy(report.accuracy)
-    for warning in (report.content["comparison"] or {}).get("warnings", ()):
+    warnings = (report.content["comparison"] or {}).get("warnings", ())
+    for warning in warnings:
         logger.warning(warning)
     for finding in report.content["findings"]:
-        if finding["kind"] != "class_order":  # the accuracy's warning
-            level = logging.WARNING if finding["kind"] in FAULTS else logging.INFO
-            logger.log(level, "%s", finding["text"].removesuffix("."))
+        text = finding["text"].removesuffix(".")
+        if text not in (*report.content["warnings"], *warnings):
+            logger.log(logging.WARNING if finding["kind"] in FAULTS else logging.INFO, "%s", text)
     logger.info("report: %s; open it in a browser", report.page)
     print_result(str(report.page))
     return EXIT_DONE if report.complete else EXIT_INCOMPLETE

@@ -14,6 +14,8 @@ CALIBRATION = {
     "ece_high_percent": 7.0,
     "mean_confidence_percent": 60.0,
     "accuracy_percent": 70.0,
+    "num_correct": 14,
+    "num_videos": 20,
     "bins": [
         {
             "low": 10.0,
@@ -63,8 +65,22 @@ def test_the_calibration_error_is_drawn_beside_its_null_level():
 
 def test_coverage_runs_from_the_most_confident_share_to_all():
     curve = [
-        {"coverage_percent": 50.0, "accuracy_percent": 95.0, "low": 90.0, "high": 98.0},
-        {"coverage_percent": 100.0, "accuracy_percent": 70.0, "low": 68.0, "high": 72.0},
+        {
+            "coverage_percent": 50.0,
+            "accuracy_percent": 95.0,
+            "num_correct": 19,
+            "num_videos": 20,
+            "low": 90.0,
+            "high": 98.0,
+        },
+        {
+            "coverage_percent": 100.0,
+            "accuracy_percent": 70.0,
+            "num_correct": 28,
+            "num_videos": 40,
+            "low": 68.0,
+            "high": 72.0,
+        },
     ]
     root = parse(charts.coverage(curve))
     (x1, y1), (x2, y2) = (numbers(mark, "cx", "cy") for mark in root.findall("circle"))
@@ -121,6 +137,7 @@ def test_the_drop_lies_left_or_right_of_the_margin(low, drop, high, order):
     root = parse(charts.drop(decision))
     at = dict(zip(("low", "high"), numbers(root.find("line[@class='range wide']"), "x1", "x2"), strict=True))
     [at["drop"]] = numbers(root.find("circle"), "cx")
+    assert f"The drop is +{drop:.3f} points, limits " in root.get("description", "")
     [at["margin"]] = numbers(root.find("line[@class='limit']"), "x1")
     assert sorted(at, key=lambda name: at[name]) == order.split()
     [zero] = numbers(root.find("line[@class='zero']"), "x1")

@@ -24,7 +24,8 @@ from x3d.pipeline.comparison_files import (
     open_comparison,
     write_comparison,
 )
-from x3d.pipeline.comparison_text import BY_POSITION, describe_agreement
+from x3d.pipeline.comparison_text import describe_agreement
+from x3d.pipeline.comparison_warnings import BY_POSITION
 from x3d.scoring.comparison import compare_tables
 
 HOSTILE = [
@@ -113,7 +114,9 @@ SUMMARY = """\
 
 {verdict}
 
-Warning: {warning}
+Warning: {warnings[0]}
+
+Warning: {warnings[1]}
 
 |  | reference | candidate |
 |---|---|---|
@@ -143,14 +146,18 @@ Warning: {warning}
 def test_the_summary_is_markdown_with_the_verdict_first():
     content, _ = content_of(4, 1)
     verdict, agreement = content["decision"]["text"], describe_agreement(content)
-    assert format_summary(content) == SUMMARY.format(verdict=verdict, agreement=agreement, warning=f"`{BY_POSITION}`")
+    assert [text.split(" % of the views")[0] for text in content["warnings"]] == [
+        *(BY_POSITION, "the best class is the same in 75.00")
+    ]
+    warnings = [f"`{text}`" for text in content["warnings"]]
+    assert format_summary(content) == SUMMARY.format(verdict=verdict, agreement=agreement, warnings=warnings)
 
 
 def test_the_summary_without_labels_has_no_accuracy():
     content, _ = content_of(4, 1, labels=-1, paths=list("abcd"))
     lines = format_summary(content).splitlines()
     assert lines[0] == "## no compared video has a label, so there is no verdict, only agreement"
-    assert lines[2:6] == [
+    assert lines[4:8] == [
         "|  | reference | candidate |",
         "|---|---|---|",
         r"| folder | `run\x7c<b>` | `run\x7c<i>` |",
@@ -164,14 +171,14 @@ def test_long_tables_name_the_file_with_the_rest(lost):
     lines = format_summary(content_of(400, lost)[0]).splitlines()
     assert MAX_ROWS == 20
     assert len([line for line in lines if line.endswith("| lost |")]) == MAX_ROWS
-    assert (f"{lost - MAX_ROWS} more: flips.csv" in lines) == (lost > MAX_ROWS)
-    assert not any(line.endswith("more: comparison.json") for line in lines)
+    assert (f"{lost - MAX_ROWS} more of {lost} videos whose class changed: flips.csv" in lines) == (lost > MAX_ROWS)
+    assert not any("comparison.json" in line for line in lines)
 
 
 def test_many_classes_are_in_the_json():
     content, _ = content_of(2, 1)
     content["classes"] = content["classes"] * 30
-    assert "\n10 more: comparison.json\n" in format_summary(content)
+    assert "\n10 more of 30 classes with a lost or gained video: comparison.json\n" in format_summary(content)
 
 
 def test_the_summary_lists_what_is_left_out_and_differs():
@@ -193,10 +200,12 @@ def test_names_in_the_summary_are_code(hostile):
 
 
 def junit(content: dict[str, Any]) -> tuple[ElementTree.Element, ElementTree.Element, dict[str, str]]:
+    """Parse the test, its failure or skip (of a passed test its output), and the counts."""
     suites = ElementTree.fromstring(format_junit(content))
     [suite] = suites
     [test] = suite
-    [result] = test
+    assert test[-1].tag == "system-out"
+    result = test[0]
     assert [suites.tag, suite.tag, test.tag, suite.attrib.pop("name")] == [
         *("testsuites", "testsuite", "testcase", "x3d_compare")
     ]

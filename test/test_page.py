@@ -15,9 +15,10 @@ from test.html_document import Document
 from test.made_up_report import HOSTILE, make_hostile_report, make_report, make_table
 from x3d.files import printable
 from x3d.report.page import SECTIONS, render_page
+from x3d.scoring.accuracy import Share
 
 NUMBER = re.compile(r"(?<![\w.,])[\u2212+]?\d[\d,]*(?:\.\d+)?(?:e[\u2212+]\d+)?(?![\w])")
-WORDS = re.compile(r"[Tt]op-[15]|95 %|99th|0 to 100 %|X3D|x3d-eval")
+WORDS = re.compile(r"[Tt]op-[15]|9[05] %|99th|0 to 100 %|X3D|x3d-eval")
 """Text of the page with digits that are no data."""
 
 
@@ -47,6 +48,7 @@ def leaves(value: Any) -> Iterator[Any]:
             yield key
             yield from leaves(item)
     elif isinstance(value, list):
+        yield len(value)
         for item in value:
             yield from leaves(item)
     else:
@@ -57,7 +59,17 @@ def roundings(report: dict[str, Any]) -> set[str]:
     """Format every number of a report in every way in which the page may show it."""
     numbers = [value for value in leaves(report) if isinstance(value, (int, float))]
     written = {f"{number:,.{digits}f}" for number in numbers for digits in range(4)}
-    return written | {f"{number:.2g}" for number in numbers}
+    return written | {f"{number:.2g}" for number in numbers} | set(shares(report))
+
+
+def shares(value: Any) -> Iterator[str]:
+    """Format every share of a report as in the JSON line of an accuracy."""
+    if isinstance(value, dict):
+        for number, total in itertools.product(("num_correct", "num_agreeing"), ("num_videos", "num_views")):
+            if value.get(number) is not None and value.get(total):
+                yield Share(value[number], value[total]).percent
+    for item in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
+        yield from shares(item)
 
 
 def foreign_numbers(document: Document, report: dict[str, Any]) -> list[str]:
@@ -65,6 +77,7 @@ def foreign_numbers(document: Document, report: dict[str, Any]) -> list[str]:
     allowed = roundings(report)
     strings = {printable(value) for value in leaves(report) if isinstance(value, str)}
     strings |= {string.partition(": ")[2][1:] for string in strings}  # the sentence below a verdict
+    strings |= {string[1:].removesuffix(".") for string in strings}  # with a capital letter
     allowed |= strings
     quoted = sorted((string for string in strings if re.search(r"\d", string) and len(string) > 4), key=len)[::-1]
     found = []

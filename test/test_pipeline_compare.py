@@ -15,7 +15,8 @@ from test.tables import score_table
 from x3d.dataset.class_names import ClassNames, kinetics400_names
 from x3d.errors import InputError, ScoringError
 from x3d.pipeline.compare import MAX_FLIPS, compare, comparison_to_dict, list_flips
-from x3d.pipeline.comparison_text import BY_POSITION, describe_comparison, list_differences
+from x3d.pipeline.comparison_text import describe_comparison, list_differences
+from x3d.pipeline.comparison_warnings import BY_POSITION, NOT_RECORDED
 from x3d.pipeline.postprocess import ScoringSettings
 from x3d.scoring.class_order import known_orders
 from x3d.scoring.comparison import Comparison, compare_tables
@@ -162,11 +163,42 @@ def test_the_flips_of_which_both_runs_are_confident_come_first():
     assert [flip["path"] for flip in list_flips(compared(*tables), NAMES)] == ["video 2", "video 1", "video 0"]
 
 
+def test_lost_videos_are_listed_first_and_others_last():
+    labels = [0, 1, 2, 3]
+    reference, candidate = predict(4, 1, 5, 3, labels=labels), predict(3, 0, 2, 1, labels=labels)
+    flips = list_flips(compared(reference, candidate), NAMES)
+    assert [(flip["path"], flip["kind"]) for flip in flips] == [
+        *(("video 1", "lost"), ("video 3", "lost"), ("video 2", "gained"), ("video 0", "changed"))
+    ]
+
+
+def test_of_many_classes_the_first_are_named_and_all_counted():
+    best = list(range(5))
+    content = comparison_to_dict(compared(predict(*best, labels=best), predict(8, 8, 8, 8, 4, labels=best)), NAMES)
+    assert (
+        "classes that lost most: name 0 (1 of 1, 0 gained), name 1 (1 of 1, 0 gained), name 2 (1 of 1, 0 gained) "
+        in (describe_comparison(content)[3])
+    )
+    assert describe_comparison(content)[3].endswith(" and 1 more, of 4 classes that lost")
+
+
+def test_gained_videos_that_the_content_does_not_list_are_counted():
+    number = MAX_FLIPS + 1
+    reference, candidate = predict(*[0] * number, 1, 1, 1), predict(*[1] * number, 0, 0, 0)
+    content = comparison_to_dict(compared(reference, candidate), NAMES)
+    assert f"and {number - 3} more), 3 videos gained; exact McNemar p" in describe_comparison(content)[2]
+    for listed in (1, 2):
+        reference, candidate = predict(*[0] * (200 - listed), 1, 1, 1), predict(*[1] * (200 - listed), 0, 0, 0)
+        content = comparison_to_dict(compared(reference, candidate), NAMES)
+        assert ", 3 videos gained; exact McNemar p" in describe_comparison(content)[2]
+
+
 def test_many_flips_are_cut_in_the_content_and_counted_in_the_sentence():
     number = MAX_FLIPS + 50
     comparison = compared(predict(*[0] * number), predict(*[1] * number))
     content = comparison_to_dict(comparison, NAMES)
     assert (len(content["flips"]), len(list_flips(comparison, NAMES))) == (MAX_FLIPS, number)
+    assert content["num_flips"] == number
     assert f"250 videos lost (video 0, video 1, video 2 and {number - 3} more), 0 videos gained;" in "\n".join(
         describe_comparison(content)
     )
@@ -219,7 +251,16 @@ def test_a_verdict_has_its_limits_and_the_margin():
     ending = f"the same shares of lost and gained {decision.num_videos_to_decide} videos would decide"
     assert verdict(2, 1, 100).endswith(f"the margin of 0.735 is between them; with {ending}")
     assert verdict(1, 0, 100, 1.0).endswith(
-        "; with the same shares of lost and gained no number up to 1000000000 videos would decide"
+        "; with the same shares of lost and gained no number up to 1000000000 videos would decide; change the "
+        "conversion, or agree on another margin"
+    )
+
+
+def test_more_videos_than_the_validation_set_has_need_another_conversion_or_margin():
+    assert verdict(18, 14, 1000, 0.61).endswith(" gained 19845 videos would decide"), "CVDF's copy has them"
+    assert verdict(18, 14, 1000, 0.605).endswith(
+        " gained 20817 videos would decide, more than Kinetics-400's validation set has; change the conversion, or "
+        "agree on another margin"
     )
 
 
@@ -286,10 +327,10 @@ def test_videos_of_unknown_lists_are_paired_by_position_with_a_warning(tmp_path)
     for name in ("a", "b"):
         write_results(tmp_path / name, LABELS)
     a, b = str(tmp_path / "a"), str(tmp_path / "b")
-    assert comparison_to_dict(compare(a, b, SETTINGS), NAMES)["warnings"] == [BY_POSITION]
+    assert comparison_to_dict(compare(a, b, SETTINGS), NAMES)["warnings"] == [BY_POSITION, NOT_RECORDED]
     listed = ExpectedList(LABELS, [f"{label}.mp4" for label in LABELS], "test.csv", "")
     settings = dataclasses.replace(SETTINGS, listed=listed)
-    assert comparison_to_dict(compare(a, b, settings), NAMES)["warnings"] == []
+    assert comparison_to_dict(compare(a, b, settings), NAMES)["warnings"] == [NOT_RECORDED]
 
 
 def test_two_runs_of_a_list_in_another_class_order_pass_with_a_warning():

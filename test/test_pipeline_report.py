@@ -15,6 +15,8 @@ from test.tables import score_table
 from x3d import report
 from x3d.dataset.class_names import ClassNames
 from x3d.errors import InputError, ScoringError
+from x3d.pipeline.compare import compare, comparison_to_dict, list_flips
+from x3d.pipeline.comparison_files import open_comparison, write_comparison
 from x3d.pipeline.postprocess import ScoringSettings
 from x3d.pipeline.report import NAMES, open_report, write_report
 from x3d.scoring.table import Failure
@@ -22,6 +24,7 @@ from x3d.scoring.table import Failure
 SETTINGS = ScoringSettings(num_classes=8, num_clips=1, num_crops=3)
 CLASSES = ClassNames([f"n{number}" for number in range(8)], "names.txt")
 SCHEMA = json.loads(Path(report.__file__).with_name("report.schema.json").read_text())
+WITHOUT_COMPARISON = sorted(set(NAMES) - {"flips.csv"})
 TABLE = make_run(num_videos=60, num_classes=8, num_views=3)
 
 
@@ -38,7 +41,7 @@ def write(folder: str, output: Path, settings: ScoringSettings = SETTINGS, **mor
 
 def test_a_report_has_all_files_with_the_same_figures(folder, tmp_path):
     written = write(folder, tmp_path / "a" / "report")
-    assert sorted(os.listdir(tmp_path / "a" / "report")) == sorted(NAMES)
+    assert sorted(os.listdir(tmp_path / "a" / "report")) == WITHOUT_COMPARISON
     assert written.page == tmp_path / "a" / "report" / "index.html"
     assert not written.complete
     content = json.loads((tmp_path / "a/report/report.json").read_text())
@@ -78,6 +81,20 @@ def test_another_run_is_the_reference_of_the_comparison(folder, tmp_path):
     comparison = write(folder, tmp_path / "report", compare_with=str(tmp_path / "other")).content["comparison"]
     assert (comparison["reference"]["folder"], comparison["candidate"]["folder"]) == (str(tmp_path / "other"), folder)
     assert comparison["num_videos"] == 59
+
+
+def test_a_comparison_adds_all_flips_which_the_next_report_removes(folder, tmp_path):
+    write_evaluation(tmp_path / "other", degrade(leave_out(TABLE, [5]), 1.0))
+    write(folder, tmp_path / "report", compare_with=str(tmp_path / "other"))
+    with open_comparison(str(tmp_path / "compared")) as target:
+        compared = compare(str(tmp_path / "other"), folder, SETTINGS)
+        flips = list_flips(compared, CLASSES)
+        write_comparison(target, comparison_to_dict(compared, CLASSES), flips)
+    text = (tmp_path / "report" / "flips.csv").read_text()
+    assert len(text.splitlines()) == 1 + len(flips) > 1
+    assert text == (tmp_path / "compared" / "flips.csv").read_text()
+    write(folder, tmp_path / "report")
+    assert sorted(os.listdir(tmp_path / "report")) == WITHOUT_COMPARISON
 
 
 def test_a_run_with_other_videos_is_compared_on_request_only(folder, tmp_path):
@@ -124,7 +141,7 @@ def test_a_stop_while_writing_leaves_no_page_and_the_next_report_replaces_the_re
             write(folder, tmp_path / "report")
     assert sorted(os.listdir(tmp_path / "report")) == ["classes.csv", "predictions.csv", "report.json"]
     write(folder, tmp_path / "report")
-    assert sorted(os.listdir(tmp_path / "report")) == sorted(NAMES)
+    assert sorted(os.listdir(tmp_path / "report")) == WITHOUT_COMPARISON
 
 
 def test_a_run_without_any_scores_is_an_error_that_says_so(tmp_path):

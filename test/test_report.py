@@ -1,23 +1,26 @@
 """x3d_report.py, from its command line."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
+import x3d_compare
 import x3d_report
 from demo.made_up_folder import write_evaluation
 from demo.made_up_run import leave_out, make_run
-from test.helpers import ROOT
+from test.helpers import ROOT, with_keys
+from test.tables import score_table
 from test.test_label_check import relabel
 
 KEYS = ["MODEL.NUM_CLASSES", "8", "TEST.NUM_ENSEMBLE_VIEWS", "1"]
 TABLE = make_run(num_videos=400, num_classes=8, num_views=3)
 
 
-def report(folder: Path, *more: str) -> int:
+def report(folder: Path, *more: str, keys: Sequence[str] = KEYS) -> int:
     cfg = ["--cfg", str(ROOT / "configs/X3D_S.yaml")]
-    return x3d_report.main([*cfg, "--results", str(folder), "--output", str(folder.parent / "report"), *more, *KEYS])
+    return x3d_report.main([*cfg, "--results", str(folder), "--output", str(folder.parent / "report"), *more, *keys])
 
 
 def test_the_last_line_of_stdout_is_the_page_and_the_log_has_the_score(tmp_path, capsys, caplog):
@@ -60,6 +63,27 @@ def test_a_comparison_with_itself_is_undecided_or_passes_and_says_so(tmp_path, c
     caplog.set_level("INFO")
     assert report(tmp_path / "eval", "--compare", str(tmp_path / "eval")) == 0
     assert "PASS" in caplog.text
+
+
+def test_every_figure_of_an_accuracy_is_rounded_as_in_the_json_line(tmp_path, caplog):
+    caplog.set_level("INFO")
+    labels = [video % 2 for video in range(160)]
+    paths = [f"{video}.mp4" for video in range(160)]
+    for name, num_correct in (("a", 160), ("b", 81)):  # 50.625 %, and 50.63 % in float32 as in PySlowFast
+        classes = [label if video < num_correct else 1 - label for video, label in enumerate(labels)]
+        scores = [[0.1 + 0.8 * (number == best) for number in range(2)] for best in classes]
+        write_evaluation(tmp_path / name, score_table(scores, labels, listed_paths=paths))
+    keys = with_keys(KEYS, "MODEL.NUM_CLASSES", "2", "TEST.NUM_SPATIAL_CROPS", "1", "DATA.TEST_CROP_SIZE", "160")
+    assert report(tmp_path / "b", "--compare", str(tmp_path / "a"), keys=keys) == 0
+    folders = ["--reference", str(tmp_path / "a"), "--candidate", str(tmp_path / "b")]
+    output = ["--output", str(tmp_path / "out"), *keys]
+    assert x3d_compare.main([*folders, *output]) == 1
+    assert json.loads((tmp_path / "report" / "report.json").read_text())["accuracy"]["line"]["top1_acc"] == "50.63"
+    page = (tmp_path / "report" / "index.html").read_text()
+    shown = {"log": caplog.text, "page": page, "summary": (tmp_path / "out" / "summary.md").read_text()}
+    for text in shown.values():
+        assert "50.63" in text
+        assert "50.62" not in text
 
 
 @pytest.mark.parametrize("folder", ["nothing", "file"])

@@ -10,6 +10,7 @@ from test.test_label_check import relabel
 from x3d.dataset.class_names import ClassNames
 from x3d.pipeline.compare import comparison_to_dict
 from x3d.report.document import build_report
+from x3d.report.findings import checked_without_finding
 from x3d.scoring import measure_accuracy
 from x3d.scoring.comparison import compare_tables
 from x3d.scoring.predictions import Predictions
@@ -194,3 +195,25 @@ def test_a_class_that_the_candidate_lost_is_no_matter_of_labels():
     assert text.startswith('"n0" lost 11 of 45 videos and gained 0 against the reference: a drop of 24.4 points, 95 %')
     assert "labels" not in found
     assert "class_lost" not in compared(lost=4)
+
+
+def checked(report: dict[str, Any], *kinds: str, **changes: Any) -> list[str]:
+    """List what is checked without a finding if there are findings of these kinds."""
+    return checked_without_finding({**report, "findings": [{"kind": kind} for kind in kinds], **changes})
+
+
+def test_what_is_checked_without_a_finding_is_listed():
+    report: dict[str, Any] = {"run": {"num_labelled": 100}, "comparison": {"decision": {"verdict": "PASS"}}}
+    everything = ["class order", "lost classes", "labels", "calibration", "failed or missing videos"]
+    assert checked(report, "comparison", "views") == everything
+    assert checked(report, "class_order") == ["lost classes", "calibration", "failed or missing videos"]
+    assert checked(report, "class_lost") == ["class order", "calibration", "failed or missing videos"]
+    assert checked(report, "folders", "calibration") == ["class order", "lost classes", "failed or missing videos"]
+    assert checked(report, "failures") == everything[:-1]
+
+
+def test_what_cannot_be_checked_is_not_listed():
+    report: dict[str, Any] = {"run": {"num_labelled": 99}, "comparison": None}
+    assert checked(report) == ["labels", "calibration", "failed or missing videos"]
+    report = {"run": {"num_labelled": 0}, "comparison": {"decision": None}}
+    assert checked(report) == ["failed or missing videos"]

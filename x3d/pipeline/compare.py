@@ -2,18 +2,18 @@
 
 import dataclasses
 import os
-from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from x3d.errors import InputError
 from x3d.files import describe_no_folder
-from x3d.pipeline.comparison_text import BY_POSITION, describe_decision, list_differences
+from x3d.pipeline.comparison_text import describe_decision, list_differences
+from x3d.pipeline.comparison_warnings import find_warnings
 from x3d.pipeline.postprocess import DEFAULTS, ScoringSettings, read_table
+from x3d.report.lost_classes import describe_lost_classes, lost_class_rows
 from x3d.report.shares import share
 from x3d.scoring import ScoreTable, check_problems
-from x3d.scoring.class_order import check_class_order
 from x3d.scoring.comparison import ClassChange, Comparison, PairedPredictions, compare_tables
 from x3d.scoring.noninferiority import MARGIN_POINTS
 
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 MAX_FLIPS = 200
 """Flips in comparison.json; flips.csv has all."""
+KINDS = ("lost", "gained", "changed")
+"""Kinds of flips, in the order of their list."""
 PERCENTILE = 99
 
 
@@ -64,6 +66,7 @@ def comparison_to_dict(comparison: Comparison, names: "ClassNames") -> dict[str,
     """Convert a comparison to JSON values: the content of comparison.json, beside its schema."""
     ours, theirs = comparison.of_reference, comparison.of_candidate
     decision = comparison.decision
+    lost_classes = lost_class_rows(comparison, names)
     return {
         "reference": _describe_run(comparison.reference, ours, comparison.num_labelled),
         "candidate": _describe_run(comparison.candidate, theirs, comparison.num_labelled),
@@ -71,7 +74,7 @@ def comparison_to_dict(comparison: Comparison, names: "ClassNames") -> dict[str,
         "num_labelled": comparison.num_labelled,
         "num_left_out": comparison.pairs.num_left_out,
         "left_out": list(comparison.pairs.left_out),
-        "warnings": list(_find_warnings(comparison, names)),
+        "warnings": [*find_warnings(comparison, names), *describe_lost_classes(lost_classes)],
         "common": comparison.common,
         "num_views_reference": comparison.reference.num_views,
         "num_views_candidate": comparison.candidate.num_views,
@@ -85,20 +88,10 @@ def comparison_to_dict(comparison: Comparison, names: "ClassNames") -> dict[str,
         "kl_p99": float(np.percentile(comparison.divergences, PERCENTILE)),
         "views": _describe_views(comparison),
         "classes": [_describe_class(change, names) for change in comparison.changed_classes()],
+        "lost_classes": lost_classes,
+        "num_flips": int(comparison.changed.sum()),
         "flips": list_flips(comparison, names)[:MAX_FLIPS],
     }
-
-
-def _find_warnings(comparison: Comparison, names: "ClassNames") -> Iterator[str]:
-    """Find what makes a verdict meaningless: one run twice, other videos, labels that fit no run."""
-    folders = comparison.reference.folder, comparison.candidate.folder
-    if len(set(map(os.path.realpath, folders))) == 1:
-        yield f"{folders[0]} is compared with itself, which decides nothing about another run"
-    if comparison.pairs.by_position:
-        yield BY_POSITION
-    for folder, predictions in zip(folders, (comparison.of_reference, comparison.of_candidate), strict=True):
-        if warning := check_class_order(predictions.classes, comparison.labels, names.names):
-            yield f"{folder}: {warning}"
 
 
 def _describe_run(table: ScoreTable, predictions: PairedPredictions, num_labelled: int) -> dict[str, Any]:
@@ -155,7 +148,7 @@ def _describe_class(change: ClassChange, names: "ClassNames") -> dict[str, Any]:
 
 
 def list_flips(comparison: Comparison, names: "ClassNames") -> list[dict[str, Any]]:
-    """List every video with two best classes, those first of which both runs are most confident."""
+    """List every video with two best classes: lost, gained, others; of each those first that both are confident of."""
     ours, theirs = comparison.of_reference, comparison.of_candidate
     confidences = np.minimum(ours.confidences, theirs.confidences)
     changed = np.flatnonzero(comparison.changed)
@@ -176,4 +169,4 @@ def list_flips(comparison: Comparison, names: "ClassNames") -> list[dict[str, An
                 "kind": "lost" if was == label else "gained" if becomes == label else "changed",
             }
         )
-    return flips
+    return sorted(flips, key=lambda flip: KINDS.index(flip["kind"]))

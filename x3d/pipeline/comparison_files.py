@@ -77,11 +77,12 @@ def format_summary(content: Mapping[str, Any]) -> str:
     lines += ["", *(f"- {text}" for text in describe_agreement(content))]
     if content["classes"]:
         rows = map(_class_row, content["classes"])
-        lines += ["", "### Classes", "", *_table(CLASS_COLUMNS, rows, len(content["classes"]), "comparison.json")]
+        more = len(content["classes"]), "classes with a lost or gained video: comparison.json"
+        lines += ["", "### Classes", "", *_table(CLASS_COLUMNS, rows, *more)]
     if content["flips"]:
-        num_flips = content["num_videos"] - content["agreement"]["num_agreeing"]
         rows = map(_flip_row, content["flips"])
-        lines += ["", "### Videos with another top-1", "", *_table(FLIPS_SHOWN, rows, num_flips, "flips.csv")]
+        more = content["num_flips"], "videos whose class changed: flips.csv"
+        lines += ["", "### Videos with another top-1", "", *_table(FLIPS_SHOWN, rows, *more)]
     for title, texts in (("Left out", content["left_out"]), ("Differences", content["differences"])):
         if texts:
             lines += ["", f"### {title}", "", *(f"- {code(text)}" for text in texts)]
@@ -108,17 +109,18 @@ def _flip_row(flip: Mapping[str, Any]) -> Sequence[object]:
     return code(flip["path"]), code(flip["label_name"] or ""), *runs, flip["kind"]
 
 
-def _table(columns: Sequence[str], rows: Iterable[Sequence[object]], total: int = 0, source: str = "") -> Iterator[str]:
-    """Yield the lines of a table: its first rows, and how many more of the total another file has."""
+def _table(columns: Sequence[str], rows: Iterable[Sequence[object]], total: int = 0, rest: str = "") -> Iterator[str]:
+    """Yield the lines of a table: its first rows, and how many more there are of what, and in which file."""
     yield from table(columns, itertools.islice(rows, MAX_ROWS))
     if total > MAX_ROWS:
-        yield f"\n{total - MAX_ROWS} more: {source}"
+        yield f"\n{total - MAX_ROWS} more of {total} {rest}"
 
 
 def format_junit(content: Mapping[str, Any]) -> str:
     """Format a comparison as a JUnit test that fails unless the verdict is PASS, without labels too.
 
-    UNDECIDED is a failure: most servers show a build with skipped tests as passed.
+    UNDECIDED is a failure too: most servers show a build with skipped tests as passed. Warnings change no verdict; they
+    are part of the test's output.
     """
     decision = content["decision"]
     verdict, message = (decision["verdict"], decision["text"]) if decision else (Verdict.UNDECIDED, NO_LABELS)
@@ -130,8 +132,8 @@ def format_junit(content: Mapping[str, Any]) -> str:
     if failures:
         attributes = {"type": str(verdict), "message": message}
         ElementTree.SubElement(test, "failure", attributes).text = _xml_text(describe_comparison(content))
-    else:
-        ElementTree.SubElement(test, "system-out").text = _xml_text(describe_comparison(content))
+    output = [*(f"Warning: {text}" for text in content["warnings"]), *describe_comparison(content)]
+    ElementTree.SubElement(test, "system-out").text = _xml_text(output)
     ElementTree.indent(suites)
     return ElementTree.tostring(suites, encoding="unicode") + "\n"
 

@@ -4,8 +4,10 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from x3d.errors import counted, shorten_list
+from x3d.dataset.known_sets import KNOWN_SETS
+from x3d.errors import MAX_NAMED, counted, shorten_list
 from x3d.report.document import flatten
+from x3d.scoring.accuracy import Share
 from x3d.scoring.comparison import Comparison
 from x3d.scoring.noninferiority import MAX_VIDEOS, Decision, Verdict, smallest_passing
 from x3d.storage.provenance import UNRECORDED
@@ -14,10 +16,6 @@ FEW_FLIPS = 0.01
 """A share of flips, for an example of how many videos pass with them."""
 RUNS = ("reference", "candidate")
 NO_LABELS = "no compared video has a label, so there is no verdict, only agreement"
-BY_POSITION = (
-    "the videos are paired by their position in the list, because one run records neither its list nor the paths: make "
-    "sure that both were made from one list, or set DATA.PATH_TO_DATA_DIR"
-)
 _CONTAINERS = re.compile(r"^((provenance|views|config)\.)+")
 """Keys of the conditions of results whose content an evaluation records without them."""
 _NOT_COMPARED = {
@@ -55,10 +53,19 @@ def _conclude(decision: Decision, margin: str) -> str:
         return f"the upper one is below the margin of {margin}"
     if decision.verdict is Verdict.FAIL:
         return f"the lower one is above the margin of {margin}"
-    number = decision.num_videos_to_decide or f"no number up to {MAX_VIDEOS}"
+    number = decision.num_videos_to_decide
     return (
-        f"the margin of {margin} is between them; with the same shares of lost and gained {number} videos would decide"
+        f"the margin of {margin} is between them; with the same shares of lost and gained "
+        f"{number or f'no number up to {MAX_VIDEOS}'} videos would decide{_advise(number)}"
     )
+
+
+def _advise(num_videos: int | None) -> str:
+    """Advise what to do if more videos would have to decide than there are."""
+    if num_videos and num_videos <= max(KNOWN_SETS):
+        return ""
+    more = ", more than Kinetics-400's validation set has" if num_videos else ""
+    return f"{more}; change the conversion, or agree on another margin"
 
 
 def describe_comparison(content: Mapping[str, Any]) -> list[str]:
@@ -83,40 +90,44 @@ def _describe_accuracy(content: Mapping[str, Any]) -> list[str]:
         for row in content["classes"]
         if row["lost"]
     ]
+    total = f", of {len(classes)} classes that lost" if len(classes) > MAX_NAMED else ""
     flips = f"{_count_flips(content, 'lost')}, {_count_flips(content, 'gained')}"
     return [
         *runs,
         f"{flips}; exact McNemar p {content['mcnemar_p']:.2g}; among the five best classes "
         f"{content['top5_lost']} lost, {content['top5_gained']} gained",
-        *([f"classes that lost most: {shorten_list(classes)}"] if classes else []),
+        *([f"classes that lost most: {shorten_list(classes)}{total}"] if classes else []),
     ]
 
 
 def format_share(share: Mapping[str, Any]) -> str:
-    """Format a share with its counts and interval."""
-    counts = f"{share['num_correct']} of {share['num_videos']}"
-    return f"{share['percent']:.2f} % ({counts}, 95 % interval {share['low']:.2f} to {share['high']:.2f})"
+    """Format a share with its counts and interval, rounded as in the JSON line of an accuracy."""
+    return str(Share(share["num_correct"], share["num_videos"]))
 
 
 def _count_flips(content: Mapping[str, Any], kind: str) -> str:
-    """Count the lost or gained videos and name the first."""
+    """Count the lost or gained videos and name the first, as far as the content lists them."""
+    number = content[kind]
     paths = [flip["path"] for flip in content["flips"] if flip["kind"] == kind]
-    paths += ["" for _ in range(content[kind] - len(paths))]
-    return f"{counted(content[kind], 'video')} {kind}{f' ({shorten_list(paths)})' if paths else ''}"
+    is_named = paths and len(paths) >= min(number, MAX_NAMED)
+    named = f" ({shorten_list([*paths, *[''] * (number - len(paths))])})" if is_named else ""
+    return f"{counted(number, 'video')} {kind}{named}"
 
 
 def describe_agreement(content: Mapping[str, Any]) -> list[str]:
     """Describe what needs no labels: how far the best classes and the probabilities agree."""
     agreement, views = content["agreement"], content["views"]
+    same = Share(agreement["num_agreeing"], agreement["num_videos"])
     texts = [
-        f"{agreement['percent']:.2f} % of the videos have the same top-1 in both ({agreement['num_agreeing']} of "
-        f"{agreement['num_videos']}, 95 % interval {agreement['low']:.2f} to {agreement['high']:.2f}); probabilities "
-        f"differ by up to {content['max_difference']:.2g}, {content['mean_difference']:.2g} on average; KL divergence "
+        f"{same.percent} % of the videos have the same top-1 in both ({same.num_correct} of {same.num_videos}, 95 % "
+        f"interval {agreement['low']:.2f} to {agreement['high']:.2f}); probabilities differ by up to "
+        f"{content['max_difference']:.2g}, {content['mean_difference']:.2g} on average; KL divergence "
         f"{content['kl_mean']:.2g} on average, 99th percentile {content['kl_p99']:.2g}"
     ]
     if views:
         flips = f"; {views['lost']} views lost, {views['gained']} gained" if views["num_labelled"] else ""
-        texts.append(f"{views['percent']:.2f} % of the {views['num_views']} views have the same best class{flips}")
+        same = Share(views["num_agreeing"], views["num_views"])
+        texts.append(f"{same.percent} % of the {views['num_views']} views have the same best class{flips}")
     return texts
 
 

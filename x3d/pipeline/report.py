@@ -10,7 +10,8 @@ import numpy as np
 
 from x3d.dataset.class_names import ClassNames
 from x3d.errors import ScoringError, format_problems
-from x3d.pipeline.compare import comparison_to_dict, read_complete
+from x3d.pipeline.compare import comparison_to_dict, list_flips, read_complete
+from x3d.pipeline.comparison_files import flip_rows
 from x3d.pipeline.postprocess import DEFAULTS, ScoringSettings
 from x3d.report.classes import confusion_rows
 from x3d.report.document import build_report
@@ -26,8 +27,9 @@ from x3d.storage.output_folder import open_output
 
 NAMES = (
     *("report.json", "predictions.csv", "classes.csv", "confusions.csv", "calibration.csv"),
-    *("scores.npy", "index.html"),
+    *("flips.csv", "scores.npy", "index.html"),
 )
+"""Of the files; flips.csv is of a comparison only."""
 OWN_KEYS = frozenset(["schema", "suite", "run", "findings"])
 """Of every report.json, to recognise a file of the user by."""
 NO_NAMES = ClassNames()
@@ -90,23 +92,31 @@ def write_report(
         texts = [failure.text for failure in table.failures.values()]
         raise ScoringError(f"{folder} is not reported, no video has all its views:\n{format_problems(texts)}")
     accuracy = measure_accuracy(table, True, names.names) if table.labelled.any() else None
-    comparison = None
+    comparison, flips = None, None
     if compare_with:
         compared = compare_tables(read_complete(compare_with, settings), table, margin_points, common)
-        comparison = comparison_to_dict(compared, names)
+        comparison, flips = comparison_to_dict(compared, names), list_flips(compared, names)
     predictions = Predictions.of_table(table)
     content = build_report(predictions, accuracy, names, comparison)
-    _write(target, predictions, content, names)
+    _write(target, predictions, content, names, flips)
     return Report(target / NAMES[-1], content, accuracy)
 
 
-def _write(target: Path, predictions: Predictions, content: Mapping[str, Any], names: ClassNames) -> None:
+def _write(
+    target: Path,
+    predictions: Predictions,
+    content: Mapping[str, Any],
+    names: ClassNames,
+    flips: Sequence[Mapping[str, Any]] | None,
+) -> None:
     """Write all files, each of them whole; report.json marks the folder and is the first, the page is the last."""
     write_json(target / "report.json", content)
     write_csv(target / "predictions.csv", prediction_rows(predictions, names))
     write_csv(target / "classes.csv", class_table(content["classes"]))
     write_csv(target / "confusions.csv", confusion_table(confusion_rows(predictions, names)))
     write_csv(target / "calibration.csv", calibration_table(content["calibration"]))
+    if flips is not None:
+        write_csv(target / "flips.csv", flip_rows(flips))
     _write_scores(target / "scores.npy", predictions.table)
     with replace_file(target / "index.html") as file:
         write_all(file.fileno(), render_page(content).encode())

@@ -5,7 +5,7 @@ from typing import Any
 
 from markupsafe import Markup
 
-from x3d.report.formats import count, decimal, interval, percent, points, quantity
+from x3d.report.formats import count, decimal, interval, percent, points, quantity, share_percent
 from x3d.report.svg import (
     Scale,
     dot,
@@ -41,10 +41,10 @@ def reliability(calibration: Values, name: str, what: str) -> Markup:
             dot((x(b["confidence"]), y(b["accuracy"])), 3.5),
         )
     ]
+    accuracy = share_percent(calibration["num_correct"], calibration["num_videos"])
     description = (
-        f"Mean confidence {percent(calibration['mean_confidence_percent'])}, accuracy "
-        f"{percent(calibration['accuracy_percent'])}. Dots above the diagonal are bins in which the model is more "
-        "often right than it claims."
+        f"Mean confidence {percent(calibration['mean_confidence_percent'])}, accuracy {accuracy}. Dots above the "
+        "diagonal are bins in which the model is more often right than it claims."
     )
     return figure(
         f"reliability-{name}",
@@ -87,19 +87,19 @@ def coverage(curve: Sequence[Values]) -> Markup:
     lower = [(x(point["coverage_percent"]), y(point["low"])) for point in curve]
     middle = [(x(point["coverage_percent"]), y(point["accuracy_percent"])) for point in curve]
     first, last = curve[0], curve[-1]
+    of_first, of_all = (share_percent(point["num_correct"], point["num_videos"]) for point in (first, last))
     return figure(
         "coverage",
         "Accuracy against coverage",
         f"Of the most confident {percent(first['coverage_percent'], 0)} of the videos "
-        f"{percent(first['accuracy_percent'])} are right, of {percent(last['coverage_percent'], 0)} "
-        f"{percent(last['accuracy_percent'])}.",
+        f"{of_first} are right, of {percent(last['coverage_percent'], 0)} {of_all}.",
         (440, 292),
         x_axis(x, 30, 250, "share of the videos, most confident first"),
         y_axis(y, 44, 416, "accuracy of the share"),
         polygon([*upper, *reversed(lower)], "band"),
         polyline(middle, "curve"),
         *(dot(at, 2.5) for at in middle),
-        label((middle[-1][0], middle[-1][1] + 18), percent(last["accuracy_percent"]), "value", "end"),
+        label((middle[-1][0], middle[-1][1] + 18), of_all, "value", "end"),
     )
 
 
@@ -119,7 +119,7 @@ def agreement(rows: Sequence[Values]) -> Markup:
     numbers = [label((x(n), 266), count(n)) for n in range(0, num_views + 1, every)]
     return figure(
         "agreement",
-        "Views that agree with the class of their video",
+        "Views that agree with their own video",
         f"In {quantity(rows[-1]['num_videos'], 'video')} all {count(num_views)} views agree.",
         (440, 292),
         y_axis(y, 52, 430, "videos"),
@@ -165,7 +165,7 @@ def drop(decision: Values) -> Markup:
     return figure(
         "drop",
         "Drop of the top-1 accuracy against the margin",
-        f"The drop is {points(decision['drop_points'])} points, limits {interval(low, high)}; "
+        f"The drop is {points(decision['drop_points'], 3)} points, limits {interval(low, high, 3)}; "
         f"the margin is {decimal(margin, 3)} points.",
         (520, 118),
         rectangle((x.start, 26), (x(margin), 74), "band"),

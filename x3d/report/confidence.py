@@ -35,6 +35,8 @@ def _calibration(confidences: np.ndarray, correct: np.ndarray, groups: np.ndarra
         "ece_high_percent": found.ece_high,
         "mean_confidence_percent": 100 * float(confidences.mean(dtype=np.float64)),
         "accuracy_percent": 100 * float(correct.mean()),
+        "num_correct": int(correct.sum()),
+        "num_videos": len(correct),
         "bins": [dataclasses.asdict(bin_) for bin_ in found.bins],
     }
 

@@ -37,6 +37,7 @@ def build_report(
         comparison: of another run with this one, as x3d.pipeline.compare makes it.
     """
     table = predictions.table
+    confusions = confusion_rows(predictions, names)
     report: dict[str, Any] = {
         "schema": SCHEMA,
         "suite": __version__,
@@ -45,12 +46,17 @@ def build_report(
         "warnings": list(accuracy.warnings) if accuracy else [],
         "views": view_summary(predictions),
         "classes": class_rows(predictions, names),
-        "confusions": confusion_rows(predictions, names)[:MAX_CONFUSIONS],
+        "confusions": confusions[:MAX_CONFUSIONS],
         "calibration": calibrations(predictions),
         "coverage": coverage_rows(predictions),
         "failures": failure_rows(table),
         "confident_errors": confident_errors(predictions, names),
         "disagreeing": disagreeing(predictions, names),
+        "totals": {
+            "confusions": len(confusions),
+            "confident_errors": int(predictions.wrong.sum()),
+            "disagreeing": int((predictions.num_agreeing < table.num_views).sum()),
+        },
         "conditions": flatten(table.conditions),
         "comparison": comparison,
     }

@@ -8,6 +8,8 @@ import numpy as np
 from x3d.files import printable
 from x3d.report.folders import FolderConflict, find_folder_conflicts
 from x3d.report.formats import quantity
+from x3d.report.lost_classes import describe_lost_classes
+from x3d.scoring.class_order import MIN_VIDEOS
 from x3d.scoring.label_check import SuspiciousPair, find_suspicious_pairs, min_agreeing
 from x3d.scoring.predictions import Predictions
 
@@ -16,7 +18,6 @@ if TYPE_CHECKING:
 
 MAX_PAIRS = 2
 MAX_REASONS = 3
-MIN_LOST = 5
 TOO_LOW = "too low"
 MIN_CLASSES = 3
 LOW_CLASS_QUANTILE = 0.25
@@ -31,15 +32,18 @@ def find_remarkable(predictions: Predictions, report: Mapping[str, Any], names: 
     Args:
         report: report.json without its findings.
     """
-    lost = _lost_classes(report["comparison"])
+    comparison = report["comparison"]
+    lost_classes = comparison["lost_classes"] if comparison else []
+    lost = describe_lost_classes(lost_classes)
     pairs = [] if report["warnings"] else find_suspicious_pairs(predictions)
-    pairs = [pair for pair in pairs if pair.label not in lost][:MAX_PAIRS]
+    pairs = [pair for pair in pairs if pair.label not in {row["class"] for row in lost_classes}][:MAX_PAIRS]
     conflicts = [] if report["warnings"] else find_folder_conflicts(predictions.table, names)
     explained = bool(report["warnings"] or pairs or conflicts or lost)
     texts = {
         ("class_order", "confusions"): report["warnings"],
-        ("comparison", "comparison"): _decision(report["comparison"]),
-        ("class_lost", "comparison"): list(lost.values())[:MAX_PAIRS],
+        ("comparison", "comparison"): _decision(comparison),
+        ("comparison_warning", "comparison"): _comparison_warnings(comparison, lost, report["warnings"]),
+        ("class_lost", "comparison"): [f"{text}." for text in lost],
         ("failures", "failures"): _failures(report["run"], report["failures"]),
         ("folders", "confusions"): _describe_conflicts(conflicts, names),
         ("labels", "confusions"): [_describe_pair(pair, report) for pair in pairs],
@@ -50,29 +54,36 @@ def find_remarkable(predictions: Predictions, report: Mapping[str, Any], names: 
     return [{"kind": kind, "text": text, "anchor": anchor} for (kind, anchor), found in texts.items() for text in found]
 
 
+def checked_without_finding(report: Mapping[str, Any]) -> list[str]:
+    """Name what was checked and gave no finding, so that silence is no riddle; not what could not be checked.
+
+    Args:
+        report: report.json.
+    """
+    found = {finding["kind"] for finding in report["findings"]}
+    num_labelled, comparison = report["run"]["num_labelled"], report["comparison"]
+    checks = {
+        "class order": num_labelled >= MIN_VIDEOS and "class_order" not in found,
+        "lost classes": comparison and comparison["decision"] and "class_lost" not in found,
+        "labels": num_labelled and not found & {"class_order", "class_lost", "labels", "folders"},
+        "calibration": num_labelled and "calibration" not in found,
+        "failed or missing videos": "failures" not in found,
+    }
+    return [name for name, is_silent in checks.items() if is_silent]
+
+
 def _decision(comparison: Mapping[str, Any] | None) -> Iterator[str]:
     if comparison and comparison["decision"]:
         yield comparison["decision"]["text"]
 
 
-def _lost_classes(comparison: Mapping[str, Any] | None) -> dict[int, str]:
-    """Describe the classes that the candidate lost, which a verdict over all classes may hide, by label.
-
-    The lower limit of the drop is above the margin, and it is at least of MIN_LOST videos: among 400 classes, a few
-    flips would come together by chance.
-    """
-    decision = comparison["decision"] if comparison else None
-    if not comparison or not decision:
-        return {}
-    return {
-        row["class"]: (
-            f'"{row["name"]}" lost {row["lost"]:,} of {_videos(row["num_videos"])} and gained {row["gained"]:,} '
-            f"against the reference: a drop of {row['drop_points']:.1f} points, 95 % interval "
-            f"{row['low_points']:.1f} to {row['high_points']:.1f}."
-        )
-        for row in comparison["classes"]
-        if row["lost"] - row["gained"] >= MIN_LOST and row["low_points"] > decision["margin_points"]
-    }
+def _comparison_warnings(
+    comparison: Mapping[str, Any] | None, lost: Sequence[str], warnings: Sequence[str]
+) -> Iterator[str]:
+    """Yield the warnings of the comparison that no other finding repeats: that of a lost class or of the run."""
+    for text in comparison["warnings"] if comparison else ():
+        if text not in lost and not any(warning in text for warning in warnings):
+            yield f"{text}."
 
 
 def _describe_conflicts(conflicts: Sequence[FolderConflict], names: "ClassNames") -> Iterator[str]:

@@ -2,6 +2,8 @@
 
 from pathlib import PurePath
 
+from x3d.scoring.accuracy import Share
+
 MINUS = "\u2212"
 NARROW_SPACE = "\u202f"
 NONE = "\u2013"
@@ -17,9 +19,20 @@ def quantity(value: int, noun: str, plural: str = "") -> str:
     return f"{count(value)} {noun if value == 1 else plural or noun + 's'}"
 
 
+def part(shown: int, total: int, noun: str, plural: str) -> str:
+    """Format the number of shown rows, and of all if there are more: 200 of 757 videos, or 57 videos."""
+    all_rows = quantity(total, noun, plural)
+    return all_rows if shown == total else f"{count(shown)} of {all_rows}"
+
+
 def percent(value: float | None, digits: int = 2) -> str:
     """Format a percentage: 73.75 %."""
     return NONE if value is None else f"{decimal(value, digits)}{NARROW_SPACE}%"
+
+
+def share_percent(number: int, total: int) -> str:
+    """Format a share with two decimals, rounded as in the JSON line of an accuracy: 3,377 of 4,000 are 84.43 %."""
+    return f"{Share(number, total).percent}{NARROW_SPACE}%"
 
 
 def decimal(value: float | None, digits: int = 2) -> str:

@@ -14,6 +14,7 @@ from markupsafe import Markup
 
 from x3d.files import printable
 from x3d.report import charts, formats, marks
+from x3d.report.findings import checked_without_finding
 
 TEMPLATES = Path(__file__).parent / "templates"
 SECTIONS = {
@@ -46,6 +47,7 @@ def render_page(report: Mapping[str, Any]) -> str:
         .render(
             report=report,
             sections=shown,
+            checked=checked_without_finding(report),
             style=Markup(style),
             script=Markup(script),
             policy=_policy(style, script),
@@ -82,7 +84,18 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    names = ("count", "quantity", "percent", "decimal", "points", "significant", "name_of", "sentence")
+    names = (
+        "count",
+        "quantity",
+        "percent",
+        "share_percent",
+        "part",
+        "decimal",
+        "points",
+        "significant",
+        "name_of",
+        "sentence",
+    )
     environment.filters.update({name: getattr(formats, name) for name in names})
     environment.filters["weakest_first"] = charts.weakest_first
     environment.filters["breakable"] = _breakable
