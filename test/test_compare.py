@@ -1,9 +1,11 @@
 """The script x3d_compare.py: options, last line, log, files and exit status."""
 
+import dataclasses
 import json
 import logging
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import x3d_compare
@@ -115,6 +117,20 @@ def test_runs_that_scored_other_videos_have_what_is_common(run, reference, tmp_p
     assert "2 videos are scored by the reference only (class 00" in caplog.text
     assert compare(reference, part, "--common") == 0
     assert json.loads(line_of(capsys))["num_videos"] == 398
+
+
+def test_other_files_under_the_same_paths_are_rejected(run, tmp_path, capsys, caplog):
+    first = np.arange(1, 401, dtype=np.uint64)
+    folders = [
+        write_evaluation(tmp_path / name, dataclasses.replace(run, sources=sources))
+        for name, sources in (("a", first), ("b", np.where(first > 380, first + np.uint64(400), first)))
+    ]
+    assert compare(*folders) == 2
+    assert "b scored other files: 20 videos are of other content in the candidate than in the ref" in caplog.text
+    caplog.clear()
+    assert compare(*folders, "--common") == 0
+    assert json.loads(line_of(capsys))["num_left_out"] == 20
+    assert "20 videos not compared\n20 videos are of other content in the candidate than in the" in caplog.text
 
 
 def test_without_labels_the_status_is_0(run, tmp_path, capsys, caplog):
