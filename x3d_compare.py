@@ -7,9 +7,9 @@ FAIL or UNDECIDED, as the last line on stdout, and with --output comparison.json
 
 PASS: the upper one-sided 95 % limit of the drop is below the margin. FAIL: the lower one is above it. Else UNDECIDED,
 with the number of videos that would decide. Videos are paired by path, or by position where no list is known. Without
-labels the agreement is reported, and nothing is decided. In junit.xml UNDECIDED is a failure, as FAIL is.
+labels the agreement is reported, and nothing is decided. In junit.xml both are failures, as FAIL is.
 
-The exit status is 0 for PASS or without labels, 1 for FAIL, 3 for UNDECIDED and 2 for wrong input.
+The exit status is 0 for PASS, 1 for FAIL, 3 for UNDECIDED or without labels, and 2 for wrong input.
 """
 
 if __name__ == "__main__":  # Ctrl-C must not interrupt the imports with a traceback
@@ -76,7 +76,7 @@ def run(cfg: "CfgNode", args: argparse.Namespace) -> int:
         content = comparison_to_dict(comparison, names)
         report_names(names)
         _log(content, describe_comparison(content))
-        status = STATUS[content["decision"]["verdict"]] if content["decision"] else EXIT_DONE
+        status = STATUS[content["decision"]["verdict"]] if content["decision"] else EXIT_UNDECIDED
         if output:
             try:
                 write_comparison(output, content, list_flips(comparison, names))
@@ -95,8 +95,10 @@ def _log(content: Mapping[str, Any], sentences: Sequence[str]) -> None:
         logger.warning(warning)
     if content["differences"]:
         logger.info("the runs differ in\n%s", format_problems(content["differences"]))
-    for sentence in sentences:
+    *agreement, verdict = sentences
+    for sentence in agreement:
         logger.info(sentence)
+    logger.log(logging.INFO if content["decision"] else logging.WARNING, verdict)
 
 
 def result_line(content: Mapping[str, Any]) -> dict[str, Any]:

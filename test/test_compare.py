@@ -16,6 +16,7 @@ from test.helpers import line_of, with_keys
 from test.results import LABELS, write_results
 from test.tables import score_table
 from x3d.pipeline.comparison_files import NAMES
+from x3d.pipeline.comparison_text import NO_LABELS
 from x3d.scoring.table import ScoreTable
 
 KEYS = with_keys(SMALL, "TEST.NUM_ENSEMBLE_VIEWS", "2", "TEST.NUM_SPATIAL_CROPS", "2")
@@ -133,15 +134,17 @@ def test_other_files_under_the_same_paths_are_rejected(run, tmp_path, capsys, ca
     assert "20 videos not compared\n20 videos are of other content in the candidate than in the" in caplog.text
 
 
-def test_without_labels_the_status_is_0(run, tmp_path, capsys, caplog):
+def test_without_labels_nothing_is_decided(run, tmp_path, capsys, caplog):
     unlabelled = score_table(
         run.scores, [-1] * 400, view_classes=run.view_classes, view_probabilities=run.view_probabilities
     )
     folder = write_evaluation(tmp_path / "a", unlabelled)
-    assert compare(folder, folder) == 0
+    assert compare(folder, folder, "--output", str(tmp_path / "out")) == 3
     line = json.loads(line_of(capsys))
     assert (line["verdict"], line["num_labelled"], line["agreement_percent"]) == (None, 0, 100)
-    assert "no compared video has a label" in caplog.text
+    warnings = [record.getMessage() for record in caplog.records if record.levelno == logging.WARNING]
+    assert warnings[-1] == NO_LABELS
+    assert 'failures="1"' in (tmp_path / "out" / "junit.xml").read_text()
 
 
 @pytest.mark.parametrize("margin", ["0", "-1", "100", "nan", "inf"])

@@ -213,14 +213,15 @@ def test_the_junit_test_fails_unless_the_verdict_is_pass(num_videos, lost, verdi
     assert counts == {"tests": "1", "failures": "1", "errors": "0", "skipped": "0"}
 
 
-def test_the_junit_test_passes_or_is_skipped():
+def test_the_junit_test_passes_and_without_labels_it_fails():
     _, result, counts = junit(content_of(400, 0)[0])
     assert result.tag == "system-out"
     assert (result.text or "").splitlines()[-1].startswith("PASS: ")
     assert counts == {"tests": "1", "failures": "0", "errors": "0", "skipped": "0"}
     _, result, counts = junit(content_of(400, 0, labels=-1)[0])
-    assert (result.tag, counts["failures"], counts["skipped"]) == ("skipped", "0", "1")
-    assert result.attrib == {"message": "no compared video has a label, so there is no verdict, only agreement"}
+    assert counts == {"tests": "1", "failures": "1", "errors": "0", "skipped": "0"}
+    message = "no compared video has a label, so there is no verdict, only agreement"
+    assert (result.tag, result.attrib) == ("failure", {"type": "UNDECIDED", "message": message})
 
 
 def test_hostile_names_leave_the_xml_well_formed(hostile):
