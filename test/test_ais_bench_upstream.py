@@ -9,6 +9,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -42,7 +43,7 @@ print("ATC run success, welcome to the next use.")
 
 
 @pytest.fixture
-def work(intact, tmp_path, monkeypatch, stand_ins) -> Path:
+def work(intact, tmp_path, monkeypatch, stand_ins) -> Iterator[Path]:
     """A folder with views, model and configuration, as the working folder; `python` on PATH has ais_bench."""
     upstream = os.environ.get("AIS_BENCH_DIR")
     if not upstream:
@@ -59,7 +60,9 @@ def work(intact, tmp_path, monkeypatch, stand_ins) -> Path:
     python.write_text(f'#!/bin/sh\nexec {sys.executable} "$@"\n')
     python.chmod(0o755)
     monkeypatch.chdir(tmp_path)
-    return tmp_path
+    yield tmp_path
+    for name in [name for name in sys.modules if name.partition(".")[0] in ("ais_bench", "aclruntime")]:
+        del sys.modules[name]  # other tests run without
 
 
 def convert(om: str, batch_size: int, float16_input: bool = False) -> str:
@@ -224,7 +227,7 @@ def test_the_planned_script_runs_from_the_chip_to_the_verdict(work: Path, stand_
         (work / script.name).symlink_to(script)
     Path("ascend.sh").write_text(planned.out)
     ran = subprocess.run(["bash", "ascend.sh"], capture_output=True, text=True, check=False)
-    assert ran.returncode == 0, ran.stderr[-3000:]
+    assert ran.returncode == 3, ran.stderr[-3000:]  # UNDECIDED: one video is too few
     lines = [json.loads(line) for line in ran.stdout.splitlines() if line.startswith("{")]
     verdicts = [line["verdict"] for line in lines if "num_agreeing" in line]
     assert verdicts == ["PASS"] * 3
