@@ -4,6 +4,7 @@ import dataclasses
 import json
 import logging
 from pathlib import Path
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
@@ -106,7 +107,10 @@ def test_other_lists_are_rejected_and_no_earlier_comparison_stays(run, reference
     assert compare(reference, candidate, "--output", str(out)) == 2
     assert "15 videos are listed with class 3 in one and class 7 in the other (class 003/video_" in caplog.text
     assert capsys.readouterr().out == ""
-    assert list(out.iterdir()) == []
+    assert sorted(path.name for path in out.iterdir()) == ["comparison.json", "junit.xml", "summary.md"]
+    [message] = [record.getMessage() for record in caplog.records if record.levelno == logging.ERROR]
+    [[[error]]] = ElementTree.parse(out / "junit.xml").getroot()
+    assert (error.tag, error.get("message")) == ("error", message)
     assert compare(reference, candidate, "--common", "--output", str(out)) == 0
     assert json.loads(line_of(capsys))["num_left_out"] == 15
     assert "15 videos not compared\n15 videos are listed with class 3" in caplog.text
