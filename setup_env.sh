@@ -3,7 +3,7 @@
 # TORCH_INDEX_URL: the package index to install torch from, such as that of its CPU builds (default: pip's index).
 
 mkdir -p .venv
-( # a subshell, that an error does not end the shell that sources this; its lock lets two runs install one by one
+( # a subshell, so that an error does not end the shell that sources this; its lock lets two runs install one by one
     set -e
 
     version_of() {
@@ -11,7 +11,7 @@ mkdir -p .venv
     }
 
     # Print why an interpreter cannot be used, such as for modules that are missing; nothing if it can.
-    objection() {
+    why_unusable() {
         local version
         version=$(version_of "$1") || version=none
         case $version in
@@ -22,39 +22,42 @@ mkdir -p .venv
     }
 
     create_venv() {
-        local python found objections="" candidates=(python3.11 python3.12 python3.13 python3)
+        local python reason reasons="" candidates=(python3.11 python3.12 python3.13 python3)
         [ -z "${PYTHON:-}" ] || candidates=("$PYTHON")
         for python in "${candidates[@]}"; do
-            found=$(objection "$python" "ensurepip, venv")
-            if [ -z "$found" ]; then
+            reason=$(why_unusable "$python" "ensurepip, venv")
+            if [ -z "$reason" ]; then
                 "$python" -m venv --clear .venv >&2
                 return
             fi
-            objections+="${objections:+, }$found"
+            reasons+="${reasons:+, }$reason"
         done
         echo "Python 3.11, 3.12 or 3.13 with venv (on Debian and Ubuntu: the package python3.11-venv, python3.12-venv" \
-            "or python3.13-venv) is needed; install one, or set PYTHON to one: $objections" >&2
+            "or python3.13-venv) is needed; install one, or set PYTHON to one: $reasons" >&2
         exit 2
     }
 
     check_venv() {
-        local version found
+        local version reason
         version=$(version_of .venv/bin/python) || true
-        found=$(objection .venv/bin/python pip)
+        reason=$(why_unusable .venv/bin/python pip)
         . .venv/bin/activate
         if [ -n "${PYTHON:-}" ] && [ "$(version_of "$PYTHON")" != "$version" ]; then
-            found="it is of Python $version, unlike PYTHON=$PYTHON"
+            reason="it is of Python $version, unlike PYTHON=$PYTHON"
         elif ! [ "$VIRTUAL_ENV" -ef .venv ]; then
-            found="it was created as $VIRTUAL_ENV"
+            reason="it was created as $VIRTUAL_ENV"
         fi
-        [ -z "$found" ] || { echo "$PWD/.venv cannot be used; remove it, and run this again: $found" >&2; exit 2; }
+        [ -z "$reason" ] || { echo "$PWD/.venv cannot be used; remove it, and run this again: $reason" >&2; exit 2; }
     }
 
     pip_install() {
         python -m pip install --quiet --use-pep517 "$@" >&2
     }
 
-    flock --nonblock 9 || { echo "another run installs into $PWD/.venv; waiting for it" >&2; flock 9; }
+    flock --nonblock --conflict-exit-code 75 9 || case $? in
+    75) echo "another run installs into $PWD/.venv; waiting for it" >&2 && flock 9 ;;
+    *) echo "$PWD/.venv cannot be locked; make sure that no other run installs into it" >&2 ;;
+    esac
     [ -f .venv/bin/activate ] || create_venv # the file that venv writes last
     check_venv
     . .venv/bin/activate
@@ -71,5 +74,5 @@ mkdir -p .venv
         esac
     done
     printf '%s' "$stamp" >.venv/installed-"$1"
-) 9<.venv
+) 9>>.venv.lock
 . .venv/bin/activate

@@ -94,7 +94,7 @@ def run(cfg: "CfgNode", args: argparse.Namespace) -> int:
     if args.source and (args.annotations or args.replacements):
         raise InputError("--annotations and --replacements go with --videos; make the list first, then its subset")
     if args.source is None:
-        _set_defaults(cfg, args)
+        args.videos, args.output = _choose_paths(cfg, args)
     if args.output is None:
         raise InputError("--from takes --output too, the list to write, such as smoke/test.csv")
     if not Path(args.output).name:
@@ -104,20 +104,22 @@ def run(cfg: "CfgNode", args: argparse.Namespace) -> int:
     return _make_list(cfg, args) if args.source is None else _make_subset(cfg, args)
 
 
-def _set_defaults(cfg: "CfgNode", args: argparse.Namespace) -> None:
-    """Take the folder of the videos and the list from the keys by which the other scripts find them.
+def _choose_paths(cfg: "CfgNode", args: argparse.Namespace) -> tuple[str, str]:
+    """Return the folder of the videos and the list to write, by default those where the other scripts find them.
 
     Raises:
-        InputError: a key is empty too.
+        InputError: one is not given, and its key is empty.
     """
-    if args.videos is None:
+    videos, output = args.videos, args.output
+    if videos is None:
         if not cfg.DATA.PATH_PREFIX:
             raise InputError("--videos, or --from, is missing; give one, or set DATA.PATH_PREFIX")
-        args.videos = cfg.DATA.PATH_PREFIX
-    if args.output is None:
+        videos = cfg.DATA.PATH_PREFIX
+    if output is None:
         if not cfg.DATA.PATH_TO_DATA_DIR:
             raise InputError("--output is missing; give the list to write, or set DATA.PATH_TO_DATA_DIR to its folder")
-        args.output = os.path.join(cfg.DATA.PATH_TO_DATA_DIR, "test.csv")
+        output = os.path.join(cfg.DATA.PATH_TO_DATA_DIR, "test.csv")
+    return videos, output
 
 
 def _make_list(cfg: "CfgNode", args: argparse.Namespace) -> int:

@@ -45,7 +45,7 @@ def test_the_readmes_commands_lead_from_cvdfs_copy_and_pytorchvideos_checkpoint_
     [yaml] = re.findall(r"```yaml\n(.*?)```", SECTION, flags=re.DOTALL)
     (tmp_path / "kinetics.yaml").write_text(yaml)
     state = layout_state(load_cfg(str(ROOT / "configs/X3D_S.yaml")), "pytorchvideo")
-    torch.save({"model_state": state}, tmp_path / "X3D_S.pyth")
+    torch.save({"model_state": state}, tmp_path / "x3d_s.pyth")
     monkeypatch.chdir(tmp_path)
     found = commands()
     assert [name for name, *_ in found] == ["x3d_pth2onnx.py", "x3d_list.py", "x3d_evaluate.py", "x3d_report.py"]

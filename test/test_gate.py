@@ -108,3 +108,12 @@ def test_a_candidate_with_other_classes_fails(gate, small_checkpoint):
     rejected = gate("same.onnx")
     assert rejected.returncode == 2
     assert "cache/candidate/manifest.json has another provenance: model_digest was" in rejected.stderr
+
+
+def test_a_video_that_fails_is_no_verdict(gate):
+    gate("same.onnx")
+    Path("Kinetics-400/val/class 1/4.mp4").write_bytes(b"no video")
+    failed = gate("same.onnx")
+    assert failed.returncode == 2
+    assert "class 1/4.mp4" in failed.stderr
+    assert not Path("gate").exists()

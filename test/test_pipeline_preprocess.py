@@ -245,13 +245,13 @@ def test_float16_views_are_the_float32_ones_rounded(data, runner, tmp_path):
     assert entries[0]["view_hashes"][0] == xxhash.xxh3_64_hexdigest(first.tobytes())
 
 
-def test_the_space_is_logged_in_gigabytes(monkeypatch, caplog):
-    caplog.set_level("INFO")
+def test_the_space_is_in_gigabytes(monkeypatch):
     monkeypatch.setattr(module.shutil, "disk_usage", lambda path: types.SimpleNamespace(free=11.75e9))
     folder = types.SimpleNamespace(views_per_video=6, view_bytes=10**9, path="out")
+    space = module._Space.of(folder, 2)
+    assert str(space) == "12 views, 12.00 GB of 11.75 GB free"
     with pytest.raises(ValueError, match=r"out has 0\.25 GB too little space for 12 views"):
-        module._check_space(folder, 2, "3 videos, 2 to do", "1 worker")
-    assert caplog.messages == ["3 videos, 2 to do; 1 worker; output out: 12 views, 12.00 GB of 11.75 GB free"]
+        space.check()
 
 
 def test_pyslowfast_is_looked_for_before_anything_else(data, runner, tmp_path, monkeypatch):

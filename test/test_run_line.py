@@ -15,8 +15,8 @@ from x3d.pipeline.run_line import describe_list, describe_model, describe_worker
 @pytest.mark.parametrize(
     ("parts", "line"),
     [
-        (("3 videos", "x.onnx", "2 workers", "out/"), "3 videos; x.onnx; 2 workers; output out/"),
-        (("3 videos", "", "2 workers", "out/"), "3 videos; 2 workers; output out/"),
+        (("3 videos", "x.onnx", "2 workers", "output out/"), "3 videos; x.onnx; 2 workers; output out/"),
+        (("3 videos", "", "2 workers", "output out/"), "3 videos; 2 workers; output out/"),
         (("8 views", "x.onnx"), "8 views; x.onnx"),
     ],
 )

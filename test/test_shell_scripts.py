@@ -28,7 +28,7 @@ python() {
         x3d_infer.py) cp -r demo_run/prep_data demo_run/views_read; return ${INFER:-0};;
         x3d_compare.py) echo "{}"; return ${VERDICT:-3};;
         x3d_report.py) echo "the page";;
-        x3d_evaluate.py) echo "the accuracy"; return ${EVALUATE:-0};;
+        x3d_evaluate.py) [ -n "${NONE-}" ] || echo "the accuracy"; return ${EVALUATE:-0};;
     esac
 }
 """
@@ -113,7 +113,7 @@ def test_the_demo_keeps_a_folder_that_it_did_not_make(link, clone, tmp_path):
 
 def test_a_second_demo_beside_the_first_leaves_its_folder_alone(clone):
     assert run(clone / "run_demo.sh", clone).returncode == 0
-    command = ["flock", str(clone), "sleep", "600"]
+    command = ["flock", str(clone / ".run_demo.lock"), "sleep", "600"]
     first = subprocess.Popen(command, start_new_session=True, stdout=subprocess.PIPE, text=True)
     try:
         wait_until(lambda: run(clone / "run_demo.sh", clone).returncode != 0)
@@ -203,12 +203,20 @@ def test_neither_data_removes_what_the_other_left(clone):
 
 
 @pytest.mark.parametrize(("status", "reports"), [(1, True), (2, False), (130, False)])
-def test_the_report_lists_the_videos_that_failed_and_an_evaluation_that_stopped_has_none(status, reports, clone):
+def test_videos_that_fail_are_in_the_report_and_an_evaluation_that_stopped_has_none(status, reports, clone):
     put_real_data(clone)
     ran = run(clone / "run_demo.sh", clone, EVALUATE=str(status))
     assert ran.returncode == status
-    assert ("the page" in ran.stderr) == reports
-    assert "report: " not in ran.stderr
+    for text in ("the page", "some videos failed, and are listed in the report", "report: ", "ALLOW_MISSING True"):
+        assert (text in ran.stderr) == (reports or text == "ALLOW_MISSING True"), text
+    assert ran.stdout.splitlines()[1:] == ["the accuracy"] * reports
+
+
+def test_generated_clips_must_all_be_scored(clone):
+    ran = run(clone / "run_demo.sh", clone, EVALUATE="1", NONE="1")
+    assert ran.returncode == 1
+    assert "ALLOW_MISSING" not in ran.stderr
+    assert "expected: " not in ran.stderr
 
 
 def test_a_stopped_evaluation_of_real_data_resumes_also_without_home(tmp_path, monkeypatch):

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 _LEGACY_CHECKPOINT = b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."
 """First bytes of a checkpoint in torch's older, non-zip form: the pickled number that torch calls MAGIC_NUMBER."""
 _OWN = ""
-_EXPORT, _CONVERT = "export one with x3d_pth2onnx.py", "convert one with x3d_npu.py convert"
 """Key of a model's own content among the parts that are hashed; no file of external data has this name."""
+_EXPORT, _CONVERT = "export one with x3d_pth2onnx.py", "convert one with x3d_npu.py convert"
 
 
 @dataclass(frozen=True)

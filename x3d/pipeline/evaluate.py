@@ -53,7 +53,7 @@ def evaluate(settings: EvaluateSettings, shard: Shard = WHOLE) -> RunSummary:
             describe_list(settings.annotations, len(videos), len(todo), shard),
             describe_model(settings.model_path, engine, engine.batch_size or scorer.batch_size),
             describe_scorers(settings),
-            settings.output_path,
+            f"output {settings.output_path}",
         )
         _record_all(runner.run(scorer, todo), rows, manifest, len(videos), settings.stop_at_first_failure)
     failed = list(manifest.failed().values())

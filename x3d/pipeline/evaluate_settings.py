@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from x3d.dataset.annotations import Video
 from x3d.errors import InputError
-from x3d.pipeline.video_settings import VideoSettings, read_video_settings
+from x3d.pipeline.video_settings import VideoSettings
 from x3d.scoring.outputs import Outputs
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ class EvaluateSettings(VideoSettings):
                     f"{node}.BACKEND {cfg[node].BACKEND}: PySlowFast's code needs files; set {node}.BACKEND native"
                 )
         return cls(
-            **read_video_settings(cfg, videos),
+            **vars(VideoSettings.read(cfg, videos)),
             ensemble_method=cfg.DATA.ENSEMBLE_METHOD,
             num_classes=cfg.MODEL.NUM_CLASSES,
             model_path=options.MODEL_PATH,

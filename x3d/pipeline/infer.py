@@ -100,7 +100,8 @@ def _log_run(settings: InferSettings, engine: Engine, batch_size: int, views: Vi
         if views
         else f"generated views ({settings.pure_data_type})"
     )
-    log_run(work, describe_model(settings.model, engine, batch_size), output=settings.folder or "")
+    output = f"output {settings.folder}" if settings.folder else ""
+    log_run(work, describe_model(settings.model, engine, batch_size), output)
 
 
 def _save(summary: Summary, path: Path, args: Sequence[str]) -> None:

@@ -79,7 +79,7 @@ def bench(oms: Sequence[str], loop: int, device: int, folder: str) -> dict[str, 
     with unwinding_on_stop(), open_bench(folder) as root:
         write_bench(root, content)
         work = f"{counted(len(models), 'model')}, {counted(loop, 'batch', 'batches')} each"
-        log_run(work, f"ais_bench on {chip.name}, device {chip.device}", output=folder)
+        log_run(work, f"ais_bench on {chip.name}, device {chip.device}", f"output {folder}")
         _measure_all(models, loop, chip, root, content)
     return content
 

@@ -99,7 +99,8 @@ def convert(settings: ConvertSettings, batch_sizes: Sequence[int]) -> Conversion
 
 def _log_run(settings: ConvertSettings, batch_sizes: Sequence[int]) -> None:
     how = f"{settings.model.path} ({settings.soc}, {settings.mode.name}, {settings.input_dtype} input)"
-    log_run(f"{counted(len(batch_sizes), 'batch size')} ({', '.join(map(str, batch_sizes))})", how, "", settings.folder)
+    work = f"{counted(len(batch_sizes), 'batch size')} ({', '.join(map(str, batch_sizes))})"
+    log_run(work, how, f"output {settings.folder}")
 
 
 @contextlib.contextmanager

@@ -87,8 +87,8 @@ def predict_each(settings: PredictSettings) -> Iterator[Prediction]:
     with open_scoring_runner(evaluation, scorer, [], videos) as runner:
         engine = prepare_scorer(evaluation, runner, len(videos))
         model = describe_model(evaluation.model_path, engine, engine.batch_size or scorer.batch_size)
-        workers = describe_scorers(evaluation)
-        log_run(counted(len(videos), "video"), model, f"{workers}; class names: {settings.names.source}")
+        names = f"class names: {settings.names.source}"
+        log_run(counted(len(videos), "video"), model, describe_scorers(evaluation), names)
         outcomes = runner.run(predictor, videos)
         shown = with_progress(outcomes, len(videos), evaluation.stop_at_first_failure)
         for outcome in in_order(shown, videos):

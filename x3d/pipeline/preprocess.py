@@ -16,7 +16,7 @@ from x3d.execution.requirements import NodeRequirements
 from x3d.execution.runner import open_runner
 from x3d.pipeline.run_line import describe_list, describe_workers, log_run
 from x3d.pipeline.summary import RunSummary
-from x3d.pipeline.video_settings import VideoSettings, read_video_settings
+from x3d.pipeline.video_settings import VideoSettings
 from x3d.storage.entries import WrittenViews
 from x3d.storage.manifest import Manifest
 from x3d.storage.provenance import REFERENCE_DECODING, view_provenance
@@ -58,10 +58,10 @@ class PreprocessSettings(VideoSettings):
         options = cfg.X3D_PREPROCESS
         if not options.DATA_OUTPUT_PATH:
             raise InputError("X3D_PREPROCESS.DATA_OUTPUT_PATH is empty; give the folder for the views")
-        common, path = read_video_settings(cfg), options.DATA_OUTPUT_PATH
+        common, path = VideoSettings.read(cfg), options.DATA_OUTPUT_PATH
         return cls(
-            **common,
-            output_path=os.path.abspath(path) if common["runner"].ray_address else path,
+            **vars(common),
+            output_path=os.path.abspath(path) if common.runner.ray_address else path,
             suffix=f".{options.FORMAT}",
             dtype=options.DTYPE,
             overwrite=options.OVERWRITE,
@@ -91,8 +91,10 @@ def preprocess(settings: PreprocessSettings, shard: Shard = WHOLE) -> RunSummary
         requirements = functools.partial(NodeRequirements.from_here, paths, packages, videos=videos)
         runner = stack.enter_context(open_runner(settings.runner, requirements))
         todo = [video for video in videos if not manifest.is_done(video.index)]
+        space = _Space.of(folder, len(todo))
         listed = describe_list(settings.annotations, len(videos), len(todo), shard)
-        _check_space(folder, len(todo), listed, describe_workers(settings.runner))
+        log_run(listed, describe_workers(settings.runner), f"output {folder.path}: {space}")
+        space.check()
         stack.enter_context(manifest.saved_on_exit())
         outcomes = runner.run(_video_function(settings, writer), todo)
         num_done = len(videos) - len(todo)
@@ -104,15 +106,32 @@ def preprocess(settings: PreprocessSettings, shard: Shard = WHOLE) -> RunSummary
     return _summarise(videos, manifest)
 
 
-def _check_space(folder: ViewFolder, num_todo: int, listed: str, workers: str) -> None:
-    """Log the run, and compare the bytes that the missing views need with the space on the disk."""
-    num_views = num_todo * folder.views_per_video
-    needed, free = num_views * folder.view_bytes, shutil.disk_usage(folder.path).free
-    views = counted(num_views, "view")
-    space = f"{views}, {needed / 1e9:.2f} GB of {free / 1e9:.2f} GB free"
-    log_run(listed, workers=workers, output=f"{folder.path}: {space}")
-    if needed > free:
-        raise InputError(f"{folder.path} has {(needed - free) / 1e9:.2f} GB too little space for {views}")
+@dataclass(frozen=True)
+class _Space:
+    """The bytes that missing views need, and those that are free on their disk."""
+
+    folder: str
+    num_views: int
+    needed: int
+    free: int
+
+    @classmethod
+    def of(cls, folder: ViewFolder, num_videos: int) -> "_Space":
+        num_views = num_videos * folder.views_per_video
+        return cls(str(folder.path), num_views, num_views * folder.view_bytes, shutil.disk_usage(folder.path).free)
+
+    def __str__(self) -> str:
+        return f"{counted(self.num_views, 'view')}, {self.needed / 1e9:.2f} GB of {self.free / 1e9:.2f} GB free"
+
+    def check(self) -> None:
+        """Check that they fit.
+
+        Raises:
+            InputError: they do not.
+        """
+        if self.needed > self.free:
+            missing = f"{(self.needed - self.free) / 1e9:.2f} GB"
+            raise InputError(f"{self.folder} has {missing} too little space for {counted(self.num_views, 'view')}")
 
 
 def _video_function(settings: PreprocessSettings, writer: ViewWriter) -> Callable[[Video], WrittenViews]:

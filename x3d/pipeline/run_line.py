@@ -12,13 +12,8 @@ from x3d.pipeline.workers import count_workers
 logger = logging.getLogger(__name__)
 
 
-def log_run(work: str, model: str = "", workers: str = "", output: str | Path = "") -> None:
-    """Log the parts that are given: `3 videos; x.onnx; 2 workers; output out`.
-
-    Args:
-        output: path, or path and size.
-    """
-    parts = [work, model, workers, f"output {output}" if output else ""]
+def log_run(*parts: str) -> None:
+    """Log the parts that a run has, of work, model, workers and output: `3 videos; x.onnx; 2 workers; output out`."""
     logger.info("; ".join(filter(None, parts)))
 
 

@@ -115,7 +115,7 @@ def verify(settings: VerifySettings, report: Path) -> Verification:
     check_csv(report, COLUMNS, "check", "run in another folder")
     videos = settings.videos
     listed = describe_list(settings.annotations, len(videos), len(videos))
-    log_run(listed, workers=describe_workers(settings.runner), output=report)
+    log_run(listed, describe_workers(settings.runner), f"output {report}")
     if settings.is_kinetics:
         logger.info("%s listed: %s", counted(len(videos), "video"), describe_count(len(videos)))
     unlisted = _find_unlisted(settings)

@@ -41,25 +41,24 @@ class VideoSettings:
     runner: RunnerSettings
     view_config: Mapping[str, Any]
 
+    @staticmethod
+    def read(cfg: "CfgNode", videos: Sequence[Video] | None = None) -> "VideoSettings":
+        """Read the keys.
 
-def read_video_settings(cfg: "CfgNode", videos: Sequence[Video] | None = None) -> dict[str, Any]:
-    """Read the fields of VideoSettings, by name.
-
-    Args:
-        videos: None: those of the list.
-    Raises:
-        InputError: the list cannot be read.
-    """
-    settings = VideoSettings(
-        annotations=list_path(cfg),
-        videos=read_videos(cfg) if videos is None else videos,
-        path_prefix=cfg.DATA.PATH_PREFIX,
-        sampling=Sampling.from_cfg(cfg),
-        transform=Transform.from_cfg(cfg),
-        view_shape=view_shape(cfg),
-        num_views=views_per_video(cfg),
-        stop_at_first_failure=cfg.X3D_WORKERS.ON_ERROR == "raise",
-        runner=RunnerSettings.from_cfg(cfg),
-        view_config=view_config(cfg),
-    )
-    return vars(settings)
+        Args:
+            videos: None: those of the list.
+        Raises:
+            InputError: the list cannot be read.
+        """
+        return VideoSettings(
+            annotations=list_path(cfg),
+            videos=read_videos(cfg) if videos is None else videos,
+            path_prefix=cfg.DATA.PATH_PREFIX,
+            sampling=Sampling.from_cfg(cfg),
+            transform=Transform.from_cfg(cfg),
+            view_shape=view_shape(cfg),
+            num_views=views_per_video(cfg),
+            stop_at_first_failure=cfg.X3D_WORKERS.ON_ERROR == "raise",
+            runner=RunnerSettings.from_cfg(cfg),
+            view_config=view_config(cfg),
+        )

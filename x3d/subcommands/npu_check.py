@@ -89,12 +89,12 @@ def _log(found: "Check", args: argparse.Namespace) -> None:
         )
     if agreement.verdict == "PASS":
         logger.info("PASS: the outputs are those of the ONNX model within these limits")
-    if agreement.verdict == "FAIL":
+    elif agreement.verdict == "FAIL":
         logger.error(
             "FAIL: the conversion changes the scores; see whether --precision_mode must_keep_origin_dtype, or "
             "cube_fp16in_fp32out where the chip multiplies in float16 only, keeps them"
         )
-    if agreement.verdict == "UNDECIDED":
+    else:
         logger.warning("UNDECIDED: %s", _why_undecided(found, args))
     results, reference = f"result_bs{found.batch_size}", "result_onnx"
     infer = ["--model", args.model, "--input", args.input, "--output", "./", "--output_dirname", reference]
@@ -109,7 +109,8 @@ def _log(found: "Check", args: argparse.Namespace) -> None:
 
 def _why_undecided(found: "Check", args: argparse.Namespace) -> str:
     if found.agreement.agreement_percent < args.min_agreement:
-        return f"{found.agreement.num_views} views are too few for PASS or FAIL; raise --num_views"
+        num_views = found.agreement.num_views
+        return f"{num_views} views are too few for PASS or FAIL; raise --num_views, or give --input more views"
     return (
         f"the best classes agree, and a probability differs by more than {args.max_difference:g}, which more views do "
         "not change; the comparison of all views decides whether accuracy was lost"

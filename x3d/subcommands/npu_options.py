@@ -11,6 +11,7 @@ from x3d.ascend.cann import CannVersion, find_toolkit, installed_version
 from x3d.ascend.chips import common_soc, name_soc, read_chips
 from x3d.ascend.precision_modes import DEFAULT_MODE
 from x3d.errors import InputError, counted
+from x3d.files import short_path
 
 logger = logging.getLogger(__name__)
 
@@ -98,7 +99,7 @@ def suite_python() -> str:
     found = shutil.which("python")
     if found and os.path.dirname(os.path.abspath(found)) == os.path.dirname(sys.executable):
         return "python"
-    return sys.executable.removeprefix(f"{os.getcwd()}{os.sep}")
+    return short_path(sys.executable)
 
 
 def takes_float16(input_fp16_nodes: str | None, input_name: str) -> bool:
