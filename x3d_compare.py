@@ -7,7 +7,8 @@ FAIL or UNDECIDED, as the last line on stdout, and with --output comparison.json
 
 PASS: the upper one-sided 95 % limit of the drop is below the margin. FAIL: the lower one is above it. Else UNDECIDED,
 with the number of videos that would decide. Videos are paired by path, or by position where no list is known. Without
-labels the agreement is reported, and nothing is decided. In junit.xml both are failures, as FAIL is.
+labels the agreement is reported, and nothing is decided. In junit.xml both are failures, as FAIL is, and runs that
+cannot be compared are an error.
 
 The exit status is 0 for PASS, 1 for FAIL, 3 for UNDECIDED or without labels, and 2 for wrong input.
 """
@@ -62,17 +63,20 @@ def run(cfg: "CfgNode", args: argparse.Namespace) -> int:
     """Compare the folders and report the verdict."""
     from x3d.dataset.class_names import ClassNames
     from x3d.pipeline.compare import compare, comparison_to_dict, list_flips
-    from x3d.pipeline.comparison_files import open_comparison, write_comparison
+    from x3d.pipeline.comparison_files import open_comparison, write_comparison, write_error
     from x3d.pipeline.comparison_text import describe_comparison
     from x3d.pipeline.postprocess import ScoringSettings
 
     runs = args.reference, args.candidate
     with open_comparison(args.output, runs) if args.output else contextlib.nullcontext() as output:
-        names, settings = ClassNames.from_cfg(cfg), ScoringSettings.from_cfg(cfg)
         try:
+            names, settings = ClassNames.from_cfg(cfg), ScoringSettings.from_cfg(cfg)
             comparison = compare(*runs, settings, args.margin, args.common)
-        except ScoringError as error:  # its status, 1, would look like FAIL
-            raise InputError(str(error)) from error
+        except (InputError, ScoringError) as error:
+            if output:
+                with contextlib.suppress(OSError):  # the error that is reported is why nothing is compared
+                    write_error(output, runs, str(error))
+            raise InputError(str(error)) from error  # the status of a ScoringError, 1, would look like FAIL
         content = comparison_to_dict(comparison, names)
         report_names(names)
         _log(content, describe_comparison(content))

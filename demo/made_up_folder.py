@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import xxhash
 
 from x3d.dataset.annotations import Video
 from x3d.dataset.naming import WHOLE
@@ -36,7 +37,8 @@ def write_evaluation(folder: Path, table: ScoreTable, **made_with: Any) -> Path:
     manifest, rows = open_shard(str(folder), WHOLE, provenance, videos)
     with rows, manifest.saved_on_exit():
         for row, video in enumerate(table.videos.tolist()):
-            source = Source(1, 1, video)
+            of_path = xxhash.xxh3_64_intdigest(table.path(video).encode())
+            source = Source(1, 1, of_path if table.sources is None else int(table.sources[row]))
             scores = VideoScores(table.scores[row], table.view_classes[row], table.view_probabilities[row], source)
             rows.append(videos[video], scores)
         for video, failure in table.failures.items():

@@ -52,7 +52,10 @@ def test_short_writes_are_continued(tmp_path, monkeypatch):
 
 def test_a_lock_excludes_others_until_it_is_closed(tmp_path):
     lock = take_lock(tmp_path / "lock")
-    with pytest.raises(ValueError, match="lock is in use by another run; wait for it, or give another folder"):
+    message = (
+        "lock is in use by another run, which is writing there: delete nothing, wait for it, or give another folder"
+    )
+    with pytest.raises(ValueError, match=f"{message}$"):
         take_lock(tmp_path / "lock")
     os.close(lock)
     os.close(take_lock(tmp_path / "lock"))

@@ -1,9 +1,12 @@
 """The script x3d_compare.py: options, last line, log, files and exit status."""
 
+import dataclasses
 import json
 import logging
 from pathlib import Path
+from xml.etree import ElementTree
 
+import numpy as np
 import pytest
 
 import x3d_compare
@@ -104,7 +107,10 @@ def test_other_lists_are_rejected_and_no_earlier_comparison_stays(run, reference
     assert compare(reference, candidate, "--output", str(out)) == 2
     assert "15 videos are listed with class 3 in one and class 7 in the other (class 003/video_" in caplog.text
     assert capsys.readouterr().out == ""
-    assert list(out.iterdir()) == []
+    assert sorted(path.name for path in out.iterdir()) == ["comparison.json", "junit.xml", "summary.md"]
+    [message] = [record.getMessage() for record in caplog.records if record.levelno == logging.ERROR]
+    [[[error]]] = ElementTree.parse(out / "junit.xml").getroot()
+    assert (error.tag, error.get("message")) == ("error", message)
     assert compare(reference, candidate, "--common", "--output", str(out)) == 0
     assert json.loads(line_of(capsys))["num_left_out"] == 15
     assert "15 videos not compared\n15 videos are listed with class 3" in caplog.text
@@ -116,6 +122,20 @@ def test_runs_that_scored_other_videos_have_what_is_common(run, reference, tmp_p
     assert "2 videos are scored by the reference only (class 00" in caplog.text
     assert compare(reference, part, "--common") == 0
     assert json.loads(line_of(capsys))["num_videos"] == 398
+
+
+def test_other_files_under_the_same_paths_are_rejected(run, tmp_path, capsys, caplog):
+    first = np.arange(1, 401, dtype=np.uint64)
+    folders = [
+        write_evaluation(tmp_path / name, dataclasses.replace(run, sources=sources))
+        for name, sources in (("a", first), ("b", np.where(first > 380, first + np.uint64(400), first)))
+    ]
+    assert compare(*folders) == 2
+    assert "b scored other files: 20 videos are of other content in the candidate than in the ref" in caplog.text
+    caplog.clear()
+    assert compare(*folders, "--common") == 0
+    assert json.loads(line_of(capsys))["num_left_out"] == 20
+    assert "20 videos not compared\n20 videos are of other content in the candidate than in the" in caplog.text
 
 
 def test_without_labels_nothing_is_decided(run, tmp_path, capsys, caplog):

@@ -23,6 +23,7 @@ from x3d.pipeline.comparison_files import (
     format_summary,
     open_comparison,
     write_comparison,
+    write_error,
 )
 from x3d.pipeline.comparison_text import describe_agreement
 from x3d.pipeline.comparison_warnings import BY_POSITION
@@ -222,14 +223,33 @@ def test_the_junit_test_fails_unless_the_verdict_is_pass(num_videos, lost, verdi
     assert counts == {"tests": "1", "failures": "1", "errors": "0", "skipped": "0"}
 
 
-def test_the_junit_test_passes_or_is_skipped():
+def test_the_junit_test_passes_and_without_labels_it_fails():
     _, result, counts = junit(content_of(400, 0)[0])
     assert result.tag == "system-out"
     assert (result.text or "").splitlines()[-1].startswith("PASS: ")
     assert counts == {"tests": "1", "failures": "0", "errors": "0", "skipped": "0"}
     _, result, counts = junit(content_of(400, 0, labels=-1)[0])
-    assert (result.tag, counts["failures"], counts["skipped"]) == ("skipped", "0", "1")
-    assert result.attrib == {"message": "no compared video has a label, so there is no verdict, only agreement"}
+    assert counts == {"tests": "1", "failures": "1", "errors": "0", "skipped": "0"}
+    message = "no compared video has a label, so there is no verdict, only agreement"
+    assert (result.tag, result.attrib) == ("failure", {"type": "UNDECIDED", "message": message})
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_why_nothing_is_compared_is_an_error_in_a_folder_that_can_be_replaced(name, tmp_path):
+    with open_comparison(str(tmp_path / "out")) as folder:
+        write_error(folder, ("a", "b"), f"{name} is missing")
+    saved = json.loads((folder / "comparison.json").read_text())
+    assert saved == {
+        **{"schema": 1, "reference": {"folder": "a"}, "candidate": {"folder": "b"}, "decision": None},
+        "error": f"{name} is missing",
+    }
+    [suite] = ElementTree.parse(folder / "junit.xml").getroot()
+    [[error]] = suite
+    assert (suite.get("errors"), suite.get("failures"), error.tag) == ("1", "0", "error")
+    assert (error.get("message") or "").endswith(" is missing")
+    assert re.fullmatch(r"## x3d_compare: not compared\n\n`[^`\n]+`\n", (folder / "summary.md").read_text())
+    with open_comparison(str(folder)):
+        assert [path.name for path in folder.iterdir() if not path.name.startswith(".")] == []
 
 
 def test_hostile_names_leave_the_xml_well_formed(hostile):

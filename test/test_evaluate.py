@@ -433,7 +433,7 @@ def test_two_runs_do_not_write_one_folder_of_rows(data, small_onnx, tmp_path, ca
     (tmp_path / "eval").mkdir()
     with ScoreRows(tmp_path / "eval" / "manifest.rows", ROW, 0):
         assert x3d_evaluate.main(evaluate_keys(data, small_onnx, tmp_path / "eval")) == 2
-    assert "is in use by another run" in caplog.text
+    assert "manifest.rows is in use by another run, which is writing there: delete nothing, wait for it" in caplog.text
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 import csv
 import hashlib
+import logging
 from pathlib import Path
 
 import pytest
@@ -40,6 +41,19 @@ def test_a_list_of_this_suite_is_replaced(tmp_path):
     assert rows_of(path)[1][-1].endswith(" two")
     path.unlink()
     write_list(path, OLD, [], "three")
+
+
+def test_what_a_list_replaces_is_logged(tmp_path, caplog):
+    caplog.set_level(logging.INFO)
+    path = tmp_path / "test.csv"
+    write_list(path, OLD, [], "1 video of val, seed 0")
+    write_list(path, OLD, [], "1 video of val, seed 3")
+    assert caplog.messages == []
+    write_list(path, NEW, [], "1 video of train, seed 0")
+    assert caplog.messages == [f"replaces {path}: 1 video of val, seed 3"]
+    path.unlink()
+    write_list(path, OLD, [], "1 video of val")
+    assert len(caplog.messages) == 1
 
 
 def test_a_list_of_another_origin_or_an_edited_one_stays(tmp_path):

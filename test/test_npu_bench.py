@@ -451,7 +451,7 @@ def test_two_runs_into_one_folder(stand_ins, tmp_path, caplog):
     stand_ins.add("python", f"{MEASURES}\nif size == 8:\n    {waits}")
     process, _ = start(tmp_path)
     assert bench(om="x3d_s_bs1.om") == 2
-    assert "out/.npu_bench.json.lock is in use by another run; wait for it, or give another folder" in error_of(caplog)
+    assert "out/.npu_bench.json.lock is in use by another run, which is writing there" in error_of(caplog)
     Path("go").touch()
     process.communicate(timeout=60)
     assert process.returncode == 0

@@ -209,7 +209,7 @@ def test_two_runs_into_one_folder(stand_ins, tmp_path, caplog):
     while not (log.exists() and log.read_text() == "begun\n"):
         assert first.poll() is None
     assert convert("--batchsize", "1") == 2
-    assert re.search(r"om/.x3d_npu_convert.lock is in use by another run; wait for it, or give another", caplog.text)
+    assert re.search(r"om/.x3d_npu_convert.lock is in use by another run, which is writing there", caplog.text)
     go.touch()
     assert first.communicate(timeout=60)[0] == b"om/x3d_s_bs8.om\n"
     assert names() == ["x3d_s_bs8.json", "x3d_s_bs8.om", "x3d_s_bs8_atc.log"]

@@ -69,7 +69,7 @@ def test_a_file_is_no_folder(tmp_path):
 def test_two_runs_do_not_write_to_one_folder(tmp_path):
     with open_output(str(tmp_path), NAMES, KEYS):
         (tmp_path / "table.csv").write_text("of the first")
-        with pytest.raises(InputError, match="is in use by another run; wait for it, or give another folder"):
+        with pytest.raises(InputError, match="is in use by another run, which is writing there: delete"):
             open_output(str(tmp_path), NAMES, KEYS).__enter__()
         assert (tmp_path / "table.csv").read_text() == "of the first"
     assert os.listdir(tmp_path) == ["table.csv"]

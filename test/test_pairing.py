@@ -8,7 +8,7 @@ import pytest
 from test.tables import score_table
 from x3d.errors import InputError
 from x3d.scoring.pairing import pair_videos
-from x3d.scoring.table import UNKNOWN_LABEL, Failure, ScoreTable
+from x3d.scoring.table import UNKNOWN_LABEL, UNKNOWN_SOURCE, Failure, ScoreTable
 
 NUM_CLASSES = 9
 
@@ -163,6 +163,43 @@ def test_pairs_are_known_to_be_right_by_the_paths_or_the_list(paths, digests, by
         run(names, [0, 1], conditions={"list_digest": digest}) for names, digest in zip(paths, digests, strict=True)
     ]
     assert pair_videos(*runs).by_position is by_position
+
+
+def content(*hashes: int) -> np.ndarray:
+    return np.array(hashes, dtype=np.uint64)
+
+
+def test_videos_of_other_content_are_rejected_and_left_out_of_what_is_common():
+    reference = run("abcde", [0, 1, 2, 3, 4], sources=content(5, 6, 2**64 - 1, 8, 9))
+    candidate = run("abcde", [0, 1, 2, 3, 4], [0, 2, 3, 4], folder="cand", sources=content(5, 2**64 - 2, 9, 8))
+    match = (
+        r"^ref and cand scored other files: 3 videos are of other content in the candidate than in the reference "
+        r"\(c, d, e\); run the command of the earlier run again, which scores changed videos anew, or leave them out "
+        r"with --common$"
+    )
+    with pytest.raises(InputError, match=match):
+        pair_videos(reference, candidate)
+    left_out = [
+        "3 videos are of other content in the candidate than in the reference (c, d, e)",
+        "1 video is scored by the reference only (b)",
+    ]
+    assert pair(reference, candidate, common=True) == ([0], [0], 4, left_out)
+    with pytest.raises(InputError, match=r"no scored video in common: 1 video is of other content in the candidate"):
+        pair_videos(run("a", [0], sources=content(1)), run("a", [0], sources=content(2)), common=True)
+
+
+def test_content_is_compared_by_path_where_both_runs_record_it():
+    reference = run("abc", [0, 1, 2], sources=content(7, 8, 9))
+    assert pair(reference, run("cba", [2, 1, 0], sources=content(9, 8, 7)), common=True)[:3] == (
+        [0, 1, 2],
+        [2, 1, 0],
+        0,
+    )
+    for sources in (None, content(7, UNKNOWN_SOURCE, 9)):
+        candidate = run("abc", [0, 1, 2], sources=sources)
+        assert pair(reference, candidate) == pair(candidate, reference) == ([0, 1, 2], [0, 1, 2], 0, [])
+    with pytest.raises(InputError, match=r"have other labels: "):
+        pair_videos(reference, run("abc", [0, 1, 3], sources=content(7, 8, 1)))
 
 
 def test_a_label_that_nothing_records_is_no_other_label():

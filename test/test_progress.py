@@ -1,8 +1,10 @@
 """Outcomes with a progress bar, and the log of failures."""
 
 import logging
+import re
 import sys
 import threading
+from functools import partial
 
 import pytest
 
@@ -55,7 +57,45 @@ def test_the_end_of_the_bar_follows_what_happens_to_the_outcomes(capsys):
     assert "| 4/4 [" in shown[-1]
 
 
-def test_a_log_line_has_a_line_of_its_own_above_the_bar(capsys):
+def use_terminal(monkeypatch: pytest.MonkeyPatch, is_terminal: bool = True) -> None:
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: is_terminal, raising=False)
+
+
+def counts(shown: str) -> list[str]:
+    return re.findall(r"\| (\d+/\d+) \[", shown)
+
+
+def test_where_stderr_is_no_terminal_updates_are_few_whole_lines(capsys, monkeypatch):
+    list(with_progress(iter(outcomes(*[""] * 500)), 500, stop_at_first_failure=False))
+    shown = capsys.readouterr().err
+    assert "\r" not in shown
+    assert shown.count("\n") == 2
+    assert counts(shown) == ["0/500", "500/500"]
+    monkeypatch.setattr(progress, "LINE_SECONDS", 0)
+    list(with_progress(iter(outcomes("", "")), 2, stop_at_first_failure=False))
+    assert counts(capsys.readouterr().err)[:3] == ["0/2", "1/2", "2/2"]
+
+
+def test_on_a_terminal_a_bar_moves_in_its_line(capsys, monkeypatch):
+    use_terminal(monkeypatch)
+    with progress_bar(2) as bar:
+        bar.update(2)
+    assert re.fullmatch(r"(\r[^\r\n]*)+\n", capsys.readouterr().err)
+
+
+@pytest.mark.parametrize(("level", "is_shown"), [("ERROR", False), ("warning", False), ("INFO", True), ("DEBUG", True)])
+@pytest.mark.parametrize("make", [progress_bar, partial(step_bar, noun="conversions")])
+def test_a_log_of_problems_only_has_no_bar(make, level, is_shown, capsys, monkeypatch):
+    monkeypatch.setenv("X3D_LOG_LEVEL", level)
+    with make(2) as bar:
+        bar.set_postfix_str("x3d_s_bs8.om")
+        bar.update()
+    assert bool(capsys.readouterr().err) == is_shown
+
+
+@pytest.mark.parametrize("is_terminal", [False, True])
+def test_a_log_line_has_a_line_of_its_own_above_the_bar(is_terminal, capsys, monkeypatch):
+    use_terminal(monkeypatch, is_terminal)
     handler = logging.StreamHandler(sys.stderr)
     root, others = logging.getLogger(), logging.getLogger().handlers
     root.handlers = [handler]
@@ -69,7 +109,8 @@ def test_a_log_line_has_a_line_of_its_own_above_the_bar(capsys):
     assert line == "a warning"
 
 
-def test_the_bar_is_away_while_something_is_printed(capsys):
+def test_the_bar_is_away_while_something_is_printed(capsys, monkeypatch):
+    use_terminal(monkeypatch)
     with progress_bar(3) as bar:
         bar.update()
         capsys.readouterr()
@@ -123,7 +164,7 @@ def test_long_steps_are_counted(capsys):
 
 def test_the_bar_of_a_long_step_moves_on_a_terminal_until_it_ends(monkeypatch):
     monkeypatch.setattr(progress, "REFRESH_SECONDS", 0.01)
-    monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
+    use_terminal(monkeypatch)
     refreshed = threading.Event()
     num_threads = threading.active_count()
     with pytest.raises(ValueError, match="a step"), step_bar(2, "conversions") as bar:  # noqa: PT012

@@ -4,12 +4,13 @@ import json
 import os
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from test import npu_texts
 from test.helpers import ROOT
 from x3d.dataset.annotations import Video
-from x3d.scoring.table import Failure
+from x3d.scoring.table import UNKNOWN_SOURCE, Failure
 from x3d.storage.ais_bench_summary import Summary
 from x3d.storage.entries import WrittenViews
 from x3d.storage.expected_list import ExpectedList
@@ -56,6 +57,14 @@ def test_a_summary_of_x3d_infer_is_read_back(saved, tmp_path):
         missing_videos={2: EMPTY},
     )
     assert record.num_videos == 3
+
+
+@pytest.mark.parametrize("num_videos", [3, 4])
+def test_paths_and_hashes_of_the_videos_are_those_of_the_same_views(num_videos, saved, tmp_path):
+    write_manifest(tmp_path / "views", {**VIEWS, "num_videos": num_videos})
+    record = read_record(str(tmp_path / "res"))
+    assert list(record.listed_paths) == (["0.mp4", "1.mp4", ""] if num_videos == 3 else [])
+    assert record.sources == ({0: 3} if num_videos == 3 else {})
 
 
 def test_any_flipped_bit_of_a_summary_is_noticed(saved):
@@ -319,6 +328,7 @@ def test_ais_benchs_results_take_the_provenance_beside_their_inputs(inputs, tmp_
     empty, unknown = Failure("empty", "1.mp4: the file has no bytes"), Failure("", "not preprocessed")
     assert record.missing_videos == {1: empty, 2: unknown}
     assert record.listed_paths == ["0.mp4", "1.mp4", ""]
+    assert record.sources_of(np.array([1, 0, 2])).tolist() == [UNKNOWN_SOURCE, 3, UNKNOWN_SOURCE]
     assert (record.provenance, record.digests) == ({}, {})
 
 

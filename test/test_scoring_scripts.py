@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import xxhash
 
 import x3d_evaluate
 import x3d_infer
@@ -167,6 +168,9 @@ def test_both_routes_give_the_same_table(results, data, small_onnx, tmp_path):
     for name in ("scores", "view_probabilities", "probabilities"):
         np.testing.assert_allclose(getattr(by_files, name), getattr(streamed, name), atol=1e-6, err_msg=name)
     assert by_files.listed_paths == streamed.listed_paths == ["0.mp4", "1.mp4", "2.mp4", "3.mp4"]
+    hashes = [xxhash.xxh3_64_intdigest((data.val / path).read_bytes()) for path in streamed.listed_paths]
+    expected = [hashes[video] for video in streamed.videos]
+    assert by_files.sources.tolist() == streamed.sources.tolist() == expected
     assert {video: failure.reason for video, failure in by_files.failures.items()} == {2: "empty"}
     assert {video: failure.reason for video, failure in streamed.failures.items()} == {2: "empty"}
 

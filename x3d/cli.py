@@ -74,7 +74,9 @@ def add_comparison_options(parser: argparse.ArgumentParser) -> None:
         "--margin", type=float, default=0.735, metavar="POINTS", help="accepted loss of top-1 (default: 0.735 points)"
     )
     parser.add_argument(
-        "--common", action="store_true", help="leave out what only one run lists or scored, instead of rejecting it"
+        "--common",
+        action="store_true",
+        help="leave out what only one run lists or scored, and videos whose files differ, instead of rejecting it",
     )
 
 

@@ -43,8 +43,12 @@ def setup_logging() -> None:
         handler = logging.StreamHandler(sys.stderr)
         handler.setFormatter(_Formatter("[%(levelname)s] %(message)s"))
         root.addHandler(handler)
-    level = os.environ.get("X3D_LOG_LEVEL", "INFO").upper()
-    root.setLevel(level if level in logging.getLevelNamesMapping() else "INFO")
+    root.setLevel(log_level())
+
+
+def log_level() -> int:
+    """Look up the level that X3D_LOG_LEVEL of the environment names; INFO by default."""
+    return logging.getLevelNamesMapping().get(os.environ.get("X3D_LOG_LEVEL", "").upper(), logging.INFO)
 
 
 def _open_streams() -> None:

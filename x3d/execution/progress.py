@@ -1,36 +1,77 @@
-"""Progress bars, over the outcomes of a run or a few long steps, and a report of failures."""
+"""Progress bars, over the outcomes of a run or a few long steps, and a report of failures.
+
+A bar is on stderr. Where that is no terminal, such as in the log of continuous integration, each update is a line: the
+first, one about every 30 s at most, and the last. With X3D_LOG_LEVEL WARNING or ERROR there is no bar.
+"""
 
 import collections
 import logging
 import sys
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from typing import Any, TypeVar
+from contextlib import contextmanager, nullcontext
+from typing import Any, TextIO, TypeVar
 
 from tqdm import tqdm
 from tqdm.contrib.logging import logging_redirect_tqdm
 
+from x3d.console import log_level
 from x3d.errors import MAX_LISTED_PROBLEMS, REASONS, counted, format_problems
 from x3d.execution.outcome import Outcome
 
 REFRESH_SECONDS = 1.0
+LINE_SECONDS = 30.0
+"""Between two updates where stderr is no terminal."""
 
 logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
 
+class _Lines:
+    """A stream on which a bar writes each of its states once, as a line."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+        self._last = ""
+        self.encoding = stream.encoding
+
+    def write(self, text: str) -> None:
+        """Write a line without what moves the cursor; of an unchanged or empty state nothing."""
+        state = text.strip()
+        if state and state != self._last:
+            self._stream.write(f"{state}\n")
+            self._last = state
+
+    def flush(self) -> None:
+        self._stream.flush()
+
+
+@contextmanager
+def _open_bar(**options: Any) -> Iterator["tqdm[Any]"]:
+    """Show a bar on stderr until the block ends; on a terminal log lines go above it.
+
+    Args:
+        options: of tqdm.
+    """
+    on_terminal = sys.stderr.isatty()
+    if not on_terminal:
+        options |= {"file": _Lines(sys.stderr), "mininterval": LINE_SECONDS, "miniters": 1}
+    bar = tqdm(disable=log_level() > logging.INFO, **options)
+    with bar, logging_redirect_tqdm() if on_terminal else nullcontext():
+        yield bar
+
+
 @contextmanager
 def progress_bar(total: int, num_done: int = 0, noun: str = "videos", note: str = "") -> Iterator["tqdm[Any]"]:
-    """Show on stderr how many videos or views have ended, at what rate, and when the rest will; log lines go above it.
+    """Show on stderr how many videos or views have ended, at what rate, and when the rest will.
 
     Args:
         num_done: those of an earlier run, which do not count for the rate.
         noun: of what is counted, plural.
         note: what the bar shows at its end.
     """
-    bar = tqdm(
+    with _open_bar(
         total=total,
         initial=num_done,
         desc=noun,
@@ -38,8 +79,7 @@ def progress_bar(total: int, num_done: int = 0, noun: str = "videos", note: str 
         smoothing=0.05,
         bar_format="{l_bar}{bar}| {n_fmt}/{total_fmt} [{elapsed}<{remaining}, {rate_noinv_fmt}{postfix}]",
         postfix=note,
-    )
-    with bar, logging_redirect_tqdm():
+    ) as bar:
         yield bar
 
 
@@ -57,7 +97,7 @@ def step_bar(num_steps: int, noun: str) -> Iterator["tqdm[Any]"]:
         while not ended.wait(REFRESH_SECONDS):
             bar.refresh()
 
-    with tqdm(total=num_steps, desc=noun, bar_format=bar_format) as bar, logging_redirect_tqdm():
+    with _open_bar(total=num_steps, desc=noun, bar_format=bar_format) as bar:
         thread = threading.Thread(target=refresh, args=(bar,), daemon=True)
         if sys.stderr.isatty():
             thread.start()

@@ -56,7 +56,26 @@ def write_comparison(folder: Path, content: Mapping[str, Any], flips: Iterable[M
     """
     write_json(folder / NAMES[0], {"schema": SCHEMA, **content})
     write_csv(folder / NAMES[1], flip_rows(flips))
-    for name, text in ((NAMES[2], format_summary(content)), (NAMES[3], format_junit(content))):
+    _write_texts(folder, format_summary(content), format_junit(content))
+
+
+def write_error(folder: Path, runs: Sequence[str], message: str) -> None:
+    """Write why two runs cannot be compared, without flips.csv; comparison.json makes the folder replaceable.
+
+    Args:
+        runs: folders of reference and candidate.
+    Raises:
+        OSError: a file cannot be written; the error names it.
+    """
+    folders = {name: {"folder": run} for name, run in zip(RUNS, runs, strict=True)}
+    write_json(folder / NAMES[0], {"schema": SCHEMA, **folders, "decision": None, "error": message})
+    suites, test = _start_junit(errors=1)
+    ElementTree.SubElement(test, "error", {"message": _xml_text([message])})
+    _write_texts(folder, f"## x3d_compare: not compared\n\n{code(message)}\n", _end_junit(suites))
+
+
+def _write_texts(folder: Path, summary: str, junit: str) -> None:
+    for name, text in zip(NAMES[2:], (summary, junit), strict=True):
         with replace_file(folder / name) as file:
             write_all(file.fileno(), text.encode())
 
@@ -125,15 +144,24 @@ def format_junit(content: Mapping[str, Any]) -> str:
     decision = content["decision"]
     verdict, message = (decision["verdict"], decision["text"]) if decision else (Verdict.UNDECIDED, NO_LABELS)
     failures = int(verdict != Verdict.PASS)
-    suites = ElementTree.Element("testsuites")
-    counts = {"tests": "1", "failures": str(failures), "errors": "0", "skipped": "0"}
-    suite = ElementTree.SubElement(suites, "testsuite", {"name": "x3d_compare", **counts})
-    test = ElementTree.SubElement(suite, "testcase", {"classname": "x3d_compare", "name": JUNIT_TEST})
+    suites, test = _start_junit(failures)
     if failures:
         attributes = {"type": str(verdict), "message": message}
         ElementTree.SubElement(test, "failure", attributes).text = _xml_text(describe_comparison(content))
     output = [*(f"Warning: {text}" for text in content["warnings"]), *describe_comparison(content)]
     ElementTree.SubElement(test, "system-out").text = _xml_text(output)
+    return _end_junit(suites)
+
+
+def _start_junit(failures: int = 0, errors: int = 0) -> tuple[ElementTree.Element, ElementTree.Element]:
+    """Make the document and the only test in it."""
+    suites = ElementTree.Element("testsuites")
+    counts = {"tests": "1", "failures": str(failures), "errors": str(errors), "skipped": "0"}
+    suite = ElementTree.SubElement(suites, "testsuite", {"name": "x3d_compare", **counts})
+    return suites, ElementTree.SubElement(suite, "testcase", {"classname": "x3d_compare", "name": JUNIT_TEST})
+
+
+def _end_junit(suites: ElementTree.Element) -> str:
     ElementTree.indent(suites)
     return ElementTree.tostring(suites, encoding="unicode") + "\n"
 

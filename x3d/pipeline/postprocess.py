@@ -159,4 +159,5 @@ def _read_results(folder: str, settings: ScoringSettings) -> ScoreTable:
         audited, num_views, num_classes, aggregate, settings.allow_missing, settings.outputs, with_means
     )
     line = meter.final_line(TOP_K) if meter and table.labelled.any() and not table.problems else None
-    return dataclasses.replace(table, conditions=conditions, reference_line=line)
+    sources = record.sources_of(table.videos) if record and record.sources else None
+    return dataclasses.replace(table, sources=sources, conditions=conditions, reference_line=line)

@@ -9,7 +9,7 @@ import numpy as np
 
 from x3d.dataset.annotations import UNLABELLED
 from x3d.errors import MAX_NAMED, InputError, counted, shorten_list
-from x3d.scoring.table import UNKNOWN_LABEL, ScoreTable
+from x3d.scoring.table import UNKNOWN_LABEL, UNKNOWN_SOURCE, ScoreTable
 
 NONE = -1
 """Position or row of what a run does not have."""
@@ -40,11 +40,11 @@ def pair_videos(reference: ScoreTable, candidate: ScoreTable, common: bool = Fal
     A path that is listed several times is paired by occurrence. A video that failed in both runs is left out.
 
     Args:
-        common: leave out what only one run lists or scores, and what both list with another label; accept another
-            order and another number of views.
+        common: leave out what only one run lists or scores, what both list with another label, and what they scored
+            from files of another content; accept another order and another number of views.
     Raises:
         InputError: the runs have other numbers of classes, no video in common, or other lists of which the paths are
-            unknown; or, unless `common`, other lists, labels, numbers of views or scored videos.
+            unknown; or, unless `common`, other lists, labels, contents of files, numbers of views or scored videos.
     """
     if reference.num_classes != candidate.num_classes:
         numbers = f"{reference.num_classes} classes, {candidate.folder} of {candidate.num_classes}"
@@ -106,6 +106,13 @@ class _Lists:
         return _rows_of(self.reference, self.both), _rows_of(self.candidate, self.partners[self.both])
 
     @cached_property
+    def other_content(self) -> np.ndarray:
+        """Which of `both` have one label and were scored from two files, as far as that is recorded: bool."""
+        ours, theirs = map(_sources_of, (self.reference, self.candidate), self.rows)
+        known = (ours != UNKNOWN_SOURCE) & (theirs != UNKNOWN_SOURCE)
+        return np.asarray(known & (ours != theirs) & ~self.other_labels)
+
+    @cached_property
     def digests(self) -> Sequence[object]:
         """The digests of both lists, None if unknown."""
         return [_list_digest(run) for run in (self.reference, self.candidate)]
@@ -128,6 +135,9 @@ class _Lists:
         if self.other_labels.any():
             texts = "; ".join(self._describe_labels())
             raise InputError(f"{names} have other labels: {texts}; score both with one list, or {COMMON}")
+        if other := self._describe_content():
+            remedy = "run the command of the earlier run again, which scores changed videos anew, or leave them out"
+            raise InputError(f"{names} scored other files: {other[0]}; {remedy} with --common")
         if self.reference.num_views != self.candidate.num_views:
             numbers = f"{self.reference.num_views} and {self.candidate.num_views} views per video"
             raise InputError(f"{names} have {numbers}; score both with the same number, or {COMMON}")
@@ -148,9 +158,10 @@ class _Lists:
     def pair(self) -> Pairs:
         """Pair what both runs scored with one label, and describe the rest."""
         ours, theirs = self.rows
-        paired = (ours != NONE) & (theirs != NONE) & ~self.other_labels
+        paired = (ours != NONE) & (theirs != NONE) & ~self.other_labels & ~self.other_content
         neither = self._describe((ours == NONE) & (theirs == NONE) & ~self.other_labels, "scored by neither run")
-        left_out = [*self._listed_once(), *self._describe_labels(), *self._scored_once(), *neither]
+        differing = [*self._describe_labels(), *self._describe_content()]
+        left_out = [*self._listed_once(), *differing, *self._scored_once(), *neither]
         num_listed = len(self.reference.listed_labels) + len(self.candidate.listed_labels) - len(self.both)
         by_position = not self.have_paths and not all(self.digests)
         return Pairs(ours[paired], theirs[paired], num_listed - int(paired.sum()), left_out, by_position)
@@ -183,6 +194,9 @@ class _Lists:
         num_more = sum(swaps.values()) - sum(count for _, count in swaps.most_common(MAX_NAMED))
         return texts + ([f"{counted(num_more, 'more video')} with two labels"] if num_more else [])
 
+    def _describe_content(self) -> list[str]:
+        return self._describe(self.other_content, "of other content in the candidate than in the reference")
+
     def _describe(self, chosen: np.ndarray, ending: str) -> list[str]:
         """Describe some of the videos that both list.
 
@@ -213,6 +227,14 @@ def _rows_of(table: ScoreTable, positions: np.ndarray) -> np.ndarray:
     rows = np.full(len(table.listed_labels), NONE, dtype=np.int64)
     rows[table.videos] = np.arange(len(table.videos))
     return np.asarray(rows[positions])
+
+
+def _sources_of(table: ScoreTable, rows: np.ndarray) -> np.ndarray:
+    """Look up the hashes of the files that rows were scored from; UNKNOWN_SOURCE where there is none: uint64."""
+    sources = np.full(len(rows), UNKNOWN_SOURCE, dtype=np.uint64)
+    if table.sources is not None:
+        sources[rows != NONE] = table.sources[rows[rows != NONE]]
+    return sources
 
 
 def _describe(table: ScoreTable, positions: np.ndarray, ending: str) -> list[str]:

@@ -14,6 +14,8 @@ from x3d.dataset.annotations import UNLABELLED
 
 UNKNOWN_LABEL = -2
 """Label of a listed video that nothing records."""
+UNKNOWN_SOURCE = 0
+"""Hash of a video file of which nothing records one."""
 
 
 @dataclass(frozen=True)
@@ -45,6 +47,8 @@ class ScoreTable:
         listed_paths: of every listed video, as listed; empty where nothing records it; no item if none is recorded.
         failures: of every listed video without scores, by its position, in order.
         means: (n, C) float32, the mean of the views' probabilities, if `scores` is not their sum.
+        sources: (n,) uint64, xxh3-64 of the content of each video's file, UNKNOWN_SOURCE where nothing records it; None
+            if nothing records any.
         conditions: what the scores were made and aggregated with.
         problems: unexpected, contradictory or unusable content; a table with problems is not scored.
         reference_line: the final line of PySlowFast's meter, with X3D_POSTPROCESS.BACKEND slowfast.
@@ -61,6 +65,7 @@ class ScoreTable:
     listed_paths: Sequence[str] = ()
     failures: Mapping[int, Failure] = field(default_factory=dict)
     means: np.ndarray | None = None
+    sources: np.ndarray | None = None
     conditions: Mapping[str, Any] = field(default_factory=dict)
     problems: Sequence[str] = ()
     reference_line: Mapping[str, str] | None = None

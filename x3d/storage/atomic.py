@@ -164,7 +164,10 @@ def take_lock(path: Path) -> int:
             _lock(descriptor)
         except BlockingIOError:
             os.close(descriptor)
-            raise InputError(f"{path} is in use by another run; wait for it, or give another folder") from None
+            raise InputError(
+                f"{path} is in use by another run, which is writing there: delete nothing, wait for it, or give "
+                "another folder"
+            ) from None
         except OSError as error:
             logger.warning("%s cannot be locked (%s); make sure that no other run writes there", path, error.strerror)
             return descriptor

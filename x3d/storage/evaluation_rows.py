@@ -130,6 +130,7 @@ def _table(
         listed_paths=listed.paths if listed else (),
         failures=_find_failures(rows["video"], failed, manifests, provenance["num_videos"]),
         means=rows["means"].copy() if has_means(rows.dtype) else None,
+        sources=rows["source"].copy(),
         conditions=_conditions(provenance),
         problems=problems,
     )

@@ -107,10 +107,10 @@ def _merge(first: ResultRecord, other: ResultRecord) -> ResultRecord:
 def _with_views_of_input(record: ResultRecord, parent: Path) -> ResultRecord:
     """Add what the manifest beside the inputs records, if it still exists.
 
-    The summary of x3d_infer.py repeats all of it but the paths, ais_bench's nothing.
+    The summary of x3d_infer.py repeats all of it but the paths and the hashes of the videos, ais_bench's nothing.
 
     Raises:
-        InputError: the manifest is damaged or in use, and needed for more than the paths.
+        InputError: the manifest is damaged or in use, and needed for more than these.
     """
     try:
         records = _find_view_records(record.input_folder, parent)
@@ -121,14 +121,16 @@ def _with_views_of_input(record: ResultRecord, parent: Path) -> ResultRecord:
     if records is None:
         return record
     if record.provenance:
-        is_of_views = not provenance_differences(record.views, records.provenance)
-        return dataclasses.replace(record, listed_paths=records.listed_paths() if is_of_views else ())
+        if provenance_differences(record.views, records.provenance):
+            return record
+        return dataclasses.replace(record, listed_paths=records.listed_paths(), sources=records.sources())
     return dataclasses.replace(
         record,
         views=records.provenance,
         views_source=records.source,
         missing_videos=records.missing_videos(),
         listed_paths=records.listed_paths(),
+        sources=records.sources(),
     )
 
 

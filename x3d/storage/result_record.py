@@ -5,8 +5,10 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
+
 from x3d.errors import InputError
-from x3d.scoring.table import Failure
+from x3d.scoring.table import UNKNOWN_SOURCE, Failure
 from x3d.storage.expected_list import ExpectedList
 from x3d.storage.provenance import view_dtype
 
@@ -26,6 +28,7 @@ class ResultRecord:
         views_source: the file that records it.
         missing_videos: why listed videos have no views, by index.
         listed_paths: of the videos in the list, as the manifest beside the views records them.
+        sources: xxh3-64 of the content of each video's file, by index, as this manifest records it.
         is_split: ais_bench ran twice the batches that its files fill.
         devices: the numbers of the devices that ais_bench was to run on, if there were several.
     """
@@ -40,6 +43,7 @@ class ResultRecord:
     views_source: str = ""
     missing_videos: Mapping[int, Failure] = field(default_factory=dict)
     listed_paths: Sequence[str] = ()
+    sources: Mapping[int, int] = field(default_factory=dict)
     is_split: bool = False
     devices: Sequence[int] = ()
 
@@ -48,6 +52,16 @@ class ResultRecord:
         """The number of videos in the list that the views were made from, None if unknown."""
         number = self.views.get("num_videos")
         return number if isinstance(number, int) else None
+
+    def sources_of(self, videos: np.ndarray) -> np.ndarray:
+        """Look up the hashes of files.
+
+        Args:
+            videos: (n,) int64, positions in the list.
+        Returns:
+            (n,) uint64, UNKNOWN_SOURCE where none is recorded.
+        """
+        return np.array([self.sources.get(video, UNKNOWN_SOURCE) for video in videos.tolist()], dtype=np.uint64)
 
     def check_keys(self, keys: Mapping[str, int]) -> None:
         """Compare the keys that the results were made with to those that they are scored with.

@@ -9,6 +9,7 @@ from x3d.dataset.naming import parse_manifest_name, parse_view_stem, view_stem
 from x3d.errors import InputError, RunError, one_line
 from x3d.scoring.table import Failure
 from x3d.storage.atomic import is_locked
+from x3d.storage.entries import source_of_entry
 from x3d.storage.manifest import Manifest
 from x3d.storage.provenance import view_dtype
 from x3d.storage.shards import load_some_shards
@@ -55,6 +56,10 @@ class ViewRecords:
     def listed_paths(self) -> list[str]:
         """Name every video of the list by its path as listed, empty where no video was tried."""
         return [self._entries.get(index, {}).get("path", "") for index in range(self.provenance["num_videos"])]
+
+    def sources(self) -> dict[int, int]:
+        """Hash of the file that the views of each video were made of, by index: xxh3-64 of its content."""
+        return {index: source_of_entry(entry).hash for index, entry in self._done.items()}
 
     def check(self, found: AbstractSet[str], is_all: bool) -> None:
         """Check that views are recorded, and that none is missing.
