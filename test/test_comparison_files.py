@@ -217,7 +217,7 @@ def junit(content: dict[str, Any]) -> tuple[ElementTree.Element, ElementTree.Ele
 def test_the_junit_test_fails_unless_the_verdict_is_pass(num_videos, lost, verdict):
     content, _ = content_of(num_videos, lost)
     test, result, counts = junit(content)
-    assert test.attrib == {"classname": "x3d_compare", "name": "top-1 drops by less than the margin"}
+    assert test.attrib == {"classname": "x3d_compare", "name": "run|<i>: top-1 drops by less than the margin"}
     assert (result.tag, result.attrib) == ("failure", {"type": verdict, "message": content["decision"]["text"]})
     assert "have the same top-1 in both" in (result.text or "")
     assert counts == {"tests": "1", "failures": "1", "errors": "0", "skipped": "0"}

@@ -49,7 +49,7 @@ def test_the_first_screen_has_the_two_commands_with_their_last_lines():
     assert (
         first.index('{"split": "test_final", "top1_acc": "100.00", "top5_acc": "100.00"}') == first.index(expected) - 1
     )
-    assert any(re.fullmatch(r"\d+ passed, \d+ skipped in [\d.]+s \(.*\)", line) for line in first)
+    assert any(re.fullmatch(r"=+ \d+ passed, \d+ skipped in [\d.]+s \(.*\) =+", line) for line in first)
 
 
 def test_the_ascend_part_is_what_plan_prints(tmp_path, capsys, monkeypatch):

@@ -1,6 +1,7 @@
 """Write a comparison as files: JSON, csv, Markdown for a pull request, and JUnit xml for continuous integration."""
 
 import itertools
+import os
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
@@ -69,7 +70,7 @@ def write_error(folder: Path, runs: Sequence[str], message: str) -> None:
     """
     folders = {name: {"folder": run} for name, run in zip(RUNS, runs, strict=True)}
     write_json(folder / NAMES[0], {"schema": SCHEMA, **folders, "decision": None, "error": message})
-    suites, test = _start_junit(errors=1)
+    suites, test = _start_junit(runs[1], errors=1)
     ElementTree.SubElement(test, "error", {"message": _xml_text([message])})
     _write_texts(folder, f"## x3d_compare: not compared\n\n{code(message)}\n", _end_junit(suites))
 
@@ -144,7 +145,7 @@ def format_junit(content: Mapping[str, Any]) -> str:
     decision = content["decision"]
     verdict, message = (decision["verdict"], decision["text"]) if decision else (Verdict.UNDECIDED, NO_LABELS)
     failures = int(verdict != Verdict.PASS)
-    suites, test = _start_junit(failures)
+    suites, test = _start_junit(content["candidate"]["folder"], failures)
     if failures:
         attributes = {"type": str(verdict), "message": message}
         ElementTree.SubElement(test, "failure", attributes).text = _xml_text(describe_comparison(content))
@@ -153,12 +154,13 @@ def format_junit(content: Mapping[str, Any]) -> str:
     return _end_junit(suites)
 
 
-def _start_junit(failures: int = 0, errors: int = 0) -> tuple[ElementTree.Element, ElementTree.Element]:
-    """Make the document and the only test in it."""
+def _start_junit(candidate: str, failures: int = 0, errors: int = 0) -> tuple[ElementTree.Element, ElementTree.Element]:
+    """Make the document and the only test in it, which is named after the folder of the candidate."""
+    name = _xml_text([f"{os.path.basename(os.path.normpath(candidate))}: {JUNIT_TEST}"])
     suites = ElementTree.Element("testsuites")
     counts = {"tests": "1", "failures": str(failures), "errors": str(errors), "skipped": "0"}
     suite = ElementTree.SubElement(suites, "testsuite", {"name": "x3d_compare", **counts})
-    return suites, ElementTree.SubElement(suite, "testcase", {"classname": "x3d_compare", "name": JUNIT_TEST})
+    return suites, ElementTree.SubElement(suite, "testcase", {"classname": "x3d_compare", "name": name})
 
 
 def _end_junit(suites: ElementTree.Element) -> str:
